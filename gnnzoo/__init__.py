@@ -1,0 +1,33 @@
+"""gnnzoo: a declarative model zoo and command line for graph-neural-network force fields.
+
+The public Python API; every name is imported on first use, so that `import gnnzoo` costs nothing.
+"""
+
+import importlib
+import importlib.metadata
+
+__version__ = importlib.metadata.version("gnnzoo")
+
+_API = {
+    "open_dataset": "gnnzoo.workflows.datasets",
+    "load_recipe": "gnnzoo.recipe.load",
+    "build_model": "gnnzoo.workflows.models",
+    "load_model": "gnnzoo.workflows.models",
+    "convert": "gnnzoo.workflows.convert",
+    "inspect": "gnnzoo.workflows.inspect",
+    "train": "gnnzoo.workflows.train",
+    "evaluate": "gnnzoo.workflows.evaluate",
+    "transfer": "gnnzoo.workflows.transfer",
+    "freeze": "gnnzoo.workflows.freeze",
+}
+__all__ = ["__version__", *_API]
+
+
+def __getattr__(name: str):
+    if name in _API:
+        return getattr(importlib.import_module(_API[name]), name)
+    raise AttributeError(f"module 'gnnzoo' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,51 @@
+"""Every array that travels through gnnzoo: its name, shape, dtype and unit, in one place.
+
+Two families. A *frame* is what a dump or a dataset holds of one moment: float64, absolute positions, atoms ordered by
+id. A *batch* is what a model eats: one or more graphs laid end to end and padded to fixed sizes, float32.
+
+Edges: edge (j -> i) has sender j and receiver i; its vector points from the receiver to the sender,
+r_ij = r_j - r_i + S.cell, where S counts the images crossed. Both directions are listed; edges are sorted by receiver.
+"""
+
+# --- a frame (gnnzoo.data.frames.Frame) ---------------------------------------------------------------------------
+# positions   (atoms, 3)  float64 | length   | absolute, wrapped or not as the dump says
+# forces      (atoms, 3)  float64 | force    |
+# cell        (3, 3)      float64 | length   | rows are the lattice vectors
+# origin      (3,)        float64 | length   | corner of the cell from which the lattice vectors start
+# pbc         (3,)        bool    |          | periodic along each lattice vector
+# ids         (atoms,)    int64   |          | LAMMPS ids, ascending
+# types       (atoms,)    int32   |          | LAMMPS types, counted from 1
+# names       (atoms,)    str     |          | the name of each atom's type; the number as text where undeclared
+# molecules   (atoms,)    int64   |          | molecule ids, or None
+# charges     (atoms,)    float64 | charge   | or None
+# velocities  (atoms, 3)  float64 | velocity | or None
+# images      (atoms, 3)  int32   |          | image flags, or None
+
+# --- a batch (inputs of every model) ------------------------------------------------------------------------------
+SPECIES = "species"  # (atoms,) int32 | index into the model's species, 0 on padding
+GRAPH_INDEX = "graph_index"  # (atoms,) int32 | which graph of the batch the atom belongs to; padding: the last one
+ATOM_MASK = "atom_mask"  # (atoms,) float32 | 1 on real atoms, 0 on padding
+GRAPH_MASK = "graph_mask"  # (graphs,) float32 | 1 on real graphs, 0 on padding; its length is the number of graphs
+SENDERS = "senders"  # (edges,) int32 | index of atom j
+RECEIVERS = "receivers"  # (edges,) int32 | index of atom i, ascending
+EDGE_VECTORS = "edge_vectors"  # (edges, 3) float32 | length | from receiver to sender
+EDGE_CLASS = "edge_class"  # (edges,) int32 | EDGE_CLASSES index
+EDGE_MASK = "edge_mask"  # (edges,) float32 | 1 on real edges, 0 on padding
+
+MODEL_INPUTS = (
+    SPECIES,
+    GRAPH_INDEX,
+    ATOM_MASK,
+    GRAPH_MASK,
+    SENDERS,
+    RECEIVERS,
+    EDGE_VECTORS,
+    EDGE_CLASS,
+    EDGE_MASK,
+)
+
+# The one-hot of an edge: two atoms of different molecules, a bonded pair of one molecule, another pair of one molecule.
+EDGE_CLASSES = ("other_molecule", "bonded", "same_molecule")
+
+# --- what a model returns, and what it is compared with ------------------------------------------------------------
+FORCES = "forces"  # (atoms, 3) float32 | force

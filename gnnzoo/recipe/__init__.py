@@ -1,0 +1,1 @@
+"""The recipe: one JSON file that declares data, graph, model and training."""
