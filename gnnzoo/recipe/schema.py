@@ -217,15 +217,7 @@ class PairForceDecoder(Entry, Mlp):
 
 
 LayerEntry = Annotated[
-    AtomEncoder
-    | EdgeEncoder
-    | MessagePassing
-    | GraphNorm
-    | PReLU
-    | Dropout
-    | Dense
-    | ForceDecoder
-    | PairForceDecoder,
+    AtomEncoder | EdgeEncoder | MessagePassing | GraphNorm | PReLU | Dropout | Dense | ForceDecoder | PairForceDecoder,
     Field(discriminator="layer"),
 ]
 
