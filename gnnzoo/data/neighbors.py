@@ -1,0 +1,97 @@
+"""Which atoms are neighbours, and of which kind each edge is.
+
+The search itself is vesin's cell list; what is added here is the convention of `gnnzoo.fields`: a full list, sorted by
+receiver, vectors from receiver to sender, images beyond the nearest one included.
+"""
+
+import numpy as np
+from vesin import NeighborList
+
+from gnnzoo.errors import DataError
+from gnnzoo.fields import EDGE_CLASSES
+
+# More neighbours than this per atom no force field uses; a cutoff in the wrong unit asks for it easily.
+MAX_NEIGHBORS = 5000
+
+
+def expected_neighbors(n_atoms: int, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> float:
+    """Mean number of neighbours per atom if the atoms were spread evenly over the cell."""
+    volume = abs(np.linalg.det(cell))
+    if volume == 0:
+        return float(n_atoms)
+    estimate = n_atoms / volume * 4 / 3 * np.pi * cutoff**3
+    return float(estimate if np.any(pbc) else min(estimate, n_atoms))
+
+
+def neighbor_list(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All ordered pairs nearer than `cutoff`, periodic images included.
+
+    Args:
+        positions: (atoms, 3) float64, length unit; inside the cell or not.
+        cell: (3, 3) float64, rows are lattice vectors.
+        pbc: (3,) bool.
+        cutoff: length unit.
+
+    Returns:
+        senders (edges,) int32, receivers (edges,) int32 ascending, vectors (edges, 3) float64 from receiver to sender,
+        shifts (edges, 3) int32: r_ij = r_j - r_i + shift @ cell.
+
+    Raises:
+        DataError: the cutoff asks for thousands of neighbours per atom.
+    """
+    expected = expected_neighbors(len(positions), cell, pbc, cutoff)
+    if expected > MAX_NEIGHBORS:
+        raise DataError(
+            f"a cutoff of {cutoff:g} would give each atom about {expected:.0f} neighbours "
+            f"({len(positions)} atoms in a cell of volume {abs(np.linalg.det(cell)):g})",
+            expected=f"a cutoff in the data's length unit, with at most {MAX_NEIGHBORS} neighbours",
+            hint="--set graph.cutoff=5",
+        )
+    # One thread: the search runs beside the training step, which wants the cores for itself.
+    search = NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
+    receivers, senders, shifts, vectors = search.compute(
+        np.ascontiguousarray(positions, dtype=np.float64),
+        np.ascontiguousarray(cell, dtype=np.float64),
+        np.ascontiguousarray(pbc, dtype=bool),
+        quantities="ijSD",
+    )
+    return senders.astype(np.int32), receivers.astype(np.int32), vectors, shifts
+
+
+def edge_classes(
+    senders: np.ndarray,
+    receivers: np.ndarray,
+    names: np.ndarray,
+    molecules: np.ndarray | None,
+    bonds: list[tuple[str, str]] | None = None,
+) -> np.ndarray:
+    """The class of each edge, an index into `fields.EDGE_CLASSES`.
+
+    Args:
+        senders, receivers: (edges,) int.
+        names: (atoms,) str, species of each atom.
+        molecules: (atoms,) int, or None: then every pair counts as of different molecules.
+        bonds: pairs of species that are bonded within a molecule; None: any two different species are.
+
+    Returns:
+        (edges,) int32.
+    """
+    classes = np.full(len(senders), EDGE_CLASSES.index("other_molecule"), dtype=np.int32)
+    if molecules is None:
+        return classes
+    species, index = np.unique(names, return_inverse=True)
+    if bonds is None:
+        bonded = ~np.eye(len(species), dtype=bool)
+    else:
+        bonded = np.zeros((len(species), len(species)), dtype=bool)
+        number = {str(name): i for i, name in enumerate(species)}
+        for a, b in bonds:
+            if a in number and b in number:
+                bonded[number[a], number[b]] = bonded[number[b], number[a]] = True
+    inside = molecules[senders] == molecules[receivers]
+    is_bond = bonded[index[senders], index[receivers]]
+    classes[inside & is_bond] = EDGE_CLASSES.index("bonded")
+    classes[inside & ~is_bond] = EDGE_CLASSES.index("same_molecule")
+    return classes

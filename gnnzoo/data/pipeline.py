@@ -1,0 +1,242 @@
+"""From frames to padded batches of graphs.
+
+A `GraphSource` turns frame numbers into graphs; `pad` lays graphs end to end in arrays of fixed sizes, because XLA
+compiles once for each shape; `Prefetcher` does both in a thread beside the training step.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnnzoo import fields
+from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.neighbors import edge_classes, neighbor_list
+from gnnzoo.errors import DataError, Place, did_you_mean
+
+# Graphs are kept in memory until they fill this; beyond it they are made anew when they come round again.
+CACHE_BYTES = 600_000_000
+# Edge arrays are padded to a multiple of this share of the largest batch: few shapes to compile, little padding.
+_EDGE_STEPS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """One frame as a graph; arrays as in `gnnzoo.fields`, unpadded.
+
+    Attributes:
+        forces: (atoms, 3) float32 in the model's unit, or None where nobody knows them.
+    """
+
+    species: np.ndarray
+    senders: np.ndarray
+    receivers: np.ndarray
+    vectors: np.ndarray
+    edge_class: np.ndarray
+    forces: np.ndarray | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the edges, which is nearly all."""
+        return self.vectors.nbytes + self.senders.nbytes + self.receivers.nbytes + self.edge_class.nbytes
+
+
+def species_index(names: np.ndarray, species: list[str], place: Place | None = None) -> np.ndarray:
+    """(atoms,) names -> (atoms,) int32 index into `species`; a name that is not there is a `DataError`."""
+    known = {name: i for i, name in enumerate(species)}
+    present, inverse = np.unique(names, return_inverse=True)
+    for name in present:
+        if str(name) not in known:
+            raise DataError(
+                f"species '{name}' is in the data, but the model knows {', '.join(species)}."
+                + did_you_mean(str(name), species),
+                place=place,
+                hint='name the types: --set data.types=\'{"1": "O", "2": "H"}\' or gnnzoo convert --types 1=O,2=H',
+            )
+    return np.array([known[str(name)] for name in present], dtype=np.int32)[inverse]
+
+
+def graph_of(
+    frame: Frame, species: list[str], cutoff: float, bonds: list[tuple[str, str]] | None, force_factor: float = 1.0
+) -> Graph:
+    """The graph of one frame: neighbours within `cutoff`, forces multiplied by `force_factor`."""
+    senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
+    return Graph(
+        species=species_index(frame.names, species),
+        senders=senders,
+        receivers=receivers,
+        vectors=vectors.astype(np.float32),
+        edge_class=edge_classes(senders, receivers, frame.names, frame.molecules, bonds),
+        forces=None if frame.forces is None else (frame.forces * force_factor).astype(np.float32),
+    )
+
+
+class GraphSource:
+    """Frame numbers -> graphs, with the graphs already made kept in memory while there is room.
+
+    Args:
+        dataset: where the frames are; one that stores edges (TFRecord) must have been written with this cutoff.
+        species: the model's species, in its order.
+        cutoff: in the data's length unit.
+        bonds: see `neighbors.edge_classes`.
+        force_factor: from the data's force unit to the model's.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        species: list[str],
+        cutoff: float,
+        bonds: list[tuple[str, str]] | None = None,
+        force_factor: float = 1.0,
+    ):
+        self.dataset, self.species, self.cutoff, self.bonds = dataset, list(species), float(cutoff), bonds
+        self.force_factor = force_factor
+        self._stored = hasattr(dataset, "stored_graph")
+        if self._stored:
+            self._check_stored_edges()
+        self._cache: dict[int, Graph] = {}
+        self._cached_bytes = 0
+
+    def _check_stored_edges(self) -> None:
+        if abs(self.dataset.cutoff - self.cutoff) > 1e-6:
+            raise DataError(
+                f"its edges were made with a cutoff of {self.dataset.cutoff:g}, the recipe asks for {self.cutoff:g}",
+                place=Place(file=self.dataset.path),
+                hint=f"gnnzoo convert SOURCE -o OTHER.tfrecord --cutoff {self.cutoff:g}",
+            )
+        stored, asked = ({frozenset(pair) for pair in bonds or ()} for bonds in (self.dataset.bonds, self.bonds))
+        if stored != asked or (self.dataset.bonds is None) != (self.bonds is None):
+            raise DataError(
+                f"its edges were made with the bonds {self.dataset.bonds}, the recipe asks for {self.bonds}",
+                place=Place(file=self.dataset.path),
+                hint="gnnzoo convert SOURCE -o OTHER.tfrecord --recipe RECIPE",
+            )
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def graph(self, index: int) -> Graph:
+        """The graph of frame `index`."""
+        index = int(index)
+        if index in self._cache:
+            return self._cache[index]
+        graph = self._make(index)
+        if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
+            self._cache[index] = graph
+            self._cached_bytes += graph.nbytes
+        return graph
+
+    def _make(self, index: int) -> Graph:
+        frame = self.dataset[index]
+        if not self._stored:
+            return graph_of(frame, self.species, self.cutoff, self.bonds, self.force_factor)
+        senders, receivers, vectors, classes = self.dataset.stored_graph(index)
+        forces = (frame.forces * self.force_factor).astype(np.float32)
+        return Graph(species_index(frame.names, self.species), senders, receivers, vectors, classes, forces)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Fixed sizes of a batch: graphs, atoms, and the step in which the number of edges grows."""
+
+    graphs: int
+    atoms: int
+    edge_step: int
+
+    @classmethod
+    def of(cls, graphs: int, max_atoms: int, max_edges: int) -> "Sizes":
+        """Sizes for batches of `graphs` graphs, none larger than the given ones as far as is known."""
+        return cls(graphs, graphs * max_atoms, max(1, -(-graphs * max_edges // _EDGE_STEPS)))
+
+    def edges(self, count: int) -> int:
+        """What `count` edges are padded to."""
+        return max(1, -(-count // self.edge_step)) * self.edge_step
+
+
+def pad(graphs: list[Graph], sizes: Sizes) -> dict[str, np.ndarray]:
+    """Graphs laid end to end and padded: the inputs of a model, and "forces" where every graph has them.
+
+    Padding atoms belong to the last graph; padding edges join the last atom to itself along x, so that nothing divides
+    by zero. All of it is masked.
+    """
+    n_atoms = [len(graph.species) for graph in graphs]
+    n_edges = [len(graph.senders) for graph in graphs]
+    atoms, edges = max(sizes.atoms, sum(n_atoms)), sizes.edges(sum(n_edges))
+    batch = {
+        fields.SPECIES: np.zeros(atoms, np.int32),
+        fields.GRAPH_INDEX: np.full(atoms, sizes.graphs - 1, np.int32),
+        fields.ATOM_MASK: np.zeros(atoms, np.float32),
+        fields.GRAPH_MASK: np.zeros(sizes.graphs, np.float32),
+        fields.SENDERS: np.full(edges, atoms - 1, np.int32),
+        fields.RECEIVERS: np.full(edges, atoms - 1, np.int32),
+        fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], np.float32), (edges, 1)),
+        fields.EDGE_CLASS: np.zeros(edges, np.int32),
+        fields.EDGE_MASK: np.zeros(edges, np.float32),
+    }
+    if all(graph.forces is not None for graph in graphs):
+        batch[fields.FORCES] = np.zeros((atoms, 3), np.float32)
+    atom = edge = 0
+    for number, graph in enumerate(graphs):
+        a, e = slice(atom, atom + n_atoms[number]), slice(edge, edge + n_edges[number])
+        batch[fields.SPECIES][a] = graph.species
+        batch[fields.GRAPH_INDEX][a] = number
+        batch[fields.ATOM_MASK][a] = 1
+        batch[fields.SENDERS][e] = graph.senders + atom
+        batch[fields.RECEIVERS][e] = graph.receivers + atom
+        batch[fields.EDGE_VECTORS][e] = graph.vectors
+        batch[fields.EDGE_CLASS][e] = graph.edge_class
+        batch[fields.EDGE_MASK][e] = 1
+        if fields.FORCES in batch:
+            batch[fields.FORCES][a] = graph.forces
+        atom, edge = a.stop, e.stop
+    batch[fields.GRAPH_MASK][: len(graphs)] = 1
+    return batch
+
+
+class Prefetcher:
+    """Runs `make(item)` for each item in a thread, a few items ahead; iterate over it, and leave with `with`."""
+
+    def __init__(self, items: Iterable, make: Callable, ahead: int = 3):
+        self._items, self._make = items, make
+        self._queue: queue.Queue = queue.Queue(maxsize=ahead)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
+
+    def __enter__(self) -> "Prefetcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stopped.set()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._thread.join()
+
+    def _put(self, entry: tuple) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._queue.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def _work(self) -> None:
+        try:
+            for item in self._items:
+                if self._stopped.is_set():
+                    return
+                self._put(("item", self._make(item)))
+            self._put(("end", None))
+        except BaseException as error:  # handed over to the thread that waits for the item
+            self._put(("error", error))
+
+    def __iter__(self) -> Iterator:
+        while True:
+            kind, value = self._queue.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
