@@ -1,1 +1,137 @@
-"""..."""
+"""The command line: one small module per command, imported when its name is typed.
+
+`gnnzoo --help` knows each command's name and one line about it from the table below, so that it answers at once. A
+command `x` is the click command called `command` in `gnnzoo/cli/x.py`; it imports its workflow late, calls it once and
+prints.
+"""
+
+import contextlib
+import importlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+import click
+
+from gnnzoo import __version__
+from gnnzoo.console import note, quiet_tensorflow
+from gnnzoo.errors import UserError, did_you_mean
+
+# In the order of the work.
+COMMANDS = {
+    "list": "The recipes at hand, and the models in this folder with their figures.",
+    "validate": "Check recipes as a whole, without running anything.",
+    "schema": "What a recipe may hold: JSON schema, or text to read.",
+    "simulate": "Run the LAMMPS simulation that a recipe names.",
+    "convert": "Turn LAMMPS dumps into a dataset.",
+    "inspect": "What a dump, a dataset or a model holds.",
+    "train": "Train the model that a recipe declares.",
+    "evaluate": "Judge a model's forces on data.",
+    "transfer": "Carry a model over to another substance.",
+    "freeze": "Turn a model into a folder that runs without gnnzoo.",
+}
+
+
+def _set_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    state = ctx.ensure_object(dict)
+    state["debug"] = state.get("debug", False) or value
+    quiet_tensorflow(debug=state["debug"])
+
+
+def _debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_set_debug,
+        help="Show tracebacks and what TensorFlow reports.",
+    )
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when called, and whose errors are told in the user's words.
+
+    Exit codes: 0 done, 1 a failure of ours, 2 something the user can mend, 130 interrupted.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        if not any(parameter.opts == ["--debug"] for parameter in command.params):
+            command.params.append(_debug_option())  # so that the flag may stand before or after the command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if args[0] not in COMMANDS:
+            ctx.fail(f"There is no command '{args[0]}'.{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args=None, prog_name="gnnzoo", complete_var=None, standalone_mode=True, **extra):
+        """Run; in standalone mode (the console script) every ending becomes an exit code and at most one message."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        state = extra["obj"] = {"debug": False}  # filled by the option, wherever it stands
+        try:
+            with _sigterm_as_interrupt():
+                code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except UserError as error:
+            _debugging(state, error)
+            note(f"error: {error}")
+            code = error.exit_code
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except click.Abort:  # click's word for Ctrl-C
+            note("interrupted")
+            code = 130
+        except Exception as error:
+            _debugging(state, error)
+            text = " ".join(str(error).split())
+            note(f"gnnzoo failed: {type(error).__name__}: {text}; run again with --debug for the traceback")
+            code = 1
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _debugging(state: dict, error: Exception) -> None:
+    if state["debug"]:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """A terminated command cleans up as after Ctrl-C, unless it handles the signal itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal, _frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@click.group(cls=LazyGroup, params=[_debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gnnzoo", message="%(prog)s %(version)s")
+def main() -> None:
+    """Neural force fields from LAMMPS dumps: declared in JSON, trained, judged, frozen.
+
+    \b
+    gnnzoo convert argon.lammpstrj
+    gnnzoo train recipes/water.json
+    gnnzoo transfer water.keras --target argon
+    gnnzoo freeze
+    """
