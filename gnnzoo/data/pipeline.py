@@ -18,8 +18,6 @@ from gnnzoo.errors import DataError, Place, did_you_mean
 
 # Graphs are kept in memory until they fill this; beyond it they are made anew when they come round again.
 CACHE_BYTES = 600_000_000
-# Edge arrays are padded to a multiple of this share of the largest batch: few shapes to compile, little padding.
-_EDGE_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,38 +136,35 @@ class GraphSource:
         return Graph(species_index(frame.names, self.species), senders, receivers, vectors, classes, forces)
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Fixed sizes of a batch: graphs, atoms, and the step in which the number of edges grows."""
+def padded_size(count: int) -> int:
+    """What `count` rows are padded to: the next multiple of a sixteenth of the power of two below it.
 
-    graphs: int
-    atoms: int
-    edge_step: int
-
-    @classmethod
-    def of(cls, graphs: int, max_atoms: int, max_edges: int) -> "Sizes":
-        """Sizes for batches of `graphs` graphs, none larger than the given ones as far as is known."""
-        return cls(graphs, graphs * max_atoms, max(1, -(-graphs * max_edges // _EDGE_STEPS)))
-
-    def edges(self, count: int) -> int:
-        """What `count` edges are padded to."""
-        return max(1, -(-count // self.edge_step)) * self.edge_step
+    A handful of shapes to compile for any data, and three per cent of padding on average.
+    """
+    step = max(1, 1 << max(0, count.bit_length() - 1 - 4))
+    return max(1, -(-count // step) * step)
 
 
-def pad(graphs: list[Graph], sizes: Sizes) -> dict[str, np.ndarray]:
+def pad(graphs: list[Graph], n_graphs: int, n_atoms: int) -> dict[str, np.ndarray]:
     """Graphs laid end to end and padded: the inputs of a model, and "forces" where every graph has them.
 
     Padding atoms belong to the last graph; padding edges join the last atom to itself along x, so that nothing divides
     by zero. All of it is masked.
+
+    Args:
+        graphs: at least one.
+        n_graphs: graphs of a full batch.
+        n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
     """
-    n_atoms = [len(graph.species) for graph in graphs]
-    n_edges = [len(graph.senders) for graph in graphs]
-    atoms, edges = max(sizes.atoms, sum(n_atoms)), sizes.edges(sum(n_edges))
+    atom_counts = [len(graph.species) for graph in graphs]
+    edge_counts = [len(graph.senders) for graph in graphs]
+    atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
+    edges = padded_size(sum(edge_counts))
     batch = {
         fields.SPECIES: np.zeros(atoms, np.int32),
-        fields.GRAPH_INDEX: np.full(atoms, sizes.graphs - 1, np.int32),
+        fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
         fields.ATOM_MASK: np.zeros(atoms, np.float32),
-        fields.GRAPH_MASK: np.zeros(sizes.graphs, np.float32),
+        fields.GRAPH_MASK: np.zeros(n_graphs, np.float32),
         fields.SENDERS: np.full(edges, atoms - 1, np.int32),
         fields.RECEIVERS: np.full(edges, atoms - 1, np.int32),
         fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], np.float32), (edges, 1)),
@@ -180,7 +175,7 @@ def pad(graphs: list[Graph], sizes: Sizes) -> dict[str, np.ndarray]:
         batch[fields.FORCES] = np.zeros((atoms, 3), np.float32)
     atom = edge = 0
     for number, graph in enumerate(graphs):
-        a, e = slice(atom, atom + n_atoms[number]), slice(edge, edge + n_edges[number])
+        a, e = slice(atom, atom + atom_counts[number]), slice(edge, edge + edge_counts[number])
         batch[fields.SPECIES][a] = graph.species
         batch[fields.GRAPH_INDEX][a] = number
         batch[fields.ATOM_MASK][a] = 1

@@ -1,1 +1,9 @@
-"""..."""
+"""Keras layers of the stack: each takes the graph, a dict of tensors, and returns what it changes in it.
+
+Importing this package registers every layer under its short name (`registry.LAYERS`).
+"""
+
+from gnnzoo.layers import basic, encoders, graph_norm, heads, message_passing
+from gnnzoo.layers.registry import LAYERS
+
+__all__ = ["LAYERS", "basic", "encoders", "graph_norm", "heads", "message_passing"]

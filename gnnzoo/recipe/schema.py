@@ -157,7 +157,7 @@ class AtomEncoder(Entry, Mlp):
 
 
 class EdgeEncoder(Entry, Mlp):
-    """Perceptron from the edge features of `graph.edges` to the features that message passing reads."""
+    """Perceptron from the edge features of `graph.edges` to those that later layers read; without it they read the former."""
 
     layer: Literal["edge_encoder"]
 
@@ -166,6 +166,9 @@ class MessagePassing(Entry, Mlp):
     """x_i' = MLP(sum_j MLP((x_i * x_j) || e_ji)), the sum over neighbours (the general shape: arXiv 2112.03383)."""
 
     layer: Literal["message_passing"]
+    combine: Literal["product", "sum"] = "product"
+    """How the pair enters the inner perceptron. `product`: (x_i * x_j) || e_ji, as in the network of origin. `sum`:
+    A x_i + B x_j + C e_ji, many times cheaper on long neighbour lists."""
     bond_features: bool = False
     """Whether this layer's edge features include the bond one-hot."""
     residual: bool = False
@@ -285,7 +288,7 @@ class Training(Part):
     """Random changes of the training frames."""
     checkpoint_every: PositiveInt = 6
     """Epochs between checkpoints; one is always made at the end. The best by validation becomes the model."""
-    validation_frames: PositiveInt = 32
+    validation_frames: PositiveInt = 16
     """Frames of the validation part, evenly spaced, on which the error is followed during training."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of weights, order of frames, rotations and dropout."""

@@ -1,1 +1,1 @@
-"""..."""
+"""Training: losses, schedule, augmentation, checkpoints and the loop that joins them."""

@@ -1,0 +1,123 @@
+"""Heads: from features to forces."""
+
+import keras
+from keras import ops
+
+from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS
+from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
+from gnnzoo.layers.registry import ATOMS, DIRECTIONS, EDGE_WEIGHT, edge_features, register, segment_sum
+
+
+@register("force_decoder")
+class ForceDecoder(StackLayer):
+    """Perceptron from the atom features to three components: free to learn anything, rotation included.
+
+    Args:
+        units, hidden_layers, dropout, activation, seed: see `Perceptron`.
+    """
+
+    arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
+
+    def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
+        self.activation, self.seed = activation, seed
+        self.perceptron = Perceptron(
+            units, 3, hidden_layers, dropout, activation, seed, name="perceptron", dtype=self.dtype_policy
+        )
+
+    def build(self, graph):
+        self.perceptron.build(graph[ATOMS])
+
+    def call(self, graph, training=None):
+        return {FORCES: self.perceptron(graph[ATOMS], training=training)}
+
+
+@register("pair_force_decoder")
+class PairForceDecoder(StackLayer):
+    """F_i = c sum_j w_ij f_ij r_ij / |r_ij|, with f_ij from both atoms' features and their edge's.
+
+    Turns with the atoms whatever the features, as long as those do not depend on direction. With `antisymmetric`
+    f_ij = f_ji, so that the force of j on i is opposite to that of i on j and all forces sum to zero.
+
+    Args:
+        units, hidden_layers, dropout, activation, seed: see `Perceptron`.
+        antisymmetric: whether the two atoms enter alike.
+        bond_features: whether the edge features include the bond one-hot.
+        neighbor_scale: c.
+    """
+
+    arguments = (
+        "units",
+        "hidden_layers",
+        "dropout",
+        "activation",
+        "antisymmetric",
+        "bond_features",
+        "neighbor_scale",
+        "seed",
+    )
+
+    def __init__(
+        self,
+        units: int,
+        hidden_layers: int,
+        dropout: float,
+        activation: str,
+        antisymmetric: bool,
+        bond_features: bool,
+        neighbor_scale: float,
+        seed: int,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units, self.hidden_layers, self.dropout, self.activation = units, hidden_layers, dropout, activation
+        self.antisymmetric, self.bond_features = antisymmetric, bond_features
+        self.neighbor_scale, self.seed = neighbor_scale, seed
+        self.perceptron = PairPerceptron(
+            units=units,
+            outputs=1,
+            hidden_layers=hidden_layers,
+            dropout=dropout,
+            activation=activation,
+            symmetric=antisymmetric,
+            seed=seed,
+            name="perceptron",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, graph):
+        self.perceptron.build_pair(graph[ATOMS][-1], edge_features(graph, self.bond_features)[-1])
+
+    def call(self, graph, training=None):
+        x, senders, receivers = graph[ATOMS], graph[SENDERS], graph[RECEIVERS]
+        edges = edge_features(graph, self.bond_features)
+        hidden = self.perceptron.hidden_pairs(x, edges, senders, receivers, training=training)
+        strength = self.perceptron.last(hidden) * graph[EDGE_WEIGHT]  # (edges, units) -> (edges, 1)
+        count = x.shape[0] or ops.shape(x)[0]
+        forces = segment_sum(strength * graph[DIRECTIONS], receivers, count)
+        return {FORCES: forces * self.neighbor_scale}
+
+
+@register("force_scale")
+class ForceScale(StackLayer):
+    """Network units -> force units, and zero on padding: the last layer of every model.
+
+    Args:
+        scale: force unit per network unit; kept as a weight that is not trained.
+    """
+
+    arguments = ("scale",)
+
+    def __init__(self, scale: float, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = float(scale)
+
+    def build(self, graph):
+        self.factor = self.add_weight(
+            name="scale", shape=(), initializer=keras.initializers.Constant(self.scale), trainable=False
+        )
+
+    def call(self, graph):
+        mask = ops.cast(graph[ATOM_MASK], graph[FORCES].dtype)[:, None]
+        return {FORCES: graph[FORCES] * self.factor * mask}

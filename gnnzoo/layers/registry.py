@@ -1,0 +1,47 @@
+"""The short names of layers, and the keys of the graph that layers pass on."""
+
+import zlib
+
+import keras
+
+LAYERS: dict[str, type[keras.layers.Layer]] = {}
+
+# What layers add to the model's inputs (`gnnzoo.fields`) on the way through the stack.
+ATOMS = "atoms"  # (atoms, units) | features of the atoms
+EDGES = "edges"  # (edges, n) | features of the edges without the bond one-hot; an edge encoder replaces them
+BONDED_EDGES = "bonded_edges"  # (edges, n) | the same with the bond one-hot; only where the recipe names "bond"
+DIRECTIONS = "directions"  # (edges, 3) | unit vectors from receiver to sender
+EDGE_WEIGHT = "edge_weight"  # (edges, 1) | 0 on padding; with an envelope it ends smoothly at the cutoff
+
+
+def register(name: str):
+    """Register a layer for recipes and for Keras saving under one name."""
+
+    def decorate(cls):
+        LAYERS[name] = cls
+        return keras.saving.register_keras_serializable(package="gnnzoo", name=name)(cls)
+
+    return decorate
+
+
+def derived_seed(seed: int, *path: str | int) -> int:
+    """A seed for a part of a seeded whole, independent of the order in which parts are made."""
+    return zlib.crc32("/".join(map(str, (seed, *path))).encode()) & 0x7FFFFFFF
+
+
+def segment_sum(values, segments, count: int):
+    """Sum of rows by segment: (n, c), (n,) -> (count, c).
+
+    Unsorted on purpose: only `unsorted_segment_sum` has an XLA kernel.
+    """
+    return keras.ops.segment_sum(values, segments, num_segments=count)
+
+
+def edge_features(graph: dict, bonded: bool):
+    """What a layer reads of the edges, or its shape: encoded where an edge encoder stands before it, else as they are.
+
+    Args:
+        graph: tensors or shapes by key.
+        bonded: whether the bond one-hot is among them.
+    """
+    return graph[BONDED_EDGES if bonded else EDGES]

@@ -1,0 +1,138 @@
+"""A recipe's layer stack -> a Keras functional model over a dict of tensors: the one place where an entry becomes a layer."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import keras
+
+from gnnzoo import fields
+from gnnzoo.errors import ModelError, Place, did_you_mean
+from gnnzoo.layers import LAYERS
+from gnnzoo.layers.registry import derived_seed
+from gnnzoo.recipe.schema import EdgeEncoder, MessagePassing, PairForceDecoder, Recipe
+
+_SHAPES = {  # trailing shape and dtype of each input; the leading size is that of the batch
+    fields.SPECIES: ((), "int32"),
+    fields.GRAPH_INDEX: ((), "int32"),
+    fields.ATOM_MASK: ((), "float32"),
+    fields.GRAPH_MASK: ((), "float32"),
+    fields.SENDERS: ((), "int32"),
+    fields.RECEIVERS: ((), "int32"),
+    fields.EDGE_VECTORS: ((3,), "float32"),
+    fields.EDGE_CLASS: ((), "int32"),
+    fields.EDGE_MASK: ((), "float32"),
+}
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What the training split lends to a network.
+
+    Attributes:
+        force: force unit per network unit.
+        neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
+    """
+
+    force: float = 1.0
+    neighbors: float = 1.0
+
+
+def network_species(recipe: Recipe, names: list[str] | None = None) -> list[str]:
+    """The model's species in order: those of `data.types`, else of `data.atoms`, else the ones found in the data."""
+    if recipe.data.types:
+        ordered = [recipe.data.types[number] for number in sorted(recipe.data.types, key=int)]
+        return list(dict.fromkeys(ordered))
+    if recipe.data.atoms:
+        return list(recipe.data.atoms)
+    return list(names or [])
+
+
+def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[float]]:
+    """(species, features) what the atom encoder knows of each species."""
+    if inputs == "species":
+        return [[float(row == column) for column in range(len(species))] for row in range(len(species))]
+    table = []
+    for name in species:
+        if name not in recipe.data.atoms:
+            raise ModelError(
+                f"species '{name}' has no charge, epsilon and sigma." + did_you_mean(name, recipe.data.atoms),
+                place=Place(key="data.atoms"),
+                expected=f'"atoms": {{"{name}": {{"charge": 0, "epsilon": 0.2, "sigma": 3.4}}}}',
+                hint='declare them, or use "inputs": "species" in the atom_encoder',
+            )
+        atom = recipe.data.atoms[name]
+        table.append([atom.charge, atom.epsilon, atom.sigma])
+    return table
+
+
+def entry_names(recipe: Recipe) -> list[str]:
+    """The name of each stack entry: its own, or its kind and its number of that kind."""
+    seen: Counter = Counter()
+    names = []
+    for entry in recipe.model.layers:
+        seen[entry.layer] += 1
+        names.append(entry.name or f"{entry.layer}_{seen[entry.layer]}")
+    return names
+
+
+def build_network(recipe: Recipe, species: list[str], scales: Scales = Scales()) -> keras.Model:  # noqa: B008
+    """The network of a recipe.
+
+    Args:
+        recipe: its `graph`, `model` and `data.atoms` are used, and the seed.
+        species: names in the order of the `species` input.
+        scales: from the training split, or the defaults for a network on raw forces.
+
+    Returns:
+        A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit.
+    """
+    inputs = {
+        key: keras.Input(batch_shape=(None, *shape), dtype=dtype, name=key) for key, (shape, dtype) in _SHAPES.items()
+    }
+    graph = dict(inputs)
+    for layer in stack(recipe, species, scales):
+        graph.update(layer(graph))
+    return keras.Model(inputs, {fields.FORCES: graph[fields.FORCES]}, name=recipe.name.replace(".", "_"))
+
+
+def stack(recipe: Recipe, species: list[str], scales: Scales) -> list[keras.layers.Layer]:
+    """The layers of a recipe in order: edge geometry, the entries of the recipe, force scale."""
+    settings = recipe.graph
+    layers = [
+        LAYERS["edge_geometry"](
+            features=settings.edges,
+            cutoff=settings.cutoff,
+            basis=settings.radial.basis,
+            functions=settings.radial.functions,
+            envelope=settings.envelope,
+            name="edge_geometry",
+        )
+    ]
+    for name, entry in zip(entry_names(recipe), recipe.model.layers, strict=True):
+        arguments = entry.model_dump(exclude={"layer", "name", "inputs"}) | _derived(entry, recipe, species, scales)
+        constructor = LAYERS[entry.layer]
+        if "seed" in getattr(constructor, "arguments", ()):
+            arguments["seed"] = derived_seed(recipe.training.seed, name)
+        layers.append(constructor(**arguments, name=name))
+    layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale"))
+    return layers
+
+
+def _derived(entry, recipe: Recipe, species: list[str], scales: Scales) -> dict:
+    """Constructor arguments that follow from the rest of the recipe and from the data."""
+    has_bonds = "bond" in recipe.graph.edges
+    if entry.layer == "atom_encoder":
+        return {"table": species_table(recipe, species, entry.inputs)}
+    if isinstance(entry, EdgeEncoder):
+        readers = [e for e in recipe.model.layers if isinstance(e, MessagePassing | PairForceDecoder)]
+        with_bonds = [_reads_bonds(reader, has_bonds) for reader in readers]
+        return {"plain": not all(with_bonds), "bonded": any(with_bonds)}
+    if isinstance(entry, MessagePassing):
+        return {"neighbor_scale": scales.neighbors**-0.5}
+    if isinstance(entry, PairForceDecoder):
+        return {"neighbor_scale": scales.neighbors**-0.5, "bond_features": has_bonds}
+    return {}
+
+
+def _reads_bonds(entry, has_bonds: bool) -> bool:
+    return entry.bond_features if isinstance(entry, MessagePassing) else has_bonds

@@ -1,0 +1,111 @@
+"""The .keras file: a Keras archive that also carries its recipe, its split, its scales and where it came from."""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import gnnzoo.layers  # noqa: F401  (registers the layers that Keras will look for)
+from gnnzoo.data.frames import Frame
+from gnnzoo.data.pipeline import graph_of
+from gnnzoo.errors import ModelError, Place
+from gnnzoo.models.predict import Predictor
+from gnnzoo.outputs import written
+from gnnzoo.recipe.schema import Recipe
+
+INFO_MEMBER = "gnnzoo.json"
+
+
+@dataclass(eq=False)
+class ForceField:
+    """A trained network with what is needed to use it.
+
+    Attributes:
+        network: dict batch -> {"forces": (atoms, 3)}.
+        recipe: the recipe it was trained by, complete.
+        info: JSON-able: species, types, units, cutoff, dataset, split, statistics, training, figures, example.
+        path: where it was read from, if it was.
+    """
+
+    network: keras.Model
+    recipe: Recipe
+    info: dict = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def species(self) -> list[str]:
+        """Names in the order of the network's `species` input."""
+        return self.info["species"]
+
+    @property
+    def cutoff(self) -> float:
+        """In the length unit of `units`."""
+        return self.recipe.graph.cutoff
+
+    @property
+    def units(self) -> str | None:
+        """LAMMPS unit style of forces and lengths."""
+        return self.info["units"]
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Compiled once and kept."""
+        return Predictor(self.network)
+
+    def forces(self, frame: Frame) -> np.ndarray:
+        """(atoms, 3) float32 forces on the atoms of a frame, in the model's unit."""
+        return next(self.predictor([graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds)]))
+
+
+def save_model(force_field: ForceField, path: Path | str, overwrite: bool = False) -> Path:
+    """Write a .keras file that plain Keras opens as well, once gnnzoo's layers are imported."""
+    path = Path(path)
+    info = {**force_field.info, "recipe": force_field.recipe.model_dump(mode="json", by_alias=True)}
+    with written(path, overwrite) as temporary:
+        force_field.network.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(INFO_MEMBER, json.dumps(info, indent=1))
+    force_field.path = path
+    return path
+
+
+def read_info(path: Path | str) -> dict:
+    """What a .keras file says of itself; the network is not touched, and nothing heavy is loaded.
+
+    Raises:
+        ModelError: there is no such file, or it is not one of ours.
+    """
+    path = Path(path)
+    place = Place(file=path)
+    if not path.exists():
+        raise ModelError("there is no such file", place=place, hint="gnnzoo list shows the models in this folder")
+    expected = "a .keras file written by gnnzoo train or gnnzoo transfer"
+    if path.is_dir() or not zipfile.is_zipfile(path):
+        raise ModelError("is not a Keras model", place=place, expected=expected)
+    with zipfile.ZipFile(path) as archive:
+        if INFO_MEMBER not in archive.namelist():
+            raise ModelError("is not a model of gnnzoo: it carries no recipe", place=place, expected=expected)
+        try:
+            return json.loads(archive.read(INFO_MEMBER))
+        except (ValueError, zipfile.BadZipFile) as error:
+            raise ModelError(f"is damaged: {error}", place=place, expected=expected) from error
+
+
+def load_model(path: Path | str) -> ForceField:
+    """Read a .keras file of ours.
+
+    Raises:
+        ModelError: there is no such file, it is not one of ours, or it is damaged.
+    """
+    info = read_info(path)
+    recipe = Recipe.model_validate(info.pop("recipe"))
+    try:
+        network = keras.models.load_model(path, compile=False)
+    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"is damaged or from another version: {reason}", place=Place(file=path)) from error
+    return ForceField(network, recipe, info, Path(path))

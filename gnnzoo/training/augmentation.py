@@ -1,0 +1,40 @@
+"""Random rotations, uniform on SO(3)."""
+
+import tensorflow as tf
+
+from gnnzoo import fields
+
+
+def random_rotations(count: int, seed, dtype=tf.float32):
+    """(count, 3, 3) rotation matrices, uniform on SO(3).
+
+    A quaternion with independent normal components, normalised, is uniform on the unit sphere in four dimensions, and
+    that is the uniform distribution of rotations (Shoemake, Graphics Gems III, 1992, p. 124).
+
+    Args:
+        seed: (2,) int32; equal seeds give equal rotations.
+    """
+    quaternion = tf.random.stateless_normal((count, 4), seed=seed, dtype=dtype)
+    w, x, y, z = tf.unstack(quaternion / tf.norm(quaternion, axis=-1, keepdims=True), axis=-1)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def rotate(batch: dict, rotations) -> dict:
+    """Turn the edge vectors and the forces of each graph by its rotation: v -> R v.
+
+    Args:
+        batch: model inputs and "forces".
+        rotations: (graphs, 3, 3).
+    """
+    of_atom = tf.gather(rotations, batch[fields.GRAPH_INDEX])  # (atoms, 3, 3)
+    of_edge = tf.gather(of_atom, batch[fields.RECEIVERS])  # (edges, 3, 3)
+    return {
+        **batch,
+        fields.EDGE_VECTORS: tf.einsum("eij,ej->ei", of_edge, batch[fields.EDGE_VECTORS]),
+        fields.FORCES: tf.einsum("aij,aj->ai", of_atom, batch[fields.FORCES]),
+    }

@@ -1,0 +1,70 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped."""
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gnnzoo.errors import ModelError, Place
+from gnnzoo.outputs import written
+
+_PATTERN = re.compile(r"step-(\d+)\.npz$")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint on disk, made after `step` steps."""
+
+    path: Path
+    step: int
+
+
+def save_checkpoint(
+    folder: Path, step: int, network: keras.Model, optimizer: keras.Optimizer, state: dict
+) -> Checkpoint:
+    """Write the variables of network (dropout's seeds included) and optimizer, and `state` (JSON-able)."""
+    path = folder / f"step-{step:08d}.npz"
+    if path.exists():
+        return Checkpoint(path, step)
+    arrays = {f"network/{i}": variable.numpy() for i, variable in enumerate(network.variables)}
+    arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
+    with written(path) as temporary:
+        np.savez(temporary, state=json.dumps(state), **arrays)
+    return Checkpoint(path, step)
+
+
+def load_checkpoint(checkpoint: Checkpoint, network: keras.Model, optimizer: keras.Optimizer | None = None) -> dict:
+    """Put a checkpoint back into network and, where given, optimizer; returns its state.
+
+    Raises:
+        ModelError: the file is damaged, or of another network.
+    """
+    try:
+        with np.load(checkpoint.path, allow_pickle=False) as arrays:
+            _assign(arrays, "network", network.variables)
+            if optimizer is not None:
+                _assign(arrays, "optimizer", optimizer.variables)
+            return json.loads(str(arrays["state"]))
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"this checkpoint does not fit or is damaged: {error}",
+            place=Place(file=checkpoint.path),
+            hint="delete it to go on from the one before it",
+        ) from error
+
+
+def _assign(arrays, kind: str, variables: list) -> None:
+    if sum(name.startswith(f"{kind}/") for name in arrays.files) != len(variables):
+        raise ValueError(f"it holds another number of {kind} variables")
+    for i, variable in enumerate(variables):
+        variable.assign(arrays[f"{kind}/{i}"])
+
+
+def checkpoints(folder: Path) -> list[Checkpoint]:
+    """The checkpoints in a folder, oldest first."""
+    found = [(path, _PATTERN.search(path.name)) for path in folder.glob("step-*.npz")]
+    return sorted((Checkpoint(path, int(match[1])) for path, match in found if match), key=lambda c: c.step)

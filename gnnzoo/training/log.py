@@ -1,0 +1,56 @@
+"""The record of a run: one row a validation, as CSV and for TensorBoard."""
+
+import csv
+from pathlib import Path
+
+import tensorflow as tf
+
+COLUMNS = (
+    "step",
+    "epoch",
+    "seconds",
+    "learning_rate",
+    "loss",
+    "mae",
+    "mae_x",
+    "mae_y",
+    "mae_z",
+    "sum_abs",
+    "vector_mae",
+    "relative",
+)
+
+
+class RunLog:
+    """Appends rows to `log.csv` and `tensorboard/` in a run's folder; a resumed run drops the rows it will repeat."""
+
+    def __init__(self, folder: Path, from_step: int = 0):
+        self.path = folder / "log.csv"
+        rows = [row for row in read_log(self.path) if row["step"] <= from_step] if self.path.exists() else []
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        self._board = tf.summary.create_file_writer(str(folder / "tensorboard"))
+
+    def write(self, row: dict) -> None:
+        """Append one row; keys are `COLUMNS`."""
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, COLUMNS).writerow(row)
+        with self._board.as_default(step=row["step"]):
+            for name in COLUMNS[2:]:
+                tf.summary.scalar(name, row[name])
+        self._board.flush()
+
+    def close(self) -> None:
+        """Close the TensorBoard file."""
+        self._board.close()
+
+
+def read_log(path: Path) -> list[dict]:
+    """The rows of a `log.csv`, as numbers."""
+    with path.open(newline="") as file:
+        return [
+            {name: (int if name == "step" else float)(value) for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,76 @@
+"""Where a step stands in the schedule: learning rate, warm-up, checkpoints. A function of the step alone, so that a run
+that was interrupted, or one repeated with the same number of steps, follows the same curve."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from gnnzoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of `steps` steps, laid out in `epochs` epochs.
+
+    When it is stretched or shortened (a number of steps or a time limit instead of epochs), its epochs are shares of
+    the whole rather than passes over the data, so that warm-up and decay keep their proportions.
+
+    Attributes:
+        steps: length in steps.
+        epochs: length in epochs of the recipe.
+        initial: learning rate at the end of the warm-up.
+        decay: factor per epoch after the warm-up.
+        warmup_epochs: length of the linear ramp.
+        checkpoint_every: epochs between checkpoints.
+    """
+
+    steps: int
+    epochs: int
+    initial: float
+    decay: float
+    warmup_epochs: int
+    checkpoint_every: int
+
+    def epoch(self, step: int) -> float:
+        """Epochs done after `step` steps."""
+        return self.epochs * step / self.steps
+
+    def in_warmup(self, step: int) -> bool:
+        """Whether step number `step`, counted from 0, belongs to the warm-up."""
+        return self.epoch(step) < self.warmup_epochs
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of step number `step`, counted from 0."""
+        if self.in_warmup(step):
+            return self.initial * min(1.0, self.epoch(step + 1) / self.warmup_epochs)
+        return self.initial * self.decay ** (self.epoch(step) - self.warmup_epochs)
+
+    def step_of_epoch(self, epoch: int) -> int:
+        """Steps done when `epoch` epochs are complete."""
+        return min(self.steps, math.ceil(self.steps * epoch / self.epochs))
+
+    def checkpoint_steps(self) -> set[int]:
+        """After how many steps a checkpoint is made; the end is one of them."""
+        every = range(self.checkpoint_every, self.epochs, self.checkpoint_every)
+        return {self.step_of_epoch(epoch) for epoch in every} | {self.steps}
+
+    def validation_steps(self) -> set[int]:
+        """After how many steps the error is followed: at the end of each epoch, and at each checkpoint."""
+        return {self.step_of_epoch(epoch) for epoch in range(1, self.epochs + 1)} | self.checkpoint_steps()
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> float:
+    """'90s', '8m', '1h30m', '2h' or plain seconds -> seconds.
+
+    Raises:
+        UserError: it is none of these, or not more than zero.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    rebuilt = "".join(number + unit for number, unit in parts)
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    if rebuilt != text.replace(" ", "") or total <= 0:
+        raise UserError(f"'{text}' is not a time", expected="a time such as 90s, 8m or 1h30m", hint="--time-limit 8m")
+    return total
