@@ -1,0 +1,19 @@
+"""What every test needs: an environment set before TensorFlow loads, and folders of its own."""
+
+import os
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TF-GNN beside Keras 3
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# Tests run in parallel processes, each of which would take every core for arrays too small to share.
+for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder, in which the test runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
