@@ -70,15 +70,15 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
 class Progress:
     """How far a piece of work has come; made by `progress`."""
 
-    def __init__(self, on_advance: Callable[[float], object] | None = None):
+    def __init__(self):
         self.done = 0.0
-        self._on_advance = on_advance
 
     def advance(self, n: float = 1) -> None:
         """`n` more are done."""
         self.done += n
-        if self._on_advance is not None:
-            self._on_advance(n)
+
+    def expect(self, total: float | None) -> None:
+        """So many there are in all, where it turns out only on the way."""
 
 
 @contextlib.contextmanager
@@ -110,6 +110,7 @@ def _live_bar(description: str, total: float | None, unit: str) -> Iterator[Prog
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
     from rich.text import Text
 
     class Figures(ProgressColumn):
@@ -123,10 +124,24 @@ def _live_bar(description: str, total: float | None, unit: str) -> Iterator[Prog
             left = f"  {duration(task.time_remaining)} left" if task.time_remaining else ""
             return Text(f"{done}{rate}{left}")
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), Figures())
+    class LiveProgress(Progress):
+        """Moves the bar."""
+
+        def advance(self, n=1):
+            super().advance(n)
+            bar.advance(task, n)
+
+        def expect(self, total):
+            bar.update(task, total=total)
+
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        BarColumn(bar_width=24),
+        Figures(table_column=Column(no_wrap=True)),
+    )
     with RichProgress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task(description, total=total)
-        yield Progress(functools.partial(bar.advance, task))
+        yield LiveProgress()
 
 
 def _amount(number: float, unit: str) -> str:
@@ -138,7 +153,7 @@ def _amount(number: float, unit: str) -> str:
 
 def duration(seconds: float) -> str:
     """A time as one reads it: 0.4 s, 12 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 10:
+    if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:

@@ -1,0 +1,111 @@
+"""Makes the data of a recipe with the LAMMPS simulation that it names."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from gnnzoo.console import note, progress
+from gnnzoo.data.simulate import run_lammps, script_digest
+from gnnzoo.errors import Place, UserError
+from gnnzoo.outputs import written
+from gnnzoo.recipe.find import find_recipe, installed_recipes
+from gnnzoo.recipe.load import load_recipe
+from gnnzoo.recipe.schema import Recipe, Simulation
+
+
+def simulate(
+    recipe: Recipe | str | Path,
+    *,
+    recipe_path: Path | None = None,
+    overrides: Iterable[str] = (),
+    overwrite: bool = False,
+) -> Path:
+    """Run a recipe's simulation in the working folder's `data/`.
+
+    A dump that the same simulation made before is kept.
+
+    Args:
+        recipe: a recipe, its path or its name.
+        recipe_path: where a recipe given as an object lies; its scripts are looked up there too.
+        overrides: changes to a recipe given by path or name, see `gnnzoo.load_recipe`.
+        overwrite: run again where a dump exists; the old one is kept beside it.
+
+    Returns:
+        The dump, data/NAME.lammpstrj, NAME being that of the recipe's source.
+
+    Raises:
+        UserError: the recipe names no simulation, LAMMPS is missing or stops with an error, or another simulation's
+            dump is in the way.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe_path = find_recipe(recipe)
+        recipe = load_recipe(recipe_path, overrides)
+    if recipe.data.simulate is None:
+        raise UserError(
+            f"recipe '{recipe.name}' names no simulation",
+            place=Place(file=recipe_path, key="data.simulate"),
+            expected='"simulate": {"input": "simulations/argon.in"}',
+            hint="bring data of your own: gnnzoo train RECIPE --data DUMP",
+        )
+    script = _script(recipe.data.simulate, recipe_path)
+    folder, name = Path("data"), _data_name(recipe)
+    dump, record = folder / f"{name}.lammpstrj", folder / f"{name}.simulation.json"
+    made_by = {
+        "input": script.name,
+        "sha256": script_digest(script),
+        "variables": recipe.data.simulate.variables,
+    }
+    if dump.exists() and not overwrite and _same(record, made_by):
+        note(f"kept {dump}: the same simulation made it before")
+        return dump
+    if dump.exists() and not overwrite:
+        raise UserError(
+            "exists already, made by another simulation or by hand",
+            place=Place(file=dump),
+            hint=f"--data {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps it beside",
+        )
+    log = folder / f"{name}.log"
+    note(f"simulating {name} with LAMMPS: {script}, log in {log}")
+    with written(dump, overwrite) as temporary:
+        _run(script, temporary, recipe.data.simulate, log)
+    record.write_text(json.dumps(made_by, indent=2) + "\n")
+    return dump
+
+
+def _run(script: Path, dump: Path, simulation: Simulation, log: Path) -> None:
+    with progress("simulating", None, unit="steps") as shown:
+
+        def on_steps(steps) -> None:
+            shown.expect(steps.total)
+            shown.advance(steps.done - shown.done)
+
+        run_lammps(script, dump, simulation.variables, log, on_steps)
+
+
+def _script(simulation: Simulation, recipe_path: Path | None) -> Path:
+    """The input script: from the working folder, beside the recipe, or among those that come with gnnzoo."""
+    beside = [Path(recipe_path).parent] if recipe_path is not None else []
+    folders = [Path(), *beside, installed_recipes()]
+    for folder in folders:
+        if (folder / simulation.input).is_file():
+            return folder / simulation.input
+    raise UserError(
+        f"there is no input script '{simulation.input}'",
+        place=Place(file=recipe_path, key="data.simulate.input"),
+        expected="a path from " + ", ".join(str(folder.resolve()) for folder in folders),
+    )
+
+
+def _data_name(recipe: Recipe) -> str:
+    """What the data are called: the source's name without its ending, or the recipe's where there are several."""
+    source = recipe.data.source
+    if isinstance(source, list) or "*" in source:
+        return recipe.name
+    return Path(source).name.split(".")[0] or recipe.name
+
+
+def _same(record: Path, made_by: dict) -> bool:
+    try:
+        return json.loads(record.read_text()) == made_by
+    except (OSError, json.JSONDecodeError):
+        return False
