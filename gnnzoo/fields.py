@@ -32,17 +32,19 @@ EDGE_VECTORS = "edge_vectors"  # (edges, 3) float32 | length | from receiver to 
 EDGE_CLASS = "edge_class"  # (edges,) int32 | EDGE_CLASSES index
 EDGE_MASK = "edge_mask"  # (edges,) float32 | 1 on real edges, 0 on padding
 
-MODEL_INPUTS = (
-    SPECIES,
-    GRAPH_INDEX,
-    ATOM_MASK,
-    GRAPH_MASK,
-    SENDERS,
-    RECEIVERS,
-    EDGE_VECTORS,
-    EDGE_CLASS,
-    EDGE_MASK,
-)
+# Trailing shape and dtype of each input; the leading size is that of the batch.
+BATCH_SHAPES = {
+    SPECIES: ((), "int32"),
+    GRAPH_INDEX: ((), "int32"),
+    ATOM_MASK: ((), "float32"),
+    GRAPH_MASK: ((), "float32"),
+    SENDERS: ((), "int32"),
+    RECEIVERS: ((), "int32"),
+    EDGE_VECTORS: ((3,), "float32"),
+    EDGE_CLASS: ((), "int32"),
+    EDGE_MASK: ((), "float32"),
+}
+MODEL_INPUTS = tuple(BATCH_SHAPES)
 
 # The one-hot of an edge: two atoms of different molecules, a bonded pair of one molecule, another pair of one molecule.
 EDGE_CLASSES = ("other_molecule", "bonded", "same_molecule")

@@ -1,6 +1,5 @@
 """A recipe's layer stack -> a Keras functional model over a dict of tensors: the one place where an entry becomes a layer."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import keras
@@ -9,19 +8,8 @@ from gnnzoo import fields
 from gnnzoo.errors import ModelError, Place, did_you_mean
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import derived_seed
+from gnnzoo.recipe.checks import layer_names
 from gnnzoo.recipe.schema import EdgeEncoder, MessagePassing, PairForceDecoder, Recipe
-
-_SHAPES = {  # trailing shape and dtype of each input; the leading size is that of the batch
-    fields.SPECIES: ((), "int32"),
-    fields.GRAPH_INDEX: ((), "int32"),
-    fields.ATOM_MASK: ((), "float32"),
-    fields.GRAPH_MASK: ((), "float32"),
-    fields.SENDERS: ((), "int32"),
-    fields.RECEIVERS: ((), "int32"),
-    fields.EDGE_VECTORS: ((3,), "float32"),
-    fields.EDGE_CLASS: ((), "int32"),
-    fields.EDGE_MASK: ((), "float32"),
-}
 
 
 @dataclass(frozen=True)
@@ -35,6 +23,9 @@ class Scales:
 
     force: float = 1.0
     neighbors: float = 1.0
+
+
+RAW = Scales()
 
 
 def network_species(recipe: Recipe, names: list[str] | None = None) -> list[str]:
@@ -65,17 +56,7 @@ def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[
     return table
 
 
-def entry_names(recipe: Recipe) -> list[str]:
-    """The name of each stack entry: its own, or its kind and its number of that kind."""
-    seen: Counter = Counter()
-    names = []
-    for entry in recipe.model.layers:
-        seen[entry.layer] += 1
-        names.append(entry.name or f"{entry.layer}_{seen[entry.layer]}")
-    return names
-
-
-def build_network(recipe: Recipe, species: list[str], scales: Scales = Scales()) -> keras.Model:  # noqa: B008
+def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW) -> keras.Model:
     """The network of a recipe.
 
     Args:
@@ -87,7 +68,8 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = Scales())
         A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit.
     """
     inputs = {
-        key: keras.Input(batch_shape=(None, *shape), dtype=dtype, name=key) for key, (shape, dtype) in _SHAPES.items()
+        key: keras.Input(batch_shape=(None, *shape), dtype=dtype, name=key)
+        for key, (shape, dtype) in fields.BATCH_SHAPES.items()
     }
     graph = dict(inputs)
     for layer in stack(recipe, species, scales):
@@ -108,7 +90,7 @@ def stack(recipe: Recipe, species: list[str], scales: Scales) -> list[keras.laye
             name="edge_geometry",
         )
     ]
-    for name, entry in zip(entry_names(recipe), recipe.model.layers, strict=True):
+    for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True):
         arguments = entry.model_dump(exclude={"layer", "name", "inputs"}) | _derived(entry, recipe, species, scales)
         constructor = LAYERS[entry.layer]
         if "seed" in getattr(constructor, "arguments", ()):

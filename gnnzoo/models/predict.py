@@ -20,7 +20,12 @@ class Predictor:
 
     def __init__(self, network: keras.Model, batch_size: int = 1):
         self.network, self.batch_size = network, batch_size
-        self._forward = tf.function(lambda batch: network(batch, training=False)[fields.FORCES], jit_compile=True)
+        # Traced once with open sizes; XLA compiles for each size it meets.
+        self._forward = tf.function(
+            lambda batch: network(batch, training=False)[fields.FORCES],
+            input_signature=[input_signature()],
+            jit_compile=True,
+        )
 
     def __call__(self, graphs: Iterable[Graph]) -> Iterator[np.ndarray]:
         """(atoms, 3) float32 forces of each graph, in the model's unit."""
@@ -38,6 +43,11 @@ class Predictor:
         batch = pad(graphs, self.batch_size, self.batch_size * counts[0])
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         return np.split(self._forward(inputs).numpy()[: sum(counts)], np.cumsum(counts)[:-1])
+
+
+def input_signature() -> dict[str, tf.TensorSpec]:
+    """What a network is called with, sizes open."""
+    return {key: tf.TensorSpec((None, *shape), dtype, name=key) for key, (shape, dtype) in fields.BATCH_SHAPES.items()}
 
 
 def predict(network: keras.Model, graphs: Iterable[Graph], batch_size: int = 1) -> Iterator[np.ndarray]:

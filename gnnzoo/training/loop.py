@@ -1,6 +1,5 @@
 """The training loop: schedule, steps, validation, checkpoints, and a clean stop whenever one is asked for."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from gnnzoo.data.pipeline import GraphSource, Prefetcher
 from gnnzoo.data.splits import Split
 from gnnzoo.data.statistics import TrainingStatistics, even_sample
 from gnnzoo.errors import UserError
-from gnnzoo.models.predict import Predictor
+from gnnzoo.models.predict import Predictor, input_signature
 from gnnzoo.recipe.schema import Training
 from gnnzoo.training.augmentation import random_rotations, rotate
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
@@ -89,7 +88,9 @@ class Trainer:
         self.optimizer.build(network.trainable_variables)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
         self._predictor = Predictor(network)
-        self._step = tf.function(self._train_step, jit_compile=True)
+        batch = input_signature() | {fields.FORCES: tf.TensorSpec((None, 3), tf.float32)}
+        scalars = [tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)]
+        self._step = tf.function(self._train_step, input_signature=[batch, *scalars], jit_compile=True)
         self._seconds_before = 0.0
 
     # --- one step -------------------------------------------------------------------------------------------------
@@ -267,8 +268,3 @@ class Trainer:
         error = {row["step"]: row["mae"] for row in log}
         followed = [c for c in saved if np.isfinite(error.get(c.step, np.nan))]
         return min(followed, key=lambda c: error[c.step]) if followed else saved[-1]
-
-
-def write_state(folder: Path, state: dict) -> None:
-    """Write `run.json`, which says what a run is and how to go on."""
-    (folder / "run.json").write_text(json.dumps(state, indent=1) + "\n")

@@ -1,0 +1,23 @@
+"""Keep large freed blocks in the process instead of handing them back to the kernel at each step.
+
+A training step frees and allocates the same tens of megabytes over and over. glibc maps each large block anew, and
+clearing its pages was measured at a fifth to a third of a step on a small network.
+"""
+
+import ctypes
+import sys
+
+# malloc.h of glibc
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc's malloc so, for the whole process; elsewhere than on Linux with glibc nothing happens."""
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # another C library, such as musl
+        return
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(_M_TOP_PAD, 256 * 2**20)

@@ -1,0 +1,31 @@
+"""Building and loading models: the public Python API around `gnnzoo.models`."""
+
+from pathlib import Path
+
+import keras
+
+from gnnzoo.models.build import RAW, Scales, build_network, network_species
+from gnnzoo.models.files import ForceField
+from gnnzoo.models.files import load_model as _load_model
+from gnnzoo.recipe.load import load_recipe
+from gnnzoo.recipe.schema import Recipe
+
+
+def build_model(recipe: Recipe | str | Path, species: list[str] | None = None, scales: Scales = RAW) -> keras.Model:
+    """The untrained network of a recipe.
+
+    Args:
+        recipe: a recipe, its path or its name.
+        species: names in the order of the network's `species` input; by default those the recipe declares.
+        scales: force scale and mean number of neighbours; training takes them from the training split.
+
+    Returns:
+        A Keras functional model: dict of the arrays in `gnnzoo.fields.MODEL_INPUTS` -> {"forces": (atoms, 3)}.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    return build_network(recipe, network_species(recipe, species), scales)
+
+
+def load_model(path: str | Path) -> ForceField:
+    """Read a .keras file written by gnnzoo; see `gnnzoo.models.files.ForceField`."""
+    return _load_model(path)

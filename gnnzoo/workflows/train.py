@@ -1,0 +1,272 @@
+"""Train the model that a recipe declares."""
+
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo import __version__
+from gnnzoo.console import duration, note, warn
+from gnnzoo.data.frames import Dataset
+from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.evaluation.metrics import ForceErrors
+from gnnzoo.models.build import build_network
+from gnnzoo.models.files import ForceField, save_model
+from gnnzoo.outputs import refuse_existing
+from gnnzoo.recipe.load import find_recipe, load_recipe, resolved
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.training.loop import Interrupted, Outcome, Trainer
+from gnnzoo.training.memory import keep_freed_memory
+from gnnzoo.training.prepare import Prepared, prepare
+from gnnzoo.training.runs import Run, new_run, unfinished_run
+from gnnzoo.training.schedule import seconds
+from gnnzoo.units import force_unit
+from gnnzoo.workflows.sources import recipe_dataset
+
+# An example frame is stored in the model for later checks, if it is no larger than this.
+_EXAMPLE_ATOMS = 3000
+
+
+def train(
+    recipe: Recipe | str | Path,
+    *,
+    data: str | Path | list | None = None,
+    time_limit: str | float | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    overrides: Iterable[str] = (),
+    callbacks: tuple = (),
+) -> ForceField:
+    """Train a recipe's model and write NAME.keras and runs/NAME-001/.
+
+    Args:
+        recipe: a recipe, its path, or its name.
+        data: a dataset, a dump, a glob or a list of dumps, instead of the recipe's source.
+        time_limit: seconds, or text such as "8m"; the schedule is fitted to it, counted from the start of training.
+        output: where the model goes; by default NAME.keras in the working folder.
+        resume: go on with the newest unfinished run of this recipe.
+        overwrite: replace an existing model, keeping the old one beside it.
+        overrides: changes of the recipe such as "training.epochs=3".
+        callbacks: Keras callbacks.
+
+    Returns:
+        The trained model; its `info` says how it was made and how good it is.
+
+    Raises:
+        UserError: something in recipe, data or options is wrong; before training starts.
+        Interrupted: training was stopped by a signal, after its state was saved.
+    """
+    limit = seconds(time_limit) if isinstance(time_limit, str) else time_limit
+    path = None if isinstance(recipe, Recipe) else find_recipe(recipe)
+    recipe = recipe if path is None else load_recipe(path, overrides)
+    output = Path(output) if output is not None else Path(f"{recipe.name}.keras")
+    check_output(output, overwrite)
+    run = unfinished_run(recipe.name) if resume else None
+    dataset = recipe_dataset(recipe, path, data)
+    prepared = prepare(recipe, dataset)
+    if run is not None:
+        _check_same(run, recipe, dataset)
+    network = build_network(recipe, prepared.species, prepared.scales)
+    return fit(ForceField(network, recipe), dataset, prepared, run, limit, output, overwrite, callbacks)
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse an output that exists or that could not be a model, before anything long begins."""
+    if output.suffix != ".keras":
+        raise UserError(f"a model's file ends in .keras, not '{output.suffix}'", place=Place(file=output), hint=f"-o {output.stem}.keras")
+    refuse_existing(output, overwrite)
+
+
+def fit(
+    model: ForceField,
+    dataset: Dataset,
+    prepared: Prepared,
+    run: Run | None,
+    time_limit: float | None,
+    output: Path,
+    overwrite: bool,
+    callbacks: tuple = (),
+    origin: dict | None = None,
+) -> ForceField:
+    """Train a network that stands ready, judge it, write it: what `train` and `transfer` share.
+
+    Args:
+        model: network and recipe; its `info` is filled in.
+        dataset: the data `prepared` was made from.
+        prepared: split, statistics, graphs.
+        run: the run to go on with; None begins a new one.
+        time_limit: seconds.
+        output: where the model goes; checked already.
+        overwrite: keep what is there under another name.
+        callbacks: Keras callbacks.
+        origin: what the model was transferred from, for its provenance.
+    """
+    keep_freed_memory()
+    resume = run is not None
+    run = run or new_run(output.stem)
+    _announce(model, dataset, prepared, run)
+    run.update(
+        status="running",
+        recipe=resolved(model.recipe),
+        dataset=_dataset_info(dataset),
+        output=str(output),
+        started=time.strftime("%Y-%m-%d %H:%M:%S"),
+        gnnzoo=__version__,
+    )
+    unit = force_unit(dataset.units)
+    trainer = Trainer(
+        model.network,
+        model.recipe.training,
+        prepared.source,
+        prepared.split,
+        prepared.statistics,
+        prepared.scales.force,
+        run.folder,
+        report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
+        callbacks=callbacks,
+    )
+    try:
+        outcome = trainer.run(time_limit=time_limit, resume=resume)
+    except Interrupted:
+        run.update(status="interrupted")
+        note(f"stopped; all is saved in {run.folder}. To go on, the same command with --resume")
+        raise
+    except UserError:
+        run.update(status="diverged")
+        raise
+    model.info = _info(model, dataset, prepared, outcome, run, origin)
+    _tell_end(outcome, run)
+    save_model(model, output, overwrite)
+    run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
+    return model
+
+
+def _check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
+    """A run goes on only with the recipe and the data that it began with."""
+    state, now = run.state, resolved(recipe)
+    for part in ("graph", "model", "training"):
+        for key, value in now[part].items():
+            if state["recipe"][part].get(key) != value:
+                raise UserError(
+                    f"{run.folder} was begun with {part}.{key} = {state['recipe'][part].get(key)}, not {value}",
+                    hint="leave the recipe as it was to go on with that run, or begin a new one without --resume",
+                )
+    if state["dataset"]["fingerprint"] != dataset.fingerprint:
+        raise DataError(
+            f"is not what {run.folder} was begun with ({state['dataset']['path']})",
+            place=Place(file=dataset.path),
+            hint=f"--data {state['dataset']['path']}",
+        )
+
+
+def _dataset_info(dataset: Dataset) -> dict:
+    return {
+        "path": str(Path(dataset.path).resolve()),
+        "fingerprint": dataset.fingerprint,
+        "frames": len(dataset),
+        "atoms": len(dataset[0]),
+        "units": dataset.units,
+    }
+
+
+def _info(
+    model: ForceField, dataset: Dataset, prepared: Prepared, outcome: Outcome, run: Run, origin: dict | None
+) -> dict:
+    """What the .keras file says of itself."""
+    return {
+        "gnnzoo": __version__,
+        "trained": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "species": prepared.species,
+        "types": {str(number): name for number, name in sorted(dataset.type_names.items())},
+        "units": dataset.units,
+        "cutoff": model.recipe.graph.cutoff,
+        "parameters": int(sum(np.prod(variable.shape) for variable in model.network.trainable_variables)),
+        "dataset": _dataset_info(dataset),
+        "split": prepared.split.as_dict(),
+        "statistics": prepared.statistics.as_dict(),
+        "training": {
+            "run": str(run.folder),
+            "schedule_steps": outcome.schedule.steps,
+            "steps": outcome.steps,
+            "best_step": outcome.best.step,
+            "seconds": round(outcome.seconds, 1),
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        },
+        "origin": origin,
+        "figures": {part: _judge(model, prepared, dataset, part) for part in ("validation", "test")},
+        "example": _example(model, dataset, prepared),
+    }
+
+
+def _judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> dict | None:
+    """Errors on a held-out part; None where it is empty."""
+    indices = getattr(prepared.split, part)
+    if len(indices) == 0:
+        return None
+    errors = ForceErrors(prepared.species, dataset.units)
+    graphs = [prepared.source.graph(index) for index in indices]
+    for graph, predicted in zip(graphs, model.predictor(graphs), strict=True):
+        errors.add(predicted, graph.forces, graph.species)
+    return errors.result()["force"]
+
+
+def _example(model: ForceField, dataset: Dataset, prepared: Prepared) -> dict | None:
+    """A held-out frame and the forces predicted on it, by which a frozen copy is checked where the data are gone."""
+    held_out = [*prepared.split.test, *prepared.split.validation, *prepared.split.train]
+    frame = dataset[int(held_out[0])]
+    if len(frame) > _EXAMPLE_ATOMS:
+        return None
+    predicted = next(model.predictor([prepared.source.graph(held_out[0])]))
+    return {
+        "positions": frame.positions.tolist(),
+        "cell": frame.cell.tolist(),
+        "pbc": frame.pbc.tolist(),
+        "types": frame.types.tolist(),
+        "molecules": None if frame.molecules is None else frame.molecules.tolist(),
+        "forces": predicted.astype(float).tolist(),
+    }
+
+
+def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run) -> None:
+    split, statistics = prepared.split, prepared.statistics
+    unit = force_unit(dataset.units)
+    left_out = len(dataset) - len(split.train) - len(split.validation) - len(split.test)
+    gaps = f", {left_out} left out between them" if left_out else ""
+    note(
+        f"{dataset.path}: {len(dataset)} frames; {len(split.train)} for training, {len(split.validation)} for "
+        f"validation, {len(split.test)} for the test{gaps}"
+    )
+    note(
+        f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
+        f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
+    )
+    if model.recipe.data.split.method == "random":
+        warn("a random split puts neighbouring frames on both sides: validation and test errors come out too small")
+    if "bond" in model.recipe.graph.edges and not dataset.has_molecules:
+        note("the data carry no molecule ids: all pairs count as of different molecules")
+    if dataset.units is None:
+        warn("the data's units are undeclared; errors are in whatever unit the forces have. To declare: --set data.units=real")
+    note(f"network of {model.network.count_params():,} parameters; run folder {run.folder}")
+
+
+def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
+    share = f" ({row['mae'] / zero:.1%} of zero forces')" if zero else ""
+    return (
+        f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  validation MAE {row['mae']:.4g} {unit}"
+        f"{share}  x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {duration(max(0, left))} left"
+    )
+
+
+def _tell_end(outcome: Outcome, run: Run) -> None:
+    schedule = outcome.schedule
+    note(
+        f"{outcome.steps} steps in {duration(outcome.seconds)}; best of the checkpoints by validation: step {outcome.best.step}"
+    )
+    repeat = f"--set training.steps={schedule.steps}"
+    if outcome.steps < schedule.steps:
+        note(f"the time was over {schedule.steps - outcome.steps} steps before the schedule's end")
+        repeat += f" --set training.stop_after={outcome.steps}"
+    note(f"to repeat it exactly: the same command with {repeat} and without a time limit; log: {run.folder}/log.csv")
