@@ -13,11 +13,10 @@ import gnnzoo.layers  # noqa: F401  (registers the layers that Keras will look f
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.pipeline import graph_of
 from gnnzoo.errors import ModelError, Place
+from gnnzoo.models.archive import INFO_MEMBER, read_info
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import written
 from gnnzoo.recipe.schema import Recipe
-
-INFO_MEMBER = "gnnzoo.json"
 
 
 @dataclass(eq=False)
@@ -71,28 +70,6 @@ def save_model(force_field: ForceField, path: Path | str, overwrite: bool = Fals
             archive.writestr(INFO_MEMBER, json.dumps(info, indent=1))
     force_field.path = path
     return path
-
-
-def read_info(path: Path | str) -> dict:
-    """What a .keras file says of itself; the network is not touched, and nothing heavy is loaded.
-
-    Raises:
-        ModelError: there is no such file, or it is not one of ours.
-    """
-    path = Path(path)
-    place = Place(file=path)
-    if not path.exists():
-        raise ModelError("there is no such file", place=place, hint="gnnzoo list shows the models in this folder")
-    expected = "a .keras file written by gnnzoo train or gnnzoo transfer"
-    if path.is_dir() or not zipfile.is_zipfile(path):
-        raise ModelError("is not a Keras model", place=place, expected=expected)
-    with zipfile.ZipFile(path) as archive:
-        if INFO_MEMBER not in archive.namelist():
-            raise ModelError("is not a model of gnnzoo: it carries no recipe", place=place, expected=expected)
-        try:
-            return json.loads(archive.read(INFO_MEMBER))
-        except (ValueError, zipfile.BadZipFile) as error:
-            raise ModelError(f"is damaged: {error}", place=place, expected=expected) from error
 
 
 def load_model(path: Path | str) -> ForceField:
