@@ -1,0 +1,26 @@
+"""gnnzoo validate: check recipes as a whole, without running anything."""
+
+import click
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change the recipes before the check."
+)
+def command(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+    """Check recipes as a whole, and tell what they declare.
+
+    RECIPE is a path, or a name that `gnnzoo list` shows. Every problem is told at once, with its line.
+
+    \b
+    gnnzoo validate recipes/water.json
+    gnnzoo validate water --set model.layers[3].units=32
+    """
+    from gnnzoo.console import say, table
+    from gnnzoo.recipe.summary import summary
+    from gnnzoo.workflows.recipes import validate
+
+    for recipe in validate(recipes, overrides):
+        table(recipe.name, ("part", "what it says"), summary(recipe))
+        say(f"{recipe.name}: ok")
