@@ -1,0 +1,173 @@
+"""The command line as a whole: help at once, errors in the user's words, exit codes."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gnnzoo import __version__, console
+from gnnzoo.cli import COMMANDS, main
+from gnnzoo.errors import DataError, Place
+
+HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "h5py", "pydantic", "matplotlib", "rich")
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs `gnnzoo ARGUMENTS`; `body` stands in for what the command `list` does."""
+
+    def run(*arguments: str, body=lambda: None):
+        def callback(**_):
+            body()
+
+        monkeypatch.setattr("gnnzoo.cli.list.command", click.Command("list", callback=callback))
+        return CliRunner().invoke(main, arguments)
+
+    return run
+
+
+def raising(error: BaseException):
+    def body():
+        raise error
+
+    return body
+
+
+def in_a_new_process(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# --- help -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)], ids=lambda names: " ".join(names) or "main")
+def test_help_loads_nothing_heavy(arguments):
+    out = in_a_new_process(
+        "import sys\n"
+        "from gnnzoo.cli import main\n"
+        f"try: main({[*arguments, '--help']})\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        f"print('loaded:', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert out.startswith("Usage: gnnzoo " + " ".join(arguments))
+    assert out.endswith("loaded: []\n")
+    assert "--debug" in out
+
+
+def test_the_help_lists_the_commands_in_the_order_of_the_work(run):
+    lines = run("--help").output.partition("Commands:\n")[2].splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
+    assert listed == list(COMMANDS)
+
+
+def test_the_version(run):
+    assert run("--version").output == f"gnnzoo {__version__}\n"
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_command_brings_the_nearest(run):
+    result = run("trian")
+    assert result.exit_code == 2
+    assert "There is no command 'trian'. Did you mean 'train'?" in result.stderr
+
+
+def test_a_user_s_error_is_told_with_place_expectation_and_next_step(run):
+    error = DataError("no forces", place=Place("a.dump", 9), expected="fx fy fz", hint="dump custom")
+    result = run("list", body=raising(error))
+    assert result.exit_code == 2
+    assert result.stderr == "error: a.dump, line 9: no forces\n  expected: fx fy fz\n  next: dump custom\n"
+    assert result.stdout == ""
+
+
+def test_a_failure_of_ours_is_one_line(run):
+    result = run("list", body=raising(ZeroDivisionError("by\nzero")))
+    assert result.exit_code == 1
+    assert result.stderr == ("gnnzoo failed: ZeroDivisionError: by zero; run again with --debug for the traceback\n")
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "list"), ("list", "--debug")], ids=" ".join)
+@pytest.mark.parametrize(("error", "code"), [(ZeroDivisionError("by zero"), 1), (DataError("no forces"), 2)])
+def test_debug_shows_the_traceback_wherever_it_stands(run, arguments, error, code):
+    result = run(*arguments, body=raising(error))
+    assert result.exit_code == code
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "in body" in result.stderr
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130(run):
+    result = run("list", body=raising(KeyboardInterrupt()))
+    assert result.exit_code == 130
+    assert result.stderr.strip() == "interrupted"
+
+
+def test_sigterm_cleans_up_like_ctrl_c(run):
+    cleaned = []
+
+    def body():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        finally:
+            cleaned.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert run("list", body=body).exit_code == 130
+    assert cleaned
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_wrong_options_are_usage_errors(run):
+    result = run("list", "--nonsense")
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+
+
+# --- console --------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_in_a_pipe_keeps_its_lines_whole(capsys):
+    console.table("errors", ("part [A]", "MAE"), [("x" * 200, 1.5), ("y", "12.25 %")])
+    title, head, _, first, second, _ = capsys.readouterr().out.splitlines()
+    assert title == "errors"
+    assert head.split() == ["part", "[A]", "MAE"]
+    assert first.split() == ["x" * 200, "1.5"]
+    assert first.index("1.5") + 3 == second.index("12.25 %") + 7  # numbers end in one column
+
+
+def test_progress_without_a_terminal_is_a_line_before_and_one_after(capsys):
+    with console.progress("reading a.dump", 3) as shown:
+        for _ in range(3):
+            shown.advance()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["reading a.dump: 3 frames", "reading a.dump: 3 frames in 0.0 s"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.42, "0.4 s"), (3, "3 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_durations_read_well(seconds, text):
+    assert console.duration(seconds) == text
+
+
+def test_tensorflow_keeps_quiet():
+    code = "from gnnzoo.console import quiet_tensorflow\nquiet_tensorflow()\nimport tensorflow, os\nos.write(2, b'still here')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "still here"
+
+
+def test_what_is_no_early_log_survives_the_loading_of_tensorflow(folder):
+    (folder / "tensorflow.py").write_text("import sys\nsys.stderr.write('I0000 noise\\nsomething important\\n')\n")
+    code = "from gnnzoo.console import quiet_tensorflow\nquiet_tensorflow()\nimport tensorflow"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."}
+    )
+    assert done.stderr == "something important\n"
