@@ -1,4 +1,4 @@
-"""Writing results so that nothing is lost: beside their place, renamed when complete, never over something in silence."""
+"""Writing results so that nothing is lost: beside their place, then renamed, never over something in silence."""
 
 import contextlib
 import errno

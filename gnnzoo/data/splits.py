@@ -59,7 +59,7 @@ def split_frames(
         for start, stop in np.lib.stride_tricks.sliding_window_view(
             np.linspace(0, n_frames, count + 1).round().astype(int), 2
         ):
-            _label_block(labels[start:stop], validation, test, cut=method == "cut")
+            _label_block(labels[start:stop], validation, test, method == "cut", gap)
         _open_gaps(labels, gap)
         split = Split(*(np.flatnonzero(labels == part) for part in ("train", "validation", "test")))
     for part, share in (("train", train), ("validation", validation), ("test", test)):
@@ -83,24 +83,24 @@ def _number_of_blocks(n_frames: int, validation: float, test: float, blocks: int
     return max(1, min(blocks, int(shortest // max(1, _GAPS_PER_STRETCH * gap))))
 
 
-def _label_block(labels: np.ndarray, validation: float, test: float, cut: bool) -> None:
+def _label_block(labels: np.ndarray, validation: float, test: float, cut: bool, gap: int) -> None:
     """Label one block in place: train, validation, train, test; or train, validation, test for a single cut."""
     n = len(labels)
     n_validation, n_test = _share(n, validation), _share(n, test)
-    n_train = max(0, n - n_validation - n_test)
-    first = n_train if cut else (n_train + 1) // 2
+    if cut:
+        between = gap if n_validation and n_test else 0
+        first = max(0, n - n_validation - between - n_test)
+        labels[first:] = "gap"
+    else:
+        first = (max(0, n - n_validation - n_test) + 1) // 2
     labels[first : first + n_validation] = "validation"
     labels[n - n_test :] = "test"
 
 
 def _open_gaps(labels: np.ndarray, gap: int) -> None:
-    """Leave out the training frames that are nearer than `gap` to a held-out one, and part validation from test."""
-    original = labels.copy()
-    for index in np.flatnonzero(original[1:] != original[:-1]):
-        left, right = original[index], original[index + 1]
-        if left == "train":
-            window = slice(max(0, index + 1 - gap), index + 1)
-        else:
-            window = slice(index + 1, index + 1 + gap)
-        side = left if left == "train" else right
-        labels[window][original[window] == side] = "gap"
+    """Leave out the training frames that are nearer than `gap` to a held-out one."""
+    held_out = np.flatnonzero((labels == "validation") | (labels == "test"))
+    for offset in range(-gap, gap + 1):
+        near = held_out + offset
+        near = near[(near >= 0) & (near < len(labels))]
+        labels[near[labels[near] == "train"]] = "gap"

@@ -1,4 +1,4 @@
-"""A recipe's layer stack -> a Keras functional model over a dict of tensors: the one place where an entry becomes a layer."""
+"""A recipe's layer stack -> a Keras functional model: the one place where an entry of a recipe becomes a layer."""
 
 from dataclasses import dataclass
 

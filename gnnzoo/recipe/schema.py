@@ -157,7 +157,7 @@ class AtomEncoder(Entry, Mlp):
 
 
 class EdgeEncoder(Entry, Mlp):
-    """Perceptron from the edge features of `graph.edges` to those that later layers read; without it they read the former."""
+    """Perceptron from the edge features of `graph.edges` to those that later layers read, if it is there."""
 
     layer: Literal["edge_encoder"]
 
@@ -212,7 +212,7 @@ class ForceDecoder(Entry, Mlp):
 
 
 class PairForceDecoder(Entry, Mlp):
-    """F_i = sum_j f_ij r_ij/|r_ij|, f_ij from a perceptron over both atoms and their edge: turns with the atoms exactly."""
+    """F_i = sum_j f_ij r_ij/|r_ij|, f_ij from a perceptron over both atoms and their edge: turns with the atoms."""
 
     layer: Literal["pair_force_decoder"]
     antisymmetric: bool = True

@@ -64,7 +64,7 @@ class Trainer:
         statistics: of the training split.
         force_scale: force unit per network unit, in which the loss is measured.
         folder: the run's folder, which exists.
-        report: called with each row of the log, and the zero-force baseline of the validation frames and the seconds left.
+        report: called with each row of the log, the zero-force baseline of the validation frames and the seconds left.
         callbacks: Keras callbacks; told of the beginning, of each validation as the end of an epoch, and of the end.
     """
 

@@ -49,7 +49,9 @@ def _given(data) -> list[Path]:
         path = Path(item)
         found = [path] if path.exists() else sorted(path.parent.glob(path.name))
         if not found:
-            raise DataError("there is no such file", place=Place(file=path), hint="--data DATASET.h5 or --data 'dumps/*.lammpstrj'")
+            raise DataError(
+                "there is no such file", place=Place(file=path), hint="--data DATASET.h5 or --data 'dumps/*.lammpstrj'"
+            )
         paths += found
     return paths
 

@@ -76,7 +76,11 @@ def train(
 def check_output(output: Path, overwrite: bool) -> None:
     """Refuse an output that exists or that could not be a model, before anything long begins."""
     if output.suffix != ".keras":
-        raise UserError(f"a model's file ends in .keras, not '{output.suffix}'", place=Place(file=output), hint=f"-o {output.stem}.keras")
+        raise UserError(
+            f"a model's file ends in .keras, not '{output.suffix}'",
+            place=Place(file=output),
+            hint=f"-o {output.stem}.keras",
+        )
     refuse_existing(output, overwrite)
 
 
@@ -196,12 +200,12 @@ def _info(
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         },
         "origin": origin,
-        "figures": {part: _judge(model, prepared, dataset, part) for part in ("validation", "test")},
+        "figures": {part: judge(model, prepared, dataset, part) for part in ("validation", "test")},
         "example": _example(model, dataset, prepared),
     }
 
 
-def _judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> dict | None:
+def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> dict | None:
     """Errors on a held-out part; None where it is empty."""
     indices = getattr(prepared.split, part)
     if len(indices) == 0:
@@ -248,22 +252,24 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
     if "bond" in model.recipe.graph.edges and not dataset.has_molecules:
         note("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:
-        warn("the data's units are undeclared; errors are in whatever unit the forces have. To declare: --set data.units=real")
+        warn("the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real")
     note(f"network of {model.network.count_params():,} parameters; run folder {run.folder}")
 
 
 def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
     share = f" ({row['mae'] / zero:.1%} of zero forces')" if zero else ""
     return (
-        f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  validation MAE {row['mae']:.4g} {unit}"
-        f"{share}  x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {duration(max(0, left))} left"
+        f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  "
+        f"validation MAE {row['mae']:.4g} {unit}{share}  "
+        f"x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {duration(max(0, left))} left"
     )
 
 
 def _tell_end(outcome: Outcome, run: Run) -> None:
     schedule = outcome.schedule
     note(
-        f"{outcome.steps} steps in {duration(outcome.seconds)}; best of the checkpoints by validation: step {outcome.best.step}"
+        f"{outcome.steps} steps in {duration(outcome.seconds)}; "
+        f"best of the checkpoints by validation: step {outcome.best.step}"
     )
     repeat = f"--set training.steps={schedule.steps}"
     if outcome.steps < schedule.steps:

@@ -1,0 +1,30 @@
+"""gnnzoo transfer"""
+
+import click
+
+
+@click.command(name="transfer")
+@click.argument("model")
+@click.option("--target", metavar="RECIPE", required=True, help="Recipe of the substance to go to, by name or path.")
+@click.option("--data", "data", metavar="DATASET", multiple=True, help="Train on this dataset or these dumps instead.")
+@click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 3m.")
+@click.option("-o", "--output", metavar="OUT.keras", help="By default TARGET-from-SOURCE.keras.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a value of the target's recipe.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing model; the old one is kept beside it.")
+def command(model, target, data, time_limit, output, overrides, overwrite):
+    """Carry MODEL over to another substance: copy what fits, say what moved, train on the target's data."""
+    from gnnzoo.cli.train import result_lines
+    from gnnzoo.console import say
+    from gnnzoo.workflows.transfer import transfer
+
+    result = transfer(
+        model,
+        target,
+        data=list(data) or None,
+        time_limit=time_limit,
+        output=output,
+        overrides=overrides,
+        overwrite=overwrite,
+    )
+    for line in result_lines(result.path, result.info):
+        say(line)

@@ -1,0 +1,63 @@
+"""Graphs, padding and prefetching."""
+
+import numpy as np
+import pytest
+
+from gnnzoo import fields
+from gnnzoo.data.pipeline import Prefetcher, graph_of, pad, padded_size, species_index
+from gnnzoo.errors import DataError
+from systems import changed, water_frame
+
+
+def test_padded_sizes_waste_little_and_are_few():
+    sizes = [padded_size(n) for n in range(1, 100_000)]
+    counts = np.arange(1, 100_000)
+    assert np.all(sizes >= counts)
+    assert np.max((sizes - counts)[counts > 64] / counts[counts > 64]) < 1 / 16
+    assert len(set(padded_size(n) for n in range(32_768, 65_536))) == 17
+
+
+def test_two_graphs_laid_end_to_end():
+    graphs = [graph_of(water_frame(seed=seed), ["O", "H"], 3.4, None) for seed in (0, 1)]
+    first, second = graphs
+    batch = pad(graphs, n_graphs=3, n_atoms=60)
+    assert batch[fields.ATOM_MASK].sum() == 48
+    assert batch[fields.GRAPH_INDEX].tolist() == [0] * 24 + [1] * 24 + [2] * 12
+    assert batch[fields.GRAPH_MASK].tolist() == [1, 1, 0]
+    edges = len(first.senders)
+    assert batch[fields.SENDERS][edges] == second.senders[0] + 24
+    assert batch[fields.EDGE_MASK].sum() == edges + len(second.senders)
+    assert np.all(np.linalg.norm(batch[fields.EDGE_VECTORS], axis=1) > 0)
+    assert np.all(np.diff(batch[fields.RECEIVERS]) >= 0)
+    np.testing.assert_array_equal(batch[fields.FORCES][24:48], second.forces)
+
+
+def test_forces_are_converted_at_the_door():
+    frame = water_frame()
+    graph = graph_of(frame, ["O", "H"], 3.4, None, force_factor=0.5)
+    np.testing.assert_allclose(graph.forces, frame.forces / 2, rtol=1e-6)
+
+
+def test_an_unknown_species_is_named_with_its_neighbour():
+    with pytest.raises(DataError, match="species 'Hw' is in the data, but the model knows O, H"):
+        species_index(water_frame().names, ["O", "H"]) is not None and species_index(
+            changed(water_frame(), type_names={1: "O", 2: "Hw"}).names, ["O", "H"]
+        )
+
+
+def test_prefetching_keeps_the_order_and_hands_over_errors():
+    def make(item):
+        if item == 3:
+            raise ValueError("three")
+        return item * 10
+
+    seen = []
+    with pytest.raises(ValueError, match="three"), Prefetcher(range(5), make) as items:
+        for item in items:
+            seen.append(item)
+    assert seen == [0, 10, 20]
+
+
+def test_leaving_a_prefetcher_early_does_not_hang():
+    with Prefetcher(iter(int, 1), lambda item: item) as items:  # an endless supply
+        assert next(iter(items)) == 0

@@ -1,0 +1,199 @@
+"""Each layer on a tiny graph whose result is computed by hand."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gnnzoo import fields
+from gnnzoo.layers import LAYERS
+from gnnzoo.layers.basic import ChannelPReLU, PairPerceptron, Perceptron
+from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, DIRECTIONS, EDGE_WEIGHT, EDGES
+
+
+def tensor(values, dtype="float32"):
+    return tf.constant(values, dtype=dtype)
+
+
+def graph(**changes):
+    """Two graphs: atoms 0, 1 and atom 2, a padding atom 3. Edges 1->0 and 0->1 along x, length 2; one padding edge."""
+    return {
+        fields.SPECIES: tensor([0, 1, 1, 0], "int32"),
+        fields.GRAPH_INDEX: tensor([0, 0, 1, 1], "int32"),
+        fields.ATOM_MASK: tensor([1, 1, 1, 0]),
+        fields.GRAPH_MASK: tensor([1, 1]),
+        fields.SENDERS: tensor([1, 0, 3], "int32"),
+        fields.RECEIVERS: tensor([0, 1, 3], "int32"),
+        fields.EDGE_VECTORS: tensor([[2, 0, 0], [-2, 0, 0], [1, 0, 0]]),
+        fields.EDGE_CLASS: tensor([1, 1, 0], "int32"),
+        fields.EDGE_MASK: tensor([1, 1, 0]),
+        ATOMS: tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]),
+        EDGES: tensor([[0.5], [0.5], [9.0]]),
+        BONDED_EDGES: tensor([[0.5], [0.5], [9.0]]),
+        EDGE_WEIGHT: tensor([[1.0], [0.5], [0.0]]),
+        DIRECTIONS: tensor([[1, 0, 0], [-1, 0, 0], [1, 0, 0]]),
+    } | changes
+
+
+def fill(layer, value):
+    """Set every trainable matrix to `value` times ones, every bias to zero; slopes of PReLU keep their 0.25."""
+    for weight in layer.trainable_weights:
+        if weight.name != "slope":
+            weight.assign(np.full(weight.shape, 0.0 if weight.name == "bias" else value))
+
+
+def test_prelu_has_a_slope_per_channel_from_a_quarter():
+    layer = ChannelPReLU()
+    np.testing.assert_allclose(layer(tensor([[-4.0, 4.0]])), [[-1.0, 4.0]])
+    assert layer.slope.shape == (2,)
+
+
+def test_perceptron_is_dense_prelu_dropout_dense_prelu_dense():
+    layer = Perceptron(units=2, outputs=1, hidden_layers=1, dropout=0.5, activation="prelu", seed=0, name="perceptron")
+    layer.build((None, 1))
+    fill(layer, 1.0)
+    # 3 -> [3, 3] -> [6, 6] -> 12;  -4 -> [-4, -4] -> PReLU [-1, -1] -> [-2, -2] -> PReLU [-.5, -.5] -> -1
+    np.testing.assert_allclose(layer(tensor([[3.0], [-4.0]])), [[12.0], [-1.0]])
+    assert [w.name for w in layer.trainable_weights].count("bias") == 2  # the hidden layer has none
+
+
+def test_the_last_map_of_a_sum_is_the_sum_of_last_maps():
+    layer = Perceptron(units=3, outputs=2, hidden_layers=0, dropout=0, activation="silu", seed=1, name="p")
+    rows, weights = np.random.default_rng(0).normal(size=(5, 4)), np.array([[0.5], [1], [0], [2], [0.1]])
+    outputs = layer(tensor(rows))
+    layer.last.bias.assign([1.0, -2.0])
+    outputs = layer(tensor(rows))
+    summed = tf.reduce_sum(layer.hidden(tensor(rows)) * weights, axis=0, keepdims=True)
+    found = layer.output_of_sum(summed, tensor([[weights.sum()]]))
+    np.testing.assert_allclose(found[0], np.sum(outputs * weights, axis=0), rtol=1e-5)
+
+
+def test_symmetric_pairs_do_not_know_which_atom_receives():
+    layer = PairPerceptron(
+        units=3, outputs=1, hidden_layers=0, dropout=0.0, activation="silu", seed=0, symmetric=True, name="p"
+    )
+    layer.build_pair(2, 1)
+    x, e = tensor([[1.0, 2.0], [3.0, 4.0]]), tensor([[0.5], [0.5]])
+    hidden = layer.hidden_pairs(x, e, tensor([0, 1], "int32"), tensor([1, 0], "int32"))
+    np.testing.assert_allclose(hidden[0], hidden[1], rtol=1e-6)
+
+
+def test_graph_norm_by_hand():
+    layer = LAYERS["graph_norm"](name="n")
+    result = layer(graph())[ATOMS].numpy()
+    # Graph 0 holds [1, 2] and [3, 4]: mean [2, 3], deviation 1 each. Graph 1 holds one atom: nothing is left of it.
+    np.testing.assert_allclose(result[:3], [[-1, -1], [1, 1], [0, 0]], atol=1e-4)
+
+
+def test_graph_norm_keeps_a_share_of_the_mean():
+    layer = LAYERS["graph_norm"](name="n")
+    layer.build({ATOMS: (None, 2)})
+    layer.alpha.assign([0.0, 1.0])
+    result = layer(graph())[ATOMS].numpy()
+    # channel 0 keeps its mean: x / sqrt(mean x^2) = [1, 3] / sqrt(5)
+    np.testing.assert_allclose(result[:2, 0], np.array([1, 3]) / np.sqrt(5), rtol=1e-4)
+
+
+def test_padding_changes_nothing_in_graph_norm():
+    layer = LAYERS["graph_norm"](name="n")
+    x = graph()[ATOMS].numpy()
+    x[3] = 1e6
+    np.testing.assert_allclose(layer(graph(**{ATOMS: tensor(x)}))[ATOMS][:3], layer(graph())[ATOMS][:3])
+
+
+PRODUCT = {
+    "units": 2,
+    "hidden_layers": 0,
+    "dropout": 0.0,
+    "activation": "prelu",
+    "combine": "product",
+    "bond_features": False,
+    "residual": False,
+    "neighbor_scale": 1.0,
+    "seed": 0,
+}
+
+
+def test_message_passing_with_the_product_by_hand():
+    layer = LAYERS["message_passing"](**PRODUCT, name="m")
+    data = graph()
+    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    fill(layer, 1.0)
+    # Edge 1->0: x_0 * x_1 = [3, 8], e = 0.5: [11.5, 11.5] -> [23, 23], weight 1. Update: [46, 46] -> [92, 92].
+    # Edge 0->1: the same message with weight 0.5: half of it. Atoms 2 and 3 have no neighbours: 0.
+    np.testing.assert_allclose(layer(data)[ATOMS], [[92, 92], [46, 46], [0, 0], [0, 0]])
+
+
+def test_message_passing_residual_and_neighbour_scale():
+    layer = LAYERS["message_passing"](**PRODUCT | {"residual": True, "neighbor_scale": 0.5}, name="m")
+    data = graph()
+    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    fill(layer, 1.0)
+    np.testing.assert_allclose(layer(data)[ATOMS], [[47, 48], [26, 27], [5, 6], [7, 8]])
+
+
+def test_message_passing_with_the_sum_by_hand():
+    layer = LAYERS["message_passing"](**PRODUCT | {"combine": "sum"}, name="m")
+    data = graph()
+    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    fill(layer, 1.0)
+    # Edge 1->0: (1 + 2) + (3 + 4) + 0.5 = 10.5 in both channels -> [21, 21] -> update [42, 42] -> [84, 84]
+    np.testing.assert_allclose(layer(data)[ATOMS], [[84, 84], [42, 42], [0, 0], [0, 0]])
+
+
+def test_edge_geometry():
+    layer = LAYERS["edge_geometry"](
+        features=["bond", "distance", "direction"], cutoff=4.0, basis="bessel", functions=2, envelope=False, name="g"
+    )
+    result = layer(graph())
+    np.testing.assert_allclose(result[EDGES][0], [2, 1, 0, 0])
+    np.testing.assert_allclose(result[BONDED_EDGES][1], [0, 1, 0, 2, -1, 0, 0])
+    np.testing.assert_allclose(np.ravel(result[EDGE_WEIGHT]), [1, 1, 0])
+
+
+def test_atom_encoder_sees_the_species_table():
+    layer = LAYERS["atom_encoder"](
+        table=[[1.0], [-2.0]], units=2, hidden_layers=0, dropout=0.0, activation="prelu", seed=0, name="a"
+    )
+    layer.build(None)
+    fill(layer, 1.0)
+    # 1 -> [1, 1] -> [2, 2]; -2 -> [-2, -2] -> PReLU [-.5, -.5] -> [-1, -1]
+    np.testing.assert_allclose(layer(graph())[ATOMS], [[2, 2], [-1, -1], [-1, -1], [2, 2]])
+
+
+def test_pair_forces_are_opposite_and_along_the_pair():
+    layer = LAYERS["pair_force_decoder"](
+        units=2,
+        hidden_layers=0,
+        dropout=0.0,
+        activation="prelu",
+        antisymmetric=True,
+        bond_features=False,
+        neighbor_scale=1.0,
+        seed=0,
+        name="d",
+    )
+    data = graph(**{EDGE_WEIGHT: tensor([[1.0], [1.0], [0.0]])})
+    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    fill(layer, 1.0)
+    # strength: 10.5 in both channels -> 21; the force on atom 0 points to atom 1, which lies along +x
+    np.testing.assert_allclose(layer(data)[fields.FORCES], [[21, 0, 0], [-21, 0, 0], [0, 0, 0], [0, 0, 0]])
+
+
+def test_force_scale_multiplies_and_masks():
+    layer = LAYERS["force_scale"](scale=3.0, name="s")
+    forces = layer(graph(**{fields.FORCES: tensor(np.ones((4, 3)))}))[fields.FORCES]
+    np.testing.assert_allclose(forces, [[3] * 3, [3] * 3, [3] * 3, [0] * 3])
+
+
+def test_dropout_acts_in_training_only():
+    layer = LAYERS["dropout"](rate=0.5, seed=0, name="d")
+    data = graph(**{ATOMS: tensor(np.ones((4, 50)))})
+    np.testing.assert_array_equal(layer(data)[ATOMS], data[ATOMS])
+    dropped = layer(data, training=True)[ATOMS].numpy()
+    assert 0.3 < np.mean(dropped == 0) < 0.7
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_is_known_to_keras_under_its_short_name(name):
+    assert keras.saving.get_registered_name(LAYERS[name]) == f"gnnzoo>{name}"
