@@ -1,4 +1,4 @@
-"""Small LAMMPS dumps for tests: a jittered argon crystal and a box of flexible waters, with forces that fit the positions.
+"""Small LAMMPS dumps for tests: a jittered argon crystal and a box of flexible waters, whose forces fit the positions.
 
 The text is laid out as LAMMPS does it; the options of `write_dump` bring in what makes real dumps differ from one
 another: column order, unsorted atoms, line ends, trailing blanks, tilted boxes.
@@ -58,7 +58,7 @@ def argon(frames: int = 4, side: int = 3, seed: int = 0, every: int = 10, first:
 
 
 def water(frames: int = 4, side: int = 2, seed: int = 0, every: int = 10, first: int = 0) -> list[Snapshot]:
-    """side**3 flexible waters (type 1 = O, 2 = H; column mol), `units real`: harmonic bonds, Lennard-Jones between O."""
+    """side**3 flexible waters (type 1 = O, 2 = H; column mol), `units real`: harmonic bonds, Lennard-Jones of O-O."""
     random = np.random.default_rng(seed)
     n_molecules = side**3
     shape = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [-0.33, 0.94, 0.0]])

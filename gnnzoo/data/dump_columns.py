@@ -1,0 +1,98 @@
+"""What the columns of a dump mean: which are needed, which are taken along, and the line to type when one lacks."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gnnzoo.data.dump_header import Header
+from gnnzoo.errors import DataError, Place
+
+FORCES = ("fx", "fy", "fz")
+# Ways in which LAMMPS writes positions; the first that is complete is taken. xs and xsu are fractions of the cell.
+_POSITIONS = {"x": ("x", "y", "z"), "xu": ("xu", "yu", "zu"), "xs": ("xs", "ys", "zs"), "xsu": ("xsu", "ysu", "zsu")}
+_SCALED = ("xs", "xsu")
+# Taken along where complete: field of a frame -> columns.
+_OPTIONAL = {"molecules": ("mol",), "charges": ("q",), "velocities": ("vx", "vy", "vz"), "images": ("ix", "iy", "iz")}
+_INTEGER = {"id", "type", "mol", "ix", "iy", "iz"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each field of a frame stands in the rows.
+
+    Attributes:
+        names: all columns, in the dump's order.
+        fields: field of a frame -> its columns; ids, types, positions, forces and what is there beside them.
+        scaled: positions are fractions of the cell.
+        left: columns that are not taken.
+    """
+
+    names: tuple[str, ...]
+    fields: dict[str, tuple[str, ...]] = field(hash=False)
+    scaled: bool = False
+
+    @property
+    def wanted(self) -> dict[str, type]:
+        """Each column that is read, and its dtype."""
+        columns = [name for names in self.fields.values() for name in names]
+        return {name: np.int64 if name in _INTEGER else np.float64 for name in columns}
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Columns that are not taken."""
+        return tuple(name for name in self.names if name not in self.wanted)
+
+
+def understand(header: Header) -> Layout:
+    """The layout of a frame's rows.
+
+    Raises:
+        DataError: ids, types, positions or forces lack; the hint is the dump line that writes them.
+    """
+    names = header.columns
+    place = Place(header.file, header.rows_line - 1)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"the column {repeated} comes twice", place=place, expected="each column once")
+    kind = next((kind for kind, columns in _POSITIONS.items() if set(columns) <= set(names)), None)
+    problem = _problem(names, kind)
+    if problem is not None:
+        raise DataError(
+            problem,
+            place=place,
+            expected="columns id type x y z fx fy fz, in any order and with any others",
+            hint=f"in the LAMMPS input: dump 1 all custom 100 {header.file.name} {' '.join(completed(names))}",
+        )
+    fields = {"ids": ("id",), "types": ("type",), "positions": _POSITIONS[kind], "forces": FORCES}
+    fields |= {name: columns for name, columns in _OPTIONAL.items() if set(columns) <= set(names)}
+    return Layout(names, fields, scaled=kind in _SCALED)
+
+
+def _problem(names: tuple[str, ...], kind: str | None) -> str | None:
+    """What lacks, in a sentence."""
+    forces = [name for name in FORCES if name in names]
+    if not forces:
+        return f"the dump holds no forces: its columns are {' '.join(names) or '(none)'}"
+    if len(forces) < 3:
+        missing = ", ".join(name for name in FORCES if name not in forces)
+        return f"the forces are incomplete: {missing} not among the columns {' '.join(names)}"
+    if kind is None:
+        return f"the dump holds no complete positions: its columns are {' '.join(names)}"
+    for name in ("id", "type"):
+        if name not in names:
+            return f"the dump has no column {name}: its columns are {' '.join(names)}"
+    return None
+
+
+def completed(names: tuple[str, ...]) -> list[str]:
+    """The columns to ask LAMMPS for: those that are there, and those that lack at their usual places."""
+    partial = {name for columns in (*_POSITIONS.values(), FORCES, *_OPTIONAL.values()) for name in columns}
+    positions = next((columns for columns in _POSITIONS.values() if set(columns) <= set(names)), _POSITIONS["x"])
+    first = ["id", *(["mol"] if "mol" in names else []), "type", *(["q"] if "q" in names else [])]
+    rest = [name for name in names if name not in first and (name not in partial or name in _complete_groups(names))]
+    return [*first, *positions, *(name for name in rest if name not in (*positions, *FORCES)), *FORCES]
+
+
+def _complete_groups(names: tuple[str, ...]) -> set[str]:
+    """Columns of those optional vectors of which every component is there."""
+    return {name for columns in _OPTIONAL.values() if set(columns) <= set(names) for name in columns}

@@ -1,0 +1,210 @@
+"""The header of a frame in a LAMMPS text dump: step, number of atoms, box, columns.
+
+Headers are few and short, so they are read in plain Python, section by section, in whatever order they come; the rows
+of atoms are `dump_rows`' business. Boxes follow the LAMMPS manual, page Howto_triclinic.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo.errors import DataError, Place
+from gnnzoo.units import STYLES
+
+# Lines that follow each ITEM of a frame's header; the rows of atoms follow the last one.
+_LINES = {"UNITS": 1, "TIME": 1, "TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "ATOMS": 0}
+_NEEDED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
+
+DUMP_LINE = "dump 1 all custom 100 {file} id type x y z fx fy fz"
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A cell: rows are the lattice vectors, `origin` is the corner they start from.
+
+    Attributes:
+        boundary: LAMMPS' letters of x, y and z; periodic where the dump, written by an old LAMMPS, has none.
+        boundary_said: whether the dump has them.
+    """
+
+    cell: np.ndarray
+    origin: np.ndarray
+    boundary: tuple[str, str, str] = ("pp", "pp", "pp")
+    boundary_said: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What stands above the rows of one frame.
+
+    Attributes:
+        units, time: None where the dump does not tell; LAMMPS writes the units into the first frame only.
+        file, line: where the header starts.
+        rows_line: line of the first row of atoms.
+    """
+
+    step: int
+    n_atoms: int
+    box: Box
+    columns: tuple[str, ...]
+    units: str | None
+    time: float | None
+    file: Path
+    line: int
+    rows_line: int
+
+
+def parse_header(text: str, file: Path, line: int) -> Header:
+    """Read a header.
+
+    Args:
+        text: from the frame's first `ITEM:` to the end of its `ITEM: ATOMS` line.
+        file, line: where the text starts, for messages.
+
+    Raises:
+        DataError: a section lacks, is unknown, or does not hold what it should.
+    """
+    sections = _sections(text.splitlines(), file, line)
+    for name in _NEEDED:
+        if name not in sections:
+            raise DataError(
+                f"the frame has no ITEM: {name}",
+                place=Place(file, line),
+                expected="a text dump as LAMMPS writes it",
+                hint=DUMP_LINE.format(file=file.name),
+            )
+    bounds_line, rest, bounds = sections["BOX BOUNDS"]
+    units = _value(sections, "UNITS", str, "a unit style", file)
+    if units is not None and units not in STYLES:
+        raise DataError(
+            f"the dump is in units {units}, which gnnzoo does not know",
+            place=Place(file, sections["UNITS"][0] + 1),
+            expected=" or ".join(STYLES),
+        )
+    header = Header(
+        step=_value(sections, "TIMESTEP", int, "a timestep", file),
+        n_atoms=_value(sections, "NUMBER OF ATOMS", int, "a number of atoms", file),
+        box=_parse_box(rest, tuple(bounds), Place(file, bounds_line)),
+        columns=tuple(sections["ATOMS"][1].split()),
+        units=units,
+        time=_value(sections, "TIME", float, "a time", file),
+        file=file,
+        line=line,
+        rows_line=sections["ATOMS"][0] + 1,
+    )
+    if header.n_atoms < 1:
+        place = Place(file, sections["NUMBER OF ATOMS"][0] + 1)
+        raise DataError(f"the frame has {header.n_atoms} atoms", place=place, expected="at least one")
+    return header
+
+
+def check_sections(text: str, file: Path, line: int) -> None:
+    """Refuse a text that is no part of a header, though it may be cut short; arguments as for `parse_header`."""
+    _sections(text.splitlines(), file, line)
+
+
+def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, str, list[str]]]:
+    """Name of each section -> its line, what follows the name on that line, and the lines below."""
+    sections: dict[str, tuple[int, str, list[str]]] = {}
+    position = 0
+    while position < len(lines):
+        line = lines[position]
+        name = line[6:].rstrip()
+        if name not in _LINES:  # two of them carry more on their line
+            name = "ATOMS" if name.startswith("ATOMS ") else "BOX BOUNDS" if name.startswith("BOX BOUNDS ") else None
+        if not line.startswith("ITEM: ") or name is None:
+            raise DataError(
+                f"'{line[:60]}' is not part of a dump of atoms",
+                place=Place(file, first + position),
+                expected="ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS, ATOMS, as LAMMPS' dump style custom writes them",
+                hint=DUMP_LINE.format(file=file.name),
+            )
+        if name in sections:
+            raise DataError(
+                f"a second ITEM: {name} before any row of atoms",
+                place=Place(file, first + position),
+                hint=f"the frame that starts in line {first} is cut short: take it out",
+            )
+        below = lines[position + 1 : position + 1 + _LINES[name]]
+        sections[name] = (first + position, line[6 + len(name) :].strip(), below)
+        position += 1 + _LINES[name]
+    return sections
+
+
+def _value(sections: dict, name: str, kind: type, meaning: str, file: Path):
+    """The single value below a section, or None where the section lacks."""
+    if name not in sections:
+        return None
+    line, _, below = sections[name]
+    text = below[0].strip() if below else ""
+    try:
+        value = kind(text)
+    except ValueError:
+        raise DataError(
+            f"'{text[:60]}' is not {meaning}", place=Place(file, line + 1), expected=f"{meaning} below ITEM: {name}"
+        ) from None
+    if value == "" or (kind is float and not math.isfinite(value)):
+        raise DataError(f"'{text}' is not {meaning}", place=Place(file, line + 1))
+    return value
+
+
+def _parse_box(rest: str, lines: tuple[str, ...], place: Place) -> Box:
+    """The box from what follows `ITEM: BOX BOUNDS` and the three lines below it."""
+    try:
+        return _box(rest, lines)
+    except DataError as error:
+        raise DataError(error.what, place=place, expected=error.expected) from None
+
+
+@functools.lru_cache(maxsize=8)  # most runs keep their box for many frames
+def _box(rest: str, lines: tuple[str, ...]) -> Box:
+    """Three layouts: `xlo xhi` of an orthogonal box; `xlo_bound xhi_bound xy` and so on of a restricted triclinic one,
+    where the bounds are those of the box around the tilted cell; `abc origin` of a general triclinic one.
+    """
+    words = rest.split()
+    general, tilted = words[:2] == ["abc", "origin"], words[:3] == ["xy", "xz", "yz"]
+    letters = words[2 if general else 3 if tilted else 0 :]
+    first, second, third = _box_numbers(lines, 4 if general else 3 if tilted else 2)
+    if general:
+        cell, origin = (first[:3], second[:3], third[:3]), (first[3], second[3], third[3])
+        volume = np.linalg.det(cell)
+    else:
+        xy, xz, yz = (first[2], second[2], third[2]) if tilted else (0.0, 0.0, 0.0)
+        skew = (0.0, xy, xz, xy + xz)
+        origin = (first[0] - min(skew), second[0] - min(0.0, yz), third[0])
+        lengths = (first[1] - max(skew) - origin[0], second[1] - max(0.0, yz) - origin[1], third[1] - origin[2])
+        cell = ((lengths[0], 0.0, 0.0), (xy, lengths[1], 0.0), (xz, yz, lengths[2]))
+        volume = min(lengths)
+    if not volume > 0:
+        raise DataError(
+            f"the box has no volume: its lattice vectors are {cell}", expected="upper bounds above the lower ones"
+        )
+    if letters and (len(letters) != 3 or not all(_is_boundary(pair) for pair in letters)):
+        raise DataError(f"'{' '.join(letters)}' are not the boundaries of a box", expected="such as pp pp ff")
+    arrays = np.array(cell), np.array(origin)
+    for array in arrays:
+        array.setflags(write=False)  # shared by all frames with this box
+    return Box(*arrays, tuple(letters) or ("pp", "pp", "pp"), bool(letters))
+
+
+def _box_numbers(lines: tuple[str, ...], count: int) -> list[list[float]]:
+    """`count` finite numbers from each of three lines."""
+    rows = []
+    for line in lines:
+        try:
+            row = [float(word) for word in line.split()]
+        except ValueError:
+            row = []
+        if len(row) != count or not all(map(math.isfinite, row)):
+            raise DataError(f"'{line.strip()[:80]}' does not bound a box", expected=f"{count} finite numbers")
+        rows.append(row)
+    if len(rows) != 3:
+        raise DataError("the box has fewer than three lines", expected="one for each direction")
+    return rows
+
+
+def _is_boundary(pair: str) -> bool:
+    return len(pair) == 2 and set(pair) <= set("pfsm")

@@ -1,0 +1,122 @@
+"""The rows of a dump's frames as numbers.
+
+pyarrow's CSV parser does the work: it rounds correctly and uses all cores. It wants single blanks between values, so
+columns that are aligned by several blanks or by tabs are squeezed first. What it still refuses is read line by line in
+Python, which either succeeds or says which line is wrong.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from gnnzoo.data.dump_text import RawFrame
+from gnnzoo.errors import DataError, Place
+
+_PARSE_BLOCK = 1 << 21  # what one thread takes at a time
+_DIGIT_ROWS = 200  # rows from which the number of printed digits is told
+
+
+def parse_rows(frames: Sequence[RawFrame], wanted: dict[str, type]) -> dict[str, np.ndarray]:
+    """The wanted columns of frames that share their columns, one frame's rows after the other's.
+
+    Args:
+        frames: all with the same `header.columns`.
+        wanted: column -> np.int64, np.float64 or str.
+
+    Returns:
+        column -> (rows of all frames,).
+
+    Raises:
+        DataError: a row has too few or too many values, or one that is no number.
+    """
+    text = frames[0].rows if len(frames) == 1 else b"".join(frame.rows for frame in frames)
+    first = text[: text.find(b"\n")].rstrip(b"\r")
+    if b"  " in first or b"\t" in first or first.startswith(b" "):
+        text = squeezed(text)
+        first = first.strip()
+    n_rows = sum(frame.header.n_atoms for frame in frames)
+    try:
+        return _parse(text, frames[0].header.columns, wanted, trailing=first.endswith(b" "), n_rows=n_rows)
+    except pa.ArrowInvalid:
+        pass
+    try:  # blanks may differ from row to row
+        return _parse(squeezed(text), frames[0].header.columns, wanted, trailing=False, n_rows=n_rows)
+    except pa.ArrowInvalid:
+        return _parse_slowly(frames, wanted)
+
+
+def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing: bool, n_rows: int) -> dict:
+    """One call of the CSV parser; `trailing`: every row ends with a blank, which looks like one more column."""
+    types = {name: pa.string() if kind is str else pa.from_numpy_dtype(kind) for name, kind in wanted.items()}
+    table = pa.csv.read_csv(
+        pa.BufferReader(text),
+        read_options=pa.csv.ReadOptions(
+            column_names=[*names, *(["(end of row)"] if trailing else [])],
+            block_size=_PARSE_BLOCK,
+            use_threads=len(text) > _PARSE_BLOCK,
+        ),
+        parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(wanted),
+            null_values=[],
+            strings_can_be_null=False,
+            check_utf8=False,
+        ),
+    )
+    if len(table) != n_rows:
+        raise pa.ArrowInvalid(f"{len(table)} rows instead of {n_rows}")
+    return {name: table.column(name).to_numpy() for name in wanted}
+
+
+def squeezed(text: bytes) -> bytes:
+    """The text with single blanks between values, none at either end of a line, and plain line ends."""
+    text = text.replace(b"\t", b" ").replace(b"\r", b"")
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    return text.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+
+
+def _parse_slowly(frames: Sequence[RawFrame], wanted: dict[str, type]) -> dict[str, np.ndarray]:
+    """Line by line, as exact as the fast way; finds the line that is wrong."""
+    columns = frames[0].header.columns
+    places = {name: columns.index(name) for name in wanted}
+    values: dict[str, list] = {name: [] for name in wanted}
+    for frame in frames:
+        for number, row in enumerate(frame.rows.decode("utf-8", "replace").splitlines()):
+            words = row.split()
+            place = Place(frame.header.file, frame.header.rows_line + number)
+            if len(words) != len(columns):
+                raise DataError(
+                    f"the row has {len(words)} values: '{row.strip()[:80]}'",
+                    place=place,
+                    expected=f"{len(columns)} values: {' '.join(columns)}",
+                )
+            for name, position in places.items():
+                values[name].append(_number(words[position], wanted[name], name, place))
+    return {name: np.array(column, dtype=wanted[name]) for name, column in values.items()}
+
+
+def _number(word: str, kind: type, name: str, place: Place):
+    if kind is str:
+        return word
+    try:
+        return int(word) if kind is np.int64 else float(word)
+    except ValueError:
+        expected = "a whole number" if kind is np.int64 else "a number"
+        raise DataError(f"'{word[:40]}' in column {name}", place=place, expected=expected) from None
+
+
+def printed_digits(frame: RawFrame, columns: Sequence[str]) -> int:
+    """Significant digits with which the dump prints these columns: the most that any of the first rows shows."""
+    places = [frame.header.columns.index(name) for name in columns]
+    most = 0
+    for row in frame.rows.split(b"\n", _DIGIT_ROWS)[:_DIGIT_ROWS]:
+        words = row.split()
+        for place in places:
+            if place < len(words):
+                mantissa = words[place].lower().split(b"e")[0].lstrip(b"+-").replace(b".", b"", 1)
+                most = max(most, len(mantissa.lstrip(b"0")))
+    return most

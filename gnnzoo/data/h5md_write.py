@@ -1,0 +1,180 @@
+"""Writing datasets as H5MD, block by block, so that memory does not grow with the file.
+
+The layout is that of `h5md`. What does not change in time (types, ids, and molecules and charges as long as they stay)
+is stored once; steps and times are shared by all elements through hard links, as H5MD asks for it.
+"""
+
+import contextlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from gnnzoo.data.dump_frames import FrameBlock
+from gnnzoo.data.fingerprint import Fingerprint
+from gnnzoo.data.force_statistics import ForceStatistics
+from gnnzoo.data.h5md import BOUNDARY, ELEMENTS, ORIGIN, PARTICLES, PROVENANCE, SEGMENT, STATISTICS, UNIT_STRINGS
+
+_CHUNK_BYTES = 1 << 16  # frames share a chunk until it is this large: reading one stays quick, and chunks stay few
+_BACKFILL = 256  # frames written at a time when what stayed the same begins to change
+_MAY_STAY = ("charges", "molecules")  # stored once unless they change
+
+
+class H5mdWriter:
+    """An H5MD file that grows by blocks of frames; to be used as a context manager, and ended by `finish`.
+
+    Args:
+        path: the file to make.
+        first: the first block, which tells the atoms and the fields; it is to be appended like all others.
+        version: of gnnzoo, as the file's creator.
+        compress: gzip (level 1, shuffled), which every HDF5 reader unpacks; smaller, and several times slower.
+    """
+
+    def __init__(self, path: Path, first: FrameBlock, *, version: str, compress: bool = False):
+        self._compression = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if compress else {}
+        self._fingerprint = Fingerprint(first.types)
+        self._statistics = ForceStatistics(first.types)
+        self._frames = 0
+        self._file = h5py.File(path, "w")
+        self._describe(version)
+        self._group = self._file.create_group(PARTICLES)
+        self._group["id"], self._group["species"] = first.ids, first.types
+        self._group.create_group("box").attrs["dimension"] = 3
+        self._periodic = np.ones(3, dtype=bool)
+        self._series = {
+            "steps": self._grown("position/step", (), np.int64),
+            "times": self._grown("position/time", (), np.float64),
+            "cells": self._grown("box/edges/value", (3,), np.float64),
+            "origins": self._grown(f"/{ORIGIN}", (3,), np.float64),
+            "boundaries": self._grown(f"/{BOUNDARY}", (3,), "S2"),
+            "segments": self._grown(f"/{SEGMENT}", (), np.int32),
+        }
+        self._link_steps("box/edges")
+        self._constant = {name: first.arrays[name][0] for name in _MAY_STAY if name in first.arrays}
+        for name, array in first.arrays.items():
+            if name not in self._constant:
+                self._add_element(name, array)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        # Closing writes, too: where the disk is full the first error is the one to hear of.
+        with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
+            self._file.close()
+
+    @property
+    def frames(self) -> int:
+        """Frames written so far."""
+        return self._frames
+
+    def append(self, block: FrameBlock) -> None:
+        """Write the frames of a block behind those before."""
+        cells = block.cells
+        self._fingerprint.update(block.steps, block.arrays["positions"], block.arrays["forces"], cells)
+        self._statistics.update(block.arrays["forces"])
+        boundaries = np.array([header.box.boundary for header in block.headers], dtype="S2")
+        self._periodic &= np.all(boundaries == b"pp", axis=0)
+        for name in [name for name, value in self._constant.items() if np.any(block.arrays[name] != value)]:
+            self._release(name)
+        described = {
+            "steps": block.steps,
+            "times": block.times,
+            "cells": self._edges(cells),
+            "origins": block.origins,
+            "boundaries": boundaries,
+            "segments": block.segments,
+        }
+        for name, dataset in self._series.items():
+            dataset.resize(self._frames + len(block), axis=0)
+            dataset[self._frames :] = described[name] if name in described else block.arrays[name]
+        self._frames += len(block)
+
+    def finish(self, *, units: str | None, type_names: dict[int, str], provenance: dict) -> str:
+        """Write what is known only now; returns the fingerprint.
+
+        Args:
+            units: LAMMPS unit style, or None where undeclared: then no array has a unit.
+            type_names: name of each type.
+            provenance: anything JSON can hold; units, type names and the fingerprint are added.
+        """
+        for name, value in self._constant.items():
+            self._group[ELEMENTS[name][0]] = value
+        boundary = ["periodic" if periodic else "none" for periodic in self._periodic]
+        self._group["box"].attrs["boundary"] = boundary
+        self._write_units(units)
+        fingerprint = self._fingerprint.hexdigest()
+        everything = {**provenance, "units": units, "type_names": type_names, "fingerprint": fingerprint}
+        for key, value in everything.items():
+            self._file[f"{PROVENANCE}/{key}"] = json.dumps(value)
+        self._file[STATISTICS] = json.dumps(self._statistics.summary(type_names))
+        self._file.close()
+        return fingerprint
+
+    # --- layout ---
+
+    def _describe(self, version: str) -> None:
+        h5md = self._file.create_group("h5md")
+        h5md.attrs["version"] = [1, 1]
+        h5md.create_group("author").attrs["name"] = "unknown"  # H5MD demands one; LAMMPS dumps tell nobody's name
+        creator = h5md.create_group("creator")
+        creator.attrs["name"], creator.attrs["version"] = "gnnzoo", version
+
+    def _grown(self, name: str, shape: tuple[int, ...], dtype, **options) -> h5py.Dataset:
+        """An empty dataset that grows along its first axis, the frames."""
+        frame_bytes = max(1, int(np.prod(shape))) * np.dtype(dtype).itemsize
+        return self._group.create_dataset(
+            name,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(max(1, _CHUNK_BYTES // frame_bytes), *shape),
+            dtype=dtype,
+            **options,
+        )
+
+    def _add_element(self, name: str, array: np.ndarray) -> None:
+        element, dtype, _ = ELEMENTS[name]
+        self._series[name] = self._grown(f"{element}/value", array.shape[1:], dtype, **self._compression)
+        self._link_steps(element)
+
+    def _link_steps(self, group: str) -> None:
+        if group != "position":
+            self._group[f"{group}/step"] = self._series["steps"]
+            self._group[f"{group}/time"] = self._series["times"]
+
+    def _release(self, name: str) -> None:
+        """Turn what stayed the same so far into what changes in time."""
+        value = self._constant.pop(name)
+        self._add_element(name, value[None])
+        self._series[name].resize(self._frames, axis=0)
+        for start in range(0, self._frames, _BACKFILL):
+            self._series[name][start : start + _BACKFILL] = value
+
+    def _edges(self, cells: np.ndarray) -> np.ndarray:
+        """The cells as they are stored: lengths of a cuboid, (frames, 3); once a cell is tilted, (frames, 3, 3)."""
+        stored = self._series["cells"]
+        if stored.ndim == 3:
+            return cells
+        lengths = np.einsum("fii->fi", cells)
+        if np.array_equal(cells, lengths[:, :, None] * np.eye(3)):
+            return lengths
+        before = stored[()]
+        del self._group["box/edges/value"]
+        self._series["cells"] = self._grown("box/edges/value", (3, 3), np.float64)
+        self._series["cells"].resize(self._frames, axis=0)
+        self._series["cells"][:] = before[:, :, None] * np.eye(3)
+        return cells
+
+    def _write_units(self, units: str | None) -> None:
+        """`unit` attributes, and the module of H5MD that gives them their meaning."""
+        if units not in UNIT_STRINGS:
+            return
+        self._file.create_group("h5md/modules/units").attrs["version"] = [1, 0]
+        strings = UNIT_STRINGS[units]
+        self._series["times"].attrs["unit"] = strings["time"]
+        self._series["cells"].attrs["unit"] = strings["length"]
+        for name, (element, _, kind) in ELEMENTS.items():
+            if kind is not None and element in self._group:
+                dataset = self._series.get(name, self._group[element])
+                dataset.attrs["unit"] = strings[kind]

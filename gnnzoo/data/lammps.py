@@ -1,0 +1,246 @@
+"""LAMMPS text dumps as one trajectory: streamed in a single pass, or read frame by frame from an index.
+
+Both ways take several files one after the other, leave out what is cut short or comes twice, and start a new segment
+where the steps go back.
+"""
+
+import functools
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo.data.ahead import ahead
+from gnnzoo.data.dump_frames import Atoms, FrameBlock
+from gnnzoo.data.dump_header import Header, parse_header
+from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, is_gzip, raw_frames
+from gnnzoo.data.fingerprint import Fingerprint
+from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.errors import DataError, Place
+
+BATCH_BYTES = 1 << 23  # rows parsed at a time; more where a single frame is larger
+
+# Two frames of one step are the same frame if no atom moved by more than this share of the longest cell edge: the
+# rounding of 6 printed digits, once more after an atom was wrapped to the other side.
+_SAME_POSITION = 1e-5
+
+
+class Trajectory:
+    """What holds over all frames, gathered while they go by.
+
+    Attributes:
+        log: files, frames left out, steps that go back.
+        atoms: known once the first frame went by.
+        units: LAMMPS unit style, or None where no file tells.
+        first, last: headers of the first and of the last frame that were taken.
+    """
+
+    def __init__(self):
+        self.log = DumpLog()
+        self.first: Header | None = None
+        self.last: Header | None = None
+        self.atoms: Atoms | None = None
+        self.units: str | None = None
+        self._segment = 0
+        self._last_positions: Callable[[], np.ndarray] | None = None
+
+    def meet(self, frame: RawFrame) -> None:
+        """Check a frame's header against those before it.
+
+        Raises:
+            DataError: the number of atoms, the columns or the units change.
+        """
+        header = frame.header
+        if self.atoms is None:
+            self.atoms = Atoms(frame)
+        self.atoms.check_number(header)
+        self.atoms.layout_of(header)
+        if header.units is not None and self.units not in (None, header.units):
+            raise DataError(
+                f"the units change: {header.units} here, {self.units} before",
+                place=Place(header.file, header.line),
+                hint="convert the files apart",
+            )
+        self.units = header.units or self.units
+
+    def segment(self, header: Header, positions: Callable[[], np.ndarray]) -> int | None:
+        """The segment of the next frame in order; None if it repeats the one before.
+
+        Args:
+            positions: gives the frame's (atoms, 3) positions; called only where steps do not grow.
+        """
+        last = self.last
+        if last is not None and header.step <= last.step:
+            if header.step == last.step and _same_positions(positions(), self._last_positions(), header):
+                what = f"repeats the one in {last.file}, line {last.line}"
+                self.log.repeated.append(Event(header.file, header.line, header.step, what))
+                return None
+            self._segment += 1
+            what = f"comes after step {last.step}: segment {self._segment + 1} of the run starts here"
+            self.log.restarts.append(Event(header.file, header.line, header.step, what))
+        self.first = self.first or header
+        self.last, self._last_positions = header, positions
+        return self._segment
+
+    def refuse_nothing(self, paths: Sequence[Path]) -> None:
+        """Raise if no frame went by."""
+        if self.atoms is None:
+            why = f"{self.log.truncated[0]}" if self.log.truncated else "nothing in it looks like one"
+            raise DataError(
+                f"the dump holds no complete frame: {why}",
+                place=Place(paths[0]),
+                expected="as many rows as the header announces, and a line end behind the last one",
+            )
+
+
+def _positions(atoms: Atoms, frame: RawFrame) -> np.ndarray:
+    return atoms.block([frame]).arrays["positions"][0]
+
+
+def _same_positions(a: np.ndarray, b: np.ndarray, header: Header) -> bool:
+    """Whether two sets of positions agree up to rounding and whole lattice vectors along periodic directions."""
+    cell = header.box.cell
+    moved = (a - b) @ np.linalg.inv(cell)
+    periodic = [letters == "pp" for letters in header.box.boundary]
+    moved[:, periodic] -= np.round(moved[:, periodic])
+    longest = np.linalg.norm(cell, axis=1).max()
+    return bool(np.abs(moved @ cell).max() <= _SAME_POSITION * longest)
+
+
+def stream(
+    paths: Sequence[Path], trajectory: Trajectory, advance: Callable[[int], object] | None = None
+) -> Iterator[FrameBlock]:
+    """The frames of all dumps in order, in blocks; each file is read once, from front to end.
+
+    Reading and cutting run in a thread beside the parsing. Memory holds a few blocks, whatever the files' size.
+
+    Args:
+        paths: text dumps, plain or gzipped.
+        trajectory: learns what holds over all frames; its atoms are known with the first block, the rest at the end.
+        advance: called with the number of bytes that were read from disk.
+
+    Raises:
+        DataError: as `raw_frames`, `Trajectory.meet` and `Atoms.block`; no frame is complete.
+    """
+    frames = itertools.chain.from_iterable(raw_frames(path, trajectory.log, advance) for path in paths)
+    for batch in ahead(_batches(frames, trajectory)):
+        block = trajectory.atoms.block(batch)
+        segments = [
+            trajectory.segment(header, functools.partial(block.arrays["positions"].__getitem__, index))
+            for index, header in enumerate(block.headers)
+        ]
+        kept = [index for index, segment in enumerate(segments) if segment is not None]
+        block.segments[kept] = [segments[index] for index in kept]
+        if kept:
+            yield block if len(kept) == len(block) else block.taken(kept)
+    trajectory.refuse_nothing(paths)
+
+
+def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[list[RawFrame]]:
+    """Stretches of frames that share their columns and come to about `BATCH_BYTES`."""
+    batch: list[RawFrame] = []
+    size = 0
+    for frame in frames:
+        trajectory.meet(frame)
+        if batch and (size + len(frame.rows) > BATCH_BYTES or frame.header.columns != batch[0].header.columns):
+            yield batch
+            batch, size = [], 0
+        batch.append(frame)
+        size += len(frame.rows)
+    if batch:
+        yield batch
+
+
+def provenance(trajectory: Trajectory) -> dict:
+    """Where the numbers came from, for JSON; complete when all frames went by."""
+    log, atoms = trajectory.log, trajectory.atoms
+    sources = [
+        {"file": str(source.path), "size": source.size, "sha256": source.sha256, "frames": source.frames}
+        for source in log.sources
+    ]
+    events = {name: [str(event) for event in getattr(log, name)] for name in ("truncated", "repeated", "restarts")}
+    return {
+        "sources": sources,
+        "columns": list(atoms.layout.names),
+        "digits": atoms.digits,
+        "masses": atoms.masses,
+        "doubts": atoms.doubts,
+        **{name: events for name, events in events.items() if events},
+    }
+
+
+class DumpDataset(Dataset):
+    """Dumps as a dataset, straight from their text: an index is built once, frames are parsed when asked for.
+
+    Compressed dumps are unpacked to a temporary file that goes away with the dataset.
+
+    Args:
+        paths: text dumps, in the order of the trajectory.
+        advance: called with the number of bytes that were read from disk while the index is built.
+
+    Attributes:
+        log: files, frames left out, steps that go back.
+        atoms: the atoms and columns, as the first frame has them.
+    """
+
+    def __init__(self, paths: Sequence[Path], advance: Callable[[int], object] | None = None):
+        self.path = Path(paths[0])
+        self._paths = [Path(path) for path in paths]
+        self._copies = {path: tempfile.TemporaryFile() for path in self._paths if is_gzip(path)}  # noqa: SIM115
+        trajectory = Trajectory()
+        self._places: list[tuple[Path, int, int, int, int]] = []  # file, line, start, start of rows, stop
+        steps, segments = [], []
+        for path in self._paths:
+            for frame in raw_frames(path, trajectory.log, advance, copy=self._copies.get(path)):
+                trajectory.meet(frame)
+                segment = trajectory.segment(frame.header, functools.partial(_positions, trajectory.atoms, frame))
+                if segment is None:
+                    continue
+                self._places.append((path, frame.header.line, frame.start, frame.rows_start, frame.stop))
+                steps.append(frame.header.step)
+                segments.append(segment)
+        for copy in self._copies.values():
+            copy.flush()
+        trajectory.refuse_nothing(self._paths)
+        self.log, self.atoms, self.units = trajectory.log, trajectory.atoms, trajectory.units
+        self.type_names = dict(self.atoms.type_names)
+        self.steps = np.array(steps, dtype=np.int64)
+        self.segments = np.array(segments, dtype=np.int32)
+        self.provenance = provenance(trajectory)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def read(self, index: int) -> Frame:
+        path, line, start, rows_start, stop = self._places[index]
+        text = self._text(path, start, stop)
+        header = parse_header(text[: rows_start - start].decode("utf-8", "replace"), path, line)
+        block = self.atoms.block([RawFrame(header, text[rows_start - start :], start, rows_start, stop)])
+        block.segments[0] = self.segments[index]
+        return block.frame(0, self.units, self.type_names)
+
+    def _text(self, path: Path, start: int, stop: int) -> bytes:
+        if path in self._copies:
+            return os.pread(self._copies[path].fileno(), stop - start, start)
+        with path.open(
+            "rb", buffering=0
+        ) as file:  # opened anew, because there may be more files than a process may open
+            text = os.pread(file.fileno(), stop - start, start)
+        if len(text) != stop - start:
+            raise DataError("the file has become shorter since it was opened", place=Place(path))
+        return text
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """As the dataset converted from these dumps has it; the first call reads all frames."""
+        whole = Fingerprint(self.atoms.types)
+        for frame in self:
+            whole.update(np.array([frame.step]), frame.positions, frame.forces, frame.cell)
+        return whole.hexdigest()
+
+    def close(self) -> None:
+        for copy in self._copies.values():
+            copy.close()

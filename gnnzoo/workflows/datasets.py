@@ -1,0 +1,111 @@
+"""Opening data of any form: dumps, H5MD datasets, TFRecord folders."""
+
+import glob
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gnnzoo.data.declare import declare
+from gnnzoo.data.frames import Dataset
+from gnnzoo.errors import DataError, Place, did_you_mean
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
+
+
+def open_dataset(
+    source: str | Path | Sequence[str | Path],
+    *,
+    units: str | None = None,
+    types: Mapping[int | str, str] | None = None,
+) -> Dataset:
+    """Open data as a sequence of frames: `len`, index, slice, iteration.
+
+    Args:
+        source: an H5MD file, a LAMMPS text dump (plain or gzipped), a glob of dumps or a list of them (one trajectory, in
+            this order; a glob in natural order), or a .tfrecord folder.
+        units: LAMMPS unit style, where the data do not tell it.
+        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not tell it.
+
+    Returns:
+        A dataset whose frames have `.step .time .positions .forces .cell .origin .pbc .ids .types .names .units .molecules
+        .charges .velocities .images`: numpy, float64, absolute positions, atoms ordered by id.
+
+    Raises:
+        DataError: the data are missing or cannot be read, or contradict `units` or `types`.
+    """
+    paths = find_files(source)
+    if len(paths) > 1 or not (is_h5(paths[0]) or paths[0].is_dir()):
+        from gnnzoo.data.lammps import DumpDataset
+
+        dataset = DumpDataset(only_dumps(paths))
+    elif is_h5(paths[0]):
+        from gnnzoo.data.h5md import H5mdDataset
+
+        dataset = H5mdDataset(paths[0])
+    else:
+        from gnnzoo.data.tfrecord import TfrecordDataset
+
+        dataset = TfrecordDataset(paths[0])
+    try:
+        return declare(dataset, units, types)
+    except DataError:
+        dataset.close()
+        raise
+
+
+def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files (or the one folder) that a path, a glob or a list of both stands for.
+
+    Raises:
+        DataError: there is nothing of that name, or a glob matches nothing.
+    """
+    given = [source] if isinstance(source, str | Path) else list(source)
+    if not given:
+        raise DataError("no data were named", expected="a dump, a dataset or a folder")
+    return [path for name in given for path in _matches(str(name))]
+
+
+def _matches(name: str) -> list[Path]:
+    path = Path(name).expanduser()
+    if path.exists():
+        if not os.access(path, os.R_OK):
+            raise DataError("the file cannot be read: no permission", place=Place(path))
+        return [path]
+    if glob.has_magic(name):
+        found = [Path(match) for match in glob.glob(str(path))]
+        if not found:
+            raise DataError(f"no file matches '{name}'", expected="the name of a dump or a dataset")
+        return sorted(found, key=natural_order)
+    siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise DataError(f"there is no file '{name}'.{did_you_mean(path.name, siblings)}", expected="a dump or a dataset")
+
+
+def natural_order(path: Path) -> list:
+    """A sorting key by which N216.2 comes before N216.11."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))]
+
+
+def is_h5(path: Path) -> bool:
+    """Whether a file is HDF5 by its first bytes, or means to be by its name."""
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5 or path.suffix in _H5_SUFFIXES
+
+
+def only_dumps(paths: Sequence[Path]) -> list[Path]:
+    """The paths, if each may be a dump.
+
+    Raises:
+        DataError: among several there is a dataset, of which only one can be opened.
+    """
+    for path in paths:
+        if path.is_dir() or is_h5(path):
+            raise DataError(
+                "this is no dump: several files are taken as the dumps of one trajectory",
+                place=Place(path),
+                expected="one dataset, or one or more dumps",
+            )
+    return list(paths)
