@@ -1,1 +1,1 @@
-"""One function per task, which opens, calls and writes: the public Python API, and the only place that knows all floors."""
+"""One function per task, which opens, calls and writes: the public Python API, which alone knows all floors."""

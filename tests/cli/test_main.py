@@ -159,7 +159,7 @@ def test_durations_read_well(seconds, text):
 
 
 def test_tensorflow_keeps_quiet():
-    code = "from gnnzoo.console import quiet_tensorflow\nquiet_tensorflow()\nimport tensorflow, os\nos.write(2, b'still here')"
+    code = "import os, gnnzoo.console as c; c.quiet_tensorflow(); import tensorflow; os.write(2, b'still here')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "still here"
 
