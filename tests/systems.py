@@ -64,5 +64,7 @@ def replicated(frame: Frame, copies: tuple[int, int, int]) -> Frame:
         cell=frame.cell * np.array(copies)[:, None],
         ids=np.arange(1, n * m + 1),
         types=np.tile(frame.types, m),
-        molecules=(frame.molecules[None] + np.arange(m)[:, None] * 10_000).reshape(-1),
+        molecules=None
+        if frame.molecules is None
+        else (frame.molecules[None] + np.arange(m)[:, None] * 10_000).reshape(-1),
     )

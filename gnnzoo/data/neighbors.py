@@ -63,14 +63,19 @@ def neighbor_list(
 def edge_classes(
     senders: np.ndarray,
     receivers: np.ndarray,
+    vectors: np.ndarray,
     names: np.ndarray,
     molecules: np.ndarray | None,
     bonds: list[tuple[str, str]] | None = None,
 ) -> np.ndarray:
     """The class of each edge, an index into `fields.EDGE_CLASSES`.
 
+    Two atoms share a molecule through their nearest image alone: in a small box an atom also sees copies of its own
+    molecule, and those are other molecules to it.
+
     Args:
         senders, receivers: (edges,) int.
+        vectors: (edges, 3) float64.
         names: (atoms,) str, species of each atom.
         molecules: (atoms,) int, or None: then every pair counts as of different molecules.
         bonds: pairs of species that are bonded within a molecule; None: any two different species are.
@@ -90,8 +95,19 @@ def edge_classes(
         for a, b in bonds:
             if a in number and b in number:
                 bonded[number[a], number[b]] = bonded[number[b], number[a]] = True
-    inside = molecules[senders] == molecules[receivers]
+    inside = (molecules[senders] == molecules[receivers]) & (senders != receivers)
+    inside[inside] = _nearest_image(senders[inside], receivers[inside], vectors[inside], len(names))
     is_bond = bonded[index[senders], index[receivers]]
     classes[inside & is_bond] = EDGE_CLASSES.index("bonded")
     classes[inside & ~is_bond] = EDGE_CLASSES.index("same_molecule")
     return classes
+
+
+def _nearest_image(senders: np.ndarray, receivers: np.ndarray, vectors: np.ndarray, n_atoms: int) -> np.ndarray:
+    """(edges,) bool: whether an edge is the shortest of those that join its two atoms."""
+    pair = receivers.astype(np.int64) * n_atoms + senders
+    squared = np.sum(np.square(vectors), axis=1)
+    _, number = np.unique(pair, return_inverse=True)
+    shortest = np.full(len(pair), np.inf)
+    np.minimum.at(shortest, number, squared)
+    return squared <= shortest[number] * (1 + 1e-9)

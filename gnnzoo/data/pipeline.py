@@ -57,17 +57,22 @@ def species_index(names: np.ndarray, species: list[str], place: Place | None = N
 
 
 def graph_of(
-    frame: Frame, species: list[str], cutoff: float, bonds: list[tuple[str, str]] | None, force_factor: float = 1.0
+    frame: Frame,
+    species: list[str],
+    cutoff: float,
+    bonds: list[tuple[str, str]] | None,
+    force_factor: float = 1.0,
+    dtype: str = "float32",
 ) -> Graph:
-    """The graph of one frame: neighbours within `cutoff`, forces multiplied by `force_factor`."""
+    """The graph of one frame: neighbours within `cutoff`, forces multiplied by `force_factor`, numbers in `dtype`."""
     senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
     return Graph(
         species=species_index(frame.names, species),
         senders=senders,
         receivers=receivers,
-        vectors=vectors.astype(np.float32),
-        edge_class=edge_classes(senders, receivers, frame.names, frame.molecules, bonds),
-        forces=None if frame.forces is None else (frame.forces * force_factor).astype(np.float32),
+        vectors=vectors.astype(dtype),
+        edge_class=edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds),
+        forces=None if frame.forces is None else (frame.forces * force_factor).astype(dtype),
     )
 
 
@@ -145,7 +150,7 @@ def padded_size(count: int) -> int:
     return max(1, -(-count // step) * step)
 
 
-def pad(graphs: list[Graph], n_graphs: int, n_atoms: int) -> dict[str, np.ndarray]:
+def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32") -> dict[str, np.ndarray]:
     """Graphs laid end to end and padded: the inputs of a model, and "forces" where every graph has them.
 
     Padding atoms belong to the last graph; padding edges join the last atom to itself along x, so that nothing divides
@@ -155,6 +160,7 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int) -> dict[str, np.ndarra
         graphs: at least one.
         n_graphs: graphs of a full batch.
         n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
+        dtype: of vectors, forces and masks.
     """
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
@@ -163,16 +169,16 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int) -> dict[str, np.ndarra
     batch = {
         fields.SPECIES: np.zeros(atoms, np.int32),
         fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
-        fields.ATOM_MASK: np.zeros(atoms, np.float32),
-        fields.GRAPH_MASK: np.zeros(n_graphs, np.float32),
+        fields.ATOM_MASK: np.zeros(atoms, dtype),
+        fields.GRAPH_MASK: np.zeros(n_graphs, dtype),
         fields.SENDERS: np.full(edges, atoms - 1, np.int32),
         fields.RECEIVERS: np.full(edges, atoms - 1, np.int32),
-        fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], np.float32), (edges, 1)),
+        fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], dtype), (edges, 1)),
         fields.EDGE_CLASS: np.zeros(edges, np.int32),
-        fields.EDGE_MASK: np.zeros(edges, np.float32),
+        fields.EDGE_MASK: np.zeros(edges, dtype),
     }
     if all(graph.forces is not None for graph in graphs):
-        batch[fields.FORCES] = np.zeros((atoms, 3), np.float32)
+        batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
     atom = edge = 0
     for number, graph in enumerate(graphs):
         a, e = slice(atom, atom + atom_counts[number]), slice(edge, edge + edge_counts[number])

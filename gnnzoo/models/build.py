@@ -56,28 +56,29 @@ def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[
     return table
 
 
-def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW) -> keras.Model:
+def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtype: str = "float32") -> keras.Model:
     """The network of a recipe.
 
     Args:
         recipe: its `graph`, `model` and `data.atoms` are used, and the seed.
         species: names in the order of the `species` input.
         scales: from the training split, or the defaults for a network on raw forces.
+        dtype: "float32", or "float64" for checks of symmetries and derivatives.
 
     Returns:
         A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit.
     """
     inputs = {
-        key: keras.Input(batch_shape=(None, *shape), dtype=dtype, name=key)
-        for key, (shape, dtype) in fields.BATCH_SHAPES.items()
+        key: keras.Input(batch_shape=(None, *shape), dtype=kind.replace("float32", dtype), name=key)
+        for key, (shape, kind) in fields.BATCH_SHAPES.items()
     }
     graph = dict(inputs)
-    for layer in stack(recipe, species, scales):
+    for layer in stack(recipe, species, scales, dtype):
         graph.update(layer(graph))
     return keras.Model(inputs, {fields.FORCES: graph[fields.FORCES]}, name=recipe.name.replace(".", "_"))
 
 
-def stack(recipe: Recipe, species: list[str], scales: Scales) -> list[keras.layers.Layer]:
+def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[keras.layers.Layer]:
     """The layers of a recipe in order: edge geometry, the entries of the recipe, force scale."""
     settings = recipe.graph
     layers = [
@@ -88,6 +89,7 @@ def stack(recipe: Recipe, species: list[str], scales: Scales) -> list[keras.laye
             functions=settings.radial.functions,
             envelope=settings.envelope,
             name="edge_geometry",
+            dtype=dtype,
         )
     ]
     for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True):
@@ -95,8 +97,8 @@ def stack(recipe: Recipe, species: list[str], scales: Scales) -> list[keras.laye
         constructor = LAYERS[entry.layer]
         if "seed" in getattr(constructor, "arguments", ()):
             arguments["seed"] = derived_seed(recipe.training.seed, name)
-        layers.append(constructor(**arguments, name=name))
-    layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale"))
+        layers.append(constructor(**arguments, name=name, dtype=dtype))
+    layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale", dtype=dtype))
     return layers
 
 

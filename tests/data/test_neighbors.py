@@ -8,6 +8,7 @@ import pytest
 from gnnzoo.data.neighbors import edge_classes, neighbor_list
 from gnnzoo.errors import DataError
 
+ALONG_X = np.array([[1.0, 0, 0]] * 5)
 TRICLINIC = np.array([[5.0, 0, 0], [1.5, 4.5, 0], [-1.0, 0.7, 5.5]])
 
 
@@ -60,14 +61,22 @@ def test_edge_classes_of_a_water_pair():
     names, molecules = np.array(["O", "H", "H", "O", "H", "H"]), np.array([1, 1, 1, 2, 2, 2])
     senders, receivers = np.array([1, 2, 3, 4, 0]), np.array([0, 1, 0, 1, 2])
     # H-O bonded, H-H same molecule, O-O other, H-H other, O-H bonded
-    assert edge_classes(senders, receivers, names, molecules).tolist() == [1, 2, 0, 0, 1]
+    assert edge_classes(senders, receivers, ALONG_X, names, molecules).tolist() == [1, 2, 0, 0, 1]
 
 
 def test_declared_bonds_decide_what_is_bonded():
     names, molecules = np.array(["C", "C", "O"]), np.array([1, 1, 1])
     senders, receivers = np.array([1, 2]), np.array([0, 0])
-    assert edge_classes(senders, receivers, names, molecules, [("C", "C")]).tolist() == [1, 2]
+    assert edge_classes(senders, receivers, ALONG_X[:2], names, molecules, [("C", "C")]).tolist() == [1, 2]
 
 
 def test_without_molecules_all_pairs_are_of_different_ones():
-    assert edge_classes(np.array([0, 1]), np.array([1, 0]), np.array(["O", "H"]), None).tolist() == [0, 0]
+    assert edge_classes(np.array([0, 1]), np.array([1, 0]), ALONG_X[:2], np.array(["O", "H"]), None).tolist() == [0, 0]
+
+
+def test_copies_of_an_atoms_own_molecule_are_other_molecules():
+    # O at 0, H at 1 in a periodic row of length 3: the nearest H is bonded; its copy at -2, and an O's copy, are not.
+    senders, receivers = np.array([1, 1, 0]), np.array([0, 0, 0])
+    vectors = np.array([[1.0, 0, 0], [-2.0, 0, 0], [3.0, 0, 0]])
+    classes = edge_classes(senders, receivers, vectors, np.array(["O", "H"]), np.array([1, 1]))
+    assert classes.tolist() == [1, 0, 0]

@@ -1,0 +1,38 @@
+"""A result of `ForceErrors` as rows of a table, model beside zero forces."""
+
+from gnnzoo.units import force_unit
+
+_ROWS = (
+    ("mean |dF|", "vector_mae"),
+    ("MAE per component", "mae"),
+    ("  along x", "mae_x"),
+    ("  along y", "mae_y"),
+    ("  along z", "mae_z"),
+    ("RMSE per component", "rmse"),
+    ("sum of |components|", "sum_abs"),
+)
+COLUMNS = ("error", "model", "zero forces", "unit", "meV/A")
+
+
+def error_rows(result: dict) -> list[list[str]]:
+    """Rows for `COLUMNS`: all atoms first, then each species."""
+    unit = force_unit(result["units"])
+    factor = result["force_mev"]["mae"] / result["force"]["mae"] if result.get("force_mev") else None
+    rows = [_share_row("mean |dF| / mean |F|", result["force"], result["baseline"])]
+    for label, name in _ROWS:
+        value, zero = result["force"][name], result["baseline"][name]
+        rows.append([label, f"{value:.4g}", f"{zero:.4g}", unit, f"{value * factor:.4g}" if factor else ""])
+    cosine = result["force"]["cosine"]
+    rows.append(["cosine to the true force", "" if cosine is None else f"{cosine:.4f}", "", "", ""])
+    if len(result["per_type"]) > 1:
+        for name, figures in result["per_type"].items():
+            zero = result["baseline"]["per_type"][name]
+            rows.append(_share_row(f"{name}: mean |dF| / mean |F|", figures, zero))
+            mev = f"{figures['mae'] * factor:.4g}" if factor else ""
+            rows.append([f"{name}: MAE per component", f"{figures['mae']:.4g}", f"{zero['mae']:.4g}", unit, mev])
+    return rows
+
+
+def _share_row(label: str, model: dict, zero: dict) -> list[str]:
+    percent = ["" if figures["relative"] is None else f"{figures['relative']:.2%}" for figures in (model, zero)]
+    return [label, *percent, "", ""]
