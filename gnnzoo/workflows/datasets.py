@@ -23,14 +23,15 @@ def open_dataset(
     """Open data as a sequence of frames: `len`, index, slice, iteration.
 
     Args:
-        source: an H5MD file, a LAMMPS text dump (plain or gzipped), a glob of dumps or a list of them (one trajectory, in
-            this order; a glob in natural order), or a .tfrecord folder.
+        source: an H5MD file, a LAMMPS text dump (plain or gzipped), a glob of dumps or a list of them (one trajectory,
+            see `find_files` for its order), or a .tfrecord folder.
         units: LAMMPS unit style, where the data do not tell it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not tell it.
 
     Returns:
-        A dataset whose frames have `.step .time .positions .forces .cell .origin .pbc .ids .types .names .units .molecules
-        .charges .velocities .images`: numpy, float64, absolute positions, atoms ordered by id.
+        A dataset whose frames have `.step .time .positions .forces .cell .origin .pbc .ids .types .names .units` and,
+        where the data have them, `.molecules .charges .velocities .images`: numpy, float64, absolute positions, atoms
+        ordered by id.
 
     Raises:
         DataError: the data are missing or cannot be read, or contradict `units` or `types`.
@@ -58,13 +59,17 @@ def open_dataset(
 def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     """The files (or the one folder) that a path, a glob or a list of both stands for.
 
+    Several files stay in the order in which they were named; but a glob, and a list in the order of the alphabet, as a
+    shell makes it from a glob, are taken in natural order: run.2 before run.11.
+
     Raises:
         DataError: there is nothing of that name, or a glob matches nothing.
     """
     given = [source] if isinstance(source, str | Path) else list(source)
     if not given:
         raise DataError("no data were named", expected="a dump, a dataset or a folder")
-    return [path for name in given for path in _matches(str(name))]
+    files = [path for name in given for path in _matches(str(name))]
+    return sorted(files, key=natural_order) if files == sorted(files, key=str) else files
 
 
 def _matches(name: str) -> list[Path]:
