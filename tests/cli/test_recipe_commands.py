@@ -1,0 +1,71 @@
+"""validate, schema, list and simulate, as they are typed."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gnnzoo.cli import main
+from gnnzoo.recipe.find import recipe_names
+from gnnzoo.recipe.load import load_recipe, resolved
+from gnnzoo.recipe.reference import json_schema
+
+
+def gnnzoo(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_validate_tells_what_a_recipe_declares(folder):
+    result = gnnzoo("validate", "water", "argon-reference", "--set", "training.epochs=7")
+    assert result.exit_code == 0
+    assert result.stdout.count("7 epochs") == 2
+    assert "water: ok\n" in result.stdout
+    assert result.stdout.endswith("argon-reference: ok\n")
+
+
+def test_validate_tells_the_problems_of_every_recipe(folder):
+    for name in ("a", "b"):
+        raw = resolved(load_recipe("argon")) | {"name": name, "training": {"epoch": 3}}
+        Path(f"{name}.json").write_text(json.dumps(raw))
+    result = gnnzoo("validate", "a.json", "argon", "b.json")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: 2 of 3 recipes are wrong\n")
+    for name in ("a", "b"):
+        assert f"{name}.json, line 1, training.epoch: unknown key. Did you mean 'epochs'?" in result.stderr
+
+
+def test_schema_prints_json_for_editors_and_text_for_people(folder):
+    assert json.loads(gnnzoo("schema").stdout) == json_schema()
+    assert "- `cutoff`: number > 0 (required)." in gnnzoo("schema", "--markdown").stdout
+
+
+def test_list_shows_recipes_and_models_with_their_figures(folder):
+    assert "no models in this folder yet" in gnnzoo("list").stdout
+    figures = {"validation": {"relative": 0.5, "mae": 1}, "test": {"relative": 0.0423, "mae": 0.0312}}
+    info = {"recipe": {"name": "argon"}, "species": ["Ar"], "units": "real", "figures": figures, "trained": "today"}
+    with zipfile.ZipFile("mine.keras", "w") as archive:
+        archive.writestr("gnnzoo.json", json.dumps(info))
+    Path("other.keras").write_bytes(b"something else")
+    Path("recipes").mkdir()
+    Path("recipes/broken.json").write_text("{")
+
+    result = gnnzoo("list")
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
+    assert set(recipe_names()) <= set(rows)
+    assert rows["mine.keras"][1:] == ["argon", "Ar", "4.23%", "0.0312", "kcal/mol/A", "today"]
+    assert "not a model of gnnzoo" in result.stdout
+    assert "not in order: gnnzoo validate recipes/broken.json" in result.stdout
+
+
+def test_simulate_without_a_simulation_is_a_user_s_error(folder):
+    result = gnnzoo("simulate", "argon", "--set", "data.simulate=null")
+    assert result.exit_code == 2
+    assert "recipe 'argon' names no simulation" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["argon", "water"])
+def test_a_recipe_is_typed_as_in_the_manual(folder, name):
+    assert gnnzoo("validate", f"recipes/{name}.json").exit_code == 0
