@@ -39,7 +39,8 @@ def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder in which nothing can be made lets nothing be removed either
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -61,6 +62,7 @@ def written(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
             refuse_existing(path, overwrite)
         os.replace(temporary, path)
     except OSError as error:
+        _remove(temporary)
         raise _explained(error, path) from error
     finally:
         _remove(temporary)
@@ -71,9 +73,13 @@ def _explained(error: OSError, path: Path) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path.parent).free / 1e6 if path.parent.exists() else 0
         return UserError(
-            f"the disk is full ({free:.0f} MB free)",
+            f"the disk is full: {free:.0f} MB are free without the unfinished file",
             place=Place(file=path),
             hint="free some space or choose another place with -o",
+        )
+    if error.errno == errno.EFBIG:
+        return UserError(
+            "the file is larger than you may write", place=Place(file=path), hint="ulimit -f tells the limit"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError("cannot be written: no permission there", place=Place(file=path), hint="another place with -o")

@@ -1,4 +1,4 @@
-"""Standard atomic masses (IUPAC 2021, abridged) in g/mol; for elements without stable isotopes, of the longest-lived."""
+"""Standard atomic masses (IUPAC 2021, abridged) in g/mol; of the longest-lived isotope where none is stable."""
 
 # In the order of the periodic table.
 _SYMBOLS = """

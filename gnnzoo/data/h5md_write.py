@@ -4,8 +4,9 @@ The layout is that of `h5md`. What does not change in time (types, ids, and mole
 is stored once; steps and times are shared by all elements through hard links, as H5MD asks for it.
 """
 
-import contextlib
+import io
 import json
+import os
 from pathlib import Path
 
 import h5py
@@ -19,6 +20,39 @@ from gnnzoo.data.h5md import BOUNDARY, ELEMENTS, ORIGIN, PARTICLES, PROVENANCE, 
 _CHUNK_BYTES = 1 << 16  # frames share a chunk until it is this large: reading one stays quick, and chunks stay few
 _BACKFILL = 256  # frames written at a time when what stayed the same begins to change
 _MAY_STAY = ("charges", "molecules")  # stored once unless they change
+
+
+class _Disk(io.FileIO):
+    """The file on disk, which never tells HDF5 that a write failed.
+
+    The HDF5 library crashes over a file that it cannot close because the disk is full. So after the first write that
+    fails all goes to memory, to be thrown away, and `check` raises the error.
+    """
+
+    _error: OSError | None = None
+
+    def write(self, data) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view):  # a nearly full disk takes a part
+            try:
+                done += super().write(view[done:])
+            except OSError as error:
+                self._error = self._error or error
+                self.give_up()
+        return done
+
+    def give_up(self) -> None:
+        """From here on nothing reaches the disk."""
+        position, memory = self.tell(), os.memfd_create("unfinished dataset")
+        os.dup2(memory, self.fileno())
+        os.close(memory)
+        self.seek(position)
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._error is not None:
+            raise self._error
 
 
 class H5mdWriter:
@@ -36,33 +70,20 @@ class H5mdWriter:
         self._fingerprint = Fingerprint(first.types)
         self._statistics = ForceStatistics(first.types)
         self._frames = 0
-        self._file = h5py.File(path, "w")
-        self._describe(version)
-        self._group = self._file.create_group(PARTICLES)
-        self._group["id"], self._group["species"] = first.ids, first.types
-        self._group.create_group("box").attrs["dimension"] = 3
-        self._periodic = np.ones(3, dtype=bool)
-        self._series = {
-            "steps": self._grown("position/step", (), np.int64),
-            "times": self._grown("position/time", (), np.float64),
-            "cells": self._grown("box/edges/value", (3,), np.float64),
-            "origins": self._grown(f"/{ORIGIN}", (3,), np.float64),
-            "boundaries": self._grown(f"/{BOUNDARY}", (3,), "S2"),
-            "segments": self._grown(f"/{SEGMENT}", (), np.int32),
-        }
-        self._link_steps("box/edges")
-        self._constant = {name: first.arrays[name][0] for name in _MAY_STAY if name in first.arrays}
-        for name, array in first.arrays.items():
-            if name not in self._constant:
-                self._add_element(name, array)
+        self._disk = _Disk(path, "w+")
+        self._file = h5py.File(self._disk, "w")
+        self._lay_out(first, version)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, *_):
-        # Closing writes, too: where the disk is full the first error is the one to hear of.
-        with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
-            self._file.close()
+    def __exit__(self, _kind, error, _traceback):
+        if error is not None:
+            self._disk.give_up()
+        self._file.close()
+        self._disk.close()
+        if error is None:
+            self._disk.check()
 
     @property
     def frames(self) -> int:
@@ -90,6 +111,7 @@ class H5mdWriter:
             dataset.resize(self._frames + len(block), axis=0)
             dataset[self._frames :] = described[name] if name in described else block.arrays[name]
         self._frames += len(block)
+        self._disk.check()
 
     def finish(self, *, units: str | None, type_names: dict[int, str], provenance: dict) -> str:
         """Write what is known only now; returns the fingerprint.
@@ -109,10 +131,32 @@ class H5mdWriter:
         for key, value in everything.items():
             self._file[f"{PROVENANCE}/{key}"] = json.dumps(value)
         self._file[STATISTICS] = json.dumps(self._statistics.summary(type_names))
-        self._file.close()
+        self._file.flush()
+        self._disk.check()
         return fingerprint
 
     # --- layout ---
+
+    def _lay_out(self, first: FrameBlock, version: str) -> None:
+        """Everything that is there before the first frame."""
+        self._describe(version)
+        self._group = self._file.create_group(PARTICLES)
+        self._group["id"], self._group["species"] = first.ids, first.types
+        self._group.create_group("box").attrs["dimension"] = 3
+        self._periodic = np.ones(3, dtype=bool)
+        self._series = {
+            "steps": self._grown("position/step", (), np.int64),
+            "times": self._grown("position/time", (), np.float64),
+            "cells": self._grown("box/edges/value", (3,), np.float64),
+            "origins": self._grown(f"/{ORIGIN}", (3,), np.float64),
+            "boundaries": self._grown(f"/{BOUNDARY}", (3,), "S2"),
+            "segments": self._grown(f"/{SEGMENT}", (), np.int32),
+        }
+        self._link_steps("box/edges")
+        self._constant = {name: first.arrays[name][0] for name in _MAY_STAY if name in first.arrays}
+        for name, array in first.arrays.items():
+            if name not in self._constant:
+                self._add_element(name, array)
 
     def _describe(self, version: str) -> None:
         h5md = self._file.create_group("h5md")

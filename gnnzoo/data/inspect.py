@@ -81,7 +81,7 @@ def survey(
 
 
 def default_cutoffs(frame: Frame) -> tuple[float, ...]:
-    """A few usual cutoffs; undeclared units are taken as reduced where matter would be denser than diamond otherwise."""
+    """A few usual cutoffs; undeclared units are taken as reduced where else matter would be denser than diamond."""
     reduced = frame.units == "lj" or (frame.units is None and len(frame) / frame.volume > 0.25)
     return _REDUCED_CUTOFFS if reduced else _CUTOFFS
 

@@ -77,6 +77,8 @@ def _matches(name: str) -> list[Path]:
     if path.exists():
         if not os.access(path, os.R_OK):
             raise DataError("the file cannot be read: no permission", place=Place(path))
+        if not (path.is_file() or path.is_dir()):
+            raise DataError("this is a pipe or a device", place=Place(path), expected="a file, which can be read twice")
         return [path]
     if glob.has_magic(name):
         found = [Path(match) for match in glob.glob(str(path))]
