@@ -1,0 +1,128 @@
+"""A frame as a TF-GNN GraphTensor: which features it has, as a tf.train.Example, and back to arrays.
+
+Kept apart from the files (`tfrecord`), so that what a record holds stands in one place.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnnzoo.data.frames import Frame
+from gnnzoo.data.neighbors import edge_classes, neighbor_list
+from gnnzoo.fields import EDGE_CLASSES
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature of a GraphTensor.
+
+    Attributes:
+        name: in the record, such as "nodes/atoms.force".
+        shape: of one row.
+        is_float: float32, else int64: tf.train.Example knows no other numbers.
+        unit: kind of its unit, a field of `units.UnitStyle`; None for counts.
+        meaning: for the schema.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    is_float: bool
+    unit: str | None
+    meaning: str
+
+    @property
+    def key(self) -> str:
+        """The name within its node set, edge set or context."""
+        return self.name.rpartition("/" if self.name.startswith("context") else ".")[2]
+
+
+CONTEXT = (
+    Feature("context/step", (), False, None, "timestep as LAMMPS counts it"),
+    Feature("context/segment", (), False, None, "stretch of the run; steps that go back start a new one"),
+    Feature("context/time", (), True, "time", "simulation time, nan where unknown"),
+    Feature("context/cell", (3, 3), True, "length", "rows are the lattice vectors"),
+    Feature("context/origin", (3,), True, "length", "corner of the cell"),
+    Feature("context/pbc", (3,), False, None, "1 along periodic lattice vectors"),
+)
+# By the field of the frame; the last four only where the frames have them.
+ATOMS = {
+    "ids": Feature("nodes/atoms.id", (), False, None, "LAMMPS id"),
+    "types": Feature("nodes/atoms.type", (), False, None, "LAMMPS type"),
+    "positions": Feature("nodes/atoms.position", (3,), True, "length", "absolute position"),
+    "forces": Feature("nodes/atoms.force", (3,), True, "force", "force"),
+    "molecules": Feature("nodes/atoms.molecule", (), False, None, "molecule id"),
+    "charges": Feature("nodes/atoms.charge", (), True, "charge", "charge"),
+    "velocities": Feature("nodes/atoms.velocity", (3,), True, "velocity", "velocity"),
+    "images": Feature("nodes/atoms.image", (3,), False, None, "image flags"),
+}
+VECTOR = Feature("edges/neighbors.vector", (3,), True, "length", "r_source - r_target + shift @ cell")
+SHIFT = Feature("edges/neighbors.shift", (3,), True, None, "lattice vectors crossed")
+_CLASSES = ", ".join(f"{number} {name}" for number, name in enumerate(EDGE_CLASSES))
+EDGE_CLASS = Feature("edges/neighbors.edge_class", (), False, None, _CLASSES)
+NEIGHBORS = (VECTOR, SHIFT, EDGE_CLASS)
+# The ends of an edge and the sizes are TF-GNN's own, and stand in no schema.
+SOURCE = Feature("edges/neighbors.#source", (), False, None, "sender")
+TARGET = Feature("edges/neighbors.#target", (), False, None, "receiver")
+
+
+def fields_of(frame: Frame) -> list[str]:
+    """The fields of `ATOMS` that a frame has."""
+    return [field for field in ATOMS if getattr(frame, field) is not None]
+
+
+def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str, str]] | None) -> bytes:
+    """A frame with its edges as a serialised tf.train.Example, as `tfgnn.write_example` lays it out, only faster.
+
+    The edge vectors are made from float64 positions and rounded then, as `pipeline.graph_of` does it.
+    """
+    import tensorflow as tf
+
+    senders, receivers, vectors, shifts = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
+    classes = edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds)
+    time = np.nan if frame.time is None else frame.time
+    values = dict(zip(CONTEXT, (frame.step, frame.segment, time, frame.cell, frame.origin, frame.pbc), strict=True))
+    values |= {ATOMS[field]: getattr(frame, field) for field in fields}
+    values |= {SOURCE: senders, TARGET: receivers, VECTOR: vectors, SHIFT: shifts, EDGE_CLASS: classes}
+    example = tf.train.Example()
+    features = example.features.feature
+    for feature, array in values.items():
+        _put(features[feature.name], array, feature.is_float)
+    _put(features["nodes/atoms.#size"], len(frame), False)
+    _put(features["edges/neighbors.#size"], len(senders), False)
+    return example.SerializeToString()
+
+
+def _put(feature, values, is_float: bool) -> None:
+    if not is_float:
+        feature.int64_list.value.extend(np.ravel(values).astype(np.int64).tolist())
+        return
+    # A FloatList as it lies on the wire: field 1, packed, its length, little-endian floats. Appending them is slow.
+    raw = np.ravel(values).astype("<f4").tobytes()
+    feature.float_list.ParseFromString(b"\x0a" + _varint(len(raw)) + raw)
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first, the high bit set on all but the last."""
+    groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
+
+
+def names_in(record: bytes) -> set[str]:
+    """The names of a serialised record's features."""
+    import tensorflow as tf
+
+    return set(tf.train.Example.FromString(record).features.feature)
+
+
+def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:
+    """Some features of a serialised record: (rows, *shape) each, float32 or int64."""
+    import tensorflow as tf
+
+    kinds = {
+        feature.name: tf.io.FixedLenSequenceFeature(
+            feature.shape, tf.float32 if feature.is_float else tf.int64, allow_missing=True
+        )
+        for feature in wanted
+    }
+    parsed = tf.io.parse_single_example(record, kinds)
+    return [parsed[feature.name].numpy() for feature in wanted]
