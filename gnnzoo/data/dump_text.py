@@ -217,9 +217,14 @@ class _Splitter:
             if stop < 0 and not at_end:
                 self._searched = max(self._rows, len(self._buffer) - len(b"ITEM:") + 1)
                 return
-            frame = self._cut(len(self._buffer) if stop < 0 else stop)
+            frame = self._cut(self._end() if stop < 0 else stop)
             if frame is not None:
                 yield frame
+
+    def _end(self) -> int:
+        """Where the last rows end: before the first letters of a header, if the file was cut among them."""
+        last_line = self._buffer[self._buffer.rfind(b"\n") + 1 :]
+        return len(self._buffer) - (len(last_line) if b"ITEM:".startswith(last_line) else 0)
 
     def _find_item(self, start: int) -> int:
         """Where the next header starts, or -1. Rows seldom hold a capital I, and one letter is found much faster."""

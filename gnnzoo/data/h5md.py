@@ -251,8 +251,7 @@ class H5mdDataset(Dataset):
 
 def _opened(path: Path) -> h5py.File:
     try:
-        # Reading alone needs no lock, which network file systems do not always have.
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(path, "r")
     except OSError as error:
         what = "is cut short" if "truncated file" in str(error) else "cannot be opened"
         if "signature not found" in str(error):

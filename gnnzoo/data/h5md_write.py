@@ -18,6 +18,7 @@ from gnnzoo.data.force_statistics import ForceStatistics
 from gnnzoo.data.h5md import BOUNDARY, ELEMENTS, ORIGIN, PARTICLES, PROVENANCE, SEGMENT, STATISTICS, UNIT_STRINGS
 
 _CHUNK_BYTES = 1 << 16  # frames share a chunk until it is this large: reading one stays quick, and chunks stay few
+_FEW_BYTES, _SMALL_CHUNK_BYTES = 100, 1 << 13  # the same for what is a few numbers a frame
 _BACKFILL = 256  # frames written at a time when what stayed the same begins to change
 _MAY_STAY = ("charges", "molecules")  # stored once unless they change
 
@@ -167,12 +168,13 @@ class H5mdWriter:
 
     def _grown(self, name: str, shape: tuple[int, ...], dtype, **options) -> h5py.Dataset:
         """An empty dataset that grows along its first axis, the frames."""
-        frame_bytes = max(1, int(np.prod(shape))) * np.dtype(dtype).itemsize
+        frame_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        chunk_bytes = _SMALL_CHUNK_BYTES if frame_bytes < _FEW_BYTES else _CHUNK_BYTES
         return self._group.create_dataset(
             name,
             shape=(0, *shape),
             maxshape=(None, *shape),
-            chunks=(max(1, _CHUNK_BYTES // frame_bytes), *shape),
+            chunks=(max(1, chunk_bytes // frame_bytes), *shape),
             dtype=dtype,
             **options,
         )

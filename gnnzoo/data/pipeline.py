@@ -142,12 +142,12 @@ class GraphSource:
 
 
 def padded_size(count: int) -> int:
-    """What `count` rows are padded to: the next multiple of a sixteenth of the power of two below it.
+    """What `count` rows are padded to: the next multiple of a sixteenth of the power of two below it, or of 256.
 
-    A handful of shapes to compile for any data, and three per cent of padding on average.
+    A handful of shapes to compile for any data, and three per cent of padding on average where it costs anything.
     """
-    step = max(1, 1 << max(0, count.bit_length() - 1 - 4))
-    return max(1, -(-count // step) * step)
+    step = max(256, 1 << max(0, count.bit_length() - 1 - 4))
+    return max(1, -(-count // step)) * step
 
 
 def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32") -> dict[str, np.ndarray]:

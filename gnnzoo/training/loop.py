@@ -1,5 +1,6 @@
 """The training loop: schedule, steps, validation, checkpoints, and a clean stop whenever one is asked for."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ _OPTIMIZERS = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "
 # Of the time that is left after calibration, this share is planned; the rest covers steps that turn out slower.
 _PLANNED_SHARE = 0.95
 _CALIBRATION_STEPS = 12
+# Under a time limit following the error may cost this share of it, checkpoints aside; then it is done less often.
+_VALIDATION_SHARE = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
@@ -66,6 +69,7 @@ class Trainer:
         folder: the run's folder, which exists.
         report: called with each row of the log, the zero-force baseline of the validation frames and the seconds left.
         callbacks: Keras callbacks; told of the beginning, of each validation as the end of an epoch, and of the end.
+        xla: whether to compile with XLA.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Trainer:
         folder: Path,
         report: Callable[[dict, float, float], None] = lambda row, zero, left: None,
         callbacks: tuple = (),
+        xla: bool = True,
     ):
         self.network, self.settings, self.source, self.split = network, settings, source, split
         self.force_scale, self.folder, self.report = force_scale, folder, report
@@ -87,11 +92,12 @@ class Trainer:
         self.optimizer = _OPTIMIZERS[settings.optimizer](settings.learning_rate.initial)
         self.optimizer.build(network.trainable_variables)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
-        self._predictor = Predictor(network)
+        self._predictor = Predictor(network, xla=xla)
         batch = input_signature() | {fields.FORCES: tf.TensorSpec((None, 3), tf.float32)}
         scalars = [tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)]
-        self._step = tf.function(self._train_step, input_signature=[batch, *scalars], jit_compile=True)
+        self._step = tf.function(self._train_step, input_signature=[batch, *scalars], jit_compile=xla)
         self._seconds_before = 0.0
+        self._follow_every = 1  # epochs
 
     # --- one step -------------------------------------------------------------------------------------------------
 
@@ -146,9 +152,11 @@ class Trainer:
         validation = time.monotonic() - start
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
-        step_time = float(np.mean(running))
-        spare = (deadline - time.monotonic()) * _PLANNED_SHARE - (self.settings.epochs + 1) * validation
-        return self._schedule(max(self.settings.epochs, int(spare / step_time)))
+        left = (deadline - time.monotonic()) * _PLANNED_SHARE
+        affordable = max(1, int(left * _VALIDATION_SHARE / validation))
+        self._follow_every = math.ceil(self.settings.epochs / affordable)
+        follow = len(self._schedule(self.settings.epochs).validation_steps(self._follow_every)) * validation
+        return self._schedule(max(self.settings.epochs, int((left - follow) / float(np.mean(running)))))
 
     # --- validation and state -------------------------------------------------------------------------------------
 
@@ -214,7 +222,7 @@ class Trainer:
     def _steps(self, step: int, schedule: Schedule, start: float, deadline: float | None, stop: StopRequest) -> int:
         """Run the steps; returns how many are done when the schedule, the time or the user ends them."""
         last = min(schedule.steps, self.settings.stop_after or schedule.steps)
-        follow_at, save_at = schedule.validation_steps() | {last}, schedule.checkpoint_steps()
+        follow_at, save_at = schedule.validation_steps(self._follow_every) | {last}, schedule.checkpoint_steps()
         log, losses, first = RunLog(self.folder, step), [], step
         began = time.monotonic()
         with Prefetcher(range(step, last), self.feed.batch) as batches:

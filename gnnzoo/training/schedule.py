@@ -54,9 +54,9 @@ class Schedule:
         every = range(self.checkpoint_every, self.epochs, self.checkpoint_every)
         return {self.step_of_epoch(epoch) for epoch in every} | {self.steps}
 
-    def validation_steps(self) -> set[int]:
-        """After how many steps the error is followed: at the end of each epoch, and at each checkpoint."""
-        return {self.step_of_epoch(epoch) for epoch in range(1, self.epochs + 1)} | self.checkpoint_steps()
+    def validation_steps(self, every: int = 1) -> set[int]:
+        """After how many steps the error is followed: every so many epochs, and at each checkpoint."""
+        return {self.step_of_epoch(epoch) for epoch in range(every, self.epochs + 1, every)} | self.checkpoint_steps()
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -142,9 +142,8 @@ def _to_tfrecord(files: list[Path], output: Path, units, types, cutoff, bonds, c
     from gnnzoo.data import tfrecord
 
     with open_dataset(files, units=units, types=types) as dataset:
-        note(f"writing {len(dataset):,} frames with their edges up to {cutoff:g}")
-        with written(output, overwrite) as temporary:
-            tfrecord.write(dataset, temporary, cutoff=cutoff, bonds=bonds)
+        with progress(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as shown:
+            tfrecord.write(dataset, output, cutoff=cutoff, bonds=bonds, overwrite=overwrite, advance=shown.advance)
         size = sum(file.stat().st_size for file in output.iterdir())
         say(f"wrote {output}: {len(dataset):,} frames, {size / 1e6:,.1f} MB")
 

@@ -13,7 +13,7 @@ def test_padded_sizes_waste_little_and_are_few():
     sizes = [padded_size(n) for n in range(1, 100_000)]
     counts = np.arange(1, 100_000)
     assert np.all(sizes >= counts)
-    assert np.max((sizes - counts)[counts > 64] / counts[counts > 64]) < 1 / 16
+    assert np.max((sizes - counts)[counts > 4096] / counts[counts > 4096]) < 1 / 16
     assert len(set(padded_size(n) for n in range(32_768, 65_536))) == 17
 
 

@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 
-import dumps
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_gnn as tfgnn
 
+import dumps
 from gnnzoo.data.neighbors import edge_classes, neighbor_list
 from gnnzoo.data.pipeline import GraphSource
 from gnnzoo.data.tfrecord import TfrecordDataset, write

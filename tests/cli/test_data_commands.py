@@ -1,0 +1,53 @@
+"""convert and inspect as they are typed."""
+
+import json
+
+import pytest
+
+import dumps
+from gnnzoo.cli import main
+
+
+def run(capsys, *arguments):
+    """Exit code, stdout and stderr of one command."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(str, arguments)))
+    return (ended.value.code, *capsys.readouterr())
+
+
+def test_a_dump_becomes_a_dataset_that_can_be_inspected(folder, capsys):
+    dumps.water_dump(folder / "water.lammpstrj")
+    code, out, _ = run(capsys, "convert", "water.lammpstrj", "--units", "real", "--types", "1=O, 2=H")
+    assert code == 0
+    assert "wrote water.h5: 4 frames of 24 atoms" in out
+    code, out, err = run(capsys, "inspect", "water.h5", "--cutoff", "3", "--json", "out.json")
+    assert code == 0
+    for text in ("1=O (8), 2=H (16)", "g/cm3", "id mol type x y z fx fy fz", "kcal/mol/A", "6 in positions", "O-H"):
+        assert text in out
+    assert "warning" not in err
+    assert json.loads((folder / "out.json").read_text())["geometry"]["edges_per_atom"]["3"]["mean"] > 0
+
+
+def test_a_dump_without_forces_ends_with_the_line_to_type(folder, capsys):
+    columns = ("id", "mol", "type", "x", "y", "z")
+    dumps.write_dump(folder / "water.lammpstrj", dumps.water(), columns)
+    code, _, err = run(capsys, "convert", "water.lammpstrj")
+    assert code == 2
+    assert "water.lammpstrj, line 9: the dump holds no forces: its columns are id mol type x y z" in err
+    assert "dump 1 all custom 100 water.lammpstrj id mol type x y z fx fy fz" in err
+    assert not (folder / "water.h5").exists()
+
+
+def test_doubts_are_warned_of(folder, capsys):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    _, _, err = run(capsys, "inspect", "argon.lammpstrj")
+    assert "warning: the data do not tell their units" in err
+    assert "warning: the data do not tell what their types are" in err
+
+
+@pytest.mark.parametrize("types", ["O,H", "1=", "one=O"])
+def test_types_must_be_pairs(folder, capsys, types):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    code, _, err = run(capsys, "convert", "argon.lammpstrj", "--types", types)
+    assert code == 2
+    assert "say 1=O,2=H" in err

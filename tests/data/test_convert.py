@@ -1,0 +1,174 @@
+"""Conversion: what is kept of where the numbers came from, and that nothing half-made is left behind."""
+
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+import dumps
+from gnnzoo.data.ahead import ahead
+from gnnzoo.data.convert import to_h5md
+from gnnzoo.data.h5md import H5mdDataset
+from gnnzoo.errors import DataError, UserError
+from gnnzoo.workflows.convert import convert
+
+
+def test_provenance_tells_where_the_numbers_came_from(folder):
+    paths = [dumps.water_dump(folder / "a.gz", units="real"), dumps.water_dump(folder / "b", frames=2, seed=1)]
+    seen = []
+    to_h5md(paths, folder / "a.h5", version="1.2", command="the command", types={"1": "O"}, advance=seen.append)
+    told = H5mdDataset(folder / "a.h5").provenance
+    assert [source["sha256"] for source in told["sources"]] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    ]
+    assert [source["size"] for source in told["sources"]] == [path.stat().st_size for path in paths]
+    assert [source["frames"] for source in told["sources"]] == [4, 2]
+    assert (told["version"], told["command"], told["units"]) == ("1.2", "the command", "real")
+    assert told["type_names"] == {"1": "O", "2": "2"}
+    assert told["digits"] == {"positions": 6, "forces": 6}
+    assert told["columns"] == list(dumps.WATER_COLUMNS)
+    assert len(told["restarts"]) == 1
+    assert sum(seen) == sum(path.stat().st_size for path in paths)
+
+
+def test_statistics_are_those_of_the_forces(folder):
+    snapshots = dumps.water(frames=5)
+    path = dumps.write_dump(folder / "w", snapshots, dumps.WATER_COLUMNS, number="%.17g", shuffle=0)
+    to_h5md([path], folder / "w.h5", version="", command="", types={1: "O", 2: "H"})
+    told = H5mdDataset(folder / "w.h5").statistics
+    forces = np.array([snapshot.forces for snapshot in snapshots])
+    hydrogens = forces[:, snapshots[0].types == 2]
+    for part, found in ((forces, told), (hydrogens, told["per_type"]["H"])):
+        assert np.isclose(found["mean_norm"], np.linalg.norm(part, axis=-1).mean())
+        assert np.isclose(found["mean_sum_abs"], np.abs(part).sum(axis=-1).mean())
+        assert np.isclose(found["rms_component"], np.sqrt((part**2).mean()))
+    assert np.isclose(told["max_norm"], np.linalg.norm(forces, axis=-1).max())
+
+
+@pytest.mark.parametrize(
+    ("dump", "output"),
+    [
+        ("argon.lammpstrj", "argon.h5"),
+        ("argon.lammpstrj.gz", "argon.h5"),
+        ("N216.1.lammpstrj", "N216.1.h5"),
+        ("dump.argon", "dump.argon.h5"),
+    ],
+)
+def test_the_dataset_is_named_after_the_dump_and_lies_in_the_working_folder(folder, dump, output):
+    (folder / "elsewhere").mkdir()
+    made = convert(dumps.argon_dump(folder / "elsewhere" / dump))
+    assert str(made) == output
+    assert len(H5mdDataset(folder / output)) == 4
+
+
+def test_what_was_read_and_what_is_open_is_said(folder, capsys):
+    text = dumps.dump_text(dumps.argon(frames=3))
+    (folder / "argon.lammpstrj").write_text(text[:-30])
+    convert("argon.lammpstrj")
+    out, err = capsys.readouterr()
+    assert "wrote argon.h5: 2 frames of 27 atoms" in out
+    assert "columns   id type x y z fx fy fz; 6 digits in positions" in err
+    assert "does not tell its units: --units real" in err
+    assert "type 1 without a name: --types 1=NAME" in err
+    assert "line 73: the frame of step 20 is cut short: 26 of 27 rows" in err
+    convert("argon.lammpstrj", "told.h5", units="real", types={1: "Ar"})
+    out, err = capsys.readouterr()
+    assert "units     real" in err
+    assert "--units" not in err
+    assert "--types" not in err
+
+
+def test_an_existing_dataset_is_refused_or_kept_beside_the_new_one(folder):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    convert("argon.lammpstrj")
+    with pytest.raises(UserError, match="exists already"):
+        convert("argon.lammpstrj")
+    before = (folder / "argon.h5").read_bytes()
+    convert("argon.lammpstrj", units="metal", overwrite=True)
+    assert (folder / "argon.h5.old-1").read_bytes() == before
+    assert H5mdDataset(folder / "argon.h5").units == "metal"
+
+
+def test_a_failure_leaves_nothing_behind(folder):
+    text = dumps.dump_text(dumps.argon(frames=5)).replace("ITEM: TIMESTEP\n40", "ITEM: TIMESTEP\nforty")
+    (folder / "bad.lammpstrj").write_text(text)
+    with pytest.raises(DataError, match="'forty' is not a timestep"):
+        convert("bad.lammpstrj")
+    assert [path.name for path in folder.iterdir()] == ["bad.lammpstrj"]
+
+
+@pytest.mark.parametrize("room", [2_000, 30_000, 200_000])
+def test_a_disk_that_takes_no_more_ends_in_a_message_and_leaves_nothing(folder, room):
+    # A limit on the size of files refuses writes as a full disk does, from within HDF5.
+    dumps.argon_dump(folder / "argon.lammpstrj", frames=400)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(UserError, match="larger than you may write"):
+            convert("argon.lammpstrj")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in folder.iterdir()] == ["argon.lammpstrj"]
+
+
+def test_compressing_makes_the_file_smaller_and_changes_nothing(folder):
+    dumps.argon_dump(folder / "a.lammpstrj", frames=100, side=4)
+    plain, small = convert("a.lammpstrj", "plain.h5"), convert("a.lammpstrj", "small.h5", compress=True)
+    assert small.stat().st_size < 0.9 * plain.stat().st_size
+    assert H5mdDataset(small).fingerprint == H5mdDataset(plain).fingerprint
+    with h5py.File(small) as file:
+        assert file["particles/all/force/value"].compression == "gzip"  # every HDF5 library unpacks it
+
+
+def test_options_that_do_not_go_together_are_refused(folder):
+    dumps.argon_dump(folder / "a.lammpstrj")
+    dataset = convert("a.lammpstrj")
+    with pytest.raises(UserError, match="a dataset already"):
+        convert(dataset, "b.h5")
+    with pytest.raises(UserError, match="need a cutoff"):
+        convert("a.lammpstrj", "b.tfrecord")
+    with pytest.raises(UserError, match=r"ends in \.tfrecord"):
+        convert("a.lammpstrj", "b.h5", format="tfrecord", cutoff=4)
+    with pytest.raises(UserError, match="no format 'csv'"):
+        convert("a.lammpstrj", format="csv")
+    with pytest.raises(DataError, match="taken as the dumps of one trajectory"):
+        convert(["a.lammpstrj", dataset], "b.h5")
+    with pytest.raises(DataError, match="units real, but metal was declared"):
+        convert(dumps.argon_dump(folder / "real.lammpstrj", units="real"), units="metal")
+    assert not (folder / "real.h5").exists()
+
+
+def test_converting_loads_no_tensorflow(folder):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    code = (
+        "import json, sys; from gnnzoo import convert; convert('argon.lammpstrj');"
+        "print(json.dumps([name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'keras', 'tf_keras')]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout.splitlines()[-1]) == []
+
+
+def test_work_ahead_keeps_order_hands_on_errors_and_stops():
+    assert list(ahead(range(100), depth=3)) == list(range(100))
+
+    def failing():
+        yield 1
+        raise KeyError("here")
+
+    items = ahead(failing())
+    assert next(items) == 1
+    with pytest.raises(KeyError, match="here"):
+        next(items)
+
+    made = []
+    items = ahead((made.append(number) for number in range(1000)), depth=1)
+    next(items)
+    items.close()
+    count = len(made)
+    assert count < 10
+    assert len(made) == count

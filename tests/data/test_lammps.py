@@ -1,0 +1,419 @@
+"""Text dumps: whatever form LAMMPS gives them, the same frames come out; whatever is wrong with them is said."""
+
+import re
+
+import numpy as np
+import pytest
+
+import dumps
+from gnnzoo.data import dump_text, lammps
+from gnnzoo.data.lammps import DumpDataset, Trajectory, stream
+from gnnzoo.errors import DataError
+
+EXACT = "%.17g"  # so that the text holds every bit of the snapshots
+
+
+def read(*paths):
+    """Frames of the dumps as the stream gives them, and what it learnt."""
+    trajectory = Trajectory()
+    frames = [
+        block.frame(index, trajectory.units, trajectory.atoms.type_names)
+        for block in stream(paths, trajectory)
+        for index in range(len(block))
+    ]
+    return frames, trajectory
+
+
+def assert_frames_hold(frames, snapshots):
+    assert [frame.step for frame in frames] == [snapshot.step for snapshot in snapshots]
+    for frame, snapshot in zip(frames, snapshots, strict=True):
+        assert np.array_equal(frame.positions, snapshot.positions)
+        assert np.array_equal(frame.forces, snapshot.forces)
+        assert np.array_equal(frame.types, snapshot.types)
+        assert np.array_equal(frame.ids, np.arange(1, len(snapshot.types) + 1))
+        assert np.allclose(frame.cell, snapshot.cell, rtol=1e-15)
+
+
+# --- forms -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"shuffle": 1},
+        {"newline": "\r\n"},
+        {"newline": "\r\n", "trailing": " ", "shuffle": 3},
+        {"trailing": " "},
+        {"separator": "  "},
+        {"separator": "\t", "trailing": "\t"},
+        {"separator": " \t ", "newline": "\r\n"},
+        {"columns": ("fz", "id", "z", "y", "fx", "type", "mol", "x", "fy"), "shuffle": 5},
+        {"columns": ("xu", "yu", "zu", "id", "type", "fx", "fy", "fz")},
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_every_form_of_the_text_gives_the_same_frames(tmp_path, options, suffix):
+    snapshots = dumps.water(frames=3, side=2)
+    path = dumps.write_dump(
+        tmp_path / f"water.lammpstrj{suffix}", snapshots, **{"columns": dumps.WATER_COLUMNS, "number": EXACT, **options}
+    )
+    frames, trajectory = read(path)
+    assert_frames_hold(frames, snapshots)
+    assert trajectory.log.sources[0].size == path.stat().st_size
+    assert trajectory.log.sources[0].frames == 3
+    if "mol" in trajectory.atoms.layout.names:
+        assert np.array_equal(frames[2].molecules, snapshots[2].columns["mol"])
+
+
+@pytest.mark.parametrize("block", [1, 7, 100, 5000])
+def test_borders_of_what_is_read_at_a_time_do_not_matter(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(dump_text, "BLOCK_BYTES", block)
+    monkeypatch.setattr(lammps, "BATCH_BYTES", 3 * block)
+    snapshots = dumps.argon(frames=5, side=2)
+    frames, _ = read(dumps.write_dump(tmp_path / "argon.lammpstrj", snapshots, number=EXACT, shuffle=0))
+    assert_frames_hold(frames, snapshots)
+
+
+def test_numbers_of_any_spelling_are_read_exactly(tmp_path):
+    spelt = ["1", "-0", "+2.5", "1e-3", "1E+2", ".5", "5.", "0.1", "123456789.123456789", "1e-320", "-7.25e+00"]
+    snapshot = dumps.argon(frames=1, side=3)[0]
+    text = dumps.dump_text([snapshot]).splitlines()
+    for number, word in enumerate(spelt):
+        row = text[9 + number].split()
+        text[9 + number] = " ".join([*row[:5], word, *row[6:]])
+    (tmp_path / "spelt").write_text("\n".join(text) + "\n")
+    (frame,), _ = read(tmp_path / "spelt")
+    assert frame.forces[: len(spelt), 0].tolist() == [float(word) for word in spelt]
+
+
+def tilted(frames=2):
+    """Argon in a box whose tilts make all bounds of the box around it differ from its own."""
+    snapshots = dumps.argon(frames, side=2)
+    for number, snapshot in enumerate(snapshots):
+        snapshot.cell = snapshot.cell + np.array([[0, 0, 0], [-1.5, 0, 0], [0.5 + number, -2.0, 0]])
+        snapshot.origin = np.array([-3.0, 1.0, 2.5])
+    return snapshots
+
+
+@pytest.mark.parametrize("kind", ["{}", "{}u", "{}s", "{}su"])
+def test_positions_of_a_tilted_box_are_absolute(tmp_path, kind):
+    columns = ("id", "type", *(kind.format(axis) for axis in "xyz"), "fx", "fy", "fz")
+    snapshots = tilted()
+    frames, _ = read(dumps.write_dump(tmp_path / "tilted", snapshots, columns, number=EXACT, shuffle=2))
+    for frame, snapshot in zip(frames, snapshots, strict=True):
+        assert np.allclose(frame.cell, snapshot.cell, atol=1e-12)
+        assert np.allclose(frame.origin, snapshot.origin, atol=1e-12)
+        assert np.allclose(frame.positions, snapshot.positions, atol=1e-12)
+
+
+def test_a_general_triclinic_box_is_read_from_its_vectors(tmp_path):
+    # ITEM: BOX BOUNDS abc origin: each line holds a lattice vector and one component of the origin
+    text = dumps.dump_text(dumps.argon(frames=1, side=2)).splitlines()
+    text[4:8] = ["ITEM: BOX BOUNDS abc origin pp ff pp", "0 8 0 -1", "-8 1 0 -2", "0 0 8 -3"]
+    (tmp_path / "general").write_text("\n".join(text) + "\n")
+    (frame,), _ = read(tmp_path / "general")
+    assert frame.cell.tolist() == [[0, 8, 0], [-8, 1, 0], [0, 0, 8]]
+    assert frame.origin.tolist() == [-1, -2, -3]
+    assert frame.boundary == ("pp", "ff", "pp")
+    assert frame.pbc.tolist() == [True, False, True]
+
+
+def test_columns_beside_the_needed_ones_are_taken_along(tmp_path):
+    snapshot = dumps.argon(frames=1, side=2)[0]
+    random = np.random.default_rng(0)
+    extra = {name: random.normal(size=8) for name in ("vx", "vy", "vz", "q", "c_pe")}
+    extra |= {name: random.integers(-3, 3, size=8) for name in ("ix", "iy", "iz")}
+    snapshot.columns = extra
+    columns = (*dumps.ARGON_COLUMNS, *extra)
+    (frame,), trajectory = read(dumps.write_dump(tmp_path / "rich", [snapshot], columns, number=EXACT, shuffle=0))
+    assert np.array_equal(frame.velocities, np.stack([extra[name] for name in ("vx", "vy", "vz")], axis=1))
+    assert np.array_equal(frame.images, np.stack([extra[name] for name in ("ix", "iy", "iz")], axis=1))
+    assert np.array_equal(frame.charges, extra["q"])
+    assert frame.molecules is None
+    assert trajectory.atoms.layout.left == ("c_pe",)
+
+
+def test_units_and_times_come_from_the_dump(tmp_path):
+    path = dumps.argon_dump(tmp_path / "argon", frames=3, units="metal", times=[0.0, 0.5, 1.0])
+    frames, trajectory = read(path)
+    assert trajectory.units == "metal"
+    assert [frame.time for frame in frames] == [0.0, 0.5, 1.0]
+    assert read(dumps.argon_dump(tmp_path / "silent", frames=1))[0][0].time is None
+
+
+@pytest.mark.parametrize(
+    ("elements", "names", "doubt"),
+    [
+        (["O", "H", "H"], {1: "O", 2: "H"}, None),
+        (["C", "C", "C"], {1: "1", 2: "2"}, "dump_modify element"),  # what LAMMPS writes when nobody told it
+        (["O", "H", "D"], {1: "1", 2: "2"}, "several names"),
+    ],
+)
+def test_names_come_from_the_element_column_where_it_can_be_trusted(tmp_path, elements, names, doubt):
+    snapshots = dumps.water(frames=2, side=2)
+    for snapshot in snapshots:
+        snapshot.columns["element"] = np.array(elements * 8)
+    frames, trajectory = read(dumps.write_dump(tmp_path / "named", snapshots, (*dumps.WATER_COLUMNS, "element")))
+    assert trajectory.atoms.type_names == names
+    assert frames[1].names[:2].tolist() == [names[1], names[2]]
+    assert [bool(re.search(doubt, line)) for line in trajectory.atoms.doubts] == ([True] if doubt else [])
+
+
+def test_masses_and_printed_digits_are_noticed(tmp_path):
+    snapshots = dumps.water(frames=1, side=2)
+    snapshots[0].columns["mass"] = np.array([15.9994, 1.008, 1.008] * 8)
+    path = dumps.write_dump(tmp_path / "masses", snapshots, (*dumps.WATER_COLUMNS, "mass"), number="%.9g")
+    _, trajectory = read(path)
+    assert trajectory.atoms.masses == {1: 15.9994, 2: 1.008}
+    assert trajectory.atoms.digits == {"positions": 9, "forces": 9}
+    assert read(dumps.water_dump(tmp_path / "short"))[1].atoms.digits == {"positions": 6, "forces": 6}
+
+
+# --- several files, frames that repeat, steps that go back --------------------------------------------
+
+
+def test_a_frame_repeated_at_the_border_of_two_files_is_dropped(tmp_path):
+    snapshots = dumps.argon(frames=5, side=2)
+    snapshots[2].positions[0, 0] = -0.1  # just outside the box ...
+    first = dumps.write_dump(tmp_path / "a.1", snapshots[:3])
+    snapshots[2].positions[0, 0] += snapshots[2].cell[0, 0]  # ... and wrapped by the run that goes on
+    second = dumps.write_dump(tmp_path / "a.2", snapshots[2:])
+    frames, trajectory = read(first, second)
+    assert [frame.step for frame in frames] == [0, 10, 20, 30, 40]
+    assert {frame.segment for frame in frames} == {0}
+    (event,) = trajectory.log.repeated
+    assert str(event) == f"{second}, line 1: the frame of step 20 repeats the one in {first}, line 35"
+
+
+def test_steps_that_go_back_or_stand_start_a_new_segment(tmp_path):
+    first = dumps.argon_dump(tmp_path / "a.1", frames=3, side=2, seed=0)
+    second = dumps.argon_dump(tmp_path / "a.2", frames=2, side=2, seed=1)
+    frames, trajectory = read(first, second)
+    assert [(frame.step, frame.segment) for frame in frames] == [(0, 0), (10, 0), (20, 0), (0, 1), (10, 1)]
+    assert len(trajectory.log.restarts) == 1
+    other = dumps.write_dump(tmp_path / "b.2", dumps.argon(frames=1, side=2, seed=2, first=20))
+    frames, trajectory = read(first, other)  # the same step, but not the same frame
+    assert [(frame.step, frame.segment) for frame in frames][-2:] == [(20, 0), (20, 1)]
+    assert not trajectory.log.repeated
+
+
+def test_files_may_order_their_columns_differently(tmp_path):
+    snapshots = dumps.argon(frames=4, side=2)
+    first = dumps.write_dump(tmp_path / "a.1", snapshots[:2], number=EXACT)
+    second = dumps.write_dump(tmp_path / "a.2", snapshots[2:], dumps.ARGON_COLUMNS[::-1], number=EXACT)
+    assert_frames_hold(read(first, second)[0], snapshots)
+
+
+# --- cut files -----------------------------------------------------------------------------------------
+
+
+def test_a_file_cut_anywhere_keeps_the_frames_before(tmp_path):
+    snapshots = dumps.argon(frames=3, side=2)
+    text = dumps.dump_text(snapshots, number=EXACT)
+    starts = [match.start() for match in re.finditer("ITEM: TIMESTEP", text)] + [len(text)]
+    path = tmp_path / "cut"
+    for cut in [*range(starts[1] + 1, starts[2], 13), *range(starts[2] - 3, len(text), 17), len(text) - 1, len(text)]:
+        path.write_text(text[:cut])
+        frames, trajectory = read(path)
+        whole = sum(end <= cut for end in starts[1:])
+        assert_frames_hold(frames, snapshots[:whole])
+        assert len(trajectory.log.truncated) == (cut not in starts)
+
+
+def test_a_cut_archive_keeps_the_frames_before(tmp_path):
+    path = dumps.argon_dump(tmp_path / "argon.gz", frames=6, side=3)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames, trajectory = read(path)
+    assert 1 <= len(frames) <= 4
+    assert len(trajectory.log.truncated) == 1
+
+
+def test_a_frame_cut_short_by_a_run_that_was_appended_to_is_left_out(tmp_path):
+    snapshots = dumps.argon(frames=3, side=2)
+    parts = [dumps.dump_text([snapshot], number=EXACT) for snapshot in snapshots]
+    (tmp_path / "appended").write_text(parts[0] + parts[1][:-40] + parts[2])
+    frames, trajectory = read(tmp_path / "appended")
+    assert_frames_hold(frames, [snapshots[0], snapshots[2]])
+    assert "the frame of step 10 is cut short: 7 of 8 rows" in str(trajectory.log.truncated[0])
+
+
+def test_blank_lines_do_not_matter(tmp_path):
+    snapshots = dumps.argon(frames=2, side=2)
+    text = dumps.dump_text(snapshots, number=EXACT).splitlines()
+    text[12:12] = ["", "  "]
+    (tmp_path / "blank").write_text("\n\n" + "\n".join([*text, "", " "]) + "\n")
+    assert_frames_hold(read(tmp_path / "blank")[0], snapshots)
+
+
+# --- what is refused --------------------------------------------------------------------------------------
+
+
+def lines(**options):
+    return dumps.dump_text(dumps.water(frames=2, side=2), dumps.WATER_COLUMNS, **options).splitlines()
+
+
+def changed_row(number, column, value):
+    """A change of one value in the row that stands in line `number`."""
+
+    def change(text):
+        row = text[number - 1].split()
+        row[column] = value
+        text[number - 1] = " ".join(row)
+
+    return change
+
+
+def set_line(number, value):
+    def change(text):
+        text[number - 1] = value
+
+    return change
+
+
+HEADER = "ITEM: ATOMS id mol type x y z fx fy fz"  # line 9; rows are lines 10 to 33, the second frame starts in line 34
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "fragments"),
+    [
+        (
+            set_line(9, "ITEM: ATOMS id mol type x y z vx vy vz"),
+            9,
+            ["no forces", "id mol type x y z vx vy vz fx fy fz"],
+        ),
+        (
+            set_line(9, "ITEM: ATOMS id mol type x y z fx fy c_1"),
+            9,
+            ["incomplete: fz", "id mol type x y z c_1 fx fy fz"],
+        ),
+        (set_line(9, "ITEM: ATOMS q mol type x y z fx fy fz"), 9, ["no column id", "id mol type q x y z fx fy fz"]),
+        (set_line(9, "ITEM: ATOMS id mol c_1 x y z fx fy fz"), 9, ["no column type"]),
+        (
+            set_line(9, "ITEM: ATOMS id mol type x y c_1 fx fy fz"),
+            9,
+            ["no complete positions", "type x y z c_1 fx fy fz"],
+        ),
+        (set_line(9, "ITEM: ATOMS id mol type x x z fx fy fz"), 9, ["column x comes twice"]),
+        (set_line(4, "-24"), 4, ["-24 atoms"]),
+        (set_line(4, "many"), 4, ["'many' is not a number of atoms"]),
+        (set_line(4, "23"), 33, ["more rows than the 23 atoms"]),
+        (set_line(2, "zero"), 2, ["'zero' is not a timestep"]),
+        (set_line(6, "0.0 0.0"), 5, ["no volume"]),
+        (set_line(6, "1.0 0.0"), 5, ["no volume"]),
+        (set_line(6, "nan 1.0"), 5, ["does not bound a box"]),
+        (set_line(6, "0.0"), 5, ["does not bound a box"]),
+        (set_line(5, "ITEM: BOX BOUNDS pp px pp"), 5, ["not the boundaries"]),
+        (set_line(3, "ITEM: NUMBER OF ENTRIES"), 3, ["not part of a dump of atoms"]),
+        (changed_row(12, 3, "nan"), 12, ["x is nan in the frame of step 0"]),
+        (changed_row(46, 7, "-inf"), 46, ["fy is -inf in the frame of step 10"]),
+        (changed_row(12, 6, "1e999"), 12, ["fx is inf"]),
+        (changed_row(12, 8, "1.5 2.5"), 12, ["10 values", "9 values: id mol type"]),
+        (changed_row(12, 8, ""), 12, ["8 values"]),
+        (changed_row(12, 4, "1.2.3"), 12, ["'1.2.3' in column y"]),
+        (changed_row(12, 0, "1.5"), 12, ["'1.5' in column id"]),
+        (changed_row(12, 0, "1"), 12, ["id 1 comes twice"]),
+        (changed_row(46, 0, "1"), 46, ["id 1 comes twice in the frame of step 10"]),
+        (changed_row(46, 0, "99"), 46, ["id 99 is not among the atoms of the first frame"]),
+        (changed_row(46, 2, "2"), 46, ["atom 4 changes its type from 1 to 2"]),
+        (set_line(42, HEADER.replace("mol", "c_1")), 42, ["the columns change"]),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(tmp_path, change, line, fragments):
+    text = lines()
+    assert text[8] == HEADER
+    assert text[33] == "ITEM: TIMESTEP"
+    change(text)
+    path = tmp_path / "wrong.lammpstrj"
+    path.write_text("\n".join(text) + "\n")
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert f"{path}, line {line}:" in str(caught.value)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+
+
+def test_the_line_to_type_is_whole(tmp_path):
+    text = lines()
+    text[8] = "ITEM: ATOMS id mol type x y z vx vy vz"
+    (tmp_path / "water.lammpstrj").write_text("\n".join(text) + "\n")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "water.lammpstrj")
+    assert "dump 1 all custom 100 water.lammpstrj id mol type x y z vx vy vz fx fy fz" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        (b"", "the file is empty"),
+        (b"\n \n", "the file is empty"),
+        (b"\x89PNG\r\n\x1a\n0000", "a picture"),
+        (b"\x89HDF\r\n\x1a\n0000", "an HDF5 file"),
+        (b"PK\x03\x04", "a zip archive"),
+        (np.array([-10, 1, 10], dtype=np.int64).tobytes() + b"DUMPCUSTOM", "binary2txt"),
+        (np.arange(50, dtype=np.int64).tobytes(), "the file is binary"),
+        (b"400\nargon\nAr 0 0 0\n", "begins with '400'"),
+        (b"\x1f\x8bnot gzip at all", "damaged"),
+        (b"ITEM: TIMES", "no complete frame"),
+        (b"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n3\n", "no complete frame"),
+        (b"ITEM: TIMESTEP\n0\nITEM: NUMBER OF GRID POINTS\n3\n", "not part of a dump of atoms"),
+    ],
+)
+def test_files_that_are_no_dumps_are_told_apart(tmp_path, content, fragment):
+    path = tmp_path / "strange"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(fragment)):
+        read(path)
+
+
+def test_an_absurd_number_of_atoms_takes_no_memory(tmp_path):
+    text = dumps.dump_text(dumps.argon(frames=1, side=2)).replace("ATOMS\n8\n", "ATOMS\n1000000000000\n")
+    (tmp_path / "huge").write_text(text)
+    with pytest.raises(DataError, match="8 of 1000000000000 rows"):
+        read(tmp_path / "huge")
+
+
+def test_a_changing_number_of_atoms_is_refused_with_both_numbers(tmp_path):
+    first = dumps.argon_dump(tmp_path / "a", frames=2, side=2)
+    second = dumps.argon_dump(tmp_path / "b", frames=2, side=3)
+    with pytest.raises(DataError, match=f"27 here, 8 in {first}, line 1") as caught:
+        read(first, second)
+    assert caught.value.place.file == second
+
+
+def test_units_that_change_or_are_unknown_are_refused(tmp_path):
+    first = dumps.argon_dump(tmp_path / "a", units="real")
+    with pytest.raises(DataError, match="metal here, real before"):
+        read(first, dumps.argon_dump(tmp_path / "b", units="metal", seed=1))
+    with pytest.raises(DataError, match="units electron"):
+        read(dumps.argon_dump(tmp_path / "c", units="electron"))
+
+
+# --- the dataset ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_frames_read_on_demand_are_those_of_the_stream(tmp_path, suffix):
+    snapshots = dumps.water(frames=6, side=2)
+    parts = snapshots[:3], snapshots[2:]  # one frame comes twice
+    paths = [
+        dumps.write_dump(tmp_path / f"{number}{suffix}", part, dumps.WATER_COLUMNS, number=EXACT, shuffle=number)
+        for number, part in enumerate(parts)
+    ]
+    with DumpDataset(paths) as dataset:
+        assert_frames_hold(list(dataset), snapshots)
+        assert dataset[-1].step == 50
+        assert [frame.step for frame in dataset[1:4]] == [10, 20, 30]
+        assert len(dataset.log.repeated) == 1
+        assert dataset.steps.tolist() == [0, 10, 20, 30, 40, 50]
+        assert dataset.has_molecules
+        with pytest.raises(IndexError):
+            dataset[6]
+
+
+def test_a_file_that_shrank_is_noticed(tmp_path):
+    path = dumps.argon_dump(tmp_path / "argon", frames=3)
+    dataset = DumpDataset([path])
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(DataError, match="shorter"):
+        dataset[2]

@@ -1,0 +1,113 @@
+"""The loop: it learns, repeats itself, goes on after a stop as if there had been none, and ends well when it must."""
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from gnnzoo.errors import ModelError, UserError
+from gnnzoo.models.build import build_network
+from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
+from gnnzoo.training.loop import Interrupted, Trainer
+from gnnzoo.training.prepare import prepare
+from small import argon_dataset, recipe
+
+
+def trainer(folder, callbacks=(), xla=False, **training):
+    folder.mkdir(exist_ok=True)
+    made = recipe(training=training)
+    prepared = prepare(made, argon_dataset())
+    network = build_network(made, prepared.species, prepared.scales)
+    return Trainer(
+        network,
+        made.training,
+        prepared.source,
+        prepared.split,
+        prepared.statistics,
+        prepared.scales.force,
+        folder,
+        callbacks=callbacks,
+        xla=xla,
+    )
+
+
+class StopAt(keras.callbacks.Callback):
+    """Sends the process a signal after a given epoch."""
+
+    def __init__(self, epoch, number=signal.SIGTERM):
+        super().__init__()
+        self.epoch, self.number = epoch, number
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            os.kill(os.getpid(), self.number)
+
+
+def weights(run):
+    return [variable.numpy() for variable in run.network.variables]
+
+
+def without_times(log):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in log]
+
+
+def test_two_runs_agree_and_a_stopped_one_goes_on_along_the_same_curve(tmp_path):
+    """Dropout, rotations and the order of frames included."""
+    first, second = trainer(tmp_path / "a", xla=True), trainer(tmp_path / "b", xla=True)
+    whole, again = first.run(), second.run()
+    assert without_times(whole.log) == without_times(again.log)
+    stopped = trainer(tmp_path / "c", callbacks=(StopAt(2),), xla=True)
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        stopped.run()
+    assert checkpoints(tmp_path / "c" / "checkpoints")[-1].step < whole.steps
+    resumed = trainer(tmp_path / "c", xla=True)
+    outcome = resumed.run(resume=True)
+    assert without_times(outcome.log) == without_times(whole.log)
+    for a, b in zip(weights(first), weights(resumed), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_it_learns(tmp_path):
+    outcome = trainer(tmp_path / "a", epochs=30, checkpoint_every=30).run()
+    assert outcome.log[-1]["mae"] < 0.6 * outcome.log[0]["mae"]
+    assert outcome.log[-1]["mae"] == pytest.approx(np.mean([outcome.log[-1][f"mae_{axis}"] for axis in "xyz"]))
+
+
+def test_a_time_limit_fits_the_schedule_and_can_be_repeated_by_steps(tmp_path):
+    limited = trainer(tmp_path / "a").run(time_limit=8)
+    assert limited.seconds < 16
+    repeated = trainer(tmp_path / "b", steps=limited.schedule.steps, stop_after=limited.steps).run()
+    assert without_times(repeated.log)[-1] == without_times(limited.log)[-1]
+
+
+def test_the_best_checkpoint_by_validation_is_taken(tmp_path):
+    run = trainer(tmp_path / "a", epochs=6, learning_rate={"initial": 0.3, "decay": 1.0})
+    outcome = run.run()
+    errors = {row["step"]: row["mae"] for row in outcome.log}
+    assert errors[outcome.best.step] == min(errors[c.step] for c in checkpoints(tmp_path / "a" / "checkpoints"))
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.trainable_variables[0].assign(np.full(self.model.trainable_variables[0].shape, np.nan))
+
+    with pytest.raises(UserError, match="the last good checkpoint is") as caught:
+        trainer(tmp_path / "a", callbacks=(Poison(),)).run()
+    assert "training.learning_rate.initial=" in str(caught.value)
+    kept = checkpoints(tmp_path / "a" / "checkpoints")
+    fresh = trainer(tmp_path / "b")
+    load_checkpoint(kept[0], fresh.network)
+    assert all(np.all(np.isfinite(value)) for value in weights(fresh))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    trainer(tmp_path / "a", epochs=1).run()
+    last = checkpoints(tmp_path / "a" / "checkpoints")[-1]
+    last.path.write_bytes(last.path.read_bytes()[:200])
+    with pytest.raises(ModelError, match="damaged") as caught:
+        trainer(tmp_path / "a", epochs=1).run(resume=True)
+    assert last.path.name in str(caught.value)
