@@ -2,30 +2,45 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 from gnnzoo.errors import ModelError, Place
 
 INFO_MEMBER = "gnnzoo.json"
+# What reading a damaged archive raises, depending on where the damage is.
+DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, KeyError, TypeError, OSError)
+_LIST = "gnnzoo list shows the models in this folder"
 
 
 def read_info(path: Path | str) -> dict:
     """What a .keras file says of itself; the network is not touched, and nothing heavy is loaded.
 
     Raises:
-        ModelError: there is no such file, or it is not one of ours.
+        ModelError: there is no such file, it is not one of ours, or it is damaged.
     """
     path = Path(path)
     place = Place(file=path)
     if not path.exists():
-        raise ModelError("there is no such file", place=place, hint="gnnzoo list shows the models in this folder")
+        raise ModelError("there is no such file", place=place, hint=_LIST)
     expected = "a .keras file written by gnnzoo train or gnnzoo transfer"
     if path.is_dir() or not zipfile.is_zipfile(path):
-        raise ModelError("is not a Keras model", place=place, expected=expected)
-    with zipfile.ZipFile(path) as archive:
-        if INFO_MEMBER not in archive.namelist():
-            raise ModelError("is not a model of gnnzoo: it carries no recipe", place=place, expected=expected)
-        try:
+        raise ModelError("is not a Keras model", place=place, expected=expected, hint=_LIST)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if INFO_MEMBER not in archive.namelist():
+                what = "is not a model of gnnzoo: it carries no recipe"
+                raise ModelError(what, place=place, expected=expected, hint=_LIST)
             return json.loads(archive.read(INFO_MEMBER))
-        except (ValueError, zipfile.BadZipFile) as error:
-            raise ModelError(f"is damaged: {error}", place=place, expected=expected) from error
+    except DAMAGE as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path | str, error: Exception) -> ModelError:
+    """What to say of a model that cannot be read because of `error`, one of `DAMAGE`."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return ModelError(
+        f"is damaged or from another version: {reason}",
+        place=Place(file=path),
+        hint="copy it again from where it was made, or train it again",
+    )

@@ -12,8 +12,7 @@ import numpy as np
 import gnnzoo.layers  # noqa: F401  (registers the layers that Keras will look for)
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.pipeline import graph_of
-from gnnzoo.errors import ModelError, Place
-from gnnzoo.models.archive import INFO_MEMBER, read_info
+from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import written
 from gnnzoo.recipe.schema import Recipe
@@ -79,10 +78,9 @@ def load_model(path: Path | str) -> ForceField:
         ModelError: there is no such file, it is not one of ours, or it is damaged.
     """
     info = read_info(path)
-    recipe = Recipe.model_validate(info.pop("recipe"))
     try:
+        recipe = Recipe.model_validate(info.pop("recipe"))
         network = keras.models.load_model(path, compile=False)
-    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"is damaged or from another version: {reason}", place=Place(file=path)) from error
+    except DAMAGE as error:
+        raise damaged(path, error) from error
     return ForceField(network, recipe, info, Path(path))

@@ -1,0 +1,185 @@
+"""The .keras file: it comes back as it was, replaces nothing in silence, and whatever else lies there is told apart."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from gnnzoo.errors import ModelError, UserError
+from gnnzoo.models.archive import INFO_MEMBER, read_info
+from gnnzoo.models.build import Scales, build_network
+from gnnzoo.models.files import ForceField, load_model, save_model
+from small import WATER, recipe
+from systems import water_frame
+
+SPECIES = ["O", "H"]
+INFO = {"species": SPECIES, "types": {"1": "O", "2": "H"}, "units": "real", "figures": {"test": {"mae": 0.125}}}
+
+
+@pytest.fixture(scope="module")
+def force_field():
+    """An untrained water model, every weight moved off its initial value."""
+    made = recipe(WATER)
+    network = build_network(made, SPECIES, Scales(force=2.5, neighbors=7.0))
+    random = np.random.default_rng(1)
+    for variable in network.trainable_variables:
+        variable.assign(variable.numpy() + random.normal(scale=0.05, size=variable.shape))
+    return ForceField(network, made, dict(INFO))
+
+
+@pytest.fixture
+def saved(force_field, folder):
+    return save_model(force_field, folder / "water.keras")
+
+
+def members(path):
+    """Name -> bytes of an archive's members."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewritten(path, **changes):
+    """The archive at `path` written anew with some members changed, or left out where they are None."""
+    kept = members(path) | changes
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in kept.items():
+            if data is not None:
+                archive.writestr(name, data)
+
+
+def assert_refused(path, what, next_step):
+    """Reading ends with a `ModelError` that names the file, what is wrong and what to do next."""
+    with pytest.raises(ModelError, match=what) as caught:
+        load_model(path)
+    assert caught.value.place.file == path
+    assert next_step in caught.value.hint
+
+
+LISTED = "gnnzoo list"
+AGAIN = "copy it again"
+
+
+# --- there and back -----------------------------------------------------------------------------------------------
+
+
+def test_a_model_comes_back_as_it_was(force_field, saved):
+    again = load_model(saved)
+    frame = water_frame()
+    forces = force_field.forces(frame)
+    assert forces.shape == (24, 3)
+    assert np.abs(forces).max() > 1e-3
+    np.testing.assert_array_equal(again.forces(frame), forces)
+    assert again.recipe == force_field.recipe
+    assert again.info == force_field.info == INFO
+    assert (again.path, force_field.path) == (saved, saved)
+    assert (again.species, again.units, again.cutoff) == (SPECIES, "real", 6.0)
+
+
+def test_what_a_model_says_of_itself_is_read_without_the_network(saved):
+    info = read_info(saved)
+    assert info.pop("recipe")["name"] == "tinywater"
+    assert info == INFO
+
+
+def test_plain_keras_opens_it(force_field, saved):
+    network = keras.models.load_model(saved, compile=False)
+    assert [weight.path for weight in network.weights] == [weight.path for weight in force_field.network.weights]
+    for found, expected in zip(network.weights, force_field.network.weights, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+# --- nothing is overwritten in silence ----------------------------------------------------------------------------
+
+
+def test_an_existing_file_is_refused_and_stays(force_field, folder):
+    (folder / "water.keras").write_text("precious")
+    with pytest.raises(UserError, match="exists already") as caught:
+        save_model(force_field, folder / "water.keras")
+    assert "--overwrite" in caught.value.hint
+    assert (folder / "water.keras").read_text() == "precious"
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_overwriting_keeps_the_old_one(force_field, folder):
+    (folder / "water.keras").write_text("precious")
+    save_model(force_field, "water.keras", overwrite=True)
+    first = (folder / "water.keras").read_bytes()
+    save_model(force_field, "water.keras", overwrite=True)
+    assert (folder / "water.keras.old-1").read_text() == "precious"
+    assert (folder / "water.keras.old-2").read_bytes() == first
+    assert load_model("water.keras").info == INFO
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_failure_leaves_nothing_behind(force_field, folder):
+    unwritable = ForceField(force_field.network, force_field.recipe, INFO | {"figures": object()})
+    with pytest.raises(TypeError):
+        save_model(unwritable, folder / "water.keras")
+    assert not list(folder.iterdir())
+
+
+# --- what is no model ---------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file(folder):
+    assert_refused(folder / "none.keras", "there is no such file", LISTED)
+
+
+def test_a_folder(folder):
+    (folder / "runs.keras").mkdir()
+    assert_refused(folder / "runs.keras", "is not a Keras model", LISTED)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"name": "water"}', b"PK\x03\x04 and no archive after all"])
+def test_another_kind_of_file(folder, content):
+    (folder / "other.keras").write_bytes(content)
+    assert_refused(folder / "other.keras", "is not a Keras model", LISTED)
+
+
+def test_a_keras_model_that_is_none_of_ours(folder):
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras.layers.Dense(1)(inputs)).save(folder / "plain.keras")
+    assert_refused(folder / "plain.keras", "it carries no recipe", LISTED)
+
+
+# --- damage -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", [0.01, 0.5, 0.999])
+def test_a_file_cut_short(saved, kept):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(kept * len(data))])
+    assert_refused(saved, "is not a Keras model", LISTED)
+
+
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5", INFO_MEMBER])
+def test_a_flipped_bit_in_any_part(saved, member):
+    data = bytearray(saved.read_bytes())
+    data[data.index(members(saved)[member]) + 40] ^= 1
+    saved.write_bytes(data)
+    assert_refused(saved, f"is damaged or from another version: Bad CRC-32 for file '{member}'", AGAIN)
+
+
+def test_a_broken_table_of_contents(saved):
+    data = bytearray(saved.read_bytes())
+    data[data.rindex(b"PK\x01\x02")] ^= 1
+    saved.write_bytes(data)
+    assert_refused(saved, "is damaged or from another version: Bad magic number for central directory", AGAIN)
+
+
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5"])
+def test_a_missing_part(saved, member):
+    rewritten(saved, **{member: None})
+    assert_refused(saved, f"is damaged or from another version: .*{member}", AGAIN)
+
+
+def test_a_recipe_that_this_version_does_not_know(saved):
+    info = read_info(saved)
+    info["recipe"]["model"]["layers"][0]["layer"] = "from_the_future"
+    rewritten(saved, **{INFO_MEMBER: json.dumps(info)})
+    assert_refused(saved, "is damaged or from another version: 1 validation error for Recipe", AGAIN)
+    del info["recipe"]
+    rewritten(saved, **{INFO_MEMBER: json.dumps(info)})
+    assert_refused(saved, "is damaged or from another version: 'recipe'", AGAIN)
