@@ -1,6 +1,6 @@
 """A result of `ForceErrors` as rows of a table, model beside zero forces."""
 
-from gnnzoo.units import force_unit
+from gnnzoo.units import STYLES, force_unit
 
 _ROWS = (
     ("mean |dF|", "vector_mae"),
@@ -17,7 +17,7 @@ COLUMNS = ("error", "model", "zero forces", "unit", "meV/A")
 def error_rows(result: dict) -> list[list[str]]:
     """Rows for `COLUMNS`: all atoms first, then each species."""
     unit = force_unit(result["units"])
-    factor = result["force_mev"]["mae"] / result["force"]["mae"] if result.get("force_mev") else None
+    factor = STYLES[result["units"]].force_in_mev_per_angstrom if result["units"] in STYLES else None
     rows = [_share_row("mean |dF| / mean |F|", result["force"], result["baseline"])]
     for label, name in _ROWS:
         value, zero = result["force"][name], result["baseline"][name]
