@@ -49,8 +49,16 @@ def unit_factor(source: ForceField, target_units: str | None) -> float:
             f"the model is in {source.units or 'undeclared'} units, "
             f"the target's data in {target_units or 'undeclared'} units",
             expected="the same unit style, or real and metal",
-            hint="declare the target's units: --set data.units=real",
+            hint=_unit_hint(source.units, target_units),
         ) from error
+
+
+def _unit_hint(source: str | None, target: str | None) -> str:
+    if target is None:
+        return f"declare the target's units: --set data.units={source}"
+    if source is None:
+        return "train the model again with its units declared: --set data.units=real"
+    return f"a model trained on data in {target} units"
 
 
 def copy_weights(source: ForceField, network: keras.Model, recipe: Recipe, species: list[str]) -> list[Move]:
@@ -90,8 +98,13 @@ def _move(theirs, ours, source: ForceField, recipe: Recipe, species: list[str]) 
         return Move(ours.name, "reset", (0, total), "the model has no layer of this name")
     if _kind(theirs) != kind:
         return Move(ours.name, "reset", (0, total), f"there it is a {_kind(theirs)}, here a {kind}")
-    if kind == "atom_encoder" and _one_hot(recipe, ours.name) and source.species != species:
-        return Move(ours.name, "reset", (0, total), f"its inputs are species: {source.species} there, {species} here")
+    if kind == "atom_encoder":
+        there, here = _inputs(source.recipe), _inputs(recipe)
+        if there != here:
+            return Move(ours.name, "reset", (0, total), f"its inputs are {there} there, {here} here")
+        if here == "species" and source.species != species:
+            reason = f"its inputs are species: {source.species} there, {species} here"
+            return Move(ours.name, "reset", (0, total), reason)
     available = {_inside(weight): weight for weight in theirs.weights}
     copied, reasons = 0, []
     for weight in ours.weights:
@@ -116,8 +129,9 @@ def _kind(layer) -> str:
     return keras.saving.get_registered_name(type(layer)).removeprefix("gnnzoo>")
 
 
-def _one_hot(recipe: Recipe, name: str) -> bool:
-    return any(entry.layer == "atom_encoder" and entry.inputs == "species" for entry in recipe.model.layers)
+def _inputs(recipe: Recipe) -> str:
+    """What the atom encoder reads, which is the first entry of the stack."""
+    return recipe.model.layers[0].inputs
 
 
 def _inside(weight) -> str:
