@@ -1,0 +1,1 @@
+"""Models leave the house: a folder that TensorFlow alone can run."""

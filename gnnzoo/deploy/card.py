@@ -1,0 +1,184 @@
+"""What a frozen folder says of itself: card.json for programs, README.md for people, example.npz to try it on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo import __version__
+from gnnzoo.data.frames import Frame
+from gnnzoo.deploy.freeze import Comparison, type_text
+from gnnzoo.models.files import ForceField
+from gnnzoo.recipe.load import resolved
+from gnnzoo.units import force_unit, length_unit
+
+CARD, README, EXAMPLE = "card.json", "README.md", "example.npz"
+
+# Arguments in order: name, shape, dtype, meaning; {length} is filled in.
+_POSITIONS = (
+    ("positions", "(atoms, 3)", "float64", "{length}; inside the cell or not"),
+    ("cell", "(3, 3)", "float64", "{length}; rows are the lattice vectors"),
+    ("pbc", "(3,)", "bool", "periodic along each lattice vector"),
+    ("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
+    ("molecules", "(atoms,)", "int64", "molecule ids; may be left out: then no two atoms share a molecule"),
+)
+_EDGES = (
+    ("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
+    ("senders", "(edges,)", "int32", "index of atom j"),
+    ("receivers", "(edges,)", "int32", "index of atom i, on which the force acts"),
+    ("vectors", "(edges, 3)", "float32", "{length}; from atom i to atom j or its image, all shorter than the cutoff"),
+    (
+        "edge_class",
+        "(edges,)",
+        "int32",
+        "0: of different molecules, 1: bonded, 2: of one molecule; may be left out: then all are 0",
+    ),
+)
+
+
+def write_card(model: ForceField, folder: Path, comparison: Comparison, example: Frame) -> None:
+    """Write the three files; `example` is a frame whose live forces go into example.npz."""
+    card = _card(model, comparison)
+    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    (folder / README).write_text(_readme(model, card))
+    arrays = {
+        "positions": example.positions,
+        "cell": example.cell,
+        "pbc": example.pbc,
+        "types": example.types,
+        "forces": model.forces(example),
+    }
+    if example.molecules is not None:
+        arrays["molecules"] = example.molecules
+    np.savez_compressed(folder / EXAMPLE, **arrays)
+
+
+def _card(model: ForceField, comparison: Comparison) -> dict:
+    info, words = model.info, {"length": length_unit(model.units), "types": type_text(model)}
+
+    def described(arguments):
+        return [dict(zip(("name", "shape", "dtype", "meaning"), row, strict=True)) for row in _filled(arguments, words)]
+
+    return {
+        "name": model.recipe.name,
+        "made_by": f"gnnzoo freeze, version {__version__}",
+        "model": None if model.path is None else str(model.path),
+        "trained": info.get("trained"),
+        "units": {"style": model.units, "length": words["length"], "force": force_unit(model.units)},
+        "cutoff": model.cutoff,
+        "types": info["types"],
+        "species": model.species,
+        "functions": {"forces": described(_POSITIONS), "forces_from_edges": described(_EDGES)},
+        "returns": f"(atoms, 3) float32, {force_unit(model.units)}",
+        "figures": info.get("figures"),
+        "compared": {
+            "frames": comparison.frames,
+            "atoms": comparison.atoms,
+            "largest_difference": comparison.largest,
+            "largest_force": comparison.scale,
+        },
+        "dataset": info.get("dataset"),
+        "origin": info.get("origin"),
+        "recipe": resolved(model.recipe),
+    }
+
+
+def _filled(arguments, words: dict) -> list[tuple[str, ...]]:
+    return [(*row[:3], row[3].format(**words)) for row in arguments]
+
+
+def _readme(model: ForceField, card: dict) -> str:
+    words = {"length": card["units"]["length"], "types": type_text(model)}
+    return _TEXT.format(
+        name=card["name"],
+        what=model.recipe.description or "Forces on atoms from their positions.",
+        version=__version__,
+        model=card["model"] or "a model in memory",
+        trained=card["trained"],
+        types=words["types"],
+        style=card["units"]["style"] or "undeclared",
+        length=words["length"],
+        force=card["units"]["force"],
+        cutoff=f"{card['cutoff']:g}",
+        quality=_quality(card),
+        compared=_compared(card),
+        from_positions=_table(_filled(_POSITIONS, words)),
+        from_edges=_table(_filled(_EDGES, words)),
+        example=EXAMPLE,
+        card=CARD,
+    )
+
+
+def _table(rows) -> str:
+    lines = ["| argument | shape | dtype | meaning |", "|---|---|---|---|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _quality(card: dict) -> str:
+    parts = []
+    for part, figures in (card["figures"] or {}).items():
+        if figures is not None and figures["relative"] is not None:
+            parts.append(
+                f"- {part} frames: mean |dF| / mean |F| {figures['relative']:.2%}, MAE {figures['mae']:.4g} "
+                f"{card['units']['force']} per component"
+            )
+    return "\n".join(parts) or "- not judged: no frames were held out"
+
+
+def _compared(card: dict) -> str:
+    compared, unit = card["compared"], card["units"]["force"]
+    return (
+        f"Compared with the model it was made from on {compared['frames']} frames: the largest difference of a force\n"
+        f"component was {compared['largest_difference']:.2g} {unit}, where the largest component was "
+        f"{compared['largest_force']:.4g} {unit}."
+    )
+
+
+_TEXT = """# {name}, frozen
+
+{what}
+
+Made by gnnzoo {version} from `{model}`, trained {trained}. It runs with TensorFlow alone.
+
+- types: {types}
+- units: {style} (lengths in {length}, forces in {force})
+- cutoff: {cutoff} {length}
+{quality}
+
+{compared}
+
+## Try it
+
+In this folder, with numpy and tensorflow installed:
+
+```python
+import numpy as np
+import tensorflow as tf
+
+model = tf.saved_model.load(".")
+frame = np.load("{example}")
+arguments = [tf.constant(frame[name]) for name in ("positions", "cell", "pbc", "types")]
+if "molecules" in frame:
+    arguments.append(tf.constant(frame["molecules"]))
+forces = model.forces(*arguments).numpy()
+print("largest difference from the model it was made from:", np.abs(forces - frame["forces"]).max())
+```
+
+## `forces(positions, cell, pbc, types[, molecules])`
+
+Finds the neighbours itself, in any box, smaller than twice the cutoff or tilted; the time it takes grows with the
+square of the number of atoms.
+
+{from_positions}
+
+## `forces_from_edges(types, senders, receivers, vectors[, edge_class])`
+
+For those who bring a neighbour list: all ordered pairs nearer than the cutoff, both directions, images included.
+
+{from_edges}
+
+Both return (atoms, 3) float32 in {force}. The same functions are signatures, by name, for TensorFlow's C API: `forces`,
+`forces_with_molecules`, `forces_from_edges`, `forces_from_classified_edges`, each with the output `forces`.
+
+`{card}` holds all of this for programs, and the complete recipe.
+"""

@@ -1,0 +1,164 @@
+"""A frozen folder runs with TensorFlow alone and gives the live model's forces."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gnnzoo.deploy import freeze as freezing
+from gnnzoo.errors import ModelError, UserError
+from gnnzoo.models.build import Scales, build_network, network_species
+from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.workflows.freeze import freeze
+from small import WATER, recipe
+from systems import changed, replicated, water_frame
+
+
+def water_model() -> ForceField:
+    """An untrained network for water that reads the bond one-hot, with weights of every size."""
+    settings = recipe(
+        WATER,
+        graph={"edges": ["bond", "radial"], "cutoff": 3.5},
+        model={
+            "layers": [
+                {"layer": "atom_encoder", "units": 8, "hidden_layers": 1},
+                {"layer": "graph_norm"},
+                {"layer": "message_passing", "combine": "sum", "units": 8, "hidden_layers": 0, "bond_features": True},
+                {"layer": "prelu"},
+                {"layer": "pair_force_decoder", "units": 8, "hidden_layers": 0, "activation": "silu"},
+            ]
+        },
+    )
+    species = network_species(settings)
+    network = build_network(settings, species, Scales(force=20.0, neighbors=12.0))
+    frame = water_frame()
+    info = {
+        "species": species,
+        "types": {"1": "O", "2": "H"},
+        "units": "real",
+        "trained": "2026-01-01 00:00:00",
+        "figures": {"validation": None, "test": None},
+        "dataset": {"path": "gone.h5", "fingerprint": "none"},
+        "split": {"train": [0], "validation": [], "test": []},
+        "example": {
+            "positions": frame.positions.tolist(),
+            "cell": frame.cell.tolist(),
+            "pbc": frame.pbc.tolist(),
+            "types": frame.types.tolist(),
+            "molecules": frame.molecules.tolist(),
+            "forces": frame.forces.tolist(),
+        },
+    }
+    return ForceField(network, settings, info)
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory):
+    """The folder, and the model it was made from."""
+    place = tmp_path_factory.mktemp("frozen")
+    model = load_model(save_model(water_model(), place / "water.keras"))
+    return freeze(model, place / "water-frozen"), model
+
+
+def arguments(frame, molecules=True):
+    parts = [frame.positions, frame.cell, frame.pbc, frame.types]
+    return parts + ([frame.molecules] if molecules else [])
+
+
+def test_frames_of_any_size_and_box_give_the_live_forces(frozen):
+    folder, model = frozen
+    loaded = tf.saved_model.load(str(folder))
+    tilted = water_frame(cell=np.array([[6.3, 0, 0], [1.0, 6.2, 0], [-0.8, 0.5, 6.4]]))
+    small = water_frame(molecules=2, box=4.0)  # smaller than twice the cutoff
+    for frame in (water_frame(), tilted, small, replicated(small, (2, 2, 1))):
+        live = model.forces(frame)
+        assert np.max(np.abs(live)) > 0.1
+        np.testing.assert_allclose(loaded.forces(*arguments(frame)), live, atol=1e-5 * np.max(np.abs(live)))
+        without = model.forces(changed(frame, molecules=None))
+        assert np.max(np.abs(without - live)) > 1e-3 * np.max(np.abs(live))
+        np.testing.assert_allclose(
+            loaded.forces(*arguments(frame, molecules=False)), without, atol=1e-5 * np.max(np.abs(without))
+        )
+
+
+def test_a_script_with_tensorflow_alone_gets_the_same_forces(frozen):
+    folder, _ = frozen
+    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL).group(1)
+    alone = "import sys\nfor name in ('gnnzoo', 'keras', 'tf_keras'): sys.modules[name] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", alone + code], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    label, difference = done.stdout.strip().rsplit(" ", 1)
+    assert label.startswith("largest difference")
+    assert float(difference) < 1e-5 * np.max(np.abs(np.load(folder / "example.npz")["forces"]))
+
+
+def test_signatures_are_called_by_name(frozen):
+    folder, model = frozen
+    loaded = tf.saved_model.load(str(folder))
+    assert set(loaded.signatures) == {
+        "forces",
+        "forces_with_molecules",
+        "forces_from_edges",
+        "forces_from_classified_edges",
+    }
+    frame = water_frame()
+    answer = loaded.signatures["forces_with_molecules"](
+        positions=tf.constant(frame.positions),
+        cell=tf.constant(frame.cell),
+        pbc=tf.constant(frame.pbc),
+        types=tf.constant(frame.types),
+        molecules=tf.constant(frame.molecules),
+    )
+    live = model.forces(frame)
+    np.testing.assert_allclose(answer["forces"], live, atol=1e-5 * np.max(np.abs(live)))
+
+
+def test_a_type_that_the_model_does_not_know_is_named(frozen):
+    loaded = tf.saved_model.load(str(frozen[0]))
+    frame = water_frame()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="1 = O, 2 = H"):
+        loaded.forces(*arguments(changed(frame, types=np.where(frame.types == 2, 3, 1).astype(np.int32))))
+
+
+def test_the_card_says_how_it_is_called(frozen):
+    folder, model = frozen
+    card = json.loads((folder / "card.json").read_text())
+    assert card["units"] == {"style": "real", "length": "A", "force": "kcal/mol/A"}
+    assert card["cutoff"] == 3.5
+    assert card["types"] == {"1": "O", "2": "H"}
+    assert [argument["name"] for argument in card["functions"]["forces"]] == [
+        "positions",
+        "cell",
+        "pbc",
+        "types",
+        "molecules",
+    ]
+    assert card["recipe"]["model"]["layers"][0]["layer"] == "atom_encoder"
+    assert card["compared"]["largest_difference"] <= freezing.TOLERANCE * card["compared"]["largest_force"]
+    text = (folder / "README.md").read_text()
+    for part in ("1 = O, 2 = H", "cutoff: 3.5 A", "kcal/mol/A", "forces_from_edges", model.recipe.name):
+        assert part in text
+
+
+def test_a_copy_that_differs_is_not_called_done(folder, monkeypatch):
+    model = water_model()
+    monkeypatch.setattr(freezing, "bonded_species", lambda model: np.zeros((2, 2), bool))
+    with pytest.raises(RuntimeError, match="frozen and live forces differ"):
+        freeze(model, "wrong")
+    assert not list(folder.iterdir())
+
+
+def test_the_newest_model_is_taken_and_named(folder, capsys):
+    with pytest.raises(ModelError, match="no model in this folder"):
+        freeze()
+    save_model(water_model(), "water.keras")
+    assert freeze().name == "water-frozen"
+    assert "the newest is water.keras" in capsys.readouterr().err
+    with pytest.raises(UserError, match="exists already"):
+        freeze()

@@ -1,0 +1,96 @@
+"""The search that frozen models carry finds what vesin finds, in any box."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gnnzoo.data import neighbors as vesin
+from gnnzoo.deploy import neighbors as frozen
+from gnnzoo.fields import EDGE_CLASSES
+from systems import replicated, water_frame
+
+CUBE, TILTED = np.eye(3) * 6.0, np.array([[6.0, 0, 0], [2.5, 5.5, 0], [-2.0, 1.5, 6.5]])
+SKEWED = np.array([[5.0, 0, 0], [9.0, 6.0, 0], [-8.0, 7.0, 5.0]])  # far from reduced
+BOXES = {"cube": CUBE, "tilted": TILTED, "skewed": SKEWED, "small": np.eye(3) * 2.1}
+
+
+def sorted_edges(senders, receivers, vectors):
+    """(edges, 5), in an order that depends on nothing but the edges."""
+    edges = np.column_stack([receivers, senders, np.round(vectors, 9)])
+    return edges[np.lexsort(edges.T[::-1])]
+
+
+def same_edges(positions, cell, pbc, cutoff):
+    found = frozen.neighbor_list(tf.constant(positions), tf.constant(cell, tf.float64), tf.constant(pbc), cutoff)
+    senders, receivers, vectors, _ = vesin.neighbor_list(positions, cell, np.array(pbc), cutoff)
+    np.testing.assert_allclose(
+        sorted_edges(*(part.numpy() for part in found)), sorted_edges(senders, receivers, vectors), atol=1e-8
+    )
+    assert np.all(np.diff(found[1].numpy()) >= 0), "sorted by receiver"
+    return len(senders)
+
+
+@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True), (False, False, True), (False, False, False)])
+@pytest.mark.parametrize("cutoff", [1.3, 3.5, 7.0])
+def test_it_finds_the_edges_of_any_box(box, pbc, cutoff):
+    random = np.random.default_rng(3)
+    positions = random.uniform(-1.5, 2.5, size=(11, 3)) @ BOXES[box]  # in the cell and out of it
+    for axis in range(3):
+        if not pbc[axis]:  # along open directions a place is a place: keep the atoms near one another
+            positions = positions - np.floor(positions @ np.linalg.inv(BOXES[box]))[:, [axis]] * BOXES[box][axis]
+    count = same_edges(positions, BOXES[box], pbc, cutoff)
+    assert count > 0 or cutoff < 3
+
+
+def test_the_rows_of_open_directions_may_be_zero():
+    random = np.random.default_rng(1)
+    positions = random.uniform(0, 5, size=(9, 3))
+    none = tf.zeros((3, 3), tf.float64)
+    senders, receivers, vectors = frozen.neighbor_list(tf.constant(positions), none, tf.constant([False] * 3), 3.0)
+    expected = vesin.neighbor_list(positions, np.eye(3) * 50, np.array([False] * 3), 3.0)
+    assert len(senders) == len(expected[0]) > 0
+    np.testing.assert_allclose(vectors, expected[2][np.lexsort((expected[0], expected[1]))], atol=1e-12)
+    assert np.array_equal(receivers, np.sort(expected[1]))
+
+
+def test_many_blocks_give_what_one_block_gives(monkeypatch):
+    frame = water_frame()
+    arguments = [tf.constant(frame.positions), tf.constant(frame.cell), tf.constant(frame.pbc), 4.0]
+    whole = frozen.neighbor_list(*arguments)
+    monkeypatch.setattr(frozen, "_BLOCK_PAIRS", 1000)
+    for part, expected in zip(frozen.neighbor_list(*arguments), whole, strict=True):
+        assert np.array_equal(part, expected)
+
+
+@pytest.mark.parametrize("bonds", [None, [("H", "H")]])
+def test_edge_classes_are_those_of_training(bonds):
+    small = water_frame(molecules=2, box=4.0)
+    for frame in (small, replicated(small, (2, 1, 1)), water_frame()):
+        senders, receivers, vectors, _ = vesin.neighbor_list(frame.positions, frame.cell, frame.pbc, 4.5)
+        expected = vesin.edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds)
+        bonded = np.array([[False, True], [True, False]] if bonds is None else [[False, False], [False, True]])
+        found = frozen.edge_classes(
+            tf.constant(senders),
+            tf.constant(receivers),
+            tf.constant(vectors),
+            tf.constant((frame.types - 1).astype(np.int32)),
+            tf.constant(frame.molecules),
+            tf.constant(bonded),
+        )
+        assert np.array_equal(found, expected)
+        assert set(expected) == set(range(len(EDGE_CLASSES)))
+
+
+def test_an_atom_alone_and_no_atoms_of_one_molecule():
+    alone = frozen.neighbor_list(tf.zeros((1, 3), tf.float64), tf.constant(CUBE), tf.constant([True] * 3), 2.0)
+    assert [len(part) for part in alone] == [0, 0, 0]
+    classes = frozen.edge_classes(
+        tf.constant([0, 1]),
+        tf.constant([1, 0]),
+        tf.ones((2, 3), tf.float64),
+        tf.constant([0, 1]),
+        tf.constant([1, 2], tf.int64),
+        tf.constant([[False, True], [True, False]]),
+    )
+    assert classes.numpy().tolist() == [0, 0]
