@@ -27,28 +27,52 @@ class _Disk(io.FileIO):
     """The file on disk, which never tells HDF5 that a write failed.
 
     The HDF5 library crashes over a file that it cannot close because the disk is full. So after the first write that
-    fails all goes to memory, to be thrown away, and `check` raises the error.
+    fails all stays in memory, to be read back until the file is closed and then thrown away, and `check` raises the
+    error.
     """
 
     _error: OSError | None = None
+    _late: list[tuple[int, bytes]] | None = None  # what did not reach the disk, in order: place and bytes
 
     def write(self, data) -> int:
         view = memoryview(data).cast("B")
         done = 0
-        while done < len(view):  # a nearly full disk takes a part
+        while done < len(view) and self._late is None:  # a nearly full disk takes a part
             try:
                 done += super().write(view[done:])
             except OSError as error:
-                self._error = self._error or error
+                self._error = error
                 self.give_up()
-        return done
+        if self._late is not None:
+            self._late.append((self.tell(), bytes(view[done:])))
+            self.seek(len(view) - done, os.SEEK_CUR)
+        return len(view)
+
+    def readinto(self, buffer) -> int:
+        if self._late is None:
+            return super().readinto(buffer)
+        start, view = self.tell(), memoryview(buffer).cast("B")
+        view[:] = bytes(len(view))
+        super().readinto(buffer)
+        for place, data in self._late:
+            first, last = max(start, place), min(start + len(view), place + len(data))
+            if first < last:
+                view[first - start : last - start] = data[first - place : last - place]
+        self.seek(start + len(view))
+        return len(view)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if self._late and whence == os.SEEK_END:
+            ends = [place + len(data) for place, data in self._late]
+            return super().seek(max(super().seek(0, os.SEEK_END), *ends) + offset)
+        return super().seek(offset, whence)
+
+    def truncate(self, size: int | None = None) -> int:
+        return super().truncate(size) if self._late is None else self.tell()
 
     def give_up(self) -> None:
         """From here on nothing reaches the disk."""
-        position, memory = self.tell(), os.memfd_create("unfinished dataset")
-        os.dup2(memory, self.fileno())
-        os.close(memory)
-        self.seek(position)
+        self._late = self._late or []
 
     def check(self) -> None:
         """Raise the first error, if there was one."""

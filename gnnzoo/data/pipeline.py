@@ -122,11 +122,20 @@ class GraphSource:
         return len(self.dataset)
 
     def graph(self, index: int) -> Graph:
-        """The graph of frame `index`."""
+        """The graph of frame `index`.
+
+        Raises:
+            DataError: a force in it is not a number, or a species is not the model's.
+        """
         index = int(index)
         if index in self._cache:
             return self._cache[index]
         graph = self._make(index)
+        if graph.forces is not None and not np.all(np.isfinite(graph.forces)):
+            place = Place(file=self.dataset.path)
+            raise DataError(
+                f"a force of frame {index} is not a number", place=place, hint=f"gnnzoo inspect {self.dataset.path}"
+            )
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
             self._cached_bytes += graph.nbytes

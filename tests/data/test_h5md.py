@@ -67,10 +67,12 @@ def test_a_dataset_holds_its_dump_bit_for_bit(tmp_path, compress):
 def test_what_stays_is_stored_once_and_what_begins_to_change_is_not_lost(tmp_path):
     snapshots, columns = rich()
     dump, dataset = converted(tmp_path, snapshots, columns)
-    assert h5py.File(dataset.path)["particles/all/charge"].shape == (24,)
+    with h5py.File(dataset.path) as file:
+        assert file["particles/all/charge"].shape == (24,)
     snapshots[2].columns["q"] = snapshots[2].columns["q"] * 1.5
     snapshots[3].columns["mol"] = np.ones(24, dtype=int)
-    dump, dataset = converted(tmp_path, snapshots, columns)
+    (tmp_path / "changing").mkdir()
+    dump, dataset = converted(tmp_path / "changing", snapshots, columns)
     with h5py.File(dataset.path) as file:
         assert file["particles/all/charge/value"].shape == (4, 24)
         assert file["particles/all/charge/step"] == file["particles/all/position/step"]

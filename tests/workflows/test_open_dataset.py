@@ -48,8 +48,8 @@ def test_globs_and_lists_of_the_shell_come_in_natural_order(folder):
     assert gnnzoo.open_dataset("N.*.trj").steps.tolist() == list(numbers)
     shell = [f"N.{number}.trj" for number in (1, 101, 11, 2)]  # as a shell expands N.*.trj
     assert gnnzoo.open_dataset(shell).steps.tolist() == list(numbers)
-    chosen = ["N.11.trj", "N.2.trj"]  # an order of the user's own
-    assert gnnzoo.open_dataset(chosen).steps.tolist() == [11, 2]
+    chosen = ["N.11.trj", "N.2.trj", "N.1.trj"]  # an order of the user's own
+    assert gnnzoo.open_dataset(chosen).steps.tolist() == [11, 2, 1]
     assert gnnzoo.open_dataset(chosen).segments.tolist() == [0, 1]
 
 
