@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -76,6 +77,14 @@ def graph_of(
     )
 
 
+def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:
+    """Refuse forces of frame `index` of the data at `path` that are not numbers."""
+    if forces is not None and not np.all(np.isfinite(forces)):
+        raise DataError(
+            f"a force of frame {index} is not a number", place=Place(file=path), hint=f"gnnzoo inspect {path}"
+        )
+
+
 class GraphSource:
     """Frame numbers -> graphs, with the graphs already made kept in memory while there is room.
 
@@ -131,11 +140,7 @@ class GraphSource:
         if index in self._cache:
             return self._cache[index]
         graph = self._make(index)
-        if graph.forces is not None and not np.all(np.isfinite(graph.forces)):
-            place = Place(file=self.dataset.path)
-            raise DataError(
-                f"a force of frame {index} is not a number", place=place, hint=f"gnnzoo inspect {self.dataset.path}"
-            )
+        check_forces(graph.forces, index, self.dataset.path)
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
             self._cached_bytes += graph.nbytes

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.pipeline import GraphSource
+from gnnzoo.data.pipeline import GraphSource, check_forces
 from gnnzoo.data.splits import Split, split_frames
 from gnnzoo.data.statistics import TrainingStatistics, training_statistics
 from gnnzoo.errors import DataError, Place
@@ -36,7 +34,8 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
     """Split a dataset as the recipe says and measure its training part.
 
     Raises:
-        DataError: too few frames, forces that are all zero, no neighbours within the cutoff, an unknown species.
+        DataError: too few frames, forces that are all zero or not numbers, no neighbours within the cutoff, an unknown
+            species.
     """
     names = [dataset.type_names[number] for number in sorted(dataset.type_names)]
     species = network_species(recipe, names)
@@ -52,12 +51,10 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
         gap=settings.gap,
         seed=recipe.training.seed,
     )
+    for index in (*split.validation, *split.test):  # read last of all, when a long training would be lost with them
+        check_forces(dataset[index].forces, index, dataset.path)
     statistics = training_statistics(source, split.train)
     place = Place(file=dataset.path)
-    if not np.isfinite(statistics.force_rms):
-        raise DataError(
-            "a force in the training frames is not a number", place=place, hint=f"gnnzoo inspect {dataset.path}"
-        )
     if statistics.force_rms == 0:
         raise DataError(
             "all forces of the training frames are zero", place=place, hint=f"gnnzoo inspect {dataset.path}"

@@ -15,7 +15,7 @@ _STATE = "run.json"
 class Run:
     """One run's folder.
 
-    `state` holds: status (running, interrupted, done), recipe, dataset, output, started.
+    `state` holds: status (running, interrupted, failed, done), recipe, dataset, output, started.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ def new_run(name: str) -> Run:
 
 
 def unfinished_run(name: str) -> Run:
-    """The newest run of this name that has not come to its end.
+    """The newest run of this name (that of its output, without the ending) that has not come to its end.
 
     Raises:
         UserError: there is none.
@@ -67,4 +67,4 @@ def unfinished_run(name: str) -> Run:
         if (folder / _STATE).exists() and Run(folder).state.get("status") != "done":
             return Run(folder)
     what = f"no unfinished run of '{name}' in {RUNS}/" if found else f"no run of '{name}' in {RUNS}/"
-    raise UserError(what, hint=f"gnnzoo train {name} without --resume begins a new one")
+    raise UserError(what, hint="the same command without --resume begins a new one")

@@ -91,8 +91,6 @@ def _judge(model: ForceField, dataset: Dataset, plot: bool | str | Path, overwri
         graphs = (source.graph(index) for index in indices)
         for index, predicted in zip(indices, model.predictor(graphs), strict=True):
             graph = source.graph(index)
-            if not np.all(np.isfinite(graph.forces)):
-                raise DataError(f"a force of frame {index} is not a number", place=Place(file=dataset.path))
             errors.add(predicted, graph.forces, graph.species)
             sample.add(predicted, graph.forces, graph.species)
             shown.advance()

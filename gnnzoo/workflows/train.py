@@ -27,6 +27,8 @@ from gnnzoo.workflows.sources import recipe_dataset
 
 # An example frame is stored in the model for later checks, if it is no larger than this.
 _EXAMPLE_ATOMS = 3000
+# Where a recipe finds its data, which may change between the sessions of a run: their fingerprint may not.
+_WHERE = {("data", "source"), ("data", "simulate")}
 
 
 def train(
@@ -47,7 +49,7 @@ def train(
         data: a dataset, a dump, a glob or a list of dumps, instead of the recipe's source.
         time_limit: seconds, or text such as "8m"; the schedule is fitted to it, counted from the start of training.
         output: where the model goes; by default NAME.keras in the working folder.
-        resume: go on with the newest unfinished run of this recipe.
+        resume: go on with the newest unfinished run that was to end in this output.
         overwrite: replace an existing model, keeping the old one beside it.
         overrides: changes of the recipe such as "training.epochs=3".
         callbacks: Keras callbacks.
@@ -64,7 +66,7 @@ def train(
     recipe = recipe if path is None else load_recipe(path, overrides)
     output = Path(output) if output is not None else Path(f"{recipe.name}.keras")
     check_output(output, overwrite)
-    run = unfinished_run(recipe.name) if resume else None
+    run = unfinished_run(output.stem) if resume else None
     dataset = recipe_dataset(recipe, path, data)
     prepared = prepare(recipe, dataset)
     if run is not None:
@@ -136,10 +138,11 @@ def fit(
         outcome = trainer.run(time_limit=time_limit, resume=resume)
     except Interrupted:
         run.update(status="interrupted")
-        note(f"stopped; all is saved in {run.folder}. To go on, the same command with --resume")
+        go_on = "" if origin else ". To go on, the same command with --resume"
+        note(f"stopped; all is saved in {run.folder}{go_on}")
         raise
     except UserError:
-        run.update(status="diverged")
+        run.update(status="failed")
         raise
     model.info = _info(model, dataset, prepared, outcome, run, origin)
     _tell_end(outcome, run)
@@ -149,11 +152,11 @@ def fit(
 
 
 def _check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
-    """A run goes on only with the recipe and the data that it began with."""
+    """A run goes on only with the recipe and the data that it began with; the data may have moved."""
     state, now = run.state, resolved(recipe)
-    for part in ("graph", "model", "training"):
+    for part in ("data", "graph", "model", "training"):
         for key, value in now[part].items():
-            if state["recipe"][part].get(key) != value:
+            if (part, key) not in _WHERE and state["recipe"][part].get(key) != value:
                 raise UserError(
                     f"{run.folder} was begun with {part}.{key} = {state['recipe'][part].get(key)}, not {value}",
                     hint="leave the recipe as it was to go on with that run, or begin a new one without --resume",

@@ -1,0 +1,402 @@
+"""Training from recipe and data to a model file: what it leaves behind, what it refuses, how it goes on and repeats."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import dumps
+from gnnzoo.errors import DataError, RecipeError, UserError
+from gnnzoo.models.build import build_network
+from gnnzoo.models.files import load_model
+from gnnzoo.recipe.load import resolved
+from gnnzoo.training.log import read_log
+from gnnzoo.training.loop import Interrupted
+from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.train import train
+from small import ARGON, recipe
+
+SHORT = {"epochs": 2, "checkpoint_every": 1}  # nine frames by two: ten steps
+RECIPE = recipe(training=SHORT)
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Sends the process SIGTERM after an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def argon(workshop):
+    """A dataset that says neither its units nor the names of its types."""
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    return convert("argon.lammpstrj").resolve()
+
+
+@pytest.fixture(scope="module")
+def trained(argon, workshop):
+    """The model that the recipe makes of the dataset, in the module's folder."""
+    return train(RECIPE, data=argon)
+
+
+@pytest.fixture(scope="module")
+def interrupted(argon, workshop):
+    """A folder with a run, on its way to other.keras, that was stopped after its first epoch."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = workshop / "interrupted"
+        place.mkdir()
+        patch.chdir(place)
+        with pytest.raises(Interrupted, match="SIGTERM"):
+            train(RECIPE, data=argon, output="other.keras", callbacks=(StopAfter(1),))
+    return place
+
+
+@pytest.fixture
+def unfinished(interrupted, folder):
+    """A copy of that folder, to work in."""
+    shutil.copytree(interrupted, folder, dirs_exist_ok=True)
+    return folder
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.network.weights]
+
+
+def assert_same_weights(found, expected):
+    for a, b in zip(weights(found), weights(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def log_of(run):
+    """The rows of a run's log without the time they took."""
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in read_log(run / "log.csv")]
+
+
+def state_of(run):
+    return json.loads((run / "run.json").read_text())
+
+
+# --- what it leaves behind ----------------------------------------------------------------------------------------
+
+
+def test_model_run_and_log_are_written(trained, argon, workshop):
+    assert trained.path == load_model("tiny.keras").path
+    assert_same_weights(load_model("tiny.keras"), trained)
+    run = workshop / "runs" / "tiny-001"
+    assert {path.name for path in run.iterdir()} == {"run.json", "log.csv", "checkpoints", "tensorboard"}
+    state = state_of(run)
+    assert state["status"] == "done"
+    assert state["recipe"] == resolved(RECIPE)
+    assert state["output"] == "tiny.keras"
+    assert state["dataset"]["path"] == str(argon)
+    assert state["dataset"]["fingerprint"] == open_dataset(argon).fingerprint
+    log = read_log(run / "log.csv")
+    assert [row["step"] for row in log] == [5, 10]
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"step-00000005.npz", "step-00000010.npz"}
+    assert trained.info["training"]["best_step"] == min(log, key=lambda row: row["mae"])["step"] == state["best"]
+
+
+def test_the_weights_have_moved(trained):
+    fresh = build_network(RECIPE, ["Ar"])
+    still = [
+        a.path
+        for a, b in zip(trained.network.trainable_weights, fresh.trainable_weights, strict=True)
+        if np.array_equal(a.numpy(), b.numpy())
+    ]
+    assert not still
+
+
+def test_the_recipe_supplies_units_and_types_that_the_data_do_not_say(trained, argon):
+    assert open_dataset(argon).units is None
+    assert trained.info["units"] == "real"
+    assert trained.info["types"] == {"1": "Ar"}
+    assert trained.species == ["Ar"]
+
+
+def test_the_parts_of_the_split_never_overlap(trained):
+    parts = trained.info["split"]
+    assert {part: len(frames) for part, frames in parts.items()} == {"train": 9, "validation": 4, "test": 4}
+    frames = sorted((frame, part) for part, chosen in parts.items() for frame in chosen)
+    assert len({frame for frame, _ in frames}) == len(frames)
+    assert frames[0][0] >= 0
+    assert frames[-1][0] < 20
+    for (before, part), (after, other) in itertools.pairwise(frames):
+        assert part == other or after - before > 1  # the recipe asks for a gap of a frame
+
+
+def test_scales_come_from_the_training_frames_alone(trained, argon):
+    forces = np.concatenate([open_dataset(argon)[frame].forces for frame in trained.info["split"]["train"]])
+    rms = np.sqrt(np.mean(forces**2))
+    assert trained.info["statistics"]["force_rms"] == pytest.approx(rms, rel=1e-6)
+    assert trained.network.get_layer("force_scale").factor.numpy() == pytest.approx(rms, rel=1e-6)
+
+
+def test_the_figures_are_those_of_the_model_on_what_was_held_out(trained, argon, workshop):
+    dataset = open_dataset(argon, units="real", types={1: "Ar"})
+    for part in ("validation", "test"):
+        frames = [dataset[frame] for frame in trained.info["split"][part]]
+        errors = np.concatenate([trained.forces(frame) - frame.forces for frame in frames])
+        assert trained.info["figures"][part]["mae"] == pytest.approx(np.mean(np.abs(errors)), rel=1e-5)
+    best = trained.info["training"]["best_step"]
+    (row,) = [row for row in read_log(workshop / "runs/tiny-001/log.csv") if row["step"] == best]
+    assert trained.info["figures"]["validation"]["mae"] == pytest.approx(row["mae"], rel=1e-6)
+
+
+def test_the_example_is_a_test_frame_with_the_forces_that_the_model_gives_on_it(trained, argon):
+    example = trained.info["example"]
+    frame = open_dataset(argon, types={1: "Ar"})[trained.info["split"]["test"][0]]
+    assert example["positions"] == frame.positions.tolist()
+    assert example["cell"] == frame.cell.tolist()
+    np.testing.assert_allclose(example["forces"], trained.forces(frame), rtol=1e-6, atol=1e-7)
+
+
+# --- it repeats itself --------------------------------------------------------------------------------------------
+
+
+def test_training_again_gives_the_same_weights_and_keeps_the_old_model(trained, argon, folder):
+    """This time by the recipe's file, with an override, over something that was there."""
+    raw = {**ARGON, "training": ARGON["training"] | SHORT | {"epochs": 7}}
+    (folder / "tiny.json").write_text(json.dumps(raw))
+    (folder / "tiny.keras").write_text("precious")
+    again = train("tiny.json", data=argon, overrides=["training.epochs=2"], overwrite=True)
+    assert_same_weights(again, trained)
+    assert again.recipe == trained.recipe
+    assert (folder / "tiny.keras.old-1").read_text() == "precious"
+    assert_same_weights(load_model("tiny.keras"), trained)
+
+
+def test_shards_give_the_same_losses_as_the_dataset_they_were_made_from(trained, argon, workshop, folder):
+    (folder / "tiny.json").write_text(json.dumps(ARGON))
+    shards = convert(argon, "argon.tfrecord", recipe="tiny.json")
+    again = train(RECIPE, data=shards)
+    assert log_of(folder / "runs/tiny-001") == log_of(workshop / "runs/tiny-001")
+    assert_same_weights(again, trained)
+    assert again.info["split"] == trained.info["split"]
+    assert again.info["dataset"]["fingerprint"] == trained.info["dataset"]["fingerprint"]
+
+
+def test_the_recipes_source_is_converted_once(trained, workshop, folder, capsys):
+    """Of the dump, the model is the same; a second training finds the dataset."""
+    shutil.copy2(workshop / "argon.lammpstrj", folder)
+    assert_same_weights(train(RECIPE), trained)
+    (dataset,) = (folder / "data").iterdir()
+    written = dataset.stat().st_mtime_ns
+    capsys.readouterr()
+    with pytest.raises(UserError, match="no two atoms"):
+        train(recipe(graph={"cutoff": 0.5}), output="again.keras")
+    assert f"already converted: data/{dataset.name}" in capsys.readouterr().err
+    assert dataset.stat().st_mtime_ns == written
+
+
+# --- it goes on after a stop --------------------------------------------------------------------------------------
+
+
+def test_a_stopped_run_says_so_and_leaves_no_model(interrupted):
+    assert state_of(interrupted / "runs/other-001")["status"] == "interrupted"
+    assert {path.name for path in interrupted.iterdir()} == {"runs"}
+    assert len(read_log(interrupted / "runs/other-001/log.csv")) == 1
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(trained, argon, workshop, unfinished):
+    resumed = train(RECIPE, data=argon, output="other.keras", resume=True)
+    assert_same_weights(resumed, trained)
+    assert log_of(unfinished / "runs/other-001") == log_of(workshop / "runs/tiny-001")
+    assert {path.name for path in unfinished.iterdir()} == {"runs", "other.keras"}
+    assert [path.name for path in (unfinished / "runs").iterdir()] == ["other-001"]
+    assert state_of(unfinished / "runs/other-001")["status"] == "done"
+    (unfinished / "other.keras").unlink()
+    with pytest.raises(UserError, match="no unfinished run of 'other'"):
+        train(RECIPE, data=argon, output="other.keras", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"training": {**SHORT, "learning_rate": {"initial": 0.02}}}, "training.learning_rate"),
+        ({"training": SHORT, "graph": {"cutoff": 5.5}}, "graph.cutoff"),
+        ({"training": SHORT, "data": {"split": {"train": 0.5, "validation": 0.1, "test": 0.4}}}, "data.split"),
+        ({"training": SHORT, "data": {"atoms": {"Ar": {"charge": 0, "epsilon": 1, "sigma": 1}}}}, "data.atoms"),
+    ],
+)
+def test_a_run_goes_on_with_no_other_recipe(argon, unfinished, changes, what):
+    with pytest.raises(UserError, match=rf"runs/other-001 was begun with {what} = ") as caught:
+        train(recipe(**changes), data=argon, output="other.keras", resume=True)
+    assert "without --resume" in caught.value.hint
+    assert state_of(unfinished / "runs/other-001")["status"] == "interrupted"
+
+
+def test_a_run_goes_on_with_no_other_data(argon, unfinished):
+    dumps.argon_dump(unfinished / "other.lammpstrj", frames=20, seed=1)
+    with pytest.raises(DataError, match="is not what runs/other-001 was begun with") as caught:
+        train(RECIPE, data=convert("other.lammpstrj"), output="other.keras", resume=True)
+    assert str(argon) in caught.value.hint
+    assert state_of(unfinished / "runs/other-001")["status"] == "interrupted"
+
+
+def test_the_data_may_have_moved_meanwhile(argon, unfinished):
+    shutil.copy2(argon, "moved.h5")
+    train(recipe(training=SHORT, data={"source": "moved.h5"}), output="other.keras", resume=True)
+    state = state_of(unfinished / "runs/other-001")
+    assert state["status"] == "done"
+    assert state["dataset"]["path"] == str(unfinished / "moved.h5")
+
+
+def test_nothing_to_go_on_with(argon, folder):
+    with pytest.raises(UserError, match="no run of 'tiny' in runs/"):
+        train(RECIPE, data=argon, resume=True)
+
+
+# --- what is refused before training starts -----------------------------------------------------------------------
+
+
+def refused(error, what, recipe=RECIPE, **options):
+    """`train` ends with an error of this kind and these words, and has begun nothing; returns the error."""
+    before = sorted(os.listdir())
+    with pytest.raises(error, match=what) as caught:
+        train(recipe, **options)
+    assert sorted(os.listdir()) == before
+    return caught.value
+
+
+def argon_h5(path, spoil=lambda snapshots: None, **declared):
+    """An argon dataset at `path`, its snapshots changed by `spoil`."""
+    snapshots = dumps.argon(frames=20)
+    spoil(snapshots)
+    dumps.write_dump(path.with_suffix(".lammpstrj"), snapshots)
+    return convert(path.with_suffix(".lammpstrj"), path, **declared)
+
+
+@pytest.fixture
+def sound(uncompiled, folder):
+    """A dataset that says what it is."""
+    return argon_h5(folder / "sound.h5", units="real", types={1: "Ar"})
+
+
+def test_an_existing_model_is_refused_first_of_all(folder):
+    (folder / "tiny.keras").write_text("precious")
+    error = refused(UserError, "exists already", data="missing.h5")
+    assert str(error.place) == "tiny.keras"
+    assert "--overwrite" in error.hint
+    assert "-o" in error.hint
+    assert (folder / "tiny.keras").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model"])
+def test_a_model_has_its_own_ending(folder, name):
+    assert refused(UserError, "ends in .keras", output=name).hint == "-o model.keras"
+
+
+def test_a_time_limit_that_is_none(folder):
+    assert "--time-limit 8m" in refused(UserError, "'soon' is not a time", time_limit="soon").hint
+
+
+def test_a_recipe_that_is_not_there(folder):
+    refused(RecipeError, "there is no recipe 'tinny'", recipe="tinny")
+
+
+def test_missing_data(folder):
+    assert "--data" in refused(DataError, "the data 'argon.lammpstrj' are not here").hint
+    refused(DataError, "there is no such file", data="argn.h5")
+
+
+def test_data_in_other_units_than_the_recipe(sound):
+    error = refused(DataError, "in units real, but metal was declared", recipe(data={"units": "metal"}), data=sound)
+    assert error.place.file == sound
+
+
+def test_a_dump_in_other_units_than_the_recipe(folder):
+    dumps.argon_dump(folder / "argon.lammpstrj", frames=20, units="metal")
+    with pytest.raises(DataError, match="in units metal, but real was declared"):
+        train(RECIPE)
+    assert not (folder / "runs").exists()
+
+
+def test_data_with_other_types_than_the_recipe(sound):
+    krypton = {"types": {"1": "Kr"}, "atoms": {"Kr": ARGON["data"]["atoms"]["Ar"]}}
+    error = refused(DataError, "type 1 is Ar in the data, but Kr was declared", recipe(data=krypton), data=sound)
+    assert error.place.file == sound
+
+
+def test_a_species_that_the_recipe_does_not_know(folder):
+    unnamed = argon_h5(folder / "unnamed.h5")
+    error = refused(
+        DataError, "species '1' is in the data, but the model knows Ar", recipe(data={"types": None}), data=unnamed
+    )
+    assert "data.types" in error.hint
+
+
+def test_several_datasets(sound):
+    refused(DataError, "2 datasets were given, one is wanted", data=[sound, sound])
+
+
+def test_a_cutoff_under_which_nobody_has_a_neighbour(sound):
+    error = refused(
+        DataError, "no two atoms are nearer than the cutoff of 0.5", recipe(graph={"cutoff": 0.5}), data=sound
+    )
+    assert error.place.file == sound
+    assert "graph.cutoff" in error.hint
+
+
+def test_shards_with_edges_of_another_cutoff(sound):
+    shards = convert(sound, "argon.tfrecord", cutoff=5)
+    refused(DataError, "made with a cutoff of 5, the recipe asks for 6", data=shards)
+
+
+def test_too_few_frames(folder):
+    dumps.argon_dump(folder / "few.lammpstrj", frames=3)
+    few = convert("few.lammpstrj")
+    assert "more frames" in refused(DataError, "3 frames are too few", data=few).hint
+
+
+def test_forces_that_are_all_zero(folder):
+    def spoil(snapshots):
+        for snapshot in snapshots:
+            snapshot.forces[:] = 0
+
+    still = argon_h5(folder / "still.h5", spoil)
+    assert refused(DataError, "all forces of the training frames are zero", data=still).place.file == still
+
+
+@pytest.mark.parametrize("frame", [2, 7, 17])  # of training, validation and test
+def test_a_force_that_is_not_a_number(sound, frame):
+    with h5py.File(sound, "a") as file:
+        file["particles/all/force/value"][frame, 3, 1] = np.nan
+    error = refused(DataError, f"a force of frame {frame} is not a number", data=sound)
+    assert error.place.file == sound
+    assert "gnnzoo inspect" in error.hint
+
+
+def test_a_force_in_a_dump_that_is_not_a_number(folder):
+    def spoil(snapshots):
+        snapshots[2].forces[3, 1] = np.nan
+
+    with pytest.raises(DataError) as caught:
+        argon_h5(folder / "a.h5", spoil)
+    # 27 atoms and 9 lines before them in each frame, 4 of them in this one
+    assert caught.value.place.line == 2 * 36 + 9 + 4
+    assert not (folder / "a.h5").exists()
+
+
+# --- what ends it badly -------------------------------------------------------------------------------------------
+
+
+def test_a_training_that_diverges(sound, folder):
+    wild = recipe(training={"epochs": 2, "learning_rate": {"initial": 1e38}, "warmup": {"epochs": 0}})
+    with pytest.raises(UserError, match="training diverged") as caught:
+        train(wild, data=sound)
+    assert "training.learning_rate.initial=" in caught.value.hint
+    assert state_of(folder / "runs/tiny-001")["status"] == "failed"
+    assert not (folder / "tiny.keras").exists()
