@@ -1,9 +1,9 @@
 """Layers on atom features alone: PReLU, dropout, dense; and the perceptron that the others are made of."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
+from gnnzoo.layers.dropout import HashedDropout
 from gnnzoo.layers.registry import ATOMS, derived_seed, register
 
 
@@ -18,20 +18,6 @@ class ChannelPReLU(keras.layers.Layer):
 
     def call(self, x):
         return ops.maximum(x, 0) + self.slope * ops.minimum(x, 0)
-
-
-@keras.saving.register_keras_serializable(package="gnnzoo")
-class ThreefryDropout(keras.layers.Dropout):
-    """Keras' dropout with the one random generator that XLA has a fast kernel for on a CPU.
-
-    The generator that TensorFlow chooses by itself is a hundred times slower there, and most of a training step.
-    """
-
-    def call(self, inputs, training=False):
-        if not training or self.rate == 0:
-            return inputs
-        seed = tf.cast(self.seed_generator.next(), tf.int32)
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg="threefry")
 
 
 def _activation(kind: str, name: str, dtype) -> keras.layers.Layer:
@@ -65,7 +51,7 @@ class Perceptron(keras.layers.Layer):
         for i in range(1, hidden_layers + 1):
             if dropout > 0:
                 self.inner.append(
-                    ThreefryDropout(
+                    HashedDropout(
                         dropout, seed=derived_seed(seed, "dropout", i), name=f"dropout_{i}", dtype=self.dtype_policy
                     )
                 )
@@ -97,7 +83,7 @@ class Perceptron(keras.layers.Layer):
     def after_first(self, x, training=None):
         """What follows the first map, up to but without the last: (n, units) -> (n, units)."""
         for layer in self.inner:
-            x = layer(x, training=training) if isinstance(layer, ThreefryDropout) else layer(x)
+            x = layer(x, training=training) if isinstance(layer, HashedDropout) else layer(x)
         return x
 
     def hidden(self, x, training=None):
@@ -205,7 +191,7 @@ class Dropout(StackLayer):
     def __init__(self, rate: float, seed: int, **kwargs):
         super().__init__(**kwargs)
         self.rate, self.seed = rate, seed
-        self.function = ThreefryDropout(rate, seed=seed, name="function", dtype=self.dtype_policy)
+        self.function = HashedDropout(rate, seed=seed, name="function", dtype=self.dtype_policy)
 
     def call(self, graph, training=None):
         return {ATOMS: self.function(graph[ATOMS], training=training)}

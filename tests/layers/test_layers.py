@@ -1,5 +1,7 @@
 """Each layer on a tiny graph whose result is computed by hand."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.basic import ChannelPReLU, PairPerceptron, Perceptron
+from gnnzoo.layers.dropout import HashedDropout
 from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, DIRECTIONS, EDGE_WEIGHT, EDGES
 
 
@@ -192,6 +195,19 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(layer(data)[ATOMS], data[ATOMS])
     dropped = layer(data, training=True)[ATOMS].numpy()
     assert 0.3 < np.mean(dropped == 0) < 0.7
+
+
+def test_dropout_masks_are_as_good_as_random():
+    layer = HashedDropout(0.1, seed=3)
+    ones, count = tensor(np.ones((500, 128))), 500 * 128
+    masks = [layer(ones, training=True).numpy() for _ in range(4)]
+    assert set(np.unique(masks)) == {0, np.float32(1 / 0.9)}
+    dropped = np.array([mask.ravel() == 0 for mask in masks], dtype=float)
+    # five standard deviations of a binomial share, and of the covariance of two independent masks
+    assert np.all(np.abs(dropped.mean(axis=1) - 0.1) < 5 * np.sqrt(0.1 * 0.9 / count))
+    neighbours = [(a[:-1], a[1:]) for a in dropped] + [(a[:-128], a[128:]) for a in dropped]
+    for a, b in [*itertools.combinations(dropped, 2), *neighbours]:
+        assert abs(np.mean((a - 0.1) * (b - 0.1))) < 5 * 0.1 * 0.9 / np.sqrt(count)
 
 
 @pytest.mark.parametrize("name", LAYERS)
