@@ -53,7 +53,7 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
     from rich.text import Text
 
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(_NUMBER.match(row[index]) for row in cells)
         drawn.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
@@ -63,6 +63,8 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
     width = None if sys.stdout.isatty() else 1000
     console = Console(file=sys.stdout, width=width, highlight=False)
     with console.capture() as captured:
+        if title:  # a title of the table's own would be folded to the table's width
+            console.print(Text(title, style="bold"))
         console.print(drawn)
     say("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
 

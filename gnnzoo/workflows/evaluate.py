@@ -94,14 +94,15 @@ def _judge(model: ForceField, dataset: Dataset, plot: bool | str | Path, overwri
             errors.add(predicted, graph.forces, graph.species)
             sample.add(predicted, graph.forces, graph.species)
             shown.advance()
-    result = errors.result() | {"model": str(model.path), "data": str(dataset.path), "part": part}
-    table(f"{model.path} on {dataset.path} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
+    name = str(model.path or model.recipe.name)
+    result = errors.result() | {"model": name, "data": str(dataset.path), "part": part}
+    table(f"{name} on {dataset.path} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
     if plot:
-        default = Path(f"{_stem(model.path or model.recipe.name)}-{_stem(dataset.path)}-parity.png")
+        default = Path(f"{_stem(name)}-{_stem(dataset.path)}-parity.png")
         path, replace = (default, True) if plot is True else (Path(plot), overwrite)
         if replace and plot is True:
             path.unlink(missing_ok=True)
-        note(f"wrote {parity_plot(sample, result, f'{model.path} on {dataset.path} ({part})', path, overwrite)}")
+        note(f"wrote {parity_plot(sample, result, f'{name} on {dataset.path} ({part})', path, overwrite)}")
     return result
 
 

@@ -1,0 +1,189 @@
+"""Judging a model: on frames that it has not seen, in its own units, with what the data do not say filled in."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+import dumps
+from gnnzoo.errors import DataError, UserError
+from gnnzoo.models.files import ForceField
+from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.evaluate import evaluate
+from gnnzoo.workflows.train import train
+from small import recipe
+
+EV_PER_KCAL_MOL = 0.0433641
+DECLARED = {"units": "real", "types": {1: "Ar"}}
+
+
+@pytest.fixture(scope="module")
+def model(workshop):
+    """Trained on argon.h5, whose test part is its last four frames."""
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    return train(recipe(training={"epochs": 1}), data=convert("argon.lammpstrj", **DECLARED))
+
+
+@pytest.fixture
+def own(model, workshop):
+    """The dataset that the model was trained on."""
+    return workshop / "argon.h5"
+
+
+@pytest.fixture(scope="module")
+def foreign(workshop):
+    """A dataset that the model has never seen."""
+    return foreign_h5(workshop / "other.h5", **DECLARED)
+
+
+def foreign_h5(path, factor=1.0, **declared):
+    """Five frames of argon, their forces multiplied by `factor`."""
+    snapshots = dumps.argon(frames=5, seed=1)
+    for snapshot in snapshots:
+        snapshot.forces *= factor
+    dumps.write_dump(path.with_suffix(".lammpstrj"), snapshots, number="%.9g")
+    return convert(path.with_suffix(".lammpstrj"), path, **declared)
+
+
+def errors_of(model, path, frames):
+    """(atoms of all frames, 3) what the model's forces are off by."""
+    dataset = open_dataset(path, types={1: "Ar"})
+    return np.concatenate([model.forces(dataset[frame]) - dataset[frame].forces for frame in frames])
+
+
+# --- which frames -------------------------------------------------------------------------------------------------
+
+
+def test_the_data_it_was_trained_on_are_judged_on_their_test_part_only(model, own, folder, capsys):
+    result = evaluate(model, own, plot=False)
+    assert (result["part"], result["frames"], result["atoms"]) == ("test", 4, 4 * 27)
+    assert result["force"]["mae"] == pytest.approx(np.abs(errors_of(model, own, [16, 17, 18, 19])).mean(), rel=1e-6)
+    assert result["force"] == pytest.approx(model.info["figures"]["test"])
+    said = capsys.readouterr()
+    assert f"{own} is what the model was trained on: judged on its test part\n" in said.err
+    assert f"{own} (test, 4 frames)" in said.out
+
+
+def test_they_are_known_by_their_content_whatever_file_they_lie_in(model, own, workshop, folder):
+    shutil.copy2(own, "renamed.h5")
+    expected = evaluate(model, own, plot=False)["force"]
+    for data in ("renamed.h5", workshop / "argon.lammpstrj"):
+        result = evaluate(model, data, plot=False)
+        assert (result["part"], result["frames"], result["force"]) == ("test", 4, expected)
+
+
+def test_other_data_are_judged_whole(model, foreign, folder):
+    result = evaluate(model, foreign, plot=False)
+    assert (result["part"], result["frames"]) == ("whole", 5)
+    assert result["force"]["mae"] == pytest.approx(np.abs(errors_of(model, foreign, range(5))).mean(), rel=1e-6)
+    forces = np.concatenate([frame.forces for frame in open_dataset(foreign)])
+    assert result["baseline"]["mean_force"] == pytest.approx(np.linalg.norm(forces, axis=1).mean(), rel=1e-6)
+    assert (result["model"], result["data"], result["units"]) == ("tiny.keras", str(foreign), "real")
+
+
+def test_without_a_test_part_it_is_the_validation_part_and_without_both_nothing(model, own, folder, capsys):
+    split = model.info["split"]
+    chosen = ForceField(model.network, model.recipe, model.info | {"split": split | {"test": []}})
+    result = evaluate(chosen, own, plot=False)
+    assert (result["part"], result["frames"], result["model"]) == ("validation", 4, "tiny")
+    assert result["force"]["mae"] == pytest.approx(np.abs(errors_of(model, own, split["validation"])).mean(), rel=1e-6)
+    assert "for there is no test part; the best checkpoint was chosen on it" in capsys.readouterr().err
+    chosen.info["split"] |= {"validation": []}
+    with pytest.raises(DataError, match="nothing was held out") as caught:
+        evaluate(chosen, own, plot=False)
+    assert caught.value.place.file == own
+    assert "data.split.test" in caught.value.hint
+
+
+# --- units and types ----------------------------------------------------------------------------------------------
+
+
+def test_forces_in_metal_units_are_converted_to_those_of_the_model(model, foreign, folder, capsys):
+    metal = foreign_h5(folder / "metal.h5", EV_PER_KCAL_MOL, units="metal", types={1: "Ar"})
+    result, expected = (evaluate(model, data, plot=False) for data in (metal, foreign))
+    assert result["units"] == "real"
+    assert result["force"] == pytest.approx(expected["force"], rel=1e-5)
+    assert result["baseline"]["mean_force"] == pytest.approx(expected["baseline"]["mean_force"], rel=1e-6)
+    assert "metal.h5 are converted from metal to real units: x 23.0605" in capsys.readouterr().err
+
+
+def test_forces_in_reduced_units_are_refused(model, folder):
+    reduced = foreign_h5(folder / "lj.h5", units="lj", types={1: "Ar"})
+    with pytest.raises(UserError, match="forces in lj units cannot be turned into real units"):
+        evaluate(model, reduced, plot=False)
+
+
+def test_what_the_data_do_not_say_is_taken_from_the_model(model, foreign, folder, capsys):
+    silent = foreign_h5(folder / "silent.h5")
+    assert evaluate(model, silent, plot=False)["force"] == evaluate(model, foreign, plot=False)["force"]
+    said = capsys.readouterr().err
+    assert f"{silent} does not say its units: taken to be real, as the model's" in said
+    assert f"{silent} does not name its types: taken to be 1=Ar, as the model's" in said
+    assert f"{foreign} does not" not in said
+
+
+def test_a_species_that_the_model_does_not_know_is_refused(model, folder):
+    krypton = foreign_h5(folder / "krypton.h5", units="real", types={1: "Kr"})
+    with pytest.raises(DataError, match="species 'Kr' is in the data, but the model knows Ar"):
+        evaluate(model, krypton, plot=False)
+
+
+def test_a_force_that_is_not_a_number_is_refused(model, folder):
+    wrong = foreign_h5(folder / "wrong.h5", **DECLARED)
+    with h5py.File(wrong, "a") as file:
+        file["particles/all/force/value"][3, 5, 0] = np.nan
+    with pytest.raises(DataError, match="a force of frame 3 is not a number") as caught:
+        evaluate(model, wrong)
+    assert caught.value.place.file == wrong
+    assert not list(folder.glob("*.png"))
+
+
+# --- what is written ----------------------------------------------------------------------------------------------
+
+
+def test_the_figures_are_printed_and_written_as_json(model, foreign, folder, capsys):
+    result = evaluate(model, foreign, json_output="figures.json", plot=False)
+    assert json.loads((folder / "figures.json").read_text()) == result
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.split()[:5] == ["mean", "|dF|", "/", "mean", "|F|"]]
+    assert line.split()[5:] == [f"{result['force']['relative']:.2%}", "100.00%"]
+    assert [path.name for path in folder.iterdir()] == ["figures.json"]
+
+
+def test_several_data_are_judged_each_on_its_own(model, own, foreign, folder):
+    results = evaluate(model, [own, foreign], json_output="figures.json")
+    assert list(results) == [str(own), str(foreign)]
+    assert [result["part"] for result in results.values()] == ["test", "whole"]
+    assert json.loads((folder / "figures.json").read_text()) == results
+    drawn = {path.name for path in folder.glob("*.png")}
+    assert drawn == {"tiny-argon-parity.png", "tiny-other-parity.png"}
+    with pytest.raises(UserError, match="one plot cannot show several datasets"):
+        evaluate(model, [own, foreign], plot="both.png")
+
+
+def test_existing_outputs_are_refused_before_anything_is_judged(model, folder):
+    (folder / "precious").write_text("precious")
+    for options in ({"json_output": "precious"}, {"plot": "precious"}):
+        with pytest.raises(UserError, match="exists already"):
+            evaluate(model, "missing.h5", **options)
+    assert (folder / "precious").read_text() == "precious"
+
+
+def test_overwriting_keeps_the_old_ones(model, foreign, folder):
+    for name in ("figures.json", "parity.png"):
+        (folder / name).write_text("precious")
+    evaluate(model, foreign, json_output="figures.json", plot="parity.png", overwrite=True)
+    for name in ("figures.json", "parity.png"):
+        assert (folder / f"{name}.old-1").read_text() == "precious"
+    assert (folder / "parity.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "figures.json").read_text())["part"] == "whole"
+
+
+def test_the_plot_of_the_default_name_is_drawn_anew(model, foreign, folder):
+    (folder / "tiny-other-parity.png").write_text("of yesterday")
+    evaluate(model, foreign)
+    assert [path.name for path in folder.iterdir()] == ["tiny-other-parity.png"]
+    assert (folder / "tiny-other-parity.png").read_bytes().startswith(b"\x89PNG")
