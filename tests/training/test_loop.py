@@ -82,7 +82,7 @@ def test_it_learns(tmp_path):
 
 def test_a_time_limit_fits_the_schedule_and_can_be_repeated_by_steps(tmp_path):
     limited = trainer(tmp_path / "a").run(time_limit=5)
-    assert limited.seconds < 12
+    assert limited.seconds < 25
     repeated = trainer(tmp_path / "b", steps=limited.schedule.steps, stop_after=limited.steps).run()
     assert without_times(repeated.log)[-1] == without_times(limited.log)[-1]
 
