@@ -1,0 +1,107 @@
+"""How good a recipe becomes within a time, and what it costs: judged on dumps that training never saw.
+
+    python tools/benchmark/train.py water --train 'N216.[1-8]*' --judge 'N216.9*' --time-limit 20m [--set KEY=VALUE]
+
+Trains in a folder of its own (--folder keeps it), judges on each --judge apart and on all together, and prints the sum
+of |component| errors per atom and mean |dF| over mean |F| beside the zero-force baseline, and the seconds of a step.
+"""
+
+import argparse
+import contextlib
+import csv
+import os
+import tempfile
+from pathlib import Path
+
+from gnnzoo.console import quiet_tensorflow, table
+
+quiet_tensorflow()
+
+import numpy as np  # noqa: E402
+
+import gnnzoo  # noqa: E402
+from gnnzoo.units import force_unit  # noqa: E402
+from gnnzoo.workflows.datasets import find_files  # noqa: E402
+
+
+def main() -> None:
+    """Parse, train, judge, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", help="path or name")
+    parser.add_argument("--train", nargs="+", required=True, help="dumps, globs or a dataset to train on")
+    parser.add_argument("--judge", nargs="+", required=True, help="dumps or datasets that training never sees")
+    parser.add_argument("--time-limit", default="20m")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--folder", type=Path, help="where to work; by default a folder that is deleted afterwards")
+    given = parser.parse_args()
+    train, judge = (_absolute(names) for names in (given.train, given.judge))
+    if set(train) & set(judge):
+        parser.error(f"to be judged and trained on at once: {', '.join(map(str, set(train) & set(judge)))}")
+    recipe = Path(given.recipe).resolve() if Path(given.recipe).exists() else given.recipe
+    with contextlib.ExitStack() as stack:
+        folder = given.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(contextlib.chdir(folder))
+        model = gnnzoo.train(recipe, data=train, time_limit=given.time_limit, overrides=given.overrides)
+        results = gnnzoo.evaluate(model, [str(path) for path in judge], plot=False)
+        results = results if len(judge) > 1 else {str(judge[0]): results}
+        _print(model, results, given)
+
+
+def _absolute(names: list[str]) -> list[Path]:
+    return [path.resolve() for name in names for path in find_files(os.path.abspath(name))]
+
+
+def _print(model, results: dict, given) -> None:
+    rows = [_row(Path(path).name, [result]) for path, result in results.items()]
+    if len(rows) > 1:
+        rows.append(_row("all of them", list(results.values())))
+    title = f"{model.recipe.name}, trained for {given.time_limit} on {os.cpu_count()} cores, on frames never seen"
+    columns = ("data", "frames", "sum of |components|", "zero forces", "unit", "mean |dF| / mean |F|")
+    table(title, columns, rows)
+    training = model.info["training"]
+    seconds = _seconds_per_step(Path(training["run"]) / "log.csv")
+    batch = model.recipe.training.batch_size
+    figures = [
+        ("steps", f"{training['steps']:,}"),
+        ("seconds a step", f"{seconds:.3f}"),
+        ("seconds a frame", f"{seconds / batch:.3f}"),
+        ("atoms of a frame", f"{model.info['dataset']['atoms']:,}"),
+        ("seconds in all", f"{training['seconds']:,.0f}"),
+        ("parameters", f"{model.info['parameters']:,}"),
+    ]
+    table("cost", ("what", "value"), figures)
+
+
+def _row(name: str, results: list[dict]) -> tuple[str, ...]:
+    """Means over atoms of all results."""
+    atoms = np.array([result["atoms"] for result in results], dtype=float)
+
+    def mean(part: str, figure: str) -> float:
+        return float(np.average([result[part][figure] for result in results], weights=atoms))
+
+    relative = mean("force", "vector_mae") / mean("baseline", "vector_mae")
+    frames = sum(result["frames"] for result in results)
+    unit = force_unit(results[0]["units"])
+    return (
+        name,
+        f"{frames:,}",
+        f"{mean('force', 'sum_abs'):.4g}",
+        f"{mean('baseline', 'sum_abs'):.4g}",
+        unit,
+        f"{relative:.2%}",
+    )
+
+
+def _seconds_per_step(log: Path) -> float:
+    """Median over the stretches between two validations: compilation weighs on the first of them alone."""
+    with log.open() as file:
+        rows = [(int(row["step"]), float(row["seconds"])) for row in csv.DictReader(file)]
+    steps, seconds = np.array(rows).T
+    if len(steps) < 2:
+        return float(seconds[0] / steps[0])
+    return float(np.median(np.diff(seconds) / np.diff(steps)))
+
+
+if __name__ == "__main__":
+    main()
