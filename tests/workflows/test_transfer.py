@@ -1,0 +1,177 @@
+"""From a model of water to one of argon: what moves, where it begins, what it is called, what is refused."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+import dumps
+from gnnzoo.errors import DataError, ModelError, UserError
+from gnnzoo.models.build import Scales, build_network
+from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.evaluate import evaluate
+from gnnzoo.workflows.transfer import transfer
+from small import ARGON, WATER, recipe
+
+TARGET = recipe(training={"epochs": 1})
+STACK = ["atom_encoder_1", "graph_norm_1", "message_passing_1", "prelu_1", "pair_force_decoder_1", "force_scale"]
+
+
+def water_model(units="real", path=None, made=None):
+    """A model of water with a number of its own in every weight; nothing here asks how good it is."""
+    made = made or recipe(WATER)
+    network = build_network(made, ["O", "H"], Scales(force=20.0, neighbors=9.0))
+    random = np.random.default_rng(3)
+    for variable in network.trainable_variables:
+        variable.assign(variable.numpy() + random.normal(scale=0.1, size=variable.shape))
+    model = ForceField(network, made, {"species": ["O", "H"], "units": units, "dataset": {"path": "water.h5"}})
+    if path is not None:
+        save_model(model, path)
+    return model
+
+
+@pytest.fixture(scope="module")
+def argon(workshop):
+    """A dataset of argon."""
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    return convert("argon.lammpstrj", units="real", types={1: "Ar"}).resolve()
+
+
+@pytest.fixture(scope="module")
+def water(uncompiled):
+    return water_model()
+
+
+@pytest.fixture(scope="module")
+def moved(argon, workshop):
+    """What a transfer from water.keras makes, by names of files alone."""
+    water_model(path="water.keras")
+    (workshop / "argon.json").write_text(json.dumps(ARGON | {"name": "argon"}))
+    return transfer("water.keras", "argon.json", data=argon, overrides=["training.epochs=1"])
+
+
+# --- what it makes ------------------------------------------------------------------------------------------------
+
+
+def test_the_result_is_named_after_both(moved, workshop):
+    again = load_model(workshop / "argon-from-water.keras")
+    assert (again.recipe.name, again.recipe.training.epochs) == ("argon", 1)
+    assert (again.species, again.units) == (["Ar"], "real")
+    for a, b in zip(again.network.weights, moved.network.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    state = json.loads((workshop / "runs/argon-from-water-001/run.json").read_text())
+    assert (state["status"], state["output"]) == ("done", "argon-from-water.keras")
+
+
+def test_it_says_where_its_weights_came_from(moved, workshop):
+    origin = load_model(workshop / "argon-from-water.keras").info["origin"]
+    assert (origin["model"], origin["recipe"]) == ("water.keras", "tinywater")
+    assert (origin["dataset"], origin["origin"]) == ({"path": "water.h5"}, None)
+    layers, actions, copied, sizes, reasons = zip(*origin["moves"], strict=True)
+    assert list(layers) == STACK
+    assert list(actions) == ["copied"] * 5 + ["from the target"]
+    assert [total - part for part, total in zip(copied, sizes, strict=True)] == [3, 0, 0, 0, 0, 1]
+    assert list(reasons) == ["species from the target", "", "", "", "", "scale from the target"]
+
+
+def test_zero_shot_is_the_error_of_the_copied_weights_on_the_validation_part(moved, argon, workshop, folder):
+    source = load_model(workshop / "water.keras")
+    split, scales = moved.info["split"], moved.info["statistics"]
+    before = build_network(moved.recipe, ["Ar"], Scales(scales["force_rms"], scales["mean_neighbors"]))
+    for weight, copied in zip(before.weights, source.network.weights, strict=True):
+        if weight.trainable:
+            weight.assign(copied)
+    judged = ForceField(before, moved.recipe, moved.info | {"split": split | {"test": []}})
+    expected = evaluate(judged, argon, plot=False)
+    assert (expected["part"], expected["frames"]) == ("validation", 4)
+    assert moved.info["origin"]["zero_shot"] == pytest.approx(expected["force"], rel=1e-5)
+    assert moved.info["figures"]["validation"]["mae"] != moved.info["origin"]["zero_shot"]["mae"]
+
+
+def test_what_moved_is_shown(water, argon, folder, capsys):
+    target = recipe(ARGON, graph={"cutoff": 5.5}, training={"epochs": 1, "steps": 1})
+    origin = transfer(water, target, data=argon).info["origin"]
+    assert (folder / "tiny-from-tinywater.keras").exists()
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0] == "tinywater -> tiny"
+    for layer, action, part, total, _ in origin["moves"]:
+        (line,) = [line for line in lines if line.split()[:1] == [layer]]
+        assert f"{action}  " in line
+        assert f"{part:,} of {total:,}" in line
+    assert "the cutoff was 6 and is 5.5" in said.err
+    assert f"mean |dF| / mean |F| {origin['zero_shot']['relative']:.1%} (zero forces: 100 %)" in said.err
+
+
+def raw_forces(base):
+    """A recipe on raw forces, its species one-hot: nothing in it has a unit, so that those of a source may differ."""
+    raw = copy.deepcopy(base)
+    raw["model"]["normalization"] = "none"
+    raw["model"]["layers"][0]["inputs"] = "species"
+    return recipe(raw, training={"epochs": 1, "steps": 1})
+
+
+@pytest.mark.parametrize(("units", "scale"), [("real", 20.0), ("metal", 20 / 0.0433641)])
+def test_without_normalisation_the_force_scale_of_the_source_is_kept(argon, folder, units, scale):
+    """In the target's unit, so that the network's own output means what it meant in the source."""
+    result = transfer(water_model(units, made=raw_forces(WATER)), raw_forces(ARGON), data=argon)
+    assert result.network.get_layer("force_scale").factor.numpy() == pytest.approx(scale, rel=1e-5)
+
+
+# --- what is refused before training starts -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused(uncompiled, folder):
+    """`transfer` ends with an error of a kind and with these words, and begins no run; gives the error."""
+
+    def check(error, what, model, **options):
+        with pytest.raises(error, match=what) as caught:
+            transfer(model, options.pop("target", TARGET), **options)
+        assert not (folder / "runs").exists()
+        return caught.value
+
+    return check
+
+
+def test_an_existing_output_is_refused(refused, water, argon, folder):
+    (folder / "tiny-from-tinywater.keras").write_text("precious")
+    error = refused(UserError, "exists already", water, data=argon)
+    assert str(error.place) == "tiny-from-tinywater.keras"
+    assert "--overwrite" in error.hint
+    assert (folder / "tiny-from-tinywater.keras").read_text() == "precious"
+
+
+def test_another_ending_is_refused(refused, water, argon):
+    assert refused(UserError, "ends in .keras", water, data=argon, output="argon.h5").hint == "-o argon.keras"
+
+
+def test_a_model_that_is_none_is_refused(refused, argon):
+    assert refused(ModelError, "there is no such file", "water.keras", data=argon).place.file.name == "water.keras"
+
+
+def test_a_stack_that_has_nothing_in_common_is_refused(refused, water, argon):
+    raw = copy.deepcopy(ARGON)
+    for number, layer in enumerate(raw["model"]["layers"]):
+        layer["name"] = f"other_{number}"
+    error = refused(ModelError, "no layer of the model fits", water, target=recipe(raw), data=argon)
+    assert "other_2" in error.expected
+
+
+def test_units_that_cannot_be_compared_are_refused(refused, argon):
+    error = refused(ModelError, "in lj units, the target's data in real units", water_model("lj"), data=argon)
+    assert "real" in error.hint
+
+
+def test_species_parameters_in_two_energy_units_are_refused(refused, argon):
+    """Forces of real and metal units can be converted; an epsilon within a network cannot."""
+    error = refused(ModelError, "species parameters are in metal units", water_model("metal"), data=argon)
+    assert "in metal units" in error.hint
+
+
+def test_data_that_are_not_the_targets_are_refused(refused, water, folder):
+    dumps.water_dump(folder / "water.lammpstrj", frames=20)
+    data = convert("water.lammpstrj", units="real", types={1: "O", 2: "H"})
+    refused(DataError, "type 1 is O in the data, but Ar was declared", water, data=data)
