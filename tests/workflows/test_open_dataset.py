@@ -50,7 +50,7 @@ def test_globs_and_lists_of_the_shell_come_in_natural_order(folder):
     assert gnnzoo.open_dataset(shell).steps.tolist() == list(numbers)
     chosen = ["N.11.trj", "N.2.trj", "N.1.trj"]  # an order of the user's own
     assert gnnzoo.open_dataset(chosen).steps.tolist() == [11, 2, 1]
-    assert gnnzoo.open_dataset(chosen).segments.tolist() == [0, 1]
+    assert gnnzoo.open_dataset(chosen).segments.tolist() == [0, 1, 2]
 
 
 def test_what_is_not_there_is_said_with_the_nearest_name(folder):
