@@ -83,4 +83,6 @@ def _explained(error: OSError, path: Path) -> Exception:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError("cannot be written: no permission there", place=Place(file=path), hint="another place with -o")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.parent.is_dir():
+        return UserError("its folder cannot be made", place=Place(file=path), hint="another place with -o")
     return error

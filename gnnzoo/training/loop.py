@@ -215,7 +215,7 @@ class Trainer:
                 raise Interrupted(stop.name)
         self.callbacks.on_train_end()
         log = read_log(self.folder / "log.csv")
-        best = self._best(log)
+        best = self._best(log, schedule.checkpoint_steps() | {step})
         load_checkpoint(best, self.network)
         return Outcome(schedule, step, seconds, best, log)
 
@@ -270,9 +270,12 @@ class Trainer:
             hint=f"a smaller learning rate: --set training.learning_rate.initial={rate / 3:.1g}",
         )
 
-    def _best(self, log: list[dict]) -> Checkpoint:
-        """The checkpoint with the smallest validation error; the last one where nothing is held out."""
-        saved = checkpoints(self.folder / "checkpoints")
+    def _best(self, log: list[dict], steps: set[int]) -> Checkpoint:
+        """Of the checkpoints at `steps` the one with the smallest validation error; the last where nothing is held out.
+
+        Those that a stop left behind are passed over, so that a resumed run ends as one without a stop.
+        """
+        saved = [c for c in checkpoints(self.folder / "checkpoints") if c.step in steps]
         error = {row["step"]: row["mae"] for row in log}
         followed = [c for c in saved if np.isfinite(error.get(c.step, np.nan))]
         return min(followed, key=lambda c: error[c.step]) if followed else saved[-1]

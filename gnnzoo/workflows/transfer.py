@@ -8,11 +8,11 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import ModelError, Place
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.transfer import Move, copy_weights, unit_factor
 from gnnzoo.recipe.load import find_recipe, load_recipe
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.training.prepare import Prepared, prepare
 from gnnzoo.training.schedule import seconds
-from gnnzoo.transfer import Move, copy_weights, unit_factor
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.sources import recipe_dataset
 from gnnzoo.workflows.train import check_output, fit, judge

@@ -8,7 +8,7 @@ import pytest
 from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField
-from gnnzoo.transfer import Move, copy_weights, unit_factor
+from gnnzoo.models.transfer import Move, copy_weights, unit_factor
 from small import ARGON, WATER, recipe
 from systems import SPCFW
 
