@@ -17,3 +17,13 @@ def folder(tmp_path, monkeypatch):
     """An empty working folder, in which the test runs."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def uncompiled():
+    """Steps run as they are written: to compile the few steps of a test takes five times as long as to run them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

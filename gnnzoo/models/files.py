@@ -56,7 +56,7 @@ class ForceField:
 
     def forces(self, frame: Frame) -> np.ndarray:
         """(atoms, 3) float32 forces on the atoms of a frame, in the model's unit."""
-        return next(self.predictor([graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds)]))
+        return self.predictor.forces(graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds))
 
 
 def save_model(force_field: ForceField, path: Path | str, overwrite: bool = False) -> Path:

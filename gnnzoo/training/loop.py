@@ -163,8 +163,7 @@ class Trainer:
     def _follow(self) -> dict[str, float]:
         """Errors on the followed validation frames, and `zero`, the mean |component| of the true forces there."""
         sums, atoms, vector, size, zero = np.zeros(3), 0, 0.0, 0.0, 0.0
-        graphs = [self.source.graph(index) for index in self.validation]
-        for graph, predicted in zip(graphs, self._predictor(graphs), strict=True):
+        for graph, predicted in self._predictor(self.source.graph(index) for index in self.validation):
             error = predicted.astype(np.float64) - graph.forces
             sums += np.abs(error).sum(axis=0)
             vector += np.linalg.norm(error, axis=1).sum()

@@ -88,9 +88,7 @@ def _judge(model: ForceField, dataset: Dataset, plot: bool | str | Path, overwri
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
     with progress(f"evaluating {dataset.path}", len(indices)) as shown:
-        graphs = (source.graph(index) for index in indices)
-        for index, predicted in zip(indices, model.predictor(graphs), strict=True):
-            graph = source.graph(index)
+        for graph, predicted in model.predictor(source.graph(index) for index in indices):
             errors.add(predicted, graph.forces, graph.species)
             sample.add(predicted, graph.forces, graph.species)
             shown.advance()
@@ -100,14 +98,16 @@ def _judge(model: ForceField, dataset: Dataset, plot: bool | str | Path, overwri
     if plot:
         default = Path(f"{_stem(name)}-{_stem(dataset.path)}-parity.png")
         path, replace = (default, True) if plot is True else (Path(plot), overwrite)
-        if replace and plot is True:
-            path.unlink(missing_ok=True)
-        note(f"wrote {parity_plot(sample, result, f'{name} on {dataset.path} ({part})', path, overwrite)}")
+        again = " in place of the older one" if plot is True and path.exists() else ""
+        if again:
+            path.unlink()
+        note(f"wrote{again} {parity_plot(sample, result, f'{name} on {dataset.path} ({part})', path, overwrite)}")
     return result
 
 
 def _stem(path) -> str:
-    return Path(path).name.split(".")[0]
+    """A file's name without its ending: N216.81 of N216.81.lammpstrj.gz."""
+    return Path(Path(path).name.removesuffix(".gz")).stem
 
 
 def _frames_to_judge(model: ForceField, dataset: Dataset) -> tuple[np.ndarray, str]:

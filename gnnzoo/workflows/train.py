@@ -122,18 +122,7 @@ def fit(
         started=time.strftime("%Y-%m-%d %H:%M:%S"),
         gnnzoo=__version__,
     )
-    unit = force_unit(dataset.units)
-    trainer = Trainer(
-        model.network,
-        model.recipe.training,
-        prepared.source,
-        prepared.split,
-        prepared.statistics,
-        prepared.scales.force,
-        run.folder,
-        report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
-        callbacks=callbacks,
-    )
+    trainer = _trainer(model, dataset, prepared, run, callbacks)
     try:
         outcome = trainer.run(time_limit=time_limit, resume=resume)
     except Interrupted:
@@ -149,6 +138,21 @@ def fit(
     save_model(model, output, overwrite)
     run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
     return model
+
+
+def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, callbacks: tuple) -> Trainer:
+    unit = force_unit(dataset.units)
+    return Trainer(
+        model.network,
+        model.recipe.training,
+        prepared.source,
+        prepared.split,
+        prepared.statistics,
+        prepared.scales.force,
+        run.folder,
+        report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
+        callbacks=callbacks,
+    )
 
 
 def _check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
@@ -214,8 +218,7 @@ def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) ->
     if len(indices) == 0:
         return None
     errors = ForceErrors(prepared.species, dataset.units)
-    graphs = [prepared.source.graph(index) for index in indices]
-    for graph, predicted in zip(graphs, model.predictor(graphs), strict=True):
+    for graph, predicted in model.predictor(prepared.source.graph(index) for index in indices):
         errors.add(predicted, graph.forces, graph.species)
     return errors.result()["force"]
 
@@ -226,7 +229,7 @@ def _example(model: ForceField, dataset: Dataset, prepared: Prepared) -> dict | 
     frame = dataset[int(held_out[0])]
     if len(frame) > _EXAMPLE_ATOMS:
         return None
-    predicted = next(model.predictor([prepared.source.graph(held_out[0])]))
+    predicted = model.predictor.forces(prepared.source.graph(held_out[0]))
     return {
         "positions": frame.positions.tolist(),
         "cell": frame.cell.tolist(),

@@ -1,16 +1,6 @@
-"""What the tests of whole workflows share: a folder for a module, and steps that are not compiled."""
+"""What the tests of whole workflows share: a folder for a module."""
 
 import pytest
-
-
-@pytest.fixture(scope="module")
-def uncompiled():
-    """Steps run as they are written: to compile the few steps of a test takes five times as long as to run them."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
