@@ -97,7 +97,7 @@ def _judge(model: ForceField, dataset: Dataset, plot: bool | str | Path, overwri
     table(f"{name} on {dataset.path} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
     if plot:
         default = Path(f"{_stem(name)}-{_stem(dataset.path)}-parity.png")
-        path, replace = (default, True) if plot is True else (Path(plot), overwrite)
+        path = default if plot is True else Path(plot)
         again = " in place of the older one" if plot is True and path.exists() else ""
         if again:
             path.unlink()
