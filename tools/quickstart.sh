@@ -29,8 +29,10 @@ step argon-frozen argon.keras gnnzoo freeze argon.keras -o argon-frozen --overwr
 python - <<'END'
 import json
 
+from gnnzoo.units import force_unit
+
 judged = json.load(open("argon-evaluation.json"))
-force, baseline, units = judged["force"], judged["baseline"], judged["units"]
+force, baseline, unit = judged["force"], judged["baseline"], force_unit(judged["units"])
 print(f"""
 What was made, in quickstart/:
   data/argon.lammpstrj   the dump that LAMMPS wrote: 400 Lennard-Jones atoms, liquid at 90 K
@@ -41,7 +43,7 @@ What was made, in quickstart/:
 
 How good it is, on frames that training never saw:
   mean |dF| / mean |F|   {force["relative"]:.2%}   (a model that predicts no force: 100 %)
-  error per component    {force["mae"]:.4g} {units}   (no force: {baseline["mae"]:.4g})
+  error per component    {force["mae"]:.4g} {unit}   (no force: {baseline["mae"]:.4g})
 
 What to try next, in quickstart/ with  export PATH="$PWD/../.venv/bin:$PATH"
   gnnzoo list                                     recipes, and this model with its figures
