@@ -35,7 +35,7 @@ def network_species(recipe: Recipe, names: list[str] | None = None) -> list[str]
         return list(dict.fromkeys(ordered))
     if recipe.data.atoms:
         return list(recipe.data.atoms)
-    return list(names or [])
+    return list(dict.fromkeys(names or []))
 
 
 def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[float]]:
@@ -68,6 +68,12 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
     Returns:
         A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit.
     """
+    if not species:
+        raise ModelError(
+            f"the recipe '{recipe.name}' names no species, and none were given",
+            place=Place(key="data.types"),
+            expected='"types": {"1": "O", "2": "H"}, or species=["O", "H"]',
+        )
     inputs = {
         key: keras.Input(batch_shape=(None, *shape), dtype=kind.replace("float32", dtype), name=key)
         for key, (shape, kind) in fields.BATCH_SHAPES.items()

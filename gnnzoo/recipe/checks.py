@@ -61,8 +61,12 @@ def _bonds(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _edges(recipe: Recipe) -> Iterator[Problem]:
-    """The edge features suffice for what the stack does with them."""
+    """The edge features suffice for what the stack does with them, and something reads them."""
     edges = recipe.graph.edges
+    if not {"message_passing", "pair_force_decoder"} & set(_kinds(recipe)):
+        yield Problem(_STACK, "no layer reads an edge: forces could not depend on positions", "message_passing")
+    if recipe.graph.bonds is not None and "bond" not in edges:
+        yield Problem(("graph", "bonds"), "bonds are named, but edges carry no bond features", '"bond" in graph.edges')
     if edges == ["bond"]:
         yield Problem(("graph", "edges"), "a bond alone does not say how far apart two atoms are", '"distance" too')
     for number, entry in enumerate(recipe.model.layers):

@@ -55,7 +55,7 @@ class Split(Part):
     test: Fraction = 0.1
     """Share of the frames for the final judgement; may be 0 where it comes from elsewhere."""
     blocks: PositiveInt = 10
-    """Number of blocks; fewer are used where a part would come to less than a frame."""
+    """Number of blocks; fewer are used where a held-out stretch would be shorter than three gaps."""
     gap: int = Field(default=1, ge=0)
     """Frames left out between two neighbouring parts."""
 

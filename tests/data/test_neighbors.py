@@ -54,6 +54,8 @@ def test_an_isolated_atom_has_no_edges():
 def test_a_cutoff_far_beyond_sense_is_refused_before_memory_fills():
     with pytest.raises(DataError, match="neighbours"):
         neighbor_list(np.zeros((100, 3)), np.eye(3) * 10.0, np.ones(3, bool), 1000.0)
+    with pytest.raises(DataError, match="neighbours"):  # 216 waters up to more than the length of their box
+        neighbor_list(np.zeros((648, 3)), np.eye(3) * 18.6, np.ones(3, bool), 20.0)
 
 
 def test_edge_classes_of_a_water_pair():

@@ -190,12 +190,13 @@ def test_the_digest_follows_included_files(folder):
     assert len(digests) == 3
 
 
-@pytest.mark.parametrize("name", ["argon", "water"])
+@pytest.mark.parametrize("name", ["argon", "water", "water-large"])
 def test_the_simulations_that_come_with_gnnzoo_run(folder, name):
-    recipe = load_recipe(
-        name,
-        ["data.simulate.variables.frames=2", "data.simulate.variables.settle=20", "data.simulate.variables.spacing=10"],
-    )
+    variables = {"frames": 2, "settle": 20, "spacing": 10}
+    if name == "water-large":
+        variables |= {"nx": 3, "ny": 2, "nz": 2}
+    overrides = [f"data.simulate.variables.{key}={value}" for key, value in variables.items()]
+    recipe = load_recipe(name.split("-")[0], [*overrides, f"data.simulate.input=simulations/{name}.in"])
     dump = simulate(recipe)
     text = dump.read_text()
     assert frames_of(dump) == 2

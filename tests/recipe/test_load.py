@@ -281,6 +281,11 @@ ATOM, EDGE, MESSAGE = {"layer": "atom_encoder"}, {"layer": "edge_encoder"}, {"la
         (changed(data__atoms={}), "data.atoms: no species has parameters"),
         (changed(data__types={"1": "O", "2": "D"}), "data.atoms: 'D' of data.types has no charge, epsilon and sigma"),
         (changed(graph__bonds=[["O", "C"]]), "graph.bonds[0]: unknown species 'C'"),
+        (
+            changed(graph__edges=["distance", "direction"], graph__bonds=[["O", "H"]]),
+            "graph.bonds: bonds are named, but edges carry no bond features",
+        ),
+        (stack(ATOM, "prelu", "force_decoder"), "model.layers: no layer reads an edge"),
         (changed(graph__cutoff=float("inf")), "graph.cutoff: Infinity is not possible"),
     ],
 )
