@@ -118,9 +118,13 @@ class H5mdWriter:
     def append(self, block: FrameBlock) -> None:
         """Write the frames of a block behind those before."""
         cells = block.cells
-        self._fingerprint.update(block.steps, block.arrays["positions"], block.arrays["forces"], cells)
         self._statistics.update(block.arrays["forces"])
-        boundaries = np.array([header.box.boundary for header in block.headers], dtype="S2")
+        letters = [header.box.boundary for header in block.headers]
+        boundaries = np.array(letters, dtype="S2")
+        arrays = block.arrays
+        self._fingerprint.update(
+            block.steps, arrays["positions"], arrays["forces"], cells, letters, arrays.get("molecules")
+        )
         self._periodic &= np.all(boundaries == b"pp", axis=0)
         for name in [name for name, value in self._constant.items() if np.any(block.arrays[name] != value)]:
             self._release(name)

@@ -115,10 +115,12 @@ def test_numbers_without_a_unit_carry_none(tmp_path, units):
 
 
 def test_equal_data_have_equal_fingerprints_and_others_do_not(tmp_path):
-    def fingerprint(name, snapshots, **options):
-        path = dumps.write_dump(tmp_path / name, snapshots, dumps.WATER_COLUMNS, number="%.17g", **options)
+    def fingerprint(name, snapshots, columns=dumps.WATER_COLUMNS, **options):
+        path = dumps.write_dump(tmp_path / name, snapshots, columns, number="%.17g", **options)
         to_h5md([path], tmp_path / f"{name}.h5", version="1", command="")
-        return H5mdDataset(tmp_path / f"{name}.h5").fingerprint
+        of_dataset = H5mdDataset(tmp_path / f"{name}.h5").fingerprint
+        assert DumpDataset([path]).fingerprint == of_dataset
+        return of_dataset
 
     same = fingerprint("a", dumps.water())
     assert fingerprint("b.gz", dumps.water(), shuffle=1, newline="\r\n") == same
@@ -129,8 +131,15 @@ def test_equal_data_have_equal_fingerprints_and_others_do_not(tmp_path):
     other_types = dumps.water()
     for snapshot in other_types:
         snapshot.types = np.full_like(snapshot.types, 2)
-    others = [fingerprint(str(n), snapshots) for n, snapshots in enumerate((moved, later, shorter, other_types))]
-    assert len({same, *others}) == 5
+    other_molecules, joined = dumps.water(), dumps.water()
+    for snapshot in other_molecules:
+        snapshot.columns["mol"] = np.ones(24, dtype=int)
+    joined[3].columns["mol"] = np.ones(24, dtype=int)
+    kinds = (moved, later, shorter, other_types, other_molecules, joined)
+    others = [fingerprint(str(n), snapshots) for n, snapshots in enumerate(kinds)]
+    others.append(fingerprint("walls", dumps.water(), boundary="pp pp ff"))
+    others.append(fingerprint("no molecules", dumps.water(), columns=dumps.ARGON_COLUMNS))
+    assert len({same, *others}) == 9
 
 
 def test_frames_may_be_read_from_many_threads(tmp_path):
