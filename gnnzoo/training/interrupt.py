@@ -5,7 +5,7 @@ import threading
 
 
 class StopRequest:
-    """While entered, the first SIGINT or SIGTERM only sets `name`; a second SIGINT interrupts at once."""
+    """While entered, the first SIGINT or SIGTERM only sets `name`; a second one of either interrupts at once."""
 
     def __init__(self):
         self.name: str | None = None

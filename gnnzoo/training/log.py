@@ -42,8 +42,10 @@ class RunLog:
                 tf.summary.scalar(name, row[name])
         self._board.flush()
 
-    def close(self) -> None:
-        """Close the TensorBoard file."""
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(self, *_) -> None:
         self._board.close()
 
 

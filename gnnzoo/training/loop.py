@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import keras
 import numpy as np
@@ -34,7 +35,7 @@ _VALIDATION_SHARE = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped by a signal, after its state was saved."""
+    """Training was stopped by a signal, after its state, if there was one yet, was saved."""
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Trainer:
         report: called with each row of the log, the zero-force baseline of the validation frames and the seconds left.
         callbacks: Keras callbacks; told of the beginning, of each validation as the end of an epoch, and of the end.
         xla: whether to compile with XLA.
+        predictor: of the network, where there is one already: it compiles but once.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Trainer:
         report: Callable[[dict, float, float], None] = lambda row, zero, left: None,
         callbacks: tuple = (),
         xla: bool = True,
+        predictor: Predictor | None = None,
     ):
         self.network, self.settings, self.source, self.split = network, settings, source, split
         self.force_scale, self.folder, self.report = force_scale, folder, report
@@ -92,7 +95,7 @@ class Trainer:
         self.optimizer = _OPTIMIZERS[settings.optimizer](settings.learning_rate.initial)
         self.optimizer.build(network.trainable_variables)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
-        self._predictor = Predictor(network, xla=xla)
+        self._predictor = predictor or Predictor(network, xla=xla)
         batch = input_signature() | {fields.FORCES: tf.TensorSpec((None, 3), tf.float32)}
         scalars = [tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)]
         self._step = tf.function(self._train_step, input_signature=[batch, *scalars], jit_compile=xla)
@@ -132,7 +135,7 @@ class Trainer:
             steps, s.epochs, s.learning_rate.initial, s.learning_rate.decay, s.warmup.epochs, s.checkpoint_every
         )
 
-    def _fitted_schedule(self, deadline: float) -> Schedule:
+    def _fitted_schedule(self, deadline: float, stop: StopRequest) -> Schedule:
         """The schedule that fits into the time until `deadline`, from steps tried out and then undone."""
         variables = [*self.network.variables, *self.optimizer.variables]
         before = [variable.numpy() for variable in variables]
@@ -144,6 +147,8 @@ class Trainer:
             self._run_step(batch, step, trial)
             (running if shape in seen else compiling).append(time.monotonic() - start)
             seen.add(shape)
+            if stop.name:  # nothing is worth saving yet
+                raise Interrupted(stop.name)
             if len(running) >= _CALIBRATION_STEPS or (running and time.monotonic() > (began + deadline) / 2):
                 break
         self._follow()  # compiles
@@ -176,10 +181,13 @@ class Trainer:
         return {name: float(value) for name, value in errors.items()} | {"zero": float(zero / max(atoms, 1))}
 
     def _save(self, step: int, schedule: Schedule, seconds: float) -> Checkpoint:
+        """A checkpoint; the loss belonged to the weights before the last update, so they are looked at once more."""
+        if not all(np.all(np.isfinite(variable.numpy())) for variable in self.network.variables):
+            self._diverged(f"after step {step} a weight")
         state = {"steps": schedule.steps, "seconds": seconds}
         return save_checkpoint(self.folder / "checkpoints", step, self.network, self.optimizer, state)
 
-    def _begin(self, resume: bool, deadline: float | None) -> tuple[int, Schedule]:
+    def _begin(self, resume: bool, deadline: float | None, stop: StopRequest) -> tuple[int, Schedule]:
         """The first step to do, and the schedule."""
         saved = checkpoints(self.folder / "checkpoints")
         if resume and saved:
@@ -189,25 +197,31 @@ class Trainer:
         if self.settings.steps is not None:
             return 0, self._schedule(self.settings.steps)
         if deadline is not None:
-            return 0, self._fitted_schedule(deadline)
+            return 0, self._fitted_schedule(deadline, stop)
         return 0, self._schedule(self.settings.epochs * self.feed.steps_per_epoch)
 
     # --- the run --------------------------------------------------------------------------------------------------
 
-    def run(self, *, time_limit: float | None = None, resume: bool = False) -> Outcome:
+    def run(self, *, time_limit: float | None = None, resume: bool = False, until: int | None = None) -> Outcome:
         """Train to the end of the schedule, or until `time_limit` seconds are over; the best checkpoint is loaded.
+
+        Args:
+            time_limit: seconds.
+            resume: go on from the newest checkpoint, if there is one.
+            until: where an earlier session came to its end: no step is done beyond it.
 
         Raises:
             Interrupted: a signal came; the state is saved.
-            UserError: the loss is no longer a number; the last good checkpoint is kept.
+            UserError: loss, weights or error are no longer numbers; the last good checkpoint is kept.
         """
         start = time.monotonic()
         deadline = None if time_limit is None else start + time_limit
         (self.folder / "checkpoints").mkdir(exist_ok=True)
-        step, schedule = self._begin(resume, deadline)
-        self.callbacks.on_train_begin()
         with StopRequest() as stop:
-            step = self._steps(step, schedule, start, deadline, stop)
+            step, schedule = self._begin(resume, deadline, stop)
+            self.callbacks.on_train_begin()
+            last = min(schedule.steps, self.settings.stop_after or schedule.steps, until or schedule.steps)
+            step = self._steps(step, last, schedule, start, deadline, stop)
             seconds = self._seconds_before + time.monotonic() - start
             self._save(step, schedule, seconds)
             if stop.name is not None:
@@ -218,18 +232,19 @@ class Trainer:
         load_checkpoint(best, self.network)
         return Outcome(schedule, step, seconds, best, log)
 
-    def _steps(self, step: int, schedule: Schedule, start: float, deadline: float | None, stop: StopRequest) -> int:
-        """Run the steps; returns how many are done when the schedule, the time or the user ends them."""
-        last = min(schedule.steps, self.settings.stop_after or schedule.steps)
+    def _steps(
+        self, step: int, last: int, schedule: Schedule, start: float, deadline: float | None, stop: StopRequest
+    ) -> int:
+        """Run the steps; returns how many are done when `last`, the time or the user ends them."""
         follow_at, save_at = schedule.validation_steps(self._follow_every) | {last}, schedule.checkpoint_steps()
-        log, losses, first = RunLog(self.folder, step), [], step
+        losses, first = [], step
         began = time.monotonic()
-        with Prefetcher(range(step, last), self.feed.batch) as batches:
+        with RunLog(self.folder, step) as log, Prefetcher(range(step, last), self.feed.batch) as batches:
             for batch in batches:
                 losses.append(self._run_step(batch, step, schedule))
-                if not np.isfinite(losses[-1]):
-                    self._diverged(step, log)
                 step += 1
+                if not np.isfinite(losses[-1]):
+                    self._diverged(f"the loss of step {step}")
                 now = time.monotonic()
                 out_of_time = deadline is not None and now > deadline
                 if step in follow_at or out_of_time or stop.name:
@@ -241,11 +256,12 @@ class Trainer:
                     self._save(step, schedule, self._seconds_before + now - start)
                 if out_of_time or stop.name:
                     break
-        log.close()
         return step
 
     def _log_row(self, log: RunLog, step: int, schedule: Schedule, seconds: float, loss: float, left: float) -> None:
         errors = self._follow()
+        if len(self.validation) and not np.isfinite(errors["mae"]):
+            self._diverged(f"after step {step} the error on the validation frames")
         zero = errors.pop("zero")
         row = {
             "step": step,
@@ -259,13 +275,12 @@ class Trainer:
         self.report(row, zero, left)
         self.callbacks.on_epoch_end(round(schedule.epoch(step)), row)
 
-    def _diverged(self, step: int, log: RunLog) -> None:
-        log.close()
+    def _diverged(self, what: str) -> NoReturn:
         saved = checkpoints(self.folder / "checkpoints")
         kept = f"the last good checkpoint is {saved[-1].path}" if saved else "no checkpoint had been made yet"
         rate = self.settings.learning_rate.initial
         raise UserError(
-            f"training diverged: the loss of step {step + 1} is not a number; {kept}",
+            f"training diverged: {what} is not a number; {kept}",
             hint=f"a smaller learning rate: --set training.learning_rate.initial={rate / 3:.1g}",
         )
 

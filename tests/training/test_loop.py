@@ -94,19 +94,59 @@ def test_the_best_checkpoint_by_validation_is_taken(tmp_path):
     assert errors[outcome.best.step] == min(errors[c.step] for c in checkpoints(tmp_path / "a" / "checkpoints"))
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path):
-    class Poison(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 2:
-                self.model.trainable_variables[0].assign(np.full(self.model.trainable_variables[0].shape, np.nan))
+class Poison(keras.callbacks.Callback):
+    """Makes a weight NaN after a given epoch, as an update can whose loss was still a number."""
 
-    with pytest.raises(UserError, match="the last good checkpoint is") as caught:
-        trainer(tmp_path / "a", callbacks=(Poison(),)).run()
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            weight = self.model.trainable_variables[0]
+            weight.assign(np.full(weight.shape, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("epoch", "every", "what"),
+    [
+        (3, 2, r"the loss of step 16 is not a number"),  # five steps an epoch, and no checkpoint after the third
+        (2, 1, r"after step 10 a weight is not a number"),
+        (4, 1, r"after step 20 a weight is not a number"),  # at the very end
+    ],
+)
+def test_weights_that_are_no_numbers_stop_it_and_the_checkpoint_that_is_named_is_good(tmp_path, epoch, every, what):
+    with pytest.raises(UserError, match=f"{what}; the last good checkpoint is") as caught:
+        trainer(tmp_path / "a", callbacks=(Poison(epoch),), checkpoint_every=every).run()
     assert "training.learning_rate.initial=" in str(caught.value)
-    kept = checkpoints(tmp_path / "a" / "checkpoints")
+    (named,) = [c for c in checkpoints(tmp_path / "a" / "checkpoints") if str(c.path) in caught.value.what]
+    assert named == checkpoints(tmp_path / "a" / "checkpoints")[-1]
     fresh = trainer(tmp_path / "b")
-    load_checkpoint(kept[0], fresh.network)
+    load_checkpoint(named, fresh.network)
     assert all(np.all(np.isfinite(value)) for value in weights(fresh))
+
+
+def test_a_single_step_too_far_is_noticed_by_the_error_that_is_followed(tmp_path):
+    wild = trainer(tmp_path / "a", steps=1, learning_rate={"initial": 1e38}, warmup={"epochs": 0})
+    with pytest.raises(
+        UserError, match="after step 1 the error on the validation frames is not a number; no checkpoint"
+    ):
+        wild.run()
+
+
+def test_a_signal_while_the_schedule_is_fitted_stops_it(tmp_path):
+    run = trainer(tmp_path / "a")
+    draw, drawn = run.feed.batch, []
+
+    def batch(step):
+        os.kill(os.getpid(), signal.SIGTERM)
+        drawn.append(step)
+        return draw(step)
+
+    run.feed.batch = batch
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        run.run(time_limit=60)
+    assert drawn == [0]
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
