@@ -1,9 +1,10 @@
 """Opening data of any form: dumps, H5MD datasets, TFRecord folders."""
 
+import contextlib
 import glob
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gnnzoo.data.declare import declare
@@ -11,7 +12,13 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import DataError, Place, did_you_mean
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
+H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
+_SHOWN = 5  # events of one kind that are told one by one
+_EVENTS = {
+    "truncated": "frames that are cut short and left out",
+    "repeated": "frames that are repeated and dropped",
+    "restarts": "places where the steps go back",
+}
 
 
 def open_dataset(
@@ -37,7 +44,7 @@ def open_dataset(
         DataError: the data are missing or cannot be read, or contradict `units` or `types`.
     """
     paths = find_files(source)
-    if len(paths) > 1 or not (is_h5(paths[0]) or paths[0].is_dir()):
+    if len(paths) > 1 or not is_dataset(paths[0]):
         from gnnzoo.data.lammps import DumpDataset
 
         dataset = DumpDataset(only_dumps(paths))
@@ -99,7 +106,37 @@ def is_h5(path: Path) -> bool:
     if path.is_dir():
         return False
     with path.open("rb") as file:
-        return file.read(len(_HDF5)) == _HDF5 or path.suffix in _H5_SUFFIXES
+        return file.read(len(_HDF5)) == _HDF5 or path.suffix in H5_SUFFIXES
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether a path is a dataset and no dump: by what is there, or by its name where nothing is."""
+    if path.exists():
+        return path.is_dir() or is_h5(path)
+    return path.suffix in (*H5_SUFFIXES, ".tfrecord")
+
+
+def events_told(provenance: Mapping, kinds: Sequence[str] = tuple(_EVENTS)) -> list[str]:
+    """Frames left out and steps that go back, as a dataset's provenance has them: a few of each kind in full."""
+    lines = []
+    for kind in kinds:
+        events = provenance.get(kind, [])
+        lines += events[:_SHOWN]
+        if len(events) > _SHOWN:
+            lines.append(f"and {len(events) - _SHOWN} more {_EVENTS[kind]}")
+    return lines
+
+
+@contextlib.contextmanager
+def cutoff_explained(path: Path, hint: str) -> Iterator[None]:
+    """Tell the file where a cutoff is too large for the data in it, and a hint that fits the command."""
+    try:
+        yield
+    except DataError as error:
+        # The search for neighbours knows no file, and speaks to those who write recipes.
+        if error.place is not None or "graph.cutoff" not in (error.hint or ""):
+            raise
+        raise DataError(error.what, place=Place(path), expected=error.expected, hint=hint) from error
 
 
 def only_dumps(paths: Sequence[Path]) -> list[Path]:
@@ -109,7 +146,7 @@ def only_dumps(paths: Sequence[Path]) -> list[Path]:
         DataError: among several there is a dataset, of which only one can be opened.
     """
     for path in paths:
-        if path.is_dir() or is_h5(path):
+        if is_dataset(path):
             raise DataError(
                 "this is no dump: several files are taken as the dumps of one trajectory",
                 place=Place(path),

@@ -1,11 +1,15 @@
 """Judge a model's forces on data that it was not trained on."""
 
+import contextlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.console import note, progress, table
+from gnnzoo.console import note, progress, table, warn
+from gnnzoo.data.declare import declare
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource
 from gnnzoo.data.splits import Split
@@ -16,7 +20,7 @@ from gnnzoo.evaluation.report import COLUMNS, error_rows
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.units import force_factor
-from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, is_dataset, open_dataset
 
 
 def evaluate(
@@ -29,7 +33,8 @@ def evaluate(
 ) -> dict:
     """Compare a model's forces with those of the data, beside the zero-force baseline.
 
-    The dataset that the model was trained on is judged on its test part only; any other, whole.
+    The dataset that the model was trained on is judged on its test part only; any other, whole. Data made from files
+    that the model was trained on, too, are judged whole under a warning.
 
     Args:
         model: a model or its path.
@@ -40,8 +45,8 @@ def evaluate(
             drawn anew without asking.
 
     Returns:
-        The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part"; by path where several
-        datasets are given.
+        The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part"; where several
+        datasets are given, by what they were given as.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model)
     items = data if isinstance(data, list | tuple) else [data]
@@ -53,8 +58,8 @@ def evaluate(
         refuse_existing(Path(plot), overwrite)
     results = {}
     for item in items:
-        dataset = item if isinstance(item, Dataset) else _open(force_field, item)
-        results[str(dataset.path)] = _judge(force_field, dataset, plot, overwrite)
+        with _opened(force_field, item) as (dataset, name):
+            results[name] = _judge(force_field, dataset, name, plot, overwrite)
     answer = results if len(results) > 1 else next(iter(results.values()))
     if json_output is not None:
         with written(json_output, overwrite) as temporary:
@@ -63,66 +68,123 @@ def evaluate(
     return answer
 
 
-def _open(model: ForceField, path: str | Path) -> Dataset:
-    """Open data, letting the model's recipe say what the data do not: units and names of types."""
-    dataset = open_dataset(path)
-    declare = {}
+@contextlib.contextmanager
+def _opened(model: ForceField, item: str | Path | Dataset) -> Iterator[tuple[Dataset, str]]:
+    """Data and what they are called; what was opened here is closed again."""
+    if isinstance(item, Dataset):
+        yield item, str(item.path)
+        return
+    with open_dataset(item) as dataset:
+        if not is_dataset(find_files(item)[0]):  # a dataset's conversion told it
+            for line in events_told(dataset.provenance, ("truncated", "repeated")):
+                warn(line)
+        yield _declared(model, dataset, item), str(item)
+
+
+def _declared(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
+    """The data, with what they do not say taken from the model: units and names of types."""
+    units = types = None
     if dataset.units is None and model.units is not None:
         note(f"{path} does not say its units: taken to be {model.units}, as the model's")
-        declare["units"] = model.units
+        units = model.units
     undeclared = all(name == str(number) for number, name in dataset.type_names.items())
     known = {number: name for number, name in model.info["types"].items() if int(number) in dataset.type_names}
     if undeclared and len(known) == len(dataset.type_names):
         if any(name != number for number, name in known.items()):
             listed = ", ".join(f"{number}={name}" for number, name in known.items())
             note(f"{path} does not name its types: taken to be {listed}, as the model's")
-        declare["types"] = known
-    return open_dataset(path, **declare) if declare else dataset
+        types = known
+    return declare(dataset, units, types)
 
 
-def _judge(model: ForceField, dataset: Dataset, plot: bool | str | Path, overwrite: bool) -> dict:
-    indices, part = _frames_to_judge(model, dataset)
+def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> dict:
+    indices, part = _frames_to_judge(model, dataset, data)
+    _warn_of_molecules(model, dataset, data)
     factor = force_factor(dataset.units, model.units)
     if factor != 1:
-        note(f"forces of {dataset.path} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
+        note(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
-    with progress(f"evaluating {dataset.path}", len(indices)) as shown:
+    with _too_large(model, dataset), progress(f"evaluating {data}", len(indices)) as shown:
         for graph, predicted in model.predictor(source.graph(index) for index in indices):
             errors.add(predicted, graph.forces, graph.species)
             sample.add(predicted, graph.forces, graph.species)
             shown.advance()
     name = str(model.path or model.recipe.name)
-    result = errors.result() | {"model": name, "data": str(dataset.path), "part": part}
-    table(f"{name} on {dataset.path} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
+    result = errors.result() | {"model": name, "data": data, "part": part}
+    table(f"{name} on {data} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
     if plot:
-        default = Path(f"{_stem(name)}-{_stem(dataset.path)}-parity.png")
+        default = Path(f"{_stem(name)}-{_stem(data) or _stem(dataset.path)}-parity.png")
         path = default if plot is True else Path(plot)
         again = " in place of the older one" if plot is True and path.exists() else ""
         if again:
             path.unlink()
-        note(f"wrote{again} {parity_plot(sample, result, f'{name} on {dataset.path} ({part})', path, overwrite)}")
+        note(f"wrote{again} {parity_plot(sample, result, f'{name} on {data} ({part})', path, overwrite)}")
     return result
 
 
 def _stem(path) -> str:
-    """A file's name without its ending: N216.81 of N216.81.lammpstrj.gz."""
-    return Path(Path(path).name.removesuffix(".gz")).stem
+    """A file's name without its ending, N216.81 of N216.81.lammpstrj.gz; N216 of N216.*"""
+    return re.sub(r"[*?\[\]]", "", Path(Path(path).name.removesuffix(".gz")).stem).rstrip(".")
 
 
-def _frames_to_judge(model: ForceField, dataset: Dataset) -> tuple[np.ndarray, str]:
+@contextlib.contextmanager
+def _too_large(model: ForceField, dataset: Dataset) -> Iterator[None]:
+    """Errors of a cutoff too large for the data, in words that fit an evaluation."""
+    hint = f"the model's cutoff is fixed; gnnzoo inspect {dataset.path} tells whether the data are in its length unit"
+    with cutoff_explained(dataset.path, hint):
+        yield
+
+
+def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
+    """Say it where the classes of edges are not those that the model learned."""
+    trained_with = (model.info.get("dataset") or {}).get("molecules")
+    if "bond" not in model.recipe.graph.edges or trained_with in (None, dataset.has_molecules):
+        return
+    if trained_with:
+        warn(
+            f"{data} carries no molecule ids, and the model was trained with them: all pairs count as of different "
+            "molecules, so that the forces are not what the model would say with them. To mend it: dump the column mol"
+        )
+    else:
+        warn(
+            f"{data} carries molecule ids, and the model was trained without: it never saw the classes of edges that "
+            "they make, so that the forces mean little. To mend it: data without the column mol"
+        )
+
+
+def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
     """All frames of foreign data; of the data the model was trained on, only those it has never seen."""
     if dataset.fingerprint != model.info["dataset"]["fingerprint"]:
-        return np.arange(len(dataset)), "whole"
+        part = "whole"
+        if _partly_known(model, dataset):
+            part = "whole, partly trained on"
+            warn(
+                f"{data} was made from files that the model was trained on: the errors on frames that it has seen come "
+                "out too small. For an honest figure: data from other files, or the very dataset of the training"
+            )
+        return np.arange(len(dataset)), part
     split = Split.from_dict(model.info["split"])
     for part in ("test", "validation"):
         indices = getattr(split, part)
         if len(indices):
             why = "" if part == "test" else ", for there is no test part; the best checkpoint was chosen on it"
-            note(f"{dataset.path} is what the model was trained on: judged on its {part} part{why}")
+            note(f"{data} is what the model was trained on: judged on its {part} part{why}")
             return indices, part
     raise DataError(
         "is what the model was trained on, all of it: nothing was held out",
         place=Place(file=dataset.path),
         hint="other data, or training with --set data.split.train=0.8 --set data.split.test=0.2",
     )
+
+
+def _partly_known(model: ForceField, dataset: Dataset) -> bool:
+    """Whether the data share source files with what the model, or one that it was transferred from, was trained on."""
+    sources = {source["sha256"] for source in getattr(dataset, "provenance", {}).get("sources", [])}
+    info = model.info
+    while info:  # a model's origin has an origin of its own
+        trained_on = info.get("dataset") or {}
+        if sources & set(trained_on.get("sources", [])) or dataset.fingerprint == trained_on.get("fingerprint"):
+            return True
+        info = info.get("origin")
+    return False

@@ -1,7 +1,9 @@
 """Judging a model: on frames that it has not seen, in its own units, with what the data do not say filled in."""
 
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -98,6 +100,84 @@ def test_without_a_test_part_it_is_the_validation_part_and_without_both_nothing(
     assert "data.split.test" in caught.value.hint
 
 
+def with_dataset(model, recipe=None, origin=None, **dataset):
+    """The model, its info telling more of the dataset that it was trained on."""
+    info = model.info | {"dataset": model.info["dataset"] | dataset, "origin": origin}
+    return ForceField(model.network, recipe or model.recipe, info)
+
+
+def test_data_made_from_a_file_of_the_training_are_judged_whole_with_a_warning(
+    model, foreign, workshop, folder, capsys
+):
+    digest = hashlib.sha256((workshop / "argon.lammpstrj").read_bytes()).hexdigest()
+    both = [workshop / "argon.lammpstrj", workshop / "other.lammpstrj"]
+    convert(both, "both.h5", **DECLARED)
+    capsys.readouterr()
+    trained = with_dataset(model, sources=[digest])
+    transferred = with_dataset(model, origin={"dataset": None, "origin": {"dataset": {"sources": [digest]}}})
+    for known in (trained, transferred):
+        result = evaluate(known, "both.h5", plot=False)
+        assert (result["part"], result["frames"]) == ("whole, partly trained on", 25)
+        assert "warning: both.h5 was made from files that the model was trained on" in capsys.readouterr().err
+        assert evaluate(known, foreign, plot=False)["part"] == "whole"
+        assert "warning" not in capsys.readouterr().err
+    assert evaluate(trained, workshop / "argon.lammpstrj", plot=False)["part"] == "test"
+
+
+def test_the_very_data_of_the_model_transferred_from_are_known(model, foreign, folder, capsys):
+    fingerprint = open_dataset(foreign).fingerprint
+    transferred = with_dataset(model, origin={"dataset": {"fingerprint": fingerprint}})
+    assert evaluate(transferred, foreign, plot=False)["part"] == "whole, partly trained on"
+
+
+def test_molecules_on_one_side_only_are_warned_of(model, folder, capsys):
+    snapshots = dumps.argon(frames=2)
+    for snapshot in snapshots:
+        snapshot.columns["mol"] = np.arange(1, 28)
+    dumps.write_dump(folder / "with.lammpstrj", snapshots, (*dumps.ARGON_COLUMNS, "mol"))
+    dumps.write_dump(folder / "without.lammpstrj", snapshots)
+    recipes = {"bonds": recipe(graph={"edges": ["bond", "radial"]}), "plain": model.recipe}
+    heard = {
+        (data, molecules, asked): said(with_dataset(model, recipes[asked], molecules=molecules), data, capsys)
+        for data in ("with.lammpstrj", "without.lammpstrj")
+        for molecules in (True, False)
+        for asked in recipes
+    }
+    lacks, has = (heard.pop(key) for key in (("without.lammpstrj", True, "bonds"), ("with.lammpstrj", False, "bonds")))
+    assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in lacks
+    assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in has
+    assert not any("molecule ids" in text for text in heard.values())
+
+
+def said(model, data, capsys):
+    """What an evaluation says on stderr."""
+    evaluate(model, data, plot=False)
+    return capsys.readouterr().err
+
+
+def test_frames_cut_short_in_a_dump_are_told(model, folder, capsys):
+    text = dumps.dump_text(dumps.argon(frames=3))
+    (folder / "short.lammpstrj").write_text(text[:-30])
+    assert "warning: short.lammpstrj, line 73: the frame of step 20 is cut short" in said(
+        model, "short.lammpstrj", capsys
+    )
+    convert("short.lammpstrj", **DECLARED)
+    capsys.readouterr()
+    assert "cut short" not in said(model, "short.h5", capsys)  # the conversion said it
+
+
+def test_a_cutoff_too_large_for_the_data_is_told_with_their_file(model, folder):
+    snapshots = dumps.argon(frames=1)
+    for snapshot in snapshots:
+        snapshot.positions, snapshot.cell = snapshot.positions * 0.05, snapshot.cell * 0.05
+    dumps.write_dump(folder / "dense.lammpstrj", snapshots)
+    with pytest.raises(DataError, match="a cutoff of 6 would give each atom about") as caught:
+        evaluate(model, "dense.lammpstrj", plot=False)
+    assert caught.value.place.file == Path("dense.lammpstrj")
+    assert "gnnzoo inspect dense.lammpstrj" in caught.value.hint
+    assert "--set" not in caught.value.hint
+
+
 # --- units and types ----------------------------------------------------------------------------------------------
 
 
@@ -162,6 +242,31 @@ def test_several_data_are_judged_each_on_its_own(model, own, foreign, folder):
     assert drawn == {"tiny-argon-parity.png", "tiny-other-parity.png"}
     with pytest.raises(UserError, match="one plot cannot show several datasets"):
         evaluate(model, [own, foreign], plot="both.png")
+
+
+def test_a_glob_and_its_first_file_are_two(model, folder):
+    for number in (1, 2):
+        dumps.write_dump(folder / f"N.{number}.trj", dumps.argon(frames=1, seed=number, first=number))
+    results = evaluate(model, ["N.*.trj", "N.1.trj"])
+    assert {name: (result["data"], result["frames"]) for name, result in results.items()} == {
+        "N.*.trj": ("N.*.trj", 2),
+        "N.1.trj": ("N.1.trj", 1),
+    }
+    assert {path.name for path in folder.glob("*.png")} == {"tiny-N-parity.png", "tiny-N.1-parity.png"}
+
+
+def test_data_are_opened_once_and_closed(model, folder, monkeypatch):
+    silent, opened = foreign_h5(folder / "silent.h5"), []
+    monkeypatch.setattr(
+        "gnnzoo.workflows.evaluate.open_dataset", lambda path: opened.append(open_dataset(path)) or opened[-1]
+    )
+    evaluate(model, silent, plot=False)
+    (dataset,) = opened
+    with pytest.raises(DataError, match="cannot be read"):
+        dataset[0]
+    with open_dataset(silent, **DECLARED) as mine:
+        evaluate(model, mine, plot=False)
+        assert len(mine[0]) == 27
 
 
 def test_existing_outputs_are_refused_before_anything_is_judged(model, folder):
