@@ -9,80 +9,171 @@ from pathlib import Path
 
 from gnnzoo.errors import Place, UserError
 
+# No room for what is to be written: on the disk, in the user's share of it, under the limit of a file's size.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+
+
+class OutputError(UserError):
+    """A result that cannot be written, though there is nothing wrong with it."""
+
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Refuse `path` if it exists, unless it may be replaced; to be called before work of any length begins.
 
     Raises:
-        UserError: it exists and `overwrite` is False.
+        OutputError: it exists and `overwrite` is False.
     """
-    if path.exists() and not overwrite:
-        raise UserError(
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(
             "exists already",
             place=Place(file=path),
             hint="--overwrite to replace it (the old one is kept beside it), or another name with -o",
         )
 
 
+def check_writable(path: Path) -> None:
+    """Make the folder of `path` and try a file there; to be called before work of any length begins.
+
+    Raises:
+        OutputError: what is to become `path` could not be written.
+    """
+    temporary = _temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        known = explained(error, path)
+        if known is None:
+            known = OutputError(
+                f"cannot be written: {error.strerror}", place=Place(file=path), hint="another place with -o"
+            )
+        raise known from error
+    finally:
+        _remove(temporary)
+
+
 def keep_old(path: Path) -> Path | None:
-    """Move an existing `path` aside to the first free `path.old-N`; returns where it went."""
-    if not path.exists():
-        return None
+    """Move an existing `path` aside to the first free `path.old-N`; returns where it went.
+
+    The new name is reserved before the move, so that two processes never move to the same one.
+    """
     number = 1
-    while (kept := path.with_name(f"{path.name}.old-{number}")).exists():
-        number += 1
-    path.rename(kept)
-    return kept
+    while os.path.lexists(path):
+        kept = path.with_name(f"{path.name}.old-{number}")
+        try:
+            if path.is_dir() and not path.is_symlink():
+                kept.mkdir()
+            else:
+                kept.open("x").close()
+        except FileExistsError:
+            number += 1
+            continue
+        try:
+            os.replace(path, kept)
+        except OSError as error:
+            _remove(kept)
+            if isinstance(error, FileNotFoundError):  # moved aside by another process
+                return None
+            raise
+        return kept
+    return None
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Give a finished file or folder its name; FileExistsError where there is something of that name."""
+    if temporary.is_dir():
+        try:
+            os.rename(temporary, path)  # onto a folder that holds something, or a file, it fails
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+            raise
+        return
+    try:
+        os.link(temporary, path)  # unlike a rename, it fails where there is something
+    except OSError as error:
+        if error.errno not in _NO_LINKS or os.path.lexists(path):
+            raise
+        os.replace(temporary, path)  # a file system without links
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):  # a folder in which nothing can be made lets nothing be removed either
             path.unlink(missing_ok=True)
 
 
+def _temporary(path: Path) -> Path:
+    """The unfinished file's name; the suffix is kept, because some libraries choose a format by it."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+
+
 @contextlib.contextmanager
 def written(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what the caller makes there becomes `path` when the block ends well.
 
-    A failure, Ctrl-C included, leaves nothing behind. A full disk or a folder that cannot be written is a `UserError`.
-    The temporary name keeps the suffix, because some libraries choose a format by it.
+    A failure, Ctrl-C included, leaves nothing behind. A full disk or a folder that cannot be written is an
+    `OutputError`. What another process put there meanwhile is never lost: with `overwrite` it is moved aside as well,
+    without it the block fails.
     """
     path = Path(path)
     refuse_existing(path, overwrite)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = _temporary(path)
+    with told(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            while True:
+                if overwrite:
+                    keep_old(path)
+                try:
+                    _put(temporary, path)
+                    break
+                except FileExistsError:  # put there by another process this moment
+                    refuse_existing(path, overwrite)
+        finally:
+            _remove(temporary)
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """A failure to write to `path` becomes an `OutputError` where the user can mend it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if overwrite:
-            keep_old(path)
-        elif path.exists():  # made by somebody else meanwhile
-            refuse_existing(path, overwrite)
-        os.replace(temporary, path)
-    except OSError as error:
-        _remove(temporary)
-        raise _explained(error, path) from error
-    finally:
-        _remove(temporary)
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        known = explained(error, path)
+        if known is None:
+            raise
+        raise known from error
 
 
-def _explained(error: OSError, path: Path) -> Exception:
-    """A full disk or a forbidden folder in the user's words; anything else stays what it is."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def explained(error: Exception, path: Path) -> OutputError | None:
+    """A full disk or a forbidden folder in the user's words; None for anything else."""
+    number, place = _number(error), Place(file=path)
+    if number in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path.parent).free / 1e6 if path.parent.exists() else 0
-        return UserError(
+        return OutputError(
             f"the disk is full: {free:.0f} MB are free without the unfinished file",
-            place=Place(file=path),
+            place=place,
             hint="free some space or choose another place with -o",
         )
-    if error.errno == errno.EFBIG:
-        return UserError(
-            "the file is larger than you may write", place=Place(file=path), hint="ulimit -f tells the limit"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UserError("cannot be written: no permission there", place=Place(file=path), hint="another place with -o")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.parent.is_dir():
-        return UserError("its folder cannot be made", place=Place(file=path), hint="another place with -o")
-    return error
+    if number == errno.EFBIG:
+        return OutputError("the file is larger than you may write", place=place, hint="ulimit -f tells the limit")
+    if number in _FORBIDDEN:
+        return OutputError("cannot be written: no permission there", place=place, hint="another place with -o")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.parent.is_dir():
+        return OutputError("its folder cannot be made", place=place, hint="another place with -o")
+    return None
+
+
+def _number(error: Exception) -> int | None:
+    """The system's number of an error; TensorFlow and others have the system's words for a full disk and no number."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    return next((number for number in FULL if os.strerror(number) in str(error)), None)

@@ -1,0 +1,107 @@
+"""Nothing that was written is lost, whatever another process does meanwhile, and what cannot be written is told."""
+
+import errno
+import os
+
+import pytest
+import tensorflow as tf
+
+from gnnzoo.outputs import OutputError, check_writable, keep_old, written
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_the_old_one_is_kept_under_the_first_free_name(folder):
+    for text in ("first", "second", "third"):
+        with written(folder / "a.txt", overwrite=True) as temporary:
+            temporary.write_text(text)
+    assert contents(folder) == {"a.txt": "third", "a.txt.old-1": "first", "a.txt.old-2": "second"}
+
+
+def test_a_name_that_another_process_takes_first_is_left_to_it(folder, monkeypatch):
+    """Between the look for a free name and the move, another run moves its own old file there."""
+    path, taken = folder / "a.txt", folder / "a.txt.old-1"
+    path.write_text("mine")
+    monkeypatch.setattr(type(path), "exists", lambda self: os.path.lexists(self) and self != taken)
+    taken.write_text("theirs")
+    assert keep_old(path) == folder / "a.txt.old-2"
+    assert contents(folder) == {"a.txt.old-1": "theirs", "a.txt.old-2": "mine"}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_appears_at_the_last_moment_is_not_replaced(folder, monkeypatch, kind, overwrite):
+    path, place = folder / "a.txt", os.link if kind == "file" else os.rename
+    appeared = []
+
+    def make(at, text):
+        if kind == "folder":
+            at.mkdir()
+            at = at / "inside"
+        at.write_text(text)
+
+    def late(source, target):
+        if not appeared:
+            appeared.append(make(path, "theirs"))
+        place(source, target)
+
+    monkeypatch.setattr(os, place.__name__, late)
+
+    def write():
+        with written(path, overwrite) as temporary:
+            make(temporary, "mine")
+
+    if not overwrite:
+        with pytest.raises(OutputError, match="exists already"):
+            write()
+        found = {"a.txt": "theirs"}
+    else:
+        write()
+        found = {"a.txt": "mine", "a.txt.old-1": "theirs"}
+    inside = "inside" if kind == "folder" else ""
+    assert {name.name: (name / inside).read_text() for name in folder.iterdir()} == found
+
+
+def test_a_file_system_without_links(folder, monkeypatch):
+    def link(source, target):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+    with written(folder / "a.txt") as temporary:
+        temporary.write_text("mine")
+    assert contents(folder) == {"a.txt": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk is full"),
+        (tf.errors.ResourceExhaustedError(None, None, "a.txt; No space left on device"), "the disk is full"),
+        (tf.errors.OutOfRangeError(None, None, "a.txt; File too large"), "larger than you may write"),
+    ],
+)
+def test_a_full_disk_is_told_whoever_meets_it(folder, error, what):
+    with pytest.raises(OutputError, match=what) as caught, written(folder / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise error
+    assert str(caught.value.place) == str(folder / "a.txt")
+    assert contents(folder) == {}
+
+
+def test_another_failure_stays_what_it_is(folder):
+    with pytest.raises(tf.errors.ResourceExhaustedError), written(folder / "a.txt"):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
+def test_what_could_not_be_written_is_refused_beforehand(folder):
+    check_writable(folder / "deep" / "er" / "a.txt")
+    assert [path.name for path in (folder / "deep" / "er").iterdir()] == []
+    (folder / "file").write_text("precious")
+    with pytest.raises(OutputError, match="its folder cannot be made"):
+        check_writable(folder / "file" / "a.txt")
+    with pytest.raises(OutputError, match="cannot be written: File name too long"):
+        check_writable(folder / ("a" * 300 + ".txt"))
+    assert {path.name for path in folder.iterdir()} == {"deep", "file"}
