@@ -1,5 +1,7 @@
 """gnnzoo simulate: run the LAMMPS simulation that a recipe names."""
 
+import shlex
+
 import click
 
 
@@ -17,8 +19,13 @@ def command(recipe: str, overrides: tuple[str, ...], overwrite: bool) -> None:
     gnnzoo simulate argon --set data.simulate.variables.T=120
     """
     from gnnzoo.console import note, say
-    from gnnzoo.workflows.simulate import simulate
+    from gnnzoo.workflows.simulate import older_source, simulate
 
     dump = simulate(recipe, overrides=overrides, overwrite=overwrite)
     say(f"{dump}: {dump.stat().st_size / 1e6:.1f} MB")
-    note(f"next: gnnzoo inspect {dump}, or gnnzoo train {recipe}, which converts it first")
+    train = shlex.join(["gnnzoo", "train", recipe, *(word for change in overrides for word in ("--set", change))])
+    older = older_source(recipe, overrides, dump)
+    if older is None:
+        note(f"next: gnnzoo inspect {dump}, or {train}, which converts it first")
+    else:
+        note(f"next: gnnzoo inspect {dump}. Training takes {older}, which was here before: remove or rename it first")

@@ -68,6 +68,7 @@ def survey(
                 "columns",
                 "digits",
                 "sources",
+                "simulation",
                 "doubts",
                 "truncated",
                 "repeated",

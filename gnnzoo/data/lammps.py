@@ -19,6 +19,7 @@ from gnnzoo.data.dump_header import Header, parse_header
 from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, is_gzip, raw_frames
 from gnnzoo.data.fingerprint import Fingerprint
 from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.simulate import simulation_record
 from gnnzoo.errors import DataError, Place
 
 BATCH_BYTES = 1 << 23  # rows parsed at a time; more where a single frame is larger
@@ -161,6 +162,7 @@ def provenance(trajectory: Trajectory) -> dict:
         {"file": str(source.path), "size": source.size, "sha256": source.sha256, "frames": source.frames}
         for source in log.sources
     ]
+    record = simulation_record(log.sources[0].path) if len(log.sources) == 1 else None
     events = {name: [str(event) for event in getattr(log, name)] for name in ("truncated", "repeated", "restarts")}
     return {
         "sources": sources,
@@ -168,6 +170,7 @@ def provenance(trajectory: Trajectory) -> dict:
         "digits": atoms.digits,
         "masses": atoms.masses,
         "doubts": atoms.doubts,
+        **({"simulation": record} if record else {}),
         **{name: events for name, events in events.items() if events},
     }
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -172,3 +173,17 @@ def script_digest(script: Path) -> str:
         names = re.findall(rb"\$\{here\}/([^\s\"']+)", content)
         waiting += [script.parent / name.decode(errors="replace") for name in names]
     return digest.hexdigest()
+
+
+def record_path(dump: Path) -> Path:
+    """Where it is written down how a dump was made: data/argon.simulation.json beside data/argon.lammpstrj."""
+    return dump.with_name(f"{Path(dump.name.removesuffix('.gz')).stem}.simulation.json")
+
+
+def simulation_record(dump: Path) -> dict | None:
+    """What made a dump: `input`, `sha256` (see `script_digest`) and `variables`; None where nobody knows."""
+    try:
+        record = json.loads(record_path(dump).read_text())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and {"input", "sha256", "variables"} <= set(record) else None

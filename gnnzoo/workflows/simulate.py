@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gnnzoo.console import note, progress
-from gnnzoo.data.simulate import run_lammps, script_digest
+from gnnzoo.data.simulate import record_path, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import Place, UserError
 from gnnzoo.outputs import written
 from gnnzoo.recipe.find import find_recipe, installed_recipes
-from gnnzoo.recipe.load import load_recipe
+from gnnzoo.recipe.load import load_recipe, resolve_source
 from gnnzoo.recipe.schema import Recipe, Simulation
 
 
@@ -49,13 +49,9 @@ def simulate(
         )
     script = _script(recipe.data.simulate, recipe_path)
     folder, name = Path("data"), _data_name(recipe)
-    dump, record = folder / f"{name}.lammpstrj", folder / f"{name}.simulation.json"
-    made_by = {
-        "input": script.name,
-        "sha256": script_digest(script),
-        "variables": recipe.data.simulate.variables,
-    }
-    if dump.exists() and not overwrite and _same(record, made_by):
+    dump = folder / f"{name}.lammpstrj"
+    made_by = _record(script, recipe.data.simulate)
+    if dump.exists() and not overwrite and simulation_record(dump) == made_by:
         note(f"kept {dump}: the same simulation made it before")
         return dump
     if dump.exists() and not overwrite:
@@ -68,8 +64,39 @@ def simulate(
     note(f"simulating {name} with LAMMPS: {script}, log in {log}")
     with written(dump, overwrite) as temporary:
         _run(script, temporary, recipe.data.simulate, log)
-    record.write_text(json.dumps(made_by, indent=2) + "\n")
+    record_path(dump).write_text(json.dumps(made_by, indent=2) + "\n")
     return dump
+
+
+def older_source(recipe: str | Path, overrides: Iterable[str], dump: Path) -> Path | None:
+    """Data other than this dump that a training of the recipe would take; None where it would convert the dump."""
+    path = find_recipe(recipe)
+    return next((source for source in resolve_source(load_recipe(path, overrides), path) if source != dump), None)
+
+
+def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[str]:
+    """In what the simulation that made some data differs from that of the recipe; nothing where they are the same.
+
+    Args:
+        recipe: names a simulation.
+        recipe_path: where the recipe lies.
+        record: as `gnnzoo.data.simulate.simulation_record` has it.
+    """
+    simulation = recipe.data.simulate
+    made, wanted = record["variables"], simulation.variables
+    told = [
+        f"{name} was {made.get(name, 'not set')}, the recipe says {wanted.get(name, 'nothing')}"
+        for name in dict.fromkeys([*wanted, *made])
+        if made.get(name) != wanted.get(name)
+    ]
+    if record["input"] != Path(simulation.input).name:
+        return [f"the input was {record['input']}, the recipe says {simulation.input}", *told]
+    try:
+        script = _script(simulation, recipe_path)
+    except UserError:  # the script has gone, the data are there
+        return told
+    changed = script_digest(script) != record["sha256"]
+    return [*told, *([f"{script} has changed since"] if changed else [])]
 
 
 def _run(script: Path, dump: Path, simulation: Simulation, log: Path) -> None:
@@ -104,8 +131,5 @@ def _data_name(recipe: Recipe) -> str:
     return Path(source).name.split(".")[0] or recipe.name
 
 
-def _same(record: Path, made_by: dict) -> bool:
-    try:
-        return json.loads(record.read_text()) == made_by
-    except (OSError, json.JSONDecodeError):
-        return False
+def _record(script: Path, simulation: Simulation) -> dict:
+    return {"input": script.name, "sha256": script_digest(script), "variables": simulation.variables}

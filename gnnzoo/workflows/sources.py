@@ -6,11 +6,11 @@ from pathlib import Path
 
 from gnnzoo.console import note
 from gnnzoo.data.frames import Dataset
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.recipe.load import resolve_source
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.workflows.convert import convert
-from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.datasets import find_files, is_dataset, open_dataset
 
 DATA = Path("data")
 
@@ -25,35 +25,41 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | 
 
     Raises:
         DataError: there are no data and no simulation that makes them, or they contradict the recipe.
+        UserError: the recipe's source was made by another simulation than the recipe names.
     """
-    paths = _given(data) if data is not None else resolve_source(recipe, recipe_path)
+    paths = find_files(data) if data is not None else resolve_source(recipe, recipe_path)
     if not paths:
         paths = [_simulated(recipe, recipe_path)]
-    if _is_dataset(paths[0]):
+    if is_dataset(paths[0]):
         if len(paths) > 1:
             raise DataError(f"{len(paths)} datasets were given, one is wanted", place=Place(file=paths[1]))
         path = paths[0]
     else:
         path = _converted(paths, recipe)
-    return open_dataset(path, units=recipe.data.units, types=recipe.data.types)
+    dataset = open_dataset(path, units=recipe.data.units, types=recipe.data.types)
+    if data is None:
+        try:
+            _refuse_other_simulation(recipe, recipe_path, dataset, paths[0])
+        except UserError:
+            dataset.close()
+            raise
+    return dataset
 
 
-def _is_dataset(path: Path) -> bool:
-    return path.suffix in (".h5", ".hdf5", ".h5md", ".tfrecord") or path.is_dir()
+def _refuse_other_simulation(recipe: Recipe, recipe_path: Path | None, dataset: Dataset, source: Path) -> None:
+    """Refuse data that say of themselves that another simulation made them."""
+    record = dataset.provenance.get("simulation")
+    if record is None or recipe.data.simulate is None:
+        return
+    from gnnzoo.workflows.simulate import differences
 
-
-def _given(data) -> list[Path]:
-    """Paths named by the user; each must lead somewhere."""
-    paths = []
-    for item in [data] if isinstance(data, str | Path) else data:
-        path = Path(item)
-        found = [path] if path.exists() else sorted(path.parent.glob(path.name))
-        if not found:
-            raise DataError(
-                "there is no such file", place=Place(file=path), hint="--data DATASET.h5 or --data 'dumps/*.lammpstrj'"
-            )
-        paths += found
-    return paths
+    told = differences(recipe, recipe_path, record)
+    if told:
+        raise UserError(
+            f"another simulation made these data than the recipe names: {'; '.join(told)}",
+            place=Place(file=source),
+            hint=f"remove or rename {source}, and the simulation runs anew; or --data {source} takes it as it is",
+        )
 
 
 def _simulated(recipe: Recipe, recipe_path: Path | None) -> Path:
@@ -73,7 +79,7 @@ def _simulated(recipe: Recipe, recipe_path: Path | None) -> Path:
     dump = simulate(recipe, recipe_path=recipe_path)
     source = recipe.data.source if isinstance(recipe.data.source, str) else recipe.data.source[0]
     output = Path(source)
-    if not _is_dataset(output):
+    if not is_dataset(output):
         return dump
     return convert([dump], output, units=recipe.data.units, types=recipe.data.types)
 
@@ -86,4 +92,10 @@ def _converted(dumps: list[Path], recipe: Recipe) -> Path:
     if output.exists():
         note(f"{len(dumps)} dump{'s' if len(dumps) > 1 else ''} already converted: {output}")
         return output
-    return convert(dumps, output, units=recipe.data.units, types=recipe.data.types)
+    try:
+        return convert(dumps, output, units=recipe.data.units, types=recipe.data.types)
+    except UserError:
+        if not output.exists():
+            raise
+        note(f"another training converted them meanwhile: {output}")  # by its name it is the very same
+        return output

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import dumps
 from gnnzoo.cli import main
-from gnnzoo.recipe.find import recipe_names
+from gnnzoo.data.simulate import script_digest
+from gnnzoo.recipe.find import installed_recipes, recipe_names
 from gnnzoo.recipe.load import load_recipe, resolved
 from gnnzoo.recipe.reference import json_schema
+from gnnzoo.workflows.convert import convert
 
 
 def gnnzoo(*arguments):
@@ -69,3 +72,19 @@ def test_simulate_without_a_simulation_is_a_user_s_error(folder):
 @pytest.mark.parametrize("name", ["argon", "water"])
 def test_a_recipe_is_typed_as_in_the_manual(folder, name):
     assert gnnzoo("validate", f"recipes/{name}.json").exit_code == 0
+
+
+def test_simulate_names_what_comes_next(folder):
+    script = installed_recipes() / "simulations/argon.in"
+    Path("data").mkdir()
+    dumps.argon_dump(Path("data/argon.lammpstrj"))
+    variables = {**load_recipe("argon").data.simulate.variables, "T": 91}
+    made_by = {"input": script.name, "sha256": script_digest(script), "variables": variables}
+    Path("data/argon.simulation.json").write_text(json.dumps(made_by))  # so that nothing is run
+    command = ("simulate", "argon", "--set", "data.simulate.variables.T=91", "--set", "data.source=argon.h5")
+    train = f"gnnzoo train {' '.join(command[1:])}, which converts it first"
+    assert train in gnnzoo(*command).stderr
+    convert("data/argon.lammpstrj", "argon.h5")
+    result = gnnzoo(*command)
+    assert "Training takes argon.h5, which was here before" in result.stderr
+    assert "converts it first" not in result.stderr

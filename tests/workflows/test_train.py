@@ -309,7 +309,7 @@ def test_a_recipe_that_is_not_there(folder):
 
 def test_missing_data(folder):
     assert "--data" in refused(DataError, "the data 'argon.lammpstrj' are not here").hint
-    refused(DataError, "there is no such file", data="argn.h5")
+    refused(DataError, "there is no file 'argn.h5'", data="argn.h5")
 
 
 def test_data_in_other_units_than_the_recipe(sound):
