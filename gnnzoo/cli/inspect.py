@@ -85,11 +85,11 @@ def _density(density: dict, length: str) -> str:
 
 def _doubts(report: dict) -> list[str]:
     """Whatever about the data should be known before training."""
+    from gnnzoo.workflows.datasets import events_told
+
     provenance, still = report["provenance"], report["frames_equal_to_the_one_before"]
     lines = list(provenance.get("doubts", []))
-    for what in ("truncated", "repeated", "restarts"):
-        events = provenance.get(what, [])
-        lines += [*events[:5], *([f"and {len(events) - 5} more of the kind"] if len(events) > 5 else [])]
+    lines += events_told(provenance)
     if still:
         lines.append(f"{len(still)} frames have the very positions of the frame before, the first is number {still[0]}")
     if report["units"] is None:

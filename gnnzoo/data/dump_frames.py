@@ -94,6 +94,7 @@ class Atoms:
         ids, types: (atoms,) int64 and int32, ascending ids.
         type_names: name of each type that occurs; the number as text where the dump does not tell.
         masses: mass of each type, where the dump has the column.
+        left: columns of which nothing is taken, neither into the frames nor for names and masses.
         digits: significant digits printed, of positions and forces.
         doubts: what the dump leaves open, in sentences.
     """
@@ -109,6 +110,7 @@ class Atoms:
         self._is_range = int(self.ids[-1] - self.ids[0]) == len(self.ids) - 1
         self.digits = {name: printed_digits(first, self.layout.fields[name]) for name in ("positions", "forces")}
         self.doubts: list[str] = []
+        self.left = self.layout.left
         self.type_names = self._names(first)
         self.masses = self._masses(first)
         if not first.header.box.boundary_said:
@@ -143,12 +145,14 @@ class Atoms:
                 "the types keep their numbers"
             )
             return numbers
+        self.left = tuple(name for name in self.left if name != column)
         return {number: name for number, (name,) in found.items()}
 
     def _masses(self, first: RawFrame) -> dict[int, float]:
         if "mass" not in self.layout.names:
             return {}
         rows = parse_rows([first], {"type": np.int64, "mass": np.float64})
+        self.left = tuple(name for name in self.left if name != "mass")
         found = {int(number): np.unique(rows["mass"][rows["type"] == number]) for number in np.unique(self.types)}
         return {number: float(mass[0]) for number, mass in found.items() if len(mass) == 1}
 

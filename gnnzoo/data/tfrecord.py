@@ -7,6 +7,7 @@ Numbers are float32, as a model takes them, and rounded only after the edges wer
 and forces that it would make itself from the source.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -79,7 +80,7 @@ def write(
     tfgnn = _tensorflow_gnn()
     fields, frame_notes, files = fields_of(dataset[0]), _FrameNotes(), []
     count = shards or _number_of_shards(len(dataset), len(encode(dataset[0], fields, cutoff, bonds)))
-    with written(output, overwrite) as folder:
+    with written(output, overwrite) as folder, _as_oserror(output):
         folder.mkdir()
         tfgnn.write_schema(_schema(tfgnn, fields, dataset), str(folder / SCHEMA))
         for number, indices in enumerate(np.array_split(np.arange(len(dataset)), count)):
@@ -145,12 +146,26 @@ def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes, a
 def _write_shard(path: Path, records: Iterator[bytes]) -> None:
     import tensorflow as tf
 
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+@contextlib.contextmanager
+def _as_oserror(path: Path) -> Iterator[None]:
+    """What TensorFlow says of a disk that takes no more, as the operating system said it: `written` explains that."""
+    import tensorflow as tf
+
+    codes = {
+        tf.errors.ResourceExhaustedError: errno.ENOSPC,
+        tf.errors.OutOfRangeError: errno.EFBIG,
+        tf.errors.PermissionDeniedError: errno.EACCES,
+    }
     try:
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for record in records:
-                writer.write(record)
-    except tf.errors.ResourceExhaustedError as error:  # the disk is full; `written` explains it
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        yield
+    except tuple(codes) as error:
+        code = codes[type(error)]
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def _about(dataset: Dataset, cutoff: float, bonds: list[tuple[str, str]] | None) -> dict:

@@ -5,16 +5,26 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from gnnzoo import __version__
 from gnnzoo.console import note, progress, say, warn
 from gnnzoo.errors import Place, UserError
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.workflows.datasets import find_files, is_h5, only_dumps, open_dataset
+from gnnzoo.workflows.datasets import (
+    H5_SUFFIXES,
+    cutoff_explained,
+    events_told,
+    find_files,
+    is_dataset,
+    is_h5,
+    only_dumps,
+    open_dataset,
+)
 
 FORMATS = ("h5", "tfrecord")
 # Endings that say no more than that this is a dump; another one, as in dump.argon, is part of the name.
 _DUMP_SUFFIXES = (".lammpstrj", ".lammpsdump", ".dump", ".trj", ".custom", ".txt", ".dat", ".out")
-_SHOWN = 5  # events of one kind that are told one by one
 
 
 def convert(
@@ -37,7 +47,7 @@ def convert(
         units: LAMMPS unit style, where the dumps do not tell it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not tell it.
         format: "h5" or "tfrecord"; the latter also by an output that ends so.
-        cutoff: of the edges in TFRecord shards, in the data's length unit.
+        cutoff: of the edges in TFRecord shards, in the data's length unit; for these alone.
         recipe: path or name; supplies cutoff, bonds, units and types instead.
         compress: smaller and slower.
         overwrite: replace an existing output; the old one is kept beside it.
@@ -51,6 +61,11 @@ def convert(
     """
     files = find_files(dumps)
     output, format = _output(files[0], output, format)
+    if cutoff is not None and format == "h5":
+        raise UserError(
+            "--cutoff is for TFRecord shards: H5MD datasets hold no edges",
+            hint="leave it out for an .h5; or --format tfrecord",
+        )
     refuse_existing(output, overwrite)
     bonds = None
     if recipe is not None:
@@ -72,7 +87,7 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
         raise UserError(f"there is no format '{format}'", expected=" or ".join(FORMATS))
     if output is None:
         name = first.name.removesuffix(".gz")
-        stem = Path(name).stem if Path(name).suffix in (*_DUMP_SUFFIXES, ".h5", ".hdf5", ".h5md") else name
+        stem = Path(name).stem if Path(name).suffix in (*_DUMP_SUFFIXES, *H5_SUFFIXES) else name
         return Path(f"{stem}.{format}"), format
     output = Path(output).expanduser()
     if output.suffix == ".tfrecord":
@@ -94,6 +109,7 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
 
 def _to_h5(files: list[Path], output: Path, units, types, compress: bool, overwrite: bool) -> None:
     from gnnzoo.data.convert import to_h5md
+    from gnnzoo.data.lammps import provenance
 
     if len(files) == 1 and is_h5(files[0]):
         raise UserError(
@@ -118,10 +134,9 @@ def _to_h5(files: list[Path], output: Path, units, types, compress: bool, overwr
             advance=shown.advance,
         )
     seconds = time.monotonic() - start
-    for line in _what_was_read(done):
-        note(line)
-    for line in _doubts(done):
-        warn(line)
+    trajectory = done.trajectory
+    ends = [(header.step, _box(header.box.cell, header.box.boundary)) for header in (trajectory.first, trajectory.last)]
+    _tell(trajectory.atoms, done.type_names, done.units, ends, provenance(trajectory))
     rate = size / 1e6 / max(seconds, 1e-9)
     say(
         f"wrote {output}: {done.frames:,} frames of {len(done.trajectory.atoms.ids):,} atoms, "
@@ -136,13 +151,17 @@ def _to_tfrecord(files: list[Path], output: Path, units, types, cutoff, bonds, c
         )
     if compress:
         raise UserError("--compress is for H5MD datasets", hint="leave it out for TFRecord shards")
-    from gnnzoo.console import quiet_tensorflow
-
-    quiet_tensorflow()
     from gnnzoo.data import tfrecord
 
     with open_dataset(files, units=units, types=types) as dataset:
-        with progress(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as shown:
+        if not is_dataset(files[0]):
+            ends = [(frame.step, _box(frame.cell, frame.boundary)) for frame in (dataset[0], dataset[-1])]
+            _tell(dataset.atoms, dataset.type_names, dataset.units, ends, dataset.provenance)
+        hint = "--cutoff R with a smaller R, in the data's length unit"
+        with (
+            cutoff_explained(dataset.path, hint),
+            progress(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as shown,
+        ):
             tfrecord.write(dataset, output, cutoff=cutoff, bonds=bonds, overwrite=overwrite, advance=shown.advance)
         size = sum(file.stat().st_size for file in output.iterdir())
         say(f"wrote {output}: {len(dataset):,} frames, {size / 1e6:,.1f} MB")
@@ -157,48 +176,54 @@ def _command(files: list[Path], output: Path, units, types, compress: bool) -> s
     return shlex.join(words)
 
 
-def _what_was_read(done) -> list[str]:
+def _tell(atoms, type_names: dict[int, str], units: str | None, ends: list[tuple[int, str]], provenance: dict) -> None:
+    """What the dumps hold, and what the user should know before training on them.
+
+    Args:
+        atoms: see `data.dump_frames.Atoms`.
+        type_names, units: as agreed between the dumps and the caller.
+        ends: step and box of the first and of the last frame.
+        provenance: see `data.lammps.provenance`.
+    """
+    for line in _what_was_read(atoms, type_names, units, ends):
+        note(line)
+    for line in [*atoms.doubts, *_undeclared(type_names, units), *events_told(provenance)]:
+        warn(line)
+
+
+def _what_was_read(atoms, type_names: dict[int, str], units: str | None, ends: list[tuple[int, str]]) -> list[str]:
     """Columns, box, atoms, units: what the dumps hold."""
-    trajectory = done.trajectory
-    atoms, first, last = trajectory.atoms, trajectory.first, trajectory.last
-    left = f" (not taken: {' '.join(atoms.layout.left)})" if atoms.layout.left else ""
-    numbers = {number: int((atoms.types == number).sum()) for number in done.type_names}
-    types = ", ".join(f"{number}={name} ({numbers[number]:,} atoms)" for number, name in done.type_names.items())
+    (first_step, first_box), (last_step, last_box) = ends
+    left = f" (not taken: {' '.join(atoms.left)})" if atoms.left else ""
+    numbers = {number: int((atoms.types == number).sum()) for number in type_names}
+    types = ", ".join(f"{number}={name} ({numbers[number]:,} atoms)" for number, name in type_names.items())
     return [
         f"columns   {' '.join(atoms.layout.names)}{left}; {atoms.digits['positions']} digits in positions, "
         f"{atoms.digits['forces']} in forces",
         f"types     {types}",
-        f"box       {_box(first)}" + ("" if _box(first) == _box(last) else f" at first, {_box(last)} at last"),
-        f"steps     {first.step} to {last.step}",
-        f"units     {done.units or 'not declared'}",
+        f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"),
+        f"steps     {first_step} to {last_step}",
+        f"units     {units or 'not declared'}",
     ]
 
 
-def _box(header) -> str:
+def _box(cell: np.ndarray, letters: Sequence[str]) -> str:
     """Edge lengths, tilt and boundaries in a few words."""
-    cell, letters = header.box.cell, header.box.boundary
     lengths = " x ".join(f"{length:.5g}" for length in (cell**2).sum(axis=1) ** 0.5)
     tilted = ", tilted" if any(cell[row, column] for row in range(3) for column in range(3) if row != column) else ""
     return f"{lengths}{tilted}, {' '.join(letters)}"
 
 
-def _doubts(done) -> list[str]:
-    """What the user should know before training on these data."""
-    log, lines = done.trajectory.log, list(done.trajectory.atoms.doubts)
-    if done.units is None:
+def _undeclared(type_names: dict[int, str], units: str | None) -> list[str]:
+    """What neither the dumps nor the caller said."""
+    lines = []
+    if units is None:
         lines.append("the dump does not tell its units: --units real (or metal, lj) does; a recipe may do it later")
-    unnamed = [number for number, name in done.type_names.items() if name == str(number)]
+    unnamed = [number for number, name in type_names.items() if name == str(number)]
     if unnamed:
         example = ",".join(f"{number}=NAME" for number in unnamed)
         lines.append(
             f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: --types {example} "
             "names them; a recipe may do it later"
         )
-    for events, what in ((log.truncated, "cut short and left out"), (log.repeated, "repeated and dropped")):
-        lines += [str(event) for event in events[:_SHOWN]]
-        if len(events) > _SHOWN:
-            lines.append(f"and {len(events) - _SHOWN} more frames {what}")
-    lines += [str(event) for event in log.restarts[:_SHOWN]]
-    if len(log.restarts) > _SHOWN:
-        lines.append(f"and {len(log.restarts) - _SHOWN} more places where the steps go back")
     return lines

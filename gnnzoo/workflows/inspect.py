@@ -7,7 +7,7 @@ from pathlib import Path
 from gnnzoo.console import progress
 from gnnzoo.errors import UserError
 from gnnzoo.outputs import written
-from gnnzoo.workflows.datasets import find_files, open_dataset
+from gnnzoo.workflows.datasets import cutoff_explained, find_files, open_dataset
 
 
 def inspect(
@@ -51,5 +51,10 @@ def inspect(
 def _survey(files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None) -> dict:
     from gnnzoo.data.inspect import survey
 
-    with open_dataset(files, units=units, types=types) as dataset, progress("reading", len(dataset)) as shown:
+    hint = "--cutoff R with a smaller R; or --units, if the data are in reduced ones: --units lj"
+    with (
+        open_dataset(files, units=units, types=types) as dataset,
+        cutoff_explained(dataset.path, hint),
+        progress("reading", len(dataset)) as shown,
+    ):
         return survey(dataset, [cutoff] if cutoff else None, shown.advance)

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,6 +18,7 @@ from gnnzoo.data.convert import to_h5md
 from gnnzoo.data.h5md import H5mdDataset
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.inspect import inspect
 
 
 def test_provenance_tells_where_the_numbers_came_from(folder):
@@ -83,6 +86,53 @@ def test_what_was_read_and_what_is_open_is_said(folder, capsys):
     assert "--types" not in err
 
 
+def test_tfrecord_shards_are_made_with_the_same_words(folder, capsys):
+    text = dumps.dump_text(dumps.argon(frames=3))
+    (folder / "argon.lammpstrj").write_text(text + text[text.rindex("ITEM: TIMESTEP") :] + text[:-30])
+    heard = []
+    for options in ({}, {"format": "tfrecord", "cutoff": 4.0}):
+        convert("argon.lammpstrj", **options)
+        heard.append(
+            [line for line in capsys.readouterr().err.splitlines() if "frames" not in line and "MB" not in line]
+        )
+    assert heard[0] == heard[1]
+    for fragment in ("27 atoms", "repeats the one", "is cut short", "segment 2", "--units real", "--types 1=NAME"):
+        assert any(fragment in line for line in heard[0]), fragment
+    convert("argon.h5", "again.tfrecord", cutoff=4.0)
+    assert "cut short" not in capsys.readouterr().err  # said when the .h5 was made
+
+
+def test_columns_that_told_names_and_masses_were_taken(folder, capsys):
+    snapshots = dumps.argon(frames=1)
+    snapshots[0].columns = {"element": np.full(27, "Ar"), "mass": np.full(27, 39.95), "c_pe": np.zeros(27)}
+    columns = (*dumps.ARGON_COLUMNS, "element", "mass", "c_pe")
+    convert(dumps.write_dump(folder / "a.lammpstrj", snapshots, columns))
+    assert "(not taken: c_pe)" in capsys.readouterr().err
+    snapshots[0].columns["element"] = np.full(27, "C")  # as LAMMPS writes it unless it was told otherwise
+    convert(dumps.write_dump(folder / "b.lammpstrj", snapshots, columns))
+    assert "(not taken: element c_pe)" in capsys.readouterr().err
+
+
+def test_a_cutoff_too_large_is_told_with_file_and_option(folder):
+    dumps.argon_dump(folder / "a.lammpstrj")
+    for attempt in (
+        lambda: convert("a.lammpstrj", format="tfrecord", cutoff=100.0),
+        lambda: inspect("a.lammpstrj", cutoff=100.0),
+    ):
+        with pytest.raises(DataError, match="a cutoff of 100 would give each atom about") as caught:
+            attempt()
+        assert caught.value.place.file == Path("a.lammpstrj")
+        assert "--cutoff" in caught.value.hint
+        assert "--set" not in caught.value.hint
+    assert [path.name for path in folder.iterdir()] == ["a.lammpstrj"]
+
+
+def test_making_shards_does_not_silence_a_program_that_wants_to_hear(folder, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # as --debug has it
+    convert(dumps.argon_dump(folder / "a.lammpstrj", frames=1), format="tfrecord", cutoff=4.0)
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
 def test_an_existing_dataset_is_refused_or_kept_beside_the_new_one(folder):
     dumps.argon_dump(folder / "argon.lammpstrj")
     convert("argon.lammpstrj")
@@ -102,15 +152,21 @@ def test_a_failure_leaves_nothing_behind(folder):
     assert [path.name for path in folder.iterdir()] == ["bad.lammpstrj"]
 
 
-@pytest.mark.parametrize("room", [2_000, 30_000, 200_000])
-def test_a_disk_that_takes_no_more_ends_in_a_message_and_leaves_nothing(folder, room):
-    # A limit on the size of files refuses writes as a full disk does, from within HDF5.
-    dumps.argon_dump(folder / "argon.lammpstrj", frames=400)
+@pytest.mark.parametrize(
+    ("room", "options"),
+    [
+        *((room, {"frames": 400}) for room in (2_000, 30_000, 200_000)),
+        *((room, {"format": "tfrecord", "cutoff": 4.0, "frames": 20}) for room in (2_000, 10_000)),
+    ],
+)
+def test_a_disk_that_takes_no_more_ends_in_a_message_and_leaves_nothing(folder, room, options):
+    # A limit on the size of files refuses writes as a full disk does, from within HDF5 and TensorFlow.
+    dumps.argon_dump(folder / "argon.lammpstrj", frames=options.pop("frames"))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(UserError, match="larger than you may write"):
-            convert("argon.lammpstrj")
+            convert("argon.lammpstrj", **options)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in folder.iterdir()] == ["argon.lammpstrj"]
@@ -134,6 +190,8 @@ def test_options_that_do_not_go_together_are_refused(folder):
         convert("a.lammpstrj", "b.tfrecord")
     with pytest.raises(UserError, match=r"ends in \.tfrecord"):
         convert("a.lammpstrj", "b.h5", format="tfrecord", cutoff=4)
+    with pytest.raises(UserError, match="--cutoff is for TFRecord shards"):
+        convert("a.lammpstrj", "b.h5", cutoff=4)
     with pytest.raises(UserError, match="no format 'csv'"):
         convert("a.lammpstrj", format="csv")
     with pytest.raises(DataError, match="taken as the dumps of one trajectory"):
