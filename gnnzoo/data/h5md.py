@@ -46,6 +46,8 @@ UNIT_STRINGS = {
     },
 }
 
+_VECTORS = ("positions", "forces", "velocities", "images")
+
 PARTICLES = "particles/all"
 PROVENANCE = "gnnzoo/provenance"
 STATISTICS = "gnnzoo/statistics"
@@ -86,7 +88,8 @@ class H5mdDataset(Dataset):
         self._values = {name: self._value(element) for name, (element, _, _) in ELEMENTS.items()}
         self._check_shapes()
         self._count = len(self._values["positions"])
-        self.steps = self._steps()
+        self.steps = self._steps(self._group.get("position/step"))
+        self._check_steps()
         self.segments = file[SEGMENT][()] if SEGMENT in file else _segments(self.steps)
         self._times = self._group["position/time"][()] if "position/time" in self._group else None
         self._cells = self._read_cells()
@@ -97,6 +100,10 @@ class H5mdDataset(Dataset):
         self._fixed.setdefault("ids", None if self._values["ids"] is not None else np.arange(1, n_atoms + 1))
         if self._values["types"] is None:
             self._fixed["types"] = np.ones(n_atoms, dtype=np.int32)
+        ids = self._fixed["ids"]
+        self._order = None if ids is None else np.argsort(ids, kind="stable")
+        if ids is not None and np.array_equal(self._order, np.arange(n_atoms)):
+            self._order = slice(None)  # nothing to move, nothing to copy
         self.units = self._read_units()
         self.type_names = self._read_type_names()
 
@@ -141,9 +148,39 @@ class H5mdDataset(Dataset):
             )
         if 0 in shape:
             raise DataError("the dataset holds no frame", place=self._place)
+        for name, value in self._values.items():
+            if value is None:
+                continue
+            rows = shape[1:2] if self._is_fixed(value) else shape[:2]
+            expected = (*rows, 3) if name in _VECTORS else rows
+            if value.shape != expected:
+                raise DataError(
+                    f"{ELEMENTS[name][0]} has the shape {value.shape}, and position {shape}",
+                    place=self._place,
+                    expected=f"{expected}",
+                )
 
-    def _steps(self) -> np.ndarray:
-        step = self._group.get("position/step")
+    def _check_steps(self) -> None:
+        """Refuse elements that were not written in the same steps as the positions."""
+        own = self._group.get("position/step")
+        for element in [element for element, _, _ in ELEMENTS.values()] + ["box/edges"]:
+            step = self._group.get(f"{element}/step")
+            if own is None or step is None or step == own:  # the same object, through a hard link
+                continue
+            if element == "box/edges" and len(self._group["box/edges/value"]) == 1:
+                continue  # one box for all frames
+            steps = self._steps(step)
+            if len(steps) == len(self.steps) and not np.array_equal(steps, self.steps):
+                frame = int(np.argmax(steps != self.steps))
+                what = f"in frame {frame} {element} is of step {steps[frame]}, and position of step {self.steps[frame]}"
+            elif len(steps) != len(self.steps):
+                what = f"{element} has {len(steps)} steps, and position {len(self.steps)}"
+            else:
+                continue
+            raise DataError(what, place=self._place, expected="all elements written in the same steps")
+
+    def _steps(self, step: h5py.Dataset | None) -> np.ndarray:
+        """(frames,) of an element, by what it says of its steps."""
         if step is None:
             return np.arange(self._count, dtype=np.int64)
         if step.shape == ():  # H5MD: frames at equal distances
@@ -216,11 +253,13 @@ class H5mdDataset(Dataset):
                 arrays = {name: self._array(name, index) for name in ELEMENTS}
         except (OSError, ValueError) as error:
             raise DataError(f"frame {index} cannot be read: {error}", place=self._place) from error
-        ids = arrays["ids"]
-        order = slice(None) if "ids" in self._fixed and self._fixed["ids"] is not None else np.argsort(ids)
+        order = np.argsort(arrays["ids"], kind="stable") if self._order is None else self._order
         for name, (_, dtype, _) in ELEMENTS.items():
             if arrays[name] is not None:
                 arrays[name] = arrays[name].astype(dtype, copy=False)[order]
+        for what, values in (("position", arrays["positions"]), ("cell", self._cells[index])):
+            if not np.isfinite(values.sum()):  # a sum is finite only if all values are
+                raise DataError(f"a {what} of frame {index} is not a number", place=self._place)
         time = None if self._times is None or self._times.shape == () else float(self._times[index])
         return Frame(
             step=int(self.steps[index]),

@@ -208,6 +208,57 @@ def test_a_file_made_elsewhere_is_read(foreign):
     assert dataset.provenance == {}
 
 
+def test_ids_that_stay_are_an_order_too(foreign):
+    with h5py.File(foreign, "a") as file:
+        group = file["particles/atoms"]
+        del group["id"], group["species"]
+        group["id"], group["species"], group["charge"] = [3, 1, 2], [7, 4, 4], [0.3, 0.1, 0.2]
+        forces = group["force/value"][()]
+    for index, frame in enumerate(H5mdDataset(foreign)):
+        assert frame.ids.tolist() == [1, 2, 3]
+        assert frame.types.tolist() == [4, 4, 7]
+        assert frame.charges.tolist() == [0.1, 0.2, 0.3]
+        assert np.array_equal(frame.forces, forces[index][[1, 2, 0]])
+
+
+@pytest.mark.parametrize("steps", ["increment", "listed", "shorter"])
+def test_forces_of_other_steps_than_the_positions_are_refused(foreign, steps):
+    with h5py.File(foreign, "a") as file:
+        group = file["particles/atoms"]
+        if steps == "increment":
+            group["force/step"][()] = 60
+        else:
+            del group["force/step"]
+            group["force/step"] = [100, 160] if steps == "listed" else [100]
+    with pytest.raises(DataError) as caught:
+        H5mdDataset(foreign)
+    told = {"shorter": "force has 1 steps, and position 2"}
+    assert told.get(steps, "in frame 1 force is of step 160, and position of step 150") in str(caught.value)
+    with h5py.File(foreign, "a") as file:
+        del file["particles/atoms/force/step"]
+        file["particles/atoms/force/step"] = [100, 150]  # the same as an increment of 50 from 100 on
+    assert H5mdDataset(foreign).steps.tolist() == [100, 150]
+
+
+@pytest.mark.parametrize("element", ["velocity", "charge", "id", "molecule"])
+def test_an_element_of_fewer_frames_is_refused(foreign, element):
+    with h5py.File(foreign, "a") as file:
+        group = file["particles/atoms"]
+        if element in group:
+            del group[element]
+        group[f"{element}/value"] = np.ones((1, 3, 3) if element == "velocity" else (1, 3))
+    with pytest.raises(DataError, match=rf"{element} has the shape \(1, 3.*\), and position \(2, 3, 3\)"):
+        H5mdDataset(foreign)
+
+
+@pytest.mark.parametrize(("name", "what"), [("position/value", "position"), ("box/edges", "cell")])
+def test_numbers_that_are_none_are_refused(foreign, name, what):
+    with h5py.File(foreign, "a") as file:
+        file[f"particles/atoms/{name}"][1, 2] = np.nan
+    with pytest.raises(DataError, match=f"a {what} of frame 1 is not a number"):
+        H5mdDataset(foreign)[1]
+
+
 def test_a_file_of_positions_forces_and_a_box_is_enough(foreign):
     with h5py.File(foreign, "a") as file:
         group = file["particles/atoms"]
