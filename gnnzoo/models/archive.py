@@ -1,11 +1,13 @@
 """What a .keras file says of itself, read without Keras: a Keras archive of ours carries one JSON file more."""
 
 import json
+import os
 import zipfile
 import zlib
 from pathlib import Path
 
 from gnnzoo.errors import ModelError, Place
+from gnnzoo.outputs import FULL
 
 INFO_MEMBER = "gnnzoo.json"
 # What reading a damaged archive raises, depending on where the damage is.
@@ -38,6 +40,10 @@ def read_info(path: Path | str) -> dict:
 
 def damaged(path: Path | str, error: Exception) -> ModelError:
     """What to say of a model that cannot be read because of `error`, one of `DAMAGE`."""
+    if isinstance(error, PermissionError):
+        return ModelError("cannot be read: no permission", place=Place(file=path))
+    if isinstance(error, OSError) and error.errno in FULL:  # large weights are unpacked to disk first
+        return ModelError(f"cannot be read: {os.strerror(error.errno)}", place=Place(file=path), hint="free some space")
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return ModelError(
         f"is damaged or from another version: {reason}",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from gnnzoo.outputs import told
+
 COLUMNS = (
     "step",
     "epoch",
@@ -27,7 +29,7 @@ class RunLog:
     def __init__(self, folder: Path, from_step: int = 0):
         self.path = folder / "log.csv"
         rows = [row for row in read_log(self.path) if row["step"] <= from_step] if self.path.exists() else []
-        with self.path.open("w", newline="") as file:
+        with told(self.path), self.path.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
@@ -35,12 +37,13 @@ class RunLog:
 
     def write(self, row: dict) -> None:
         """Append one row; keys are `COLUMNS`."""
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, COLUMNS).writerow(row)
-        with self._board.as_default(step=row["step"]):
-            for name in COLUMNS[2:]:
-                tf.summary.scalar(name, row[name])
-        self._board.flush()
+        with told(self.path):
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, COLUMNS).writerow(row)
+            with self._board.as_default(step=row["step"]):
+                for name in COLUMNS[2:]:
+                    tf.summary.scalar(name, row[name])
+            self._board.flush()
 
     def __enter__(self) -> "RunLog":
         return self

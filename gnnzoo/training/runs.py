@@ -1,21 +1,26 @@
 """Run folders: runs/NAME-001, -002, ...: what was trained, on what, how far it came."""
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.errors import Place, UserError
+from gnnzoo.outputs import told
 
 RUNS = Path("runs")
-_STATE = "run.json"
+_STATE, _LOCK = "run.json", "run.lock"
 
 
 @dataclass(frozen=True)
 class Run:
     """One run's folder.
 
-    `state` holds: status (running, interrupted, failed, done), recipe, dataset, output, started.
+    `state` holds: status (running, interrupted, failed, done), recipe, dataset, scales, output, origin, started; and
+    once training came to its end, trained: after how many steps.
     """
 
     folder: Path
@@ -33,8 +38,31 @@ class Run:
         path = self.folder / _STATE
         state = (self.state if path.exists() else {}) | changes
         temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(state, indent=1) + "\n")
-        os.replace(temporary, path)
+        with told(path):
+            temporary.write_text(json.dumps(state, indent=1) + "\n")
+            os.replace(temporary, path)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from going on with this run; the system lets go of it whatever ends this process.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        path = self.folder / _LOCK
+        with contextlib.ExitStack() as stack:
+            with told(path):
+                file = stack.enter_context(path.open("a"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"{self.folder} is being trained by another process",
+                    hint="wait for it or stop it first; the same command without --resume begins a new run",
+                ) from error
+            except OSError:
+                pass  # a file system without locks
+            yield
 
 
 def new_run(name: str) -> Run:
@@ -56,15 +84,40 @@ def new_run(name: str) -> Run:
         return Run(folder)
 
 
-def unfinished_run(name: str) -> Run:
-    """The newest run of this name (that of its output, without the ending) that has not come to its end.
+def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
+    """The newest run that was to end in `output` and has not come to its end.
+
+    Among several of the output's name those that were to end in the very same place come first. Where there is no run
+    of that name at all, it is the newest of the recipe, which may end elsewhere than it was to.
+
+    Args:
+        output: where the model is to go.
+        recipe: the recipe's name.
+        origin: the model that was transferred, if this is a transfer.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is being trained by another process.
     """
-    found = sorted(RUNS.glob(f"{name}-[0-9][0-9][0-9]*"), reverse=True)
-    for folder in found:
-        if (folder / _STATE).exists() and Run(folder).state.get("status") != "done":
-            return Run(folder)
-    what = f"no unfinished run of '{name}' in {RUNS}/" if found else f"no run of '{name}' in {RUNS}/"
-    raise UserError(what, hint="the same command without --resume begins a new one")
+    name = output.stem
+    runs = [Run(path.parent) for path in RUNS.glob(f"*/{_STATE}")]
+    named = [run for run in runs if run.folder.name.rpartition("-")[0] == name]
+    found = named or [run for run in runs if _belongs(run.state, recipe, origin)]
+    unfinished = [run for run in found if run.state.get("status") != "done"]
+    if not unfinished:
+        what = f"no unfinished run of '{name}' in {RUNS}/" if found else f"no run of '{name}' in {RUNS}/"
+        raise UserError(what, hint="the same command without --resume begins a new one")
+    run = max(unfinished, key=lambda run: _rank(run, output))
+    with run.held():  # tried now, held when training begins
+        return run
+
+
+def _belongs(state: dict, recipe: str, origin: str | None) -> bool:
+    began = state.get("origin") or {}
+    return state.get("recipe", {}).get("name") == recipe and began.get("model") == origin
+
+
+def _rank(run: Run, output: Path) -> tuple:
+    state = run.state
+    number = run.folder.name.rpartition("-")[2]
+    same_place = Path(state.get("output", "")).absolute() == output.absolute()
+    return same_place, state.get("started", ""), int(number) if number.isdigit() else 0

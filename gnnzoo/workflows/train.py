@@ -1,8 +1,11 @@
 """Train the model that a recipe declares."""
 
+import contextlib
+import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,15 @@ import numpy as np
 from gnnzoo import __version__
 from gnnzoo.console import duration, note, warn
 from gnnzoo.data.frames import Dataset
+from gnnzoo.data.splits import Split
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.evaluation.metrics import ForceErrors
-from gnnzoo.models.build import build_network
+from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, save_model
-from gnnzoo.outputs import refuse_existing
+from gnnzoo.outputs import OutputError, check_writable, refuse_existing
 from gnnzoo.recipe.load import find_recipe, load_recipe, resolved
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.training.checkpoints import checkpoints
 from gnnzoo.training.loop import Interrupted, Outcome, Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, prepare
@@ -49,7 +54,8 @@ def train(
         data: a dataset, a dump, a glob or a list of dumps, instead of the recipe's source.
         time_limit: seconds, or text such as "8m"; the schedule is fitted to it, counted from the start of training.
         output: where the model goes; by default NAME.keras in the working folder.
-        resume: go on with the newest unfinished run that was to end in this output.
+        resume: go on with the newest unfinished run that was to end in this output, or where there is none of its
+            name, with the newest one of the recipe.
         overwrite: replace an existing model, keeping the old one beside it.
         overrides: changes of the recipe such as "training.epochs=3".
         callbacks: Keras callbacks.
@@ -66,17 +72,20 @@ def train(
     recipe = recipe if path is None else load_recipe(path, overrides)
     output = Path(output) if output is not None else Path(f"{recipe.name}.keras")
     check_output(output, overwrite)
-    run = unfinished_run(output.stem) if resume else None
+    run = unfinished_run(output, recipe.name) if resume else None
     dataset = recipe_dataset(recipe, path, data)
     prepared = prepare(recipe, dataset)
+    origin = None
     if run is not None:
-        _check_same(run, recipe, dataset)
+        check_same(run, recipe, dataset)
+        prepared = with_scales_of(run, prepared)
+        origin = _origin(run)
     network = build_network(recipe, prepared.species, prepared.scales)
-    return fit(ForceField(network, recipe), dataset, prepared, run, limit, output, overwrite, callbacks)
+    return fit(ForceField(network, recipe), dataset, prepared, run, limit, output, overwrite, callbacks, origin)
 
 
 def check_output(output: Path, overwrite: bool) -> None:
-    """Refuse an output that exists or that could not be a model, before anything long begins."""
+    """Refuse an output that exists, could not be a model or could not be written, before anything long begins."""
     if output.suffix != ".keras":
         raise UserError(
             f"a model's file ends in .keras, not '{output.suffix}'",
@@ -84,6 +93,7 @@ def check_output(output: Path, overwrite: bool) -> None:
             hint=f"-o {output.stem}.keras",
         )
     refuse_existing(output, overwrite)
+    check_writable(output)
 
 
 def fit(
@@ -113,31 +123,55 @@ def fit(
     keep_freed_memory()
     resume = run is not None
     run = run or new_run(output.stem)
-    _announce(model, dataset, prepared, run)
-    run.update(
-        status="running",
-        recipe=resolved(model.recipe),
-        dataset=_dataset_info(dataset),
-        output=str(output),
-        started=time.strftime("%Y-%m-%d %H:%M:%S"),
-        gnnzoo=__version__,
-    )
-    trainer = _trainer(model, dataset, prepared, run, callbacks)
-    try:
-        outcome = trainer.run(time_limit=time_limit, resume=resume)
-    except Interrupted:
-        run.update(status="interrupted")
-        go_on = "" if origin else ". To go on, the same command with --resume"
-        note(f"stopped; all is saved in {run.folder}{go_on}")
-        raise
-    except UserError:
-        run.update(status="failed")
-        raise
-    model.info = _info(model, dataset, prepared, outcome, run, origin)
-    _tell_end(outcome, run)
-    save_model(model, output, overwrite)
-    run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
+    with run.held():
+        _announce(model, dataset, prepared, run)
+        run.update(
+            status="running",
+            recipe=resolved(model.recipe),
+            dataset=_dataset_info(dataset),
+            scales=asdict(prepared.scales),
+            output=str(output),
+            origin=origin,
+            started=time.strftime("%Y-%m-%d %H:%M:%S"),
+            gnnzoo=__version__,
+        )
+        with _ending(run):
+            trainer = _trainer(model, dataset, prepared, run, callbacks)
+            outcome = trainer.run(time_limit=time_limit, resume=resume, until=run.state.get("trained"))
+            run.update(trained=outcome.steps)
+            model.info = _info(model, dataset, prepared, outcome, run, origin)
+            _tell_end(outcome, run)
+            save_model(model, output, overwrite)
+        run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
     return model
+
+
+@contextlib.contextmanager
+def _ending(run: Run) -> Iterator[None]:
+    """Write down how a run ended if it did not end well, and say how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        saved = "all is saved" if isinstance(error, Interrupted) else "what was saved before is"
+        if not checkpoints(run.folder / "checkpoints"):
+            saved = "nothing was trained yet"
+        _leave(run, "interrupted", f"stopped; {saved} in {run.folder}. To go on, the same command with --resume")
+        raise
+    except OutputError:
+        trained = "the training is complete and kept" if "trained" in run.state else "the run is kept"
+        elsewhere = " and, for another place, -o OTHER.keras" if "trained" in run.state else ""
+        _leave(run, "failed", f"{trained} in {run.folder}. To go on, the same command with --resume{elsewhere}")
+        raise
+    except Exception:
+        _leave(run, "failed")
+        raise
+
+
+def _leave(run: Run, status: str, text: str | None = None) -> None:
+    with contextlib.suppress(OutputError):  # of a full disk there is an error on its way already
+        run.update(status=status)
+    if text:
+        note(text)
 
 
 def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, callbacks: tuple) -> Trainer:
@@ -152,10 +186,28 @@ def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, 
         run.folder,
         report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
         callbacks=callbacks,
+        predictor=model.predictor,
     )
 
 
-def _check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
+def with_scales_of(run: Run, prepared: Prepared) -> Prepared:
+    """What was prepared, with the scales that a run began with; a transfer's may be those of its source."""
+    scales = run.state.get("scales")
+    return replace(prepared, scales=Scales(**scales)) if scales else prepared
+
+
+def _origin(run: Run) -> dict | None:
+    """What a run was transferred from; its weights must be in a checkpoint by now."""
+    origin = run.state.get("origin")
+    if origin and not checkpoints(run.folder / "checkpoints"):
+        raise UserError(
+            f"{run.folder} was begun with the weights of {origin['model']}, and no checkpoint holds them yet",
+            hint="the gnnzoo transfer that began it, with --resume",
+        )
+    return origin
+
+
+def check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
     """A run goes on only with the recipe and the data that it began with; the data may have moved."""
     state, now = run.state, resolved(recipe)
     for part in ("data", "graph", "model", "training"):
@@ -174,12 +226,16 @@ def _check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
 
 
 def _dataset_info(dataset: Dataset) -> dict:
+    first = dataset[0]
     return {
         "path": str(Path(dataset.path).resolve()),
         "fingerprint": dataset.fingerprint,
         "frames": len(dataset),
-        "atoms": len(dataset[0]),
+        "atoms": len(first),
         "units": dataset.units,
+        "molecules": dataset.has_molecules,
+        "boundary": list(first.boundary),
+        "sources": [source["sha256"] for source in dataset.provenance.get("sources", []) if source.get("sha256")],
     }
 
 
@@ -194,7 +250,7 @@ def _info(
         "types": {str(number): name for number, name in sorted(dataset.type_names.items())},
         "units": dataset.units,
         "cutoff": model.recipe.graph.cutoff,
-        "parameters": int(sum(np.prod(variable.shape) for variable in model.network.trainable_variables)),
+        "parameters": _parameters(model),
         "dataset": _dataset_info(dataset),
         "split": prepared.split.as_dict(),
         "statistics": prepared.statistics.as_dict(),
@@ -204,12 +260,17 @@ def _info(
             "steps": outcome.steps,
             "best_step": outcome.best.step,
             "seconds": round(outcome.seconds, 1),
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         },
         "origin": origin,
         "figures": {part: judge(model, prepared, dataset, part) for part in ("validation", "test")},
         "example": _example(model, dataset, prepared),
     }
+
+
+def _parameters(model: ForceField) -> int:
+    """How many numbers are trained."""
+    return int(sum(np.prod(variable.shape) for variable in model.network.trainable_variables))
 
 
 def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> dict | None:
@@ -249,6 +310,10 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
         f"{dataset.path}: {len(dataset)} frames; {len(split.train)} for training, {len(split.validation)} for "
         f"validation, {len(split.test)} for the test{gaps}"
     )
+    note(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
+    distance = _distance(dataset, split)
+    if distance is not None:
+        note(f"a held-out frame and a training frame are {distance:,} timesteps apart or more")
     note(
         f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
         f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
@@ -259,7 +324,33 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
         note("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:
         warn("the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real")
-    note(f"network of {model.network.count_params():,} parameters; run folder {run.folder}")
+    note(f"network of {_parameters(model):,} parameters; run folder {run.folder}")
+
+
+def _composition(dataset: Dataset) -> str:
+    """Each species, how many atoms of it, of which types: 8 O (type 1), 16 H (types 2, 3)."""
+    counts = dict(zip(*(part.tolist() for part in np.unique(dataset[0].types, return_counts=True)), strict=True))
+    types: dict[str, list[int]] = {}
+    for number, name in sorted(dataset.type_names.items()):
+        types.setdefault(name, []).append(number)
+    return ", ".join(
+        f"{sum(counts.get(number, 0) for number in numbers)} {name} "
+        f"(type{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})"
+        for name, numbers in types.items()
+    )
+
+
+def _distance(dataset: Dataset, split: Split) -> int | None:
+    """The fewest timesteps between a training and a held-out frame of one segment; None where none has both."""
+    train, held_out = split.train, np.concatenate([split.validation, split.test])
+    steps, segments = np.asarray(dataset.steps), np.asarray(dataset.segments)
+    found = []
+    for segment in np.intersect1d(segments[train], segments[held_out]):
+        ours = np.sort(steps[train[segments[train] == segment]])
+        theirs = steps[held_out[segments[held_out] == segment]]
+        after = np.searchsorted(ours, theirs)
+        found += [np.abs(ours[np.clip(index, 0, len(ours) - 1)] - theirs).min() for index in (after - 1, after)]
+    return int(min(found)) if found else None
 
 
 def _live_line(row: dict, zero: float, left: float, unit: str) -> str:

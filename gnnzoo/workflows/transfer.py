@@ -1,21 +1,23 @@
 """Carry a trained model over to another substance and train it there."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from gnnzoo.console import note, table
 from gnnzoo.data.frames import Dataset
-from gnnzoo.errors import ModelError, Place
+from gnnzoo.errors import ModelError, Place, UserError
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.transfer import Move, copy_weights, unit_factor
 from gnnzoo.recipe.load import find_recipe, load_recipe
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.training.prepare import Prepared, prepare
+from gnnzoo.training.runs import Run, unfinished_run
 from gnnzoo.training.schedule import seconds
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.sources import recipe_dataset
-from gnnzoo.workflows.train import check_output, fit, judge
+from gnnzoo.workflows.train import check_output, check_same, fit, judge, with_scales_of
 
 
 def transfer(
@@ -25,6 +27,7 @@ def transfer(
     data: str | Path | list | None = None,
     time_limit: str | float | None = None,
     output: str | Path | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     overrides: Iterable[str] = (),
 ) -> ForceField:
@@ -36,6 +39,7 @@ def transfer(
         data: a dataset, a dump, a glob or a list of dumps, instead of the target's source.
         time_limit: seconds, or text such as "3m".
         output: where the new model goes.
+        resume: go on with the newest unfinished run that was to end in this output.
         overwrite: replace an existing one, keeping it beside the new.
         overrides: changes of the target's recipe.
 
@@ -52,17 +56,24 @@ def transfer(
     origin_name = source.path.stem if source.path else source.recipe.name
     output = Path(output) if output is not None else Path(f"{recipe.name}-from-{origin_name}.keras")
     check_output(output, overwrite)
+    run = unfinished_run(output, recipe.name, str(source.path)) if resume else None
+    if run is not None:
+        _check_origin(run, source)
     dataset = recipe_dataset(recipe, path, data)
     prepared = prepare(recipe, dataset)
     factor = unit_factor(source, dataset.units)
     _check_parameters(source, recipe, dataset)
-    scales = prepared.scales
     if recipe.model.normalization == "none":
-        scales = Scales(force=source_scale(source) * factor, neighbors=scales.neighbors)
-    network = build_network(recipe, prepared.species, scales)
+        prepared = replace(prepared, scales=source_scales(source, factor))
+    if run is not None:
+        check_same(run, recipe, dataset)
+        prepared = with_scales_of(run, prepared)
+    network = build_network(recipe, prepared.species, prepared.scales)
     moves = copy_weights(source, network, recipe, prepared.species)
-    _show(moves, source, recipe, dataset.units, factor)
     result = ForceField(network, recipe)
+    if run is not None:
+        return fit(result, dataset, prepared, run, limit, output, overwrite, origin=run.state["origin"])
+    _show(moves, source, recipe, dataset.units, factor)
     zero_shot = _zero_shot(result, prepared, dataset)
     origin = {
         "model": str(source.path),
@@ -75,9 +86,22 @@ def transfer(
     return fit(result, dataset, prepared, None, limit, output, overwrite, origin=origin)
 
 
-def source_scale(source: ForceField) -> float:
-    """Force unit per network unit of a trained model."""
-    return float(source.network.get_layer("force_scale").factor.numpy())
+def source_scales(source: ForceField, factor: float) -> Scales:
+    """The scales of a trained model, its force scale times `factor`: with them copied weights mean what they meant."""
+    force = float(source.network.get_layer("force_scale").factor.numpy())
+    found = [layer.neighbor_scale for layer in source.network.layers if hasattr(layer, "neighbor_scale")]
+    return Scales(force * factor, found[0] ** -2 if found else 1.0)
+
+
+def _check_origin(run: Run, source: ForceField) -> None:
+    """A transfer goes on only as the transfer from the model that it began with."""
+    origin = run.state.get("origin")
+    if origin is None or origin["model"] != str(source.path):
+        began = f"from {origin['model']}" if origin else "without a transfer"
+        raise UserError(
+            f"{run.folder} was begun {began}, not from {source.path}",
+            hint="the command that began it, with --resume",
+        )
 
 
 def _check_parameters(source: ForceField, recipe: Recipe, dataset: Dataset) -> None:
@@ -109,7 +133,7 @@ def _show(moves: list[Move], source: ForceField, recipe: Recipe, units: str | No
         for move in moves
     ]
     table(f"{source.path or source.recipe.name} -> {recipe.name}", ["layer", "what", "weights copied", "why"], rows)
-    if factor != 1:
+    if factor != 1 and recipe.model.normalization == "none":  # otherwise the scale is that of the target's own forces
         note(f"forces are converted from {source.units} to {units} units: x {factor:.6g}")
     if source.cutoff != recipe.graph.cutoff:
         note(

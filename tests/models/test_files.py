@@ -1,6 +1,8 @@
 """The .keras file: it comes back as it was, replaces nothing in silence, and whatever else lies there is told apart."""
 
+import errno
 import json
+import os
 import zipfile
 
 import keras
@@ -183,3 +185,12 @@ def test_a_recipe_that_this_version_does_not_know(saved):
     del info["recipe"]
     rewritten(saved, **{INFO_MEMBER: json.dumps(info)})
     assert_refused(saved, "is damaged or from another version: 'recipe'", AGAIN)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_no_room_to_unpack_it_is_no_damage(saved, monkeypatch, number):
+    def full(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(keras.models, "load_model", full)
+    assert_refused(saved, f"cannot be read: {os.strerror(number)}", "free some space")

@@ -1,10 +1,14 @@
 """Training from recipe and data to a model file: what it leaves behind, what it refuses, how it goes on and repeats."""
 
+import csv
+import errno
+import hashlib
 import itertools
 import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import h5py
 import keras
@@ -14,10 +18,13 @@ import pytest
 import dumps
 from gnnzoo.errors import DataError, RecipeError, UserError
 from gnnzoo.models.build import build_network
-from gnnzoo.models.files import load_model
+from gnnzoo.models.files import load_model, save_model
+from gnnzoo.outputs import OutputError
 from gnnzoo.recipe.load import resolved
 from gnnzoo.training.log import read_log
-from gnnzoo.training.loop import Interrupted
+from gnnzoo.training.loop import Interrupted, Trainer
+from gnnzoo.training.runs import Run, unfinished_run
+from gnnzoo.workflows import train as training
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.train import train
@@ -96,7 +103,7 @@ def test_model_run_and_log_are_written(trained, argon, workshop):
     assert trained.path == load_model("tiny.keras").path
     assert_same_weights(load_model("tiny.keras"), trained)
     run = workshop / "runs" / "tiny-001"
-    assert {path.name for path in run.iterdir()} == {"run.json", "log.csv", "checkpoints", "tensorboard"}
+    assert {path.name for path in run.iterdir()} == {"run.json", "run.lock", "log.csv", "checkpoints", "tensorboard"}
     state = state_of(run)
     assert state["status"] == "done"
     assert state["recipe"] == resolved(RECIPE)
@@ -135,6 +142,25 @@ def test_the_parts_of_the_split_never_overlap(trained):
     assert frames[-1][0] < 20
     for (before, part), (after, other) in itertools.pairwise(frames):
         assert part == other or after - before > 1  # the recipe asks for a gap of a frame
+
+
+def test_it_says_what_the_data_are(trained, argon, workshop):
+    (source,) = open_dataset(argon).provenance["sources"]
+    digest = hashlib.sha256((workshop / "argon.lammpstrj").read_bytes()).hexdigest()
+    about = trained.info["dataset"]
+    assert (about["molecules"], about["boundary"], about["sources"]) == (False, ["pp", "pp", "pp"], [digest])
+    assert source["sha256"] == digest
+
+
+def test_what_is_trained_on_is_announced(argon, folder, capsys):
+    made = train(recipe(training=SHORT | {"epochs": 1, "steps": 1}), data=argon)
+    said = capsys.readouterr().err
+    assert "a frame: 27 Ar (type 1); units real\n" in said
+    steps, parts = open_dataset(argon).steps, made.info["split"]
+    nearest = min(abs(int(steps[a] - steps[b])) for a in parts["train"] for b in parts["validation"] + parts["test"])
+    assert nearest > steps[1] - steps[0] > 0
+    assert f"a held-out frame and a training frame are {nearest} timesteps apart or more" in said
+    assert f"network of {made.info['parameters']:,} parameters" in said
 
 
 def test_scales_come_from_the_training_frames_alone(trained, argon):
@@ -254,9 +280,107 @@ def test_the_data_may_have_moved_meanwhile(argon, unfinished):
     assert state["dataset"]["path"] == str(unfinished / "moved.h5")
 
 
+def test_a_run_may_end_in_another_place_than_it_was_to(trained, argon, unfinished):
+    resumed = train(RECIPE, data=argon, output="elsewhere/another.keras", resume=True)
+    assert_same_weights(load_model("elsewhere/another.keras"), trained)
+    assert resumed.info["training"]["run"] == "runs/other-001"
+    assert state_of(unfinished / "runs/other-001")["output"] == "elsewhere/another.keras"
+
+
+def test_the_run_that_was_to_end_in_this_very_place_comes_first(unfinished):
+    for number, (output, started) in enumerate([("a/other.keras", "2026-01-02"), ("b/other.keras", "2026-01-03")], 2):
+        run = unfinished / f"runs/other-{number:03d}"
+        run.mkdir()
+        (run / "run.json").write_text(json.dumps({"status": "failed", "output": output, "started": started}))
+    assert unfinished_run(Path("a/other.keras"), "tiny").folder.name == "other-002"
+    assert unfinished_run(Path("b/other.keras"), "tiny").folder.name == "other-003"
+    assert unfinished_run(Path("other.keras"), "tiny").folder.name == "other-001"
+
+
+def test_a_run_that_another_process_trains_is_left_alone(argon, unfinished):
+    run = Run(Path("runs/other-001"))
+    run.update(status="running")
+    with run.held(), pytest.raises(UserError, match="runs/other-001 is being trained by another process"):
+        train(RECIPE, data=argon, output="other.keras", resume=True)
+    assert state_of(run.folder)["status"] == "running"
+
+
+def test_a_run_is_held_while_it_trains(argon, unfinished):
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            with pytest.raises(UserError, match="another process"):
+                unfinished_run(Path("other.keras"), "tiny")
+
+    train(RECIPE, data=argon, output="other.keras", resume=True, callbacks=(Look(),))
+
+
 def test_nothing_to_go_on_with(argon, folder):
     with pytest.raises(UserError, match="no run of 'tiny' in runs/"):
         train(RECIPE, data=argon, resume=True)
+
+
+def test_a_stop_while_the_schedule_is_fitted_says_how_to_go_on(argon, folder, capsys, monkeypatch):
+    run_step = Trainer._run_step
+
+    def stopped(*args):
+        os.kill(os.getpid(), signal.SIGINT)
+        return run_step(*args)
+
+    monkeypatch.setattr(Trainer, "_run_step", stopped)
+    with pytest.raises(Interrupted, match="SIGINT"):
+        train(RECIPE, data=argon, time_limit=60)
+    assert state_of(folder / "runs/tiny-001")["status"] == "interrupted"
+    assert (
+        "nothing was trained yet in runs/tiny-001. To go on, the same command with --resume" in capsys.readouterr().err
+    )
+
+
+def test_ctrl_c_while_the_model_is_judged_loses_nothing(trained, argon, folder, capsys, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "judge", interrupt)
+        train(RECIPE, data=argon)
+    state = state_of(folder / "runs/tiny-001")
+    assert (state["status"], state["trained"]) == ("interrupted", 10)
+    assert "in runs/tiny-001. To go on, the same command with --resume" in capsys.readouterr().err
+    assert_same_weights(train(RECIPE, data=argon, resume=True), trained)
+
+
+def test_a_model_that_cannot_be_saved_is_saved_elsewhere_without_training_again(
+    trained, argon, folder, capsys, monkeypatch
+):
+    def save(model, output, overwrite):
+        if Path(output).name == "tiny.keras":
+            raise OutputError("the disk is full")
+        return save_model(model, output, overwrite)
+
+    monkeypatch.setattr(training, "save_model", save)
+    with pytest.raises(OutputError, match="the disk is full"):
+        train(RECIPE, data=argon)
+    assert state_of(folder / "runs/tiny-001")["status"] == "failed"
+    said = capsys.readouterr().err
+    assert "complete and kept in runs/tiny-001" in said
+    assert "the same command with --resume and, for another place, -o OTHER.keras" in said
+    monkeypatch.setattr(Trainer, "_run_step", None)  # not one step more
+    assert_same_weights(train(RECIPE, data=argon, output="other.keras", resume=True), trained)
+    assert state_of(folder / "runs/tiny-001")["status"] == "done"
+
+
+def test_a_disk_that_fills_up_during_training_ends_it_in_the_users_words(trained, argon, folder, capsys, monkeypatch):
+    class Full(csv.DictWriter):
+        def writerow(self, row):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(csv, "DictWriter", Full)
+        with pytest.raises(UserError, match="the disk is full") as caught:
+            train(RECIPE, data=argon)
+    assert str(caught.value.place) == "runs/tiny-001/log.csv"
+    assert state_of(folder / "runs/tiny-001")["status"] == "failed"
+    assert "the run is kept in runs/tiny-001. To go on, the same command with --resume" in capsys.readouterr().err
+    assert_same_weights(train(RECIPE, data=argon, resume=True), trained)
 
 
 # --- what is refused before training starts -----------------------------------------------------------------------
@@ -292,6 +416,12 @@ def test_an_existing_model_is_refused_first_of_all(folder):
     assert "--overwrite" in error.hint
     assert "-o" in error.hint
     assert (folder / "tiny.keras").read_text() == "precious"
+
+
+def test_a_place_that_cannot_be_written_is_refused_first_of_all(folder):
+    (folder / "file").write_text("precious")
+    error = refused(UserError, "its folder cannot be made", data="missing.h5", output="file/tiny.keras")
+    assert str(error.place) == "file/tiny.keras"
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model"])
