@@ -277,7 +277,8 @@ class Training(Part):
     batch_size: PositiveInt = 16
     """Frames per step."""
     loss: Literal["l1", "l2", "huber"] = "l1"
-    """Over force components: mean absolute, mean square, or Huber with its bend at the training RMS."""
+    """Over force components: mean absolute, mean square, or Huber with its bend at one network unit, which is the
+    training RMS unless `normalization` is `none`."""
     optimizer: Literal["adam", "adamw", "nadam"] = "adam"
     """Keras optimizer."""
     learning_rate: LearningRate = Field(default_factory=LearningRate)
