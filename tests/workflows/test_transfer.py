@@ -2,6 +2,9 @@
 
 import copy
 import json
+import os
+import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -10,12 +13,16 @@ import dumps
 from gnnzoo.errors import DataError, ModelError, UserError
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.training.log import read_log
+from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.evaluate import evaluate
+from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
 from small import ARGON, WATER, recipe
 
 TARGET = recipe(training={"epochs": 1})
+TWO = {"epochs": 2, "steps": None, "checkpoint_every": 1}
 STACK = ["atom_encoder_1", "graph_norm_1", "message_passing_1", "prelu_1", "pair_force_decoder_1", "force_scale"]
 
 
@@ -118,6 +125,103 @@ def test_without_normalisation_the_force_scale_of_the_source_is_kept(argon, fold
     """In the target's unit, so that the network's own output means what it meant in the source."""
     result = transfer(water_model(units, made=raw_forces(WATER)), raw_forces(ARGON), data=argon)
     assert result.network.get_layer("force_scale").factor.numpy() == pytest.approx(scale, rel=1e-5)
+    assert result.network.get_layer("message_passing_1").neighbor_scale == pytest.approx(1 / 3)  # of nine neighbours
+    run = json.loads((folder / "runs/tiny-from-tinywater-001/run.json").read_text())
+    assert run["scales"] == pytest.approx({"force": scale, "neighbors": 9.0}, rel=1e-5)
+
+
+def test_the_loss_is_measured_in_the_units_of_the_network(argon, folder):
+    """The scale that the network got is the one by which the loss divides: half of it, twice the loss."""
+    losses = []
+    for scale in (20.0, 1.0):
+        source = water_model(made=raw_forces(WATER))
+        source.network.get_layer("force_scale").factor.assign(scale)
+        for weight in source.network.get_layer("pair_force_decoder_1").trainable_variables:
+            weight.assign(weight * 0)  # no output: the loss is that of zero forces
+        transfer(source, raw_forces(ARGON), data=argon, output=f"{scale:g}.keras")
+        (row,) = read_log(folder / f"runs/{scale:g}-001/log.csv")
+        losses.append(row["loss"])
+    assert losses[1] == pytest.approx(20 * losses[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("normalization", ["none", "training"])
+def test_a_conversion_is_told_where_there_is_one(argon, folder, capsys, normalization):
+    target = copy.deepcopy(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True))
+    target["model"]["normalization"] = normalization
+    transfer(water_model("metal", made=raw_forces(WATER)), recipe(target), data=argon)
+    said = "forces are converted from metal to real units: x 23.0605" in capsys.readouterr().err
+    assert said == (normalization == "none")
+
+
+# --- it goes on after a stop --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def long(argon, workshop):
+    """A transfer on raw forces, whose scales are its source's: run whole, and stopped after its first epoch."""
+    made = recipe(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True), training=TWO)
+    follow = Trainer._log_row
+
+    def stop(self, *args):
+        follow(self, *args)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    place = workshop / "long"
+    place.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        water_model(path="water.keras", made=raw_forces(WATER))
+        whole = transfer("water.keras", made, data=argon, output="whole.keras")
+        patch.setattr(Trainer, "_log_row", stop)
+        with pytest.raises(Interrupted):
+            transfer("water.keras", made, data=argon)
+    return place, made, whole
+
+
+@pytest.fixture
+def stopped(long, folder):
+    """A copy of that folder to work in, the recipe and what the whole transfer made."""
+    place, made, whole = long
+    shutil.copytree(place, folder, dirs_exist_ok=True)
+    return folder, made, whole
+
+
+@pytest.mark.parametrize("how", ["transfer", "train"])
+def test_a_stopped_transfer_goes_on_to_the_same_end(stopped, argon, how):
+    folder, made, whole = stopped
+    if how == "transfer":
+        resumed = transfer("water.keras", made, data=argon, resume=True)
+    else:
+        resumed = train(made, data=argon, output="tiny-from-water.keras", resume=True)
+    for a, b in zip(resumed.network.weights, whole.network.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert resumed.network.get_layer("message_passing_1").neighbor_scale == pytest.approx(1 / 3)
+    assert load_model("tiny-from-water.keras").info["origin"] == json.loads(json.dumps(whole.info["origin"]))
+    assert {path.name for path in (folder / "runs").iterdir()} == {"tiny-from-water-001", "whole-001"}
+
+
+def test_a_transfer_goes_on_from_no_other_model(stopped, argon):
+    _, made, _ = stopped
+    water_model(path="other.keras", made=raw_forces(WATER))
+    with pytest.raises(UserError, match=r"was begun from water\.keras, not from other\.keras"):
+        transfer("other.keras", made, data=argon, output="tiny-from-water.keras", resume=True)
+
+
+def test_a_transfer_without_a_checkpoint_goes_on_with_its_source_only(stopped, argon):
+    folder, made, whole = stopped
+    shutil.rmtree(folder / "runs/tiny-from-water-001/checkpoints")
+    with pytest.raises(UserError, match=r"begun with the weights of water\.keras, and no checkpoint") as caught:
+        train(made, data=argon, output="tiny-from-water.keras", resume=True)
+    assert "gnnzoo transfer" in caught.value.hint
+    resumed = transfer("water.keras", made, data=argon, resume=True)
+    for a, b in zip(resumed.network.weights, whole.network.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_a_training_takes_no_transfers_run_for_its_own(stopped, argon):
+    _, made, _ = stopped
+    with pytest.raises(UserError, match="no run of 'elsewhere'"):
+        train(made, data=argon, output="elsewhere.keras", resume=True)
 
 
 # --- what is refused before training starts -----------------------------------------------------------------------
