@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from gnnzoo.workflows.datasets import (
     open_dataset,
 )
 
+if TYPE_CHECKING:
+    from gnnzoo.recipe.schema import Recipe
+
 FORMATS = ("h5", "tfrecord")
 # Endings that say no more than that this is a dump; another one, as in dump.argon, is part of the name.
 _DUMP_SUFFIXES = (".lammpstrj", ".lammpsdump", ".dump", ".trj", ".custom", ".txt", ".dat", ".out")
@@ -35,7 +39,7 @@ def convert(
     types: Mapping[int | str, str] | None = None,
     format: str = "h5",
     cutoff: float | None = None,
-    recipe: str | Path | None = None,
+    recipe: "str | Path | Recipe | None" = None,
     compress: bool = False,
     overwrite: bool = False,
 ) -> Path:
@@ -48,7 +52,7 @@ def convert(
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not tell it.
         format: "h5" or "tfrecord"; the latter also by an output that ends so.
         cutoff: of the edges in TFRecord shards, in the data's length unit; for these alone.
-        recipe: path or name; supplies cutoff, bonds, units and types instead.
+        recipe: a recipe, its path or its name; supplies cutoff, bonds, units and types instead.
         compress: smaller and slower.
         overwrite: replace an existing output; the old one is kept beside it.
 
@@ -71,7 +75,7 @@ def convert(
     if recipe is not None:
         from gnnzoo.recipe.load import load_recipe
 
-        loaded = load_recipe(recipe)
+        loaded = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
         units, types = units or loaded.data.units, types or loaded.data.types
         cutoff, bonds = cutoff or loaded.graph.cutoff, loaded.graph.bonds
     if format == "tfrecord":

@@ -81,7 +81,7 @@ def _simulated(recipe: Recipe, recipe_path: Path | None) -> Path:
     output = Path(source)
     if not is_dataset(output):
         return dump
-    return convert([dump], output, units=recipe.data.units, types=recipe.data.types)
+    return convert([dump], output, recipe=recipe)  # cutoff and bonds too, for TFRecord shards
 
 
 def _converted(dumps: list[Path], recipe: Recipe) -> Path:

@@ -73,6 +73,14 @@ def test_data_of_another_simulation_are_not_trained_on(dump, script, folder, for
     assert len(recipe_dataset(asked(T=90), None)) == 4
 
 
+@pytest.mark.parametrize("form", ["tiny.h5", "tiny.tfrecord"])
+def test_a_missing_source_is_made_in_the_form_that_the_recipe_asks_for(dump, form):
+    dataset = recipe_dataset(simulated(form, T=90), None)  # the dump of this very simulation is there
+    assert (str(dataset.path), len(dataset), dataset.units) == (form, 4, "real")
+    if form == "tiny.tfrecord":
+        assert dataset.cutoff == 6.0
+
+
 def test_another_input_script_is_another_simulation(dump, folder):
     convert(dump, "tiny.h5", **DECLARED)
     assert "the input was tiny.in, the recipe says scripts/other.in" in refused(simulated(script="scripts/other.in"))
