@@ -51,7 +51,9 @@ def inspect(
 def _survey(files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None) -> dict:
     from gnnzoo.data.inspect import survey
 
-    hint = "--cutoff R with a smaller R; or --units, if the data are in reduced ones: --units lj"
+    hint = (
+        f"--cutoff R with {'a smaller R' if cutoff else 'R in their length unit; or --units lj, if they are reduced'}"
+    )
     with (
         open_dataset(files, units=units, types=types) as dataset,
         cutoff_explained(dataset.path, hint),

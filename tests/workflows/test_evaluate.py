@@ -124,6 +124,18 @@ def test_data_made_from_a_file_of_the_training_are_judged_whole_with_a_warning(
     assert evaluate(trained, workshop / "argon.lammpstrj", plot=False)["part"] == "test"
 
 
+def test_each_dump_of_a_training_on_several_is_known(workshop, folder, capsys):
+    for number in (1, 2):
+        dumps.write_dump(folder / f"N.{number}.trj", dumps.argon(frames=10, seed=number, first=100 * number))
+    dumps.write_dump(folder / "M.trj", dumps.argon(frames=2, seed=3))
+    several = train(recipe(training={"epochs": 1}), data="N.*.trj")
+    parts = {
+        name: result["part"] for name, result in evaluate(several, ["N.1.trj", "N.2.trj", "M.trj"], plot=False).items()
+    }
+    assert parts == {"N.1.trj": "whole, partly trained on", "N.2.trj": "whole, partly trained on", "M.trj": "whole"}
+    assert evaluate(several, "N.*.trj", plot=False)["part"] == "test"
+
+
 def test_the_very_data_of_the_model_transferred_from_are_known(model, foreign, folder, capsys):
     fingerprint = open_dataset(foreign).fingerprint
     transferred = with_dataset(model, origin={"dataset": {"fingerprint": fingerprint}})
