@@ -11,6 +11,7 @@ from gnnzoo.errors import Place, UserError
 
 # No room for what is to be written: on the disk, in the user's share of it, under the limit of a file's size.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MORE_ROOM = "free some space or choose another place with -o"
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
@@ -113,17 +114,17 @@ def _temporary(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def written(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
+def written(path: Path | str, overwrite: bool = False, more_room: str = _MORE_ROOM) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what the caller makes there becomes `path` when the block ends well.
 
     A failure, Ctrl-C included, leaves nothing behind. A full disk or a folder that cannot be written is an
     `OutputError`. What another process put there meanwhile is never lost: with `overwrite` it is moved aside as well,
-    without it the block fails.
+    without it the block fails. `more_room` is what to do about a full disk.
     """
     path = Path(path)
     refuse_existing(path, overwrite)
     temporary = _temporary(path)
-    with told(path):
+    with told(path, more_room):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
@@ -140,20 +141,20 @@ def written(path: Path | str, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path, more_room: str = _MORE_ROOM) -> Iterator[None]:
     """A failure to write to `path` becomes an `OutputError` where the user can mend it."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        known = explained(error, path)
+        known = explained(error, path, more_room)
         if known is None:
             raise
         raise known from error
 
 
-def explained(error: Exception, path: Path) -> OutputError | None:
+def explained(error: Exception, path: Path, more_room: str = _MORE_ROOM) -> OutputError | None:
     """A full disk or a forbidden folder in the user's words; None for anything else."""
     number, place = _number(error), Place(file=path)
     if number in (errno.ENOSPC, errno.EDQUOT):
@@ -161,7 +162,7 @@ def explained(error: Exception, path: Path) -> OutputError | None:
         return OutputError(
             f"the disk is full: {free:.0f} MB are free without the unfinished file",
             place=place,
-            hint="free some space or choose another place with -o",
+            hint=more_room,
         )
     if number == errno.EFBIG:
         return OutputError("the file is larger than you may write", place=place, hint="ulimit -f tells the limit")

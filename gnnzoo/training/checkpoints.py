@@ -11,6 +11,7 @@ import numpy as np
 
 from gnnzoo.errors import ModelError, Place
 from gnnzoo.outputs import written
+from gnnzoo.training.runs import MORE_ROOM
 
 _PATTERN = re.compile(r"step-(\d+)\.npz$")
 
@@ -32,7 +33,7 @@ def save_checkpoint(
         return Checkpoint(path, step)
     arrays = {f"network/{i}": variable.numpy() for i, variable in enumerate(network.variables)}
     arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-    with written(path) as temporary:
+    with written(path, more_room=MORE_ROOM) as temporary:
         np.savez(temporary, state=json.dumps(state), **arrays)
     return Checkpoint(path, step)
 

@@ -13,6 +13,7 @@ from gnnzoo.outputs import told
 
 RUNS = Path("runs")
 _STATE, _LOCK = "run.json", "run.lock"
+MORE_ROOM = "free some space"  # a run stays where it is
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,12 @@ class Run:
         path = self.folder / _STATE
         state = (self.state if path.exists() else {}) | changes
         temporary = path.with_suffix(".part")
-        with told(path):
-            temporary.write_text(json.dumps(state, indent=1) + "\n")
-            os.replace(temporary, path)
+        with told(path, MORE_ROOM):
+            try:
+                temporary.write_text(json.dumps(state, indent=1) + "\n")
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -371,13 +371,17 @@ def test_a_model_that_cannot_be_saved_is_saved_elsewhere_without_training_again(
 def test_a_disk_that_fills_up_during_training_ends_it_in_the_users_words(trained, argon, folder, capsys, monkeypatch):
     class Full(csv.DictWriter):
         def writerow(self, row):
+            if row["step"] == "step":  # the header
+                return super().writerow(row)
+            log = Path("runs/tiny-001/log.csv")
+            log.write_text(log.read_text() + "5,1.0,0.")  # as much as there was room for
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
         patch.setattr(csv, "DictWriter", Full)
         with pytest.raises(UserError, match="the disk is full") as caught:
             train(RECIPE, data=argon)
-    assert str(caught.value.place) == "runs/tiny-001/log.csv"
+    assert (str(caught.value.place), caught.value.hint) == ("runs/tiny-001/log.csv", "free some space")
     assert state_of(folder / "runs/tiny-001")["status"] == "failed"
     assert "the run is kept in runs/tiny-001. To go on, the same command with --resume" in capsys.readouterr().err
     assert_same_weights(train(RECIPE, data=argon, resume=True), trained)
