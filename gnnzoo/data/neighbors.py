@@ -10,8 +10,8 @@ from vesin import NeighborList
 from gnnzoo.errors import DataError
 from gnnzoo.fields import EDGE_CLASSES
 
-# More neighbours than this per atom no force field uses (water has them within 15 A); a cutoff in the wrong unit, or one
-# meant for a larger box, asks for it easily.
+# More neighbours than this per atom no force field uses (water has them within 15 A); a cutoff in the wrong unit, or
+# one meant for a larger box, asks for it easily.
 MAX_NEIGHBORS = 1500
 
 

@@ -11,7 +11,7 @@ from systems import replicated, water_frame
 
 CUBE, TILTED = np.eye(3) * 6.0, np.array([[6.0, 0, 0], [2.5, 5.5, 0], [-2.0, 1.5, 6.5]])
 SKEWED = np.array([[5.0, 0, 0], [9.0, 6.0, 0], [-8.0, 7.0, 5.0]])  # far from reduced
-BOXES = {"cube": CUBE, "tilted": TILTED, "skewed": SKEWED, "small": np.eye(3) * 2.1}
+BOXES = {"cube": CUBE, "tilted": TILTED, "skewed": SKEWED, "small": np.eye(3) * 3.0}
 
 
 def sorted_edges(senders, receivers, vectors):
