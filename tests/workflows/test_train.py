@@ -163,6 +163,13 @@ def test_what_is_trained_on_is_announced(argon, folder, capsys):
     assert f"network of {made.info['parameters']:,} parameters" in said
 
 
+def test_the_command_can_be_typed_again_and_the_network_is_compiled_once(argon, folder, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/gnnzoo", "train", "tiny", "--data", "my run*.h5"])
+    monkeypatch.setattr("gnnzoo.training.loop.Predictor", None)  # the model's own serves
+    made = train(recipe(training=SHORT | {"epochs": 1, "steps": 1}), data=argon)
+    assert made.info["training"]["command"] == "gnnzoo train tiny --data 'my run*.h5'"
+
+
 def test_scales_come_from_the_training_frames_alone(trained, argon):
     forces = np.concatenate([open_dataset(argon)[frame].forces for frame in trained.info["split"]["train"]])
     rms = np.sqrt(np.mean(forces**2))
