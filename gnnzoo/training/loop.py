@@ -237,8 +237,7 @@ class Trainer:
     ) -> int:
         """Run the steps; returns how many are done when `last`, the time or the user ends them."""
         follow_at, save_at = schedule.validation_steps(self._follow_every) | {last}, schedule.checkpoint_steps()
-        losses, first = [], step
-        began = time.monotonic()
+        losses, first, began = [], step, time.monotonic()
         with RunLog(self.folder, step) as log, Prefetcher(range(step, last), self.feed.batch) as batches:
             for batch in batches:
                 losses.append(self._run_step(batch, step, schedule))
@@ -251,7 +250,7 @@ class Trainer:
                     seconds = self._seconds_before + now - start
                     left = (now - began) / (step - first) * (last - step)
                     self._log_row(log, step, schedule, seconds, float(np.mean(losses)), left)
-                    losses = []
+                    losses, first, began = [], step, now  # the next stretch foretells better than the one that compiled
                 if step in save_at:
                     self._save(step, schedule, self._seconds_before + now - start)
                 if out_of_time or stop.name:
