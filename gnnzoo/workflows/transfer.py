@@ -16,8 +16,10 @@ from gnnzoo.training.prepare import Prepared, prepare
 from gnnzoo.training.runs import Run, unfinished_run
 from gnnzoo.training.schedule import seconds
 from gnnzoo.units import force_unit
+from gnnzoo.workflows.fit import check_output, fit
+from gnnzoo.workflows.model_info import judge
+from gnnzoo.workflows.resume import check_same, with_scales_of
 from gnnzoo.workflows.sources import recipe_dataset
-from gnnzoo.workflows.train import check_output, check_same, fit, judge, with_scales_of
 
 
 def transfer(

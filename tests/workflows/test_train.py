@@ -24,7 +24,8 @@ from gnnzoo.recipe.load import resolved
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.training.runs import Run, unfinished_run
-from gnnzoo.workflows import train as training
+from gnnzoo.workflows import fit as fitting
+from gnnzoo.workflows import model_info
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.train import train
@@ -347,7 +348,7 @@ def test_ctrl_c_while_the_model_is_judged_loses_nothing(trained, argon, folder, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "judge", interrupt)
+        patch.setattr(model_info, "judge", interrupt)
         train(RECIPE, data=argon)
     state = state_of(folder / "runs/tiny-001")
     assert (state["status"], state["trained"]) == ("interrupted", 10)
@@ -363,7 +364,7 @@ def test_a_model_that_cannot_be_saved_is_saved_elsewhere_without_training_again(
             raise OutputError("the disk is full")
         return save_model(model, output, overwrite)
 
-    monkeypatch.setattr(training, "save_model", save)
+    monkeypatch.setattr(fitting, "save_model", save)
     with pytest.raises(OutputError, match="the disk is full"):
         train(RECIPE, data=argon)
     assert state_of(folder / "runs/tiny-001")["status"] == "failed"

@@ -1,0 +1,205 @@
+"""From a network that stands ready to a model's file: what training and transfer share."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo import __version__
+from gnnzoo.console import duration, note, warn
+from gnnzoo.data.frames import Dataset
+from gnnzoo.data.splits import Split
+from gnnzoo.errors import Place, UserError
+from gnnzoo.models.files import ForceField, save_model
+from gnnzoo.outputs import OutputError, check_writable, refuse_existing
+from gnnzoo.recipe.load import resolved
+from gnnzoo.training.checkpoints import checkpoints
+from gnnzoo.training.loop import Interrupted, Outcome, Trainer
+from gnnzoo.training.memory import keep_freed_memory
+from gnnzoo.training.prepare import Prepared
+from gnnzoo.training.runs import Run, new_run
+from gnnzoo.units import force_unit
+from gnnzoo.workflows.model_info import dataset_info, model_info, parameters
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse an output that exists, could not be a model or could not be written, before anything long begins."""
+    if output.suffix != ".keras":
+        raise UserError(
+            f"a model's file ends in .keras, not '{output.suffix}'",
+            place=Place(file=output),
+            hint=f"-o {output.stem}.keras",
+        )
+    refuse_existing(output, overwrite)
+    check_writable(output)
+
+
+def fit(
+    model: ForceField,
+    dataset: Dataset,
+    prepared: Prepared,
+    run: Run | None,
+    time_limit: float | None,
+    output: Path,
+    overwrite: bool,
+    callbacks: tuple = (),
+    origin: dict | None = None,
+) -> ForceField:
+    """Train a network that stands ready, judge it, write it: what `train` and `transfer` share.
+
+    Args:
+        model: network and recipe; its `info` is filled in.
+        dataset: the data `prepared` was made from.
+        prepared: split, statistics, graphs.
+        run: the run to go on with; None begins a new one.
+        time_limit: seconds.
+        output: where the model goes; checked already.
+        overwrite: keep what is there under another name.
+        callbacks: Keras callbacks.
+        origin: what the model was transferred from, for its provenance.
+    """
+    keep_freed_memory()
+    resume = run is not None
+    run = run or new_run(output.stem)
+    with run.held():
+        _announce(model, dataset, prepared, run)
+        run.update(
+            status="running",
+            recipe=resolved(model.recipe),
+            dataset=dataset_info(dataset),
+            scales=asdict(prepared.scales),
+            output=str(output),
+            origin=origin,
+            started=time.strftime("%Y-%m-%d %H:%M:%S"),
+            gnnzoo=__version__,
+        )
+        with _ending(run):
+            trainer = _trainer(model, dataset, prepared, run, callbacks)
+            outcome = trainer.run(time_limit=time_limit, resume=resume, until=run.state.get("trained"))
+            run.update(trained=outcome.steps)
+            model.info = model_info(model, dataset, prepared, outcome, run, origin)
+            _tell_end(outcome, run)
+            save_model(model, output, overwrite)
+        run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
+    return model
+
+
+@contextlib.contextmanager
+def _ending(run: Run) -> Iterator[None]:
+    """Write down how a run ended if it did not end well, and say how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        saved = "all is saved" if isinstance(error, Interrupted) else "what was saved before is"
+        if not checkpoints(run.folder / "checkpoints"):
+            saved = "nothing was trained yet"
+        _leave(run, "interrupted", f"stopped; {saved} in {run.folder}. To go on, the same command with --resume")
+        raise
+    except OutputError:
+        trained = "the training is complete and kept" if "trained" in run.state else "the run is kept"
+        elsewhere = " and, for another place, -o OTHER.keras" if "trained" in run.state else ""
+        _leave(run, "failed", f"{trained} in {run.folder}. To go on, the same command with --resume{elsewhere}")
+        raise
+    except Exception:
+        _leave(run, "failed")
+        raise
+
+
+def _leave(run: Run, status: str, text: str | None = None) -> None:
+    with contextlib.suppress(OutputError):  # of a full disk there is an error on its way already
+        run.update(status=status)
+    if text:
+        note(text)
+
+
+def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, callbacks: tuple) -> Trainer:
+    unit = force_unit(dataset.units)
+    return Trainer(
+        model.network,
+        model.recipe.training,
+        prepared.source,
+        prepared.split,
+        prepared.statistics,
+        prepared.scales.force,
+        run.folder,
+        report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
+        callbacks=callbacks,
+        predictor=model.predictor,
+    )
+
+
+def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run) -> None:
+    split, statistics = prepared.split, prepared.statistics
+    unit = force_unit(dataset.units)
+    left_out = len(dataset) - len(split.train) - len(split.validation) - len(split.test)
+    gaps = f", {left_out} left out between them" if left_out else ""
+    note(
+        f"{dataset.path}: {len(dataset)} frames; {len(split.train)} for training, {len(split.validation)} for "
+        f"validation, {len(split.test)} for the test{gaps}"
+    )
+    note(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
+    distance = _distance(dataset, split)
+    if distance is not None:
+        note(f"a held-out frame and a training frame are {distance:,} timesteps apart or more")
+    note(
+        f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
+        f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
+    )
+    if model.recipe.data.split.method == "random":
+        warn("a random split puts neighbouring frames on both sides: validation and test errors come out too small")
+    if "bond" in model.recipe.graph.edges and not dataset.has_molecules:
+        note("the data carry no molecule ids: all pairs count as of different molecules")
+    if dataset.units is None:
+        warn("the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real")
+    note(f"network of {parameters(model):,} parameters; run folder {run.folder}")
+
+
+def _composition(dataset: Dataset) -> str:
+    """Each species, how many atoms of it, of which types: 8 O (type 1), 16 H (types 2, 3)."""
+    counts = dict(zip(*(part.tolist() for part in np.unique(dataset[0].types, return_counts=True)), strict=True))
+    types: dict[str, list[int]] = {}
+    for number, name in sorted(dataset.type_names.items()):
+        types.setdefault(name, []).append(number)
+    return ", ".join(
+        f"{sum(counts.get(number, 0) for number in numbers)} {name} "
+        f"(type{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})"
+        for name, numbers in types.items()
+    )
+
+
+def _distance(dataset: Dataset, split: Split) -> int | None:
+    """The fewest timesteps between a training and a held-out frame of one segment; None where none has both."""
+    train, held_out = split.train, np.concatenate([split.validation, split.test])
+    steps, segments = np.asarray(dataset.steps), np.asarray(dataset.segments)
+    found = []
+    for segment in np.intersect1d(segments[train], segments[held_out]):
+        ours = np.sort(steps[train[segments[train] == segment]])
+        theirs = steps[held_out[segments[held_out] == segment]]
+        after = np.searchsorted(ours, theirs)
+        found += [np.abs(ours[np.clip(index, 0, len(ours) - 1)] - theirs).min() for index in (after - 1, after)]
+    return int(min(found)) if found else None
+
+
+def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
+    share = f" ({row['mae'] / zero:.1%} of zero forces')" if zero else ""
+    return (
+        f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  "
+        f"validation MAE {row['mae']:.4g} {unit}{share}  "
+        f"x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {duration(max(0, left))} left"
+    )
+
+
+def _tell_end(outcome: Outcome, run: Run) -> None:
+    schedule = outcome.schedule
+    note(
+        f"{outcome.steps} steps in {duration(outcome.seconds)}; "
+        f"best of the checkpoints by validation: step {outcome.best.step}"
+    )
+    repeat = f"--set training.steps={schedule.steps}"
+    if outcome.steps < schedule.steps:
+        note(f"the time was over {schedule.steps - outcome.steps} steps before the schedule's end")
+        repeat += f" --set training.stop_after={outcome.steps}"
+    note(f"to repeat it exactly: the same command with {repeat} and without a time limit; log: {run.folder}/log.csv")
