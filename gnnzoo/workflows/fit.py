@@ -184,7 +184,7 @@ def _distance(dataset: Dataset, split: Split) -> int | None:
 
 
 def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
-    share = f" ({row['mae'] / zero:.1%} of zero forces')" if zero else ""
+    share = f" ({row['mae'] / zero:.1%} of the zero-force error)" if zero else ""
     return (
         f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  "
         f"validation MAE {row['mae']:.4g} {unit}{share}  "
