@@ -168,8 +168,8 @@ def explained(error: Exception, path: Path, more_room: str = _MORE_ROOM) -> Outp
         return OutputError("the file is larger than you may write", place=place, hint="ulimit -f tells the limit")
     if number in _FORBIDDEN:
         return OutputError("cannot be written: no permission there", place=place, hint="another place with -o")
-    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.parent.is_dir():
-        return OutputError("its folder cannot be made", place=place, hint="another place with -o")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.exists():
+        return OutputError("cannot be made there", place=place, hint="another place with -o")
     return None
 
 

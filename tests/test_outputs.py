@@ -100,7 +100,7 @@ def test_what_could_not_be_written_is_refused_beforehand(folder):
     check_writable(folder / "deep" / "er" / "a.txt")
     assert [path.name for path in (folder / "deep" / "er").iterdir()] == []
     (folder / "file").write_text("precious")
-    with pytest.raises(OutputError, match="its folder cannot be made"):
+    with pytest.raises(OutputError, match="cannot be made there"):
         check_writable(folder / "file" / "a.txt")
     with pytest.raises(OutputError, match="cannot be written: File name too long"):
         check_writable(folder / ("a" * 300 + ".txt"))

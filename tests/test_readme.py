@@ -51,7 +51,7 @@ def test_scripts_that_are_named_are_there():
 
 def test_the_recipe_shown_is_one():
     (shown,) = [block for block in blocks("json") if '"layers"' in block]
-    assert recipe_from_dict(json.loads(shown)).name == "water"
+    assert recipe_from_dict(json.loads(shown)).name == "my-water"
 
 
 def test_the_four_commands_work_as_typed(folder, uncompiled):

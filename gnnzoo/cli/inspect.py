@@ -62,7 +62,11 @@ def _data_rows(report: dict, force: str, length: str) -> list[tuple[str, str]]:
     if closest is not None:
         names, ids = "-".join(closest["names"]), " and ".join(map(str, closest["ids"]))
         rows.append(
-            ("smallest distance", f"{closest['distance']:.4g} {length}, {names}, atoms {ids} in step {closest['step']}")
+            (
+                "smallest distance",
+                f"{closest['distance']:.4g} {length}, {names}, atoms {ids} in step {closest['step']} "
+                f"(of {report['geometry']['frames']} frames, evenly spaced)",
+            )
         )
     if "digits" in provenance:
         digits = provenance["digits"]

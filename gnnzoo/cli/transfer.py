@@ -6,7 +6,13 @@ import click
 @click.command(name="transfer")
 @click.argument("model")
 @click.option("--target", metavar="RECIPE", required=True, help="Recipe of the substance to go to, by name or path.")
-@click.option("--data", "data", metavar="DATASET", multiple=True, help="Train on this dataset or these dumps instead.")
+@click.option(
+    "--data",
+    "data",
+    metavar="DATASET",
+    multiple=True,
+    help="Train on this instead: a dataset, a dump, or a glob in quotes.",
+)
 @click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 3m.")
 @click.option("-o", "--output", metavar="OUT.keras", help="By default TARGET-from-SOURCE.keras.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of this transfer.")

@@ -52,7 +52,8 @@ def species_index(names: np.ndarray, species: list[str], place: Place | None = N
                 f"species '{name}' is in the data, but the model knows {', '.join(species)}."
                 + did_you_mean(str(name), species),
                 place=place,
-                hint='name the types: --set data.types=\'{"1": "O", "2": "H"}\' or gnnzoo convert --types 1=O,2=H',
+                hint="another substance wants another recipe or model (gnnzoo list); if it is only the names: "
+                'gnnzoo convert --types 1=O,2=H, or --set data.types=\'{"1": "O", "2": "H"}\'',
             )
     return np.array([known[str(name)] for name in present], dtype=np.int32)[inverse]
 

@@ -249,6 +249,7 @@ class Trainer:
                 if step in follow_at or out_of_time or stop.name:
                     seconds = self._seconds_before + now - start
                     left = (now - began) / (step - first) * (last - step)
+                    left = left if deadline is None else min(left, deadline - now)
                     self._log_row(log, step, schedule, seconds, float(np.mean(losses)), left)
                     losses, first, began = [], step, now  # the next stretch foretells better than the one that compiled
                 if step in save_at:

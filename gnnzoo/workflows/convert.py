@@ -76,6 +76,11 @@ def convert(
         from gnnzoo.recipe.load import load_recipe
 
         loaded = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
+        if units and loaded.data.units and units != loaded.data.units:
+            raise UserError(
+                f"--units {units} contradicts the recipe '{loaded.name}', which is in {loaded.data.units} units",
+                hint="leave out one of the two",
+            )
         units, types = units or loaded.data.units, types or loaded.data.types
         cutoff, bonds = cutoff or loaded.graph.cutoff, loaded.graph.bonds
     if format == "tfrecord":

@@ -24,6 +24,9 @@ from gnnzoo.training.runs import Run, new_run
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.model_info import dataset_info, model_info, parameters
 
+# Of its schedule a training should do this share, or its learning rate is still high at the end.
+_MOST_OF_IT = 0.8
+
 
 def check_output(output: Path, overwrite: bool) -> None:
     """Refuse an output that exists, could not be a model or could not be written, before anything long begins."""
@@ -200,6 +203,11 @@ def _tell_end(outcome: Outcome, run: Run) -> None:
     )
     repeat = f"--set training.steps={schedule.steps}"
     if outcome.steps < schedule.steps:
-        note(f"the time was over {schedule.steps - outcome.steps} steps before the schedule's end")
+        note(f"it ended {schedule.steps - outcome.steps} steps before the schedule's end")
+        if outcome.steps < _MOST_OF_IT * schedule.steps:
+            warn(
+                f"only {outcome.steps / schedule.steps:.0%} of the schedule was done, so the learning rate had not "
+                "come down: the steps were slower than those tried at first. A longer --time-limit does better"
+            )
         repeat += f" --set training.stop_after={outcome.steps}"
     note(f"to repeat it exactly: the same command with {repeat} and without a time limit; log: {run.folder}/log.csv")

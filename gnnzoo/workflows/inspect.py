@@ -4,7 +4,7 @@ import json as json_text
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gnnzoo.console import progress
+from gnnzoo.console import note, progress
 from gnnzoo.errors import UserError
 from gnnzoo.outputs import written
 from gnnzoo.workflows.datasets import cutoff_explained, find_files, open_dataset
@@ -45,6 +45,7 @@ def inspect(
     if json is not None:
         with written(json, overwrite=True) as temporary:
             temporary.write_text(json_text.dumps(report, indent=1) + "\n")
+        note(f"wrote {json}")
     return report
 
 

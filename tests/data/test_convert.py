@@ -186,6 +186,8 @@ def test_options_that_do_not_go_together_are_refused(folder):
     dataset = convert("a.lammpstrj")
     with pytest.raises(UserError, match="a dataset already"):
         convert(dataset, "b.h5")
+    with pytest.raises(UserError, match="--units metal contradicts the recipe 'argon'"):
+        convert("a.lammpstrj", "b.h5", units="metal", recipe="argon")
     with pytest.raises(UserError, match="need a cutoff"):
         convert("a.lammpstrj", "b.tfrecord")
     with pytest.raises(UserError, match=r"ends in \.tfrecord"):

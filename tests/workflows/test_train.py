@@ -432,7 +432,7 @@ def test_an_existing_model_is_refused_first_of_all(folder):
 
 def test_a_place_that_cannot_be_written_is_refused_first_of_all(folder):
     (folder / "file").write_text("precious")
-    error = refused(UserError, "its folder cannot be made", data="missing.h5", output="file/tiny.keras")
+    error = refused(UserError, "cannot be made there", data="missing.h5", output="file/tiny.keras")
     assert str(error.place) == "file/tiny.keras"
 
 
@@ -480,8 +480,10 @@ def test_a_species_that_the_recipe_does_not_know(folder):
     assert "data.types" in error.hint
 
 
-def test_several_datasets(sound):
-    refused(DataError, "2 datasets were given, one is wanted", data=[sound, sound])
+def test_several_datasets(sound, folder):
+    other = shutil.copy(sound, folder / "other.h5")
+    refused(DataError, "2 datasets were given, one is wanted", data=[sound, other])
+    refused(DataError, "the file was named twice", data=[sound, sound])
 
 
 def test_a_cutoff_under_which_nobody_has_a_neighbour(sound):
