@@ -154,16 +154,6 @@ def test_a_copy_that_differs_is_not_called_done(folder, monkeypatch):
     assert not list(folder.iterdir())
 
 
-def test_what_the_live_model_makes_of_rounding_is_not_held_against_the_copy():
-    def said(largest, rounding):
-        return freezing.Comparison(frames=1, atoms=3, largest=largest, scale=1.0, rounding=rounding).same
-
-    assert said(1e-5, 0.0)
-    assert said(6e-4, 1e-4)  # a network that amplifies rounding, alive as well as frozen
-    assert not said(6e-4, 1e-6)
-    assert not said(0.1, 1e-3)
-
-
 def test_the_newest_model_is_taken_and_named(folder, capsys):
     with pytest.raises(ModelError, match="no model in this folder"):
         freeze()
