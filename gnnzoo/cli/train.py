@@ -2,16 +2,18 @@
 
 import click
 
-
-@click.command(name="train")
-@click.argument("recipe")
-@click.option(
+data_option = click.option(
     "--data",
     "data",
     metavar="DATASET",
     multiple=True,
     help="Train on this instead: a dataset, a dump, or a glob in quotes.",
 )
+
+
+@click.command(name="train")
+@click.argument("recipe")
+@data_option
 @click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 8m or 1h30m.")
 @click.option("-o", "--output", metavar="OUT.keras", help="Where the model goes; by default NAME.keras.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of this recipe.")

@@ -2,17 +2,13 @@
 
 import click
 
+from gnnzoo.cli.train import data_option, result_lines
+
 
 @click.command(name="transfer")
 @click.argument("model")
 @click.option("--target", metavar="RECIPE", required=True, help="Recipe of the substance to go to, by name or path.")
-@click.option(
-    "--data",
-    "data",
-    metavar="DATASET",
-    multiple=True,
-    help="Train on this instead: a dataset, a dump, or a glob in quotes.",
-)
+@data_option
 @click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 3m.")
 @click.option("-o", "--output", metavar="OUT.keras", help="By default TARGET-from-SOURCE.keras.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of this transfer.")
@@ -20,7 +16,6 @@ import click
 @click.option("--overwrite", is_flag=True, help="Replace an existing model; the old one is kept beside it.")
 def command(model, target, data, time_limit, output, resume, overrides, overwrite):
     """Carry MODEL over to another substance: copy what fits, say what moved, train on the target's data."""
-    from gnnzoo.cli.train import result_lines
     from gnnzoo.console import say
     from gnnzoo.workflows.transfer import transfer
 

@@ -76,9 +76,12 @@ def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     if not given:
         raise DataError("no data were named", expected="a dump, a dataset or a folder")
     files = [path for name in given for path in _matches(str(name))]
-    for number, path in enumerate(files):
-        if any(path.samefile(other) for other in files[:number]):
+    seen = set()
+    for path in files:
+        status = path.stat()
+        if (file := (status.st_dev, status.st_ino)) in seen:
             raise DataError("the file was named twice", place=Place(path), hint="name it once")
+        seen.add(file)
     return sorted(files, key=natural_order) if files == sorted(files, key=str) else files
 
 
