@@ -20,6 +20,7 @@ r_ij = r_j - r_i + S.cell, where S counts the images crossed. Both directions ar
 # charges     (atoms,)    float64 | charge   | or None
 # velocities  (atoms, 3)  float64 | velocity | or None
 # images      (atoms, 3)  int32   |          | image flags, or None
+# energies    (atoms,)    float64 | energy   | potential energy of each atom, or None
 
 # --- a batch (inputs of every model) ------------------------------------------------------------------------------
 SPECIES = "species"  # (atoms,) int32 | index into the model's species, 0 on padding

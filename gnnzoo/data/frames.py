@@ -1,4 +1,4 @@
-"""A frame, and a dataset as a sequence of frames.
+"""A frame, and a dataset as a sequence of frames. Frames of one dataset may differ in their atoms, and in how many.
 
 Every reader (text dump, H5MD, TFRecord) yields the same `Frame`, so that whatever comes after does not know which file
 the numbers came from.
@@ -24,6 +24,7 @@ class Frame:
         boundary: LAMMPS' boundary letters of x, y and z, such as ("pp", "pp", "ff").
         type_names: name of each type number; the number as text where nobody said.
         units: LAMMPS unit style, or None where undeclared.
+        energy: potential energy of the whole frame, energy unit, or None.
     """
 
     step: int
@@ -42,6 +43,8 @@ class Frame:
     charges: np.ndarray | None = None
     velocities: np.ndarray | None = None
     images: np.ndarray | None = None
+    energies: np.ndarray | None = None
+    energy: float | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -74,6 +77,7 @@ class Dataset(Sequence[Frame]):
         type_names: name of each type number that occurs; the number as text where nobody said.
         steps: (frames,) int64, timestep of each frame.
         segments: (frames,) int32, see `Frame.segment`.
+        files: (frames,) int32, which of `provenance["sources"]` each frame came from.
         provenance: where the numbers came from: source files, sha256, command, version.
         fingerprint: sha256 over what identifies the content; equal for equal data.
     """
@@ -83,6 +87,7 @@ class Dataset(Sequence[Frame]):
     type_names: dict[int, str]
     steps: np.ndarray
     segments: np.ndarray
+    files: np.ndarray
     provenance: dict
     fingerprint: str
 
