@@ -50,10 +50,14 @@ def recipe(base: dict = ARGON, **parts):
 
 
 class MemoryDataset(Dataset):
-    """Frames in memory."""
+    """Frames in memory, of one file or of those named."""
 
-    def __init__(self, frames: list[Frame]):
+    def __init__(self, frames: list[Frame], files: list[int] | None = None, names: tuple[str, ...] = ("memory",)):
         self.frames = frames
+        self.steps = np.array([frame.step for frame in frames], dtype=np.int64)
+        self.segments = np.array([frame.segment for frame in frames], dtype=np.int32)
+        self.files = np.array(files or [0] * len(frames), dtype=np.int32)
+        self.provenance = {"sources": [{"file": name, "sha256": None} for name in names]}
         self.path = "memory"
         self.units, self.type_names = frames[0].units, frames[0].type_names
         self.fingerprint = "of the frames in memory"
