@@ -4,12 +4,15 @@ The text is laid out as LAMMPS does it; the options of `write_dump` bring in wha
 another: column order, unsorted atoms, line ends, trailing blanks, tilted boxes.
 """
 
+import bz2
 import gzip
+import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 ARGON_COLUMNS = ("id", "type", "x", "y", "z", "fx", "fy", "fz")
 WATER_COLUMNS = ("id", "mol", "type", "x", "y", "z", "fx", "fy", "fz")
@@ -158,10 +161,22 @@ def dump_text(
 
 
 def write_dump(path: Path, snapshots: Sequence[Snapshot], columns: Sequence[str] = ARGON_COLUMNS, **options) -> Path:
-    """Write `dump_text` to `path`, compressed where it ends in .gz; returns the path."""
-    data = dump_text(snapshots, columns, **options).encode()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    """Write `dump_text` to `path`, compressed as its ending says; returns the path."""
+    path.write_bytes(compressed(dump_text(snapshots, columns, **options).encode(), path.suffix))
     return path
+
+
+def compressed(data: bytes, suffix: str) -> bytes:
+    """Bytes as a file with this ending holds them."""
+    ways = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress, ".zst": _zstd}
+    return ways.get(suffix, bytes)(data)
+
+
+def _zstd(data: bytes) -> bytes:
+    stream = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(stream, "zstd") as archive:
+        archive.write(data)
+    return stream.getvalue().to_pybytes()
 
 
 def argon_dump(path: Path, frames: int = 4, side: int = 3, seed: int = 0, **options) -> Path:

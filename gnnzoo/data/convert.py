@@ -1,14 +1,19 @@
-"""From dumps to an H5MD dataset in one pass: reading, parsing and writing overlap in threads."""
+"""Any data to an H5MD dataset in one pass: reading, parsing and writing overlap in threads."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gnnzoo.data.ahead import ahead
+from gnnzoo.data.ase_files import UNITS as ASE_UNITS
+from gnnzoo.data.ase_files import ase_blocks
+from gnnzoo.data.blocks import FrameBlock, blocks_of
 from gnnzoo.data.declare import agreed_types, agreed_units
+from gnnzoo.data.frames import Dataset
 from gnnzoo.data.h5md_write import H5mdWriter
 from gnnzoo.data.lammps import Trajectory, provenance, stream
+from gnnzoo.data.lammps_log import LogEnergies
 from gnnzoo.errors import Place
 
 
@@ -17,17 +22,19 @@ class Conversion:
     """What a conversion made.
 
     Attributes:
-        trajectory: the dumps as they were met: files, columns, frames left out.
         frames: number of frames written.
-        units, type_names: as agreed between the dumps and the caller.
+        units, type_names: as agreed between the data and the caller.
         fingerprint: see `gnnzoo.data.fingerprint`.
+        trajectory: of dumps, as they were met: files, columns, frames left out.
+        ends: the first and the last block.
     """
 
-    trajectory: Trajectory
     frames: int
     units: str | None
     type_names: dict[int, str]
     fingerprint: str
+    ends: tuple[FrameBlock, FrameBlock]
+    trajectory: Trajectory | None = None
 
 
 def to_h5md(
@@ -38,32 +45,99 @@ def to_h5md(
     command: str,
     units: str | None = None,
     types: Mapping[int | str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    logs: Sequence[Path] = (),
     compress: bool = False,
     advance: Callable[[int], object] | None = None,
 ) -> Conversion:
     """Write the frames of all dumps, as one trajectory, to `output`.
 
     Args:
-        dumps: text dumps, plain or gzipped.
+        dumps: text dumps, plain or compressed, or standard input.
         version, command: of gnnzoo, for the provenance.
         units, types: fill in what the dumps do not tell.
+        columns: what the dumps call some columns, such as {"energy": "c_pe"}.
+        logs: LAMMPS logs that tell the frames' potential energies.
         compress: gzip the large arrays.
         advance: called with the number of bytes that were read from disk.
 
     Raises:
-        DataError: a dump cannot be read (`stream`), or contradicts what was declared.
+        DataError: a dump or a log cannot be read (`stream`, `LogEnergies`), or contradicts what was declared.
     """
-    trajectory, place = Trajectory(), Place(dumps[0])
-    with contextlib.closing(ahead(stream(dumps, trajectory, advance))) as blocks:
-        first = next(blocks)
-        type_names = agreed_types(trajectory.atoms.type_names, types, place)
-        agreed_units(trajectory.units, units, place)  # before the work; again below, when all files were read
+    trajectory, place = Trajectory(columns), Place(dumps[0])
+    blocks = stream(dumps, trajectory, advance)
+    energies: list[LogEnergies] = []
+
+    def about() -> tuple[str | None, dict[int, str], dict]:
+        agreed = agreed_units(trajectory.units, units, place), agreed_types(trajectory.atoms.type_names, types, place)
+        joined = {"logs": _joined(energies[0])} if energies else {}
+        return *agreed, {"version": version, "command": command, **provenance(trajectory), **joined}
+
+    def with_energies() -> Iterator[FrameBlock]:
+        for block in blocks:
+            if not energies:  # the first block is there, and with it the units
+                energies.append(LogEnergies(logs, units or trajectory.units))
+            yield replace(block, energy=energies[0].of(block))
+        energies[0].check()
+
+    done = _write(with_energies() if logs else blocks, output, about, version, compress)
+    return replace(done, trajectory=trajectory)
+
+
+def _joined(energies: LogEnergies) -> dict:
+    return {
+        "files": [str(path) for path in energies.paths],
+        "frames": energies.found,
+        "without": energies.missing,
+        "per_atom": energies.per_atom,
+    }
+
+
+def ase_to_h5md(
+    path: Path,
+    output: Path,
+    *,
+    version: str,
+    command: str,
+    compress: bool = False,
+    advance: Callable[[int], object] | None = None,
+) -> Conversion:
+    """Write the frames of a file that ASE reads, see `ase_files`; arguments as for `to_h5md`."""
+    names: dict[int, str] = {}
+    whole = {"version": version, "command": command, "sources": [{"file": str(path), "size": path.stat().st_size}]}
+    return _write(ase_blocks(path, names, advance), output, lambda: (ASE_UNITS, dict(names), whole), version, compress)
+
+
+def dataset_to_h5md(
+    dataset: Dataset,
+    output: Path,
+    *,
+    version: str,
+    command: str,
+    compress: bool = False,
+    advance: Callable[[int], object] | None = None,
+) -> Conversion:
+    """Write the frames of any dataset, with all it tells of itself; arguments as for `to_h5md`."""
+    own = {"version", "command", "units", "type_names", "fingerprint"}
+    told = {name: value for name, value in dataset.provenance.items() if name not in own}
+    whole = {"version": version, "command": command, **told, "converted_from": str(dataset.path)}
+    about = (dataset.units, dataset.type_names, whole)
+    return _write(blocks_of(dataset, advance), output, lambda: about, version, compress)
+
+
+def _write(
+    blocks: Iterable[FrameBlock], output: Path, about: Callable[[], tuple], version: str, compress: bool
+) -> Conversion:
+    """Write blocks, made in a thread; `about` tells units, names of types and provenance of those made so far."""
+    with contextlib.closing(ahead(blocks)) as made:
+        first = block = next(made)
+        ends = first.taken([0])
+        about()  # a contradiction is told before the work; again below, when all was read
         with H5mdWriter(output, first, version=version, compress=compress) as writer:
             writer.append(first)
             del first
-            for block in blocks:
+            for block in made:
                 writer.append(block)
-            units = agreed_units(trajectory.units, units, place)
-            whole = {"version": version, "command": command, **provenance(trajectory)}
+            units, type_names, whole = about()
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
-    return Conversion(trajectory, writer.frames, units, type_names, fingerprint)
+    return Conversion(writer.frames, units, type_names, fingerprint, (ends, block.taken([len(block) - 1])))

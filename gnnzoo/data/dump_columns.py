@@ -1,19 +1,36 @@
 """What the columns of a dump mean: which are needed, which are taken along, and the line to type when one lacks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gnnzoo.data.dump_header import Header
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Place, UserError, did_you_mean
 
 FORCES = ("fx", "fy", "fz")
 # Ways in which LAMMPS writes positions; the first that is complete is taken. xs and xsu are fractions of the cell.
 _POSITIONS = {"x": ("x", "y", "z"), "xu": ("xu", "yu", "zu"), "xs": ("xs", "ys", "zs"), "xsu": ("xsu", "ysu", "zsu")}
 _SCALED = ("xs", "xsu")
 # Taken along where complete: field of a frame -> columns.
-_OPTIONAL = {"molecules": ("mol",), "charges": ("q",), "velocities": ("vx", "vy", "vz"), "images": ("ix", "iy", "iz")}
+_OPTIONAL = {
+    "molecules": ("mol",),
+    "charges": ("q",),
+    "velocities": ("vx", "vy", "vz"),
+    "images": ("ix", "iy", "iz"),
+    "energies": ("energy",),
+}
 _INTEGER = {"id", "type", "mol", "ix", "iy", "iz"}
+_NAMING = ("element", "typelabel", "mass")
+# What a column may be said to be, where the dump calls it something else.
+MEANINGS = (
+    "id",
+    "type",
+    *(name for columns in _POSITIONS.values() for name in columns),
+    *FORCES,
+    *(name for columns in _OPTIONAL.values() for name in columns),
+    *_NAMING,
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,7 @@ class Layout:
     """Where each field of a frame stands in the rows.
 
     Attributes:
-        names: all columns, in the dump's order.
+        names: all columns, in the dump's order, by what they mean.
         fields: field of a frame -> its columns; ids, types, positions, forces and what is there beside them.
         scaled: positions are fractions of the cell.
         left: columns that are not taken.
@@ -43,14 +60,37 @@ class Layout:
         return tuple(name for name in self.names if name not in self.wanted)
 
 
-def understand(header: Header) -> Layout:
+def check_meanings(columns: Mapping[str, str] | None) -> dict[str, str]:
+    """What the caller says of columns, if it can be said.
+
+    Args:
+        columns: meaning -> name in the dump, such as {"energy": "c_pe"}.
+
+    Raises:
+        UserError: no column can mean that.
+    """
+    for meaning in columns or {}:
+        if meaning not in MEANINGS:
+            raise UserError(
+                f"a column cannot be '{meaning}'.{did_you_mean(meaning, MEANINGS)}",
+                expected=f"one of {' '.join(MEANINGS)}",
+                hint="--column energy=c_pe says that the column c_pe is the potential energy of each atom",
+            )
+    return dict(columns or {})
+
+
+def understand(header: Header, columns: Mapping[str, str] | None = None) -> Layout:
     """The layout of a frame's rows.
+
+    Args:
+        header: of the frame.
+        columns: what the dump calls some columns, by what they mean; see `check_meanings`.
 
     Raises:
         DataError: ids, types, positions or forces lack; the hint is the dump line that writes them.
     """
-    names = header.columns
     place = Place(header.file, header.rows_line - 1)
+    names = _renamed(header.columns, columns or {}, place)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"the column {repeated} comes twice", place=place, expected="each column once")
@@ -66,6 +106,20 @@ def understand(header: Header) -> Layout:
     fields = {"ids": ("id",), "types": ("type",), "positions": _POSITIONS[kind], "forces": FORCES}
     fields |= {name: columns for name, columns in _OPTIONAL.items() if set(columns) <= set(names)}
     return Layout(names, fields, scaled=kind in _SCALED)
+
+
+def _renamed(names: tuple[str, ...], columns: Mapping[str, str], place: Place) -> tuple[str, ...]:
+    """The columns by what they mean; one that another is said to be loses its name."""
+    for meaning, name in columns.items():
+        if name not in names:
+            raise DataError(
+                f"there is no column '{name}', which was said to be {meaning}.{did_you_mean(name, names)}",
+                place=place,
+                expected=f"one of {' '.join(names)}",
+            )
+    meaning_of = {name: meaning for meaning, name in columns.items()}
+    hidden = {name for name in names if name in columns and name not in meaning_of}
+    return tuple(f"{name} (not taken)" if name in hidden else meaning_of.get(name, name) for name in names)
 
 
 def _problem(names: tuple[str, ...], kind: str | None) -> str | None:

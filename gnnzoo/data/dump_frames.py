@@ -1,171 +1,134 @@
-"""Frames of a dump as numbers: blocks of consecutive frames in stacked arrays, all of the same atoms, ordered by id.
+"""Frames of a dump as numbers: blocks of consecutive frames in stacked arrays, atoms ordered by id.
 
-Blocks exist so that small frames cost little more than large ones. Whatever breaks the order of things, such as atoms
-that come and go, is refused with its file and line.
+Most dumps hold the same atoms in every frame, and often in no order: the way from rows to ordered atoms is then the
+same for a whole block. Where atoms come, go or change their type, a new block begins.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gnnzoo.data.dump_columns import Layout, understand
+from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.dump_columns import Layout, check_meanings, understand
 from gnnzoo.data.dump_header import Header
 from gnnzoo.data.dump_rows import parse_rows, printed_digits
 from gnnzoo.data.dump_text import RawFrame
-from gnnzoo.data.frames import Frame
 from gnnzoo.errors import DataError, Place
 
 
-@dataclass(frozen=True, eq=False)
-class FrameBlock:
-    """Consecutive frames of the same atoms.
-
-    Attributes:
-        headers: one of each frame.
-        ids, types: (atoms,), the same in all frames.
-        arrays: field of `Frame` -> (frames, atoms) or (frames, atoms, 3); positions, forces and what there is beside.
-        segments: (frames,) int32, see `Frame.segment`.
-        text_bytes: how much text this was.
-    """
-
-    headers: list[Header]
-    ids: np.ndarray
-    types: np.ndarray
-    arrays: dict[str, np.ndarray]
-    segments: np.ndarray
-    text_bytes: int = 0
-
-    def __len__(self) -> int:
-        return len(self.headers)
-
-    @property
-    def steps(self) -> np.ndarray:
-        """(frames,) int64."""
-        return np.array([header.step for header in self.headers], dtype=np.int64)
-
-    @property
-    def times(self) -> np.ndarray:
-        """(frames,) float64, NaN where the dump does not tell."""
-        return np.array([np.nan if header.time is None else header.time for header in self.headers])
-
-    @property
-    def cells(self) -> np.ndarray:
-        """(frames, 3, 3), rows are lattice vectors."""
-        return np.array([header.box.cell for header in self.headers])
-
-    @property
-    def origins(self) -> np.ndarray:
-        """(frames, 3)."""
-        return np.array([header.box.origin for header in self.headers])
-
-    def frame(self, index: int, units: str | None, type_names: dict[int, str]) -> Frame:
-        """One frame, with what is known of all of them."""
-        header = self.headers[index]
-        return Frame(
-            step=header.step,
-            time=header.time,
-            segment=int(self.segments[index]),
-            cell=header.box.cell,
-            origin=header.box.origin,
-            boundary=header.box.boundary,
-            ids=self.ids,
-            types=self.types,
-            type_names=type_names,
-            units=units,
-            **{name: array[index] for name, array in self.arrays.items()},
-        )
-
-    def taken(self, kept: list[int]) -> "FrameBlock":
-        """The block of the kept frames alone."""
-        return replace(
-            self,
-            headers=[self.headers[index] for index in kept],
-            arrays={name: array[kept] for name, array in self.arrays.items()},
-            segments=self.segments[kept],
-        )
-
-
 class Atoms:
-    """The atoms of a trajectory, as its first frame has them, and the way from raw frames to blocks of these atoms.
+    """What the frames of a trajectory hold, and the way from raw frames to blocks.
+
+    Args:
+        first: the first frame, which says what there is to be read in all of them.
+        columns: what the dump calls some columns, see `dump_columns.check_meanings`.
 
     Attributes:
+        columns: as the first frame names them.
         layout: what the columns mean.
-        ids, types: (atoms,) int64 and int32, ascending ids.
-        type_names: name of each type that occurs; the number as text where the dump does not tell.
+        counts: atoms of each type in the first frame.
+        changes: how often the atoms changed from one frame to the next, in number or in kind.
+        type_names: name of each type that occurred; the number as text where the dump does not tell.
         masses: mass of each type, where the dump has the column.
         left: columns of which nothing is taken, neither into the frames nor for names and masses.
         digits: significant digits printed, of positions and forces.
         doubts: what the dump leaves open, in sentences.
     """
 
-    def __init__(self, first: RawFrame):
-        self._header = first.header
-        self.layout = understand(first.header)
-        rows = parse_rows([first], {"id": np.int64, "type": np.int64})
-        order = np.argsort(rows["id"], kind="stable")
-        self.ids = rows["id"][order]
-        self.types = rows["type"][order].astype(np.int32)
-        self._refuse_duplicates(first.header, rows["id"], order)
-        self._is_range = int(self.ids[-1] - self.ids[0]) == len(self.ids) - 1
-        self.digits = {name: printed_digits(first, self.layout.fields[name]) for name in ("positions", "forces")}
+    def __init__(self, first: RawFrame, columns: Mapping[str, str] | None = None):
+        self._header, self._said = first.header, check_meanings(columns)
+        self.columns = first.header.columns
+        self.layout = understand(first.header, self._said)
+        self.changes = 0
+        self.digits = {
+            name: printed_digits(first, self.layout.names, self.layout.fields[name]) for name in ("positions", "forces")
+        }
         self.doubts: list[str] = []
-        self.left = self.layout.left
-        self.type_names = self._names(first)
-        self.masses = self._masses(first)
+        self.type_names: dict[int, str] = {}
+        self.masses: dict[int, float] = {}
+        self._naming = next((name for name in ("element", "typelabel") if name in self.layout.names), None)
+        told = {"mass", self._naming}
+        self.left = tuple(name for name in self.layout.left if name not in told)
         if not first.header.box.boundary_said:
             self.doubts.append("the dump does not say its boundaries: taken as periodic")
+        self._ids = np.zeros(0, dtype=np.int64)  # of the frame before, with their types
+        self._types = np.zeros(0, dtype=np.int32)
+        self._meet(parse_rows([first], self.layout.names, {"id": np.int64, "type": np.int64}), first)
+        numbers, counts = np.unique(self._types, return_counts=True)
+        self.counts = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
-    # --- what the first frame tells ---
+    # --- atoms that were not there before ---
 
-    def _refuse_duplicates(self, header: Header, ids: np.ndarray, order: np.ndarray) -> None:
-        twice = np.flatnonzero(np.diff(self.ids) == 0)
+    def _meet(self, rows: dict[str, np.ndarray], frame: RawFrame) -> None:
+        """Take the atoms of a frame as those of the frames that follow.
+
+        Args:
+            rows: ids and types of the frame, in the order of its rows.
+        """
+        order = np.argsort(rows["id"], kind="stable")
+        self._ids, self._types = rows["id"][order], rows["type"][order].astype(np.int32)
+        for name, values in (("id", rows["id"]), ("type", rows["type"])):
+            if values.min() < 1:
+                row = int(np.argmin(values))
+                place = Place(frame.header.file, frame.header.rows_line + row)
+                raise DataError(f"{values[row]} in column {name}", place=place, expected="1 or more")
+        twice = np.flatnonzero(np.diff(self._ids) == 0)
         if len(twice):
             row = int(order[twice[0] + 1])
             raise DataError(
-                f"atom id {ids[row]} comes twice in the frame of step {header.step}",
-                place=Place(header.file, header.rows_line + row),
+                f"atom id {rows['id'][row]} comes twice in the frame of step {frame.header.step}",
+                place=Place(frame.header.file, frame.header.rows_line + row),
                 expected="each atom once",
             )
+        self._is_range = int(self._ids[-1] - self._ids[0]) == len(self._ids) - 1
+        if set(np.unique(self._types).tolist()) - set(self.type_names):
+            self._learn_types(frame)
 
-    def _names(self, first: RawFrame) -> dict[int, str]:
+    def _learn_types(self, frame: RawFrame) -> None:
+        """Names and masses of the types that come up for the first time in this frame."""
+        wanted = {"type": np.int64} | ({self._naming: str} if self._naming else {})
+        wanted |= {"mass": np.float64} if "mass" in self.layout.names else {}
+        rows = parse_rows([frame], self.layout_of(frame.header).names, wanted)
+        new = [number for number in np.unique(rows["type"]).tolist() if number not in self.type_names]
+        found = {}
+        for number in new:
+            of_type = rows["type"] == number
+            if self._naming:
+                found[number] = sorted(set(rows[self._naming][of_type]))
+            masses = np.unique(rows["mass"][of_type]) if "mass" in rows else []
+            if len(masses) == 1:
+                self.masses[number] = float(masses[0])
+        self.type_names |= self._names(found) if self._naming else {number: str(number) for number in new}
+        self.type_names = dict(sorted(self.type_names.items()))
+
+    def _names(self, found: dict[int, list[str]]) -> dict[int, str]:
         """Names by the column element (or typelabel), where it tells the types apart; else the numbers as text."""
-        numbers = {int(number): str(number) for number in np.unique(self.types)}
-        column = next((name for name in ("element", "typelabel") if name in self.layout.names), None)
-        if column is None:
-            return numbers
-        rows = parse_rows([first], {"type": np.int64, column: str})
-        found = {number: sorted(set(rows[column][rows["type"] == number])) for number in numbers}
+        numbers = {number: str(number) for number in found}
+        doubt = None
         if any(len(names) > 1 for names in found.values()):
-            self.doubts.append(f"column {column} gives one type several names: {found}; the types keep their numbers")
-            return numbers
-        if column == "element" and {name for (name,) in found.values()} == {"C"}:
-            self.doubts.append(
+            doubt = f"column {self._naming} gives one type several names: {found}; the types keep their numbers"
+        elif self._naming == "element" and {name for (name,) in found.values()} == {"C"}:
+            doubt = (
                 "column element says C everywhere, which LAMMPS writes unless dump_modify element tells it otherwise: "
                 "the types keep their numbers"
             )
-            return numbers
-        self.left = tuple(name for name in self.left if name != column)
-        return {number: name for number, (name,) in found.items()}
-
-    def _masses(self, first: RawFrame) -> dict[int, float]:
-        if "mass" not in self.layout.names:
-            return {}
-        rows = parse_rows([first], {"type": np.int64, "mass": np.float64})
-        self.left = tuple(name for name in self.left if name != "mass")
-        found = {int(number): np.unique(rows["mass"][rows["type"] == number]) for number in np.unique(self.types)}
-        return {number: float(mass[0]) for number, mass in found.items() if len(mass) == 1}
+        if doubt is None:
+            return {number: name for number, (name,) in found.items()}
+        self.doubts += [doubt] if doubt not in self.doubts else []
+        if self._naming not in self.left:
+            self.left = (*self.left, self._naming)
+        return numbers
 
     # --- blocks ---
 
     def layout_of(self, header: Header) -> Layout:
         """The layout of another frame, which may order its columns differently but must hold the same fields."""
-        if header.columns == self.layout.names:
+        if header.columns == self.columns:
             return self.layout
-        layout = understand(header)
+        layout = understand(header, self._said)
         if set(layout.fields) != set(self.layout.fields):
             raise DataError(
-                f"the columns change: {' '.join(header.columns)} here, {' '.join(self.layout.names)} in "
+                f"the columns change: {' '.join(header.columns)} here, {' '.join(self.columns)} in "
                 f"{self._header.file}, line {self._header.rows_line - 1}",
                 place=Place(header.file, header.rows_line - 1),
                 expected="the same quantities in all frames",
@@ -173,90 +136,91 @@ class Atoms:
             )
         return layout
 
-    def check_number(self, header: Header) -> None:
-        """Refuse a frame with another number of atoms."""
-        if header.n_atoms != len(self.ids):
-            raise DataError(
-                f"the number of atoms changes: {header.n_atoms} here, {len(self.ids)} in {self._header.file}, "
-                f"line {self._header.line}",
-                place=Place(header.file, header.line),
-                expected="the same atoms in all frames",
-                hint="dump a group of atoms that stays the same, or convert the files apart",
-            )
-
-    def block(self, frames: Sequence[RawFrame]) -> FrameBlock:
-        """Parse frames that share their columns; their number of atoms was checked.
+    def blocks(self, frames: Sequence[RawFrame]) -> Iterator[FrameBlock]:
+        """Parse frames that share their columns and their number of atoms; one block as long as the atoms stay.
 
         Raises:
-            DataError: a row is wrong, a number is not finite, or the atoms are others than those of the first frame.
+            DataError: a row is wrong, a number is not finite, an atom comes twice.
         """
         headers = [frame.header for frame in frames]
-        layout = self.layout_of(headers[0])
-        columns = parse_rows(frames, layout.wanted)
+        layout, n_atoms = self.layout_of(headers[0]), headers[0].n_atoms
+        columns = parse_rows(frames, layout.names, layout.wanted)
         for name, values in columns.items():
             # A sum is finite only if all values are, and is much cheaper than looking at each.
             if values.dtype.kind == "f" and not np.isfinite(values.sum()):
                 _refuse_infinite(headers, name, values)
-        order = self._order(headers, columns["id"])
-        self._check_types(headers, columns["id"], _arranged(columns, ("type",), order, len(headers)))
+        start = 0
+        while start < len(frames):
+            rows = slice(start * n_atoms, len(frames) * n_atoms)
+            order, same = self._order(columns["id"][rows], columns["type"][rows], n_atoms)
+            if same == 0:
+                first = slice(start * n_atoms, (start + 1) * n_atoms)
+                self._meet({name: columns[name][first] for name in ("id", "type")}, frames[start])
+                self.changes += 1
+                continue
+            stop = start + same
+            taken = slice(start * n_atoms, stop * n_atoms)
+            yield self._block(
+                frames[start:stop], layout, {name: column[taken] for name, column in columns.items()}, order
+            )
+            start = stop
+
+    def _order(self, ids: np.ndarray, types: np.ndarray, n_atoms: int) -> tuple[np.ndarray | None, int]:
+        """How many of these frames hold the atoms of the frame before, and their rows in the order of the atoms.
+
+        Args:
+            ids, types: (frames * atoms,), frames laid end to end.
+
+        Returns:
+            (same * atoms,) rows, None if they are in order already; number of frames from the first one on.
+        """
+        if n_atoms != len(self._ids):
+            return None, 0
+        by_frame, n_frames = ids.reshape(-1, n_atoms), len(ids) // n_atoms
+        if np.array_equal(by_frame, np.broadcast_to(self._ids, by_frame.shape)):
+            order = None
+        else:
+            places = ids - self._ids[0] if self._is_range else np.searchsorted(self._ids, ids)
+            inside = (places >= 0) & (places < n_atoms)
+            if not inside.all():
+                places = np.where(inside, places, 0)
+            known = (inside & (self._ids[places] == ids)).reshape(-1, n_atoms).all(axis=1)
+            rows = (places.reshape(-1, n_atoms) + n_atoms * np.arange(n_frames)[:, None]).ravel()
+            order = np.full(len(ids), -1)
+            order[rows] = np.arange(len(ids))
+            whole = known & (order.reshape(-1, n_atoms).min(axis=1) >= 0)  # each atom, and each once
+            n_frames = int(np.argmin(whole)) if not whole.all() else n_frames
+            order = order[: n_frames * n_atoms]
+        arranged = types[: n_frames * n_atoms] if order is None else types[order]
+        kept = (arranged.reshape(-1, n_atoms) == self._types).all(axis=1)
+        same = int(np.argmin(kept)) if not kept.all() else n_frames
+        return None if order is None else order[: same * n_atoms], same
+
+    def _block(self, frames: Sequence[RawFrame], layout: Layout, columns: dict, order: np.ndarray | None) -> FrameBlock:
+        headers = [frame.header for frame in frames]
         arrays = {
-            name: _arranged(columns, names, order, len(headers))
+            name: _arranged(columns, names, order, len(frames))
             for name, names in layout.fields.items()
             if name not in ("ids", "types")
         }
         if "images" in arrays:
             arrays["images"] = arrays["images"].astype(np.int32)
         block = FrameBlock(
-            headers,
-            self.ids,
-            self.types,
-            arrays,
-            segments=np.zeros(len(headers), dtype=np.int32),
-            text_bytes=sum(frame.stop - frame.start for frame in frames),
+            steps=np.array([header.step for header in headers], dtype=np.int64),
+            times=np.array([np.nan if header.time is None else header.time for header in headers]),
+            cells=np.array([header.box.cell for header in headers]),
+            origins=np.array([header.box.origin for header in headers]),
+            boundaries=[header.box.boundary for header in headers],
+            ids=self._ids,
+            types=self._types,
+            arrays=arrays,
+            segments=np.zeros(len(frames), dtype=np.int32),
+            files=np.array([frame.file for frame in frames], dtype=np.int32),
+            energy=np.full(len(frames), np.nan),
         )
         if layout.scaled:
             arrays["positions"] = block.origins[:, None] + arrays["positions"] @ block.cells
         return block
-
-    def _order(self, headers: list[Header], ids: np.ndarray) -> np.ndarray | None:
-        """The rows of the frames laid end to end, in the order of the atoms; None if they are in order already."""
-        n_atoms = len(self.ids)
-        by_frame = ids.reshape(-1, n_atoms)
-        if np.array_equal(by_frame, np.broadcast_to(self.ids, by_frame.shape)):
-            return None
-        places = ids - self.ids[0] if self._is_range else np.searchsorted(self.ids, ids)
-        inside = (places >= 0) & (places < n_atoms)
-        known = inside & (self.ids[np.where(inside, places, 0)] == ids)
-        if not known.all():
-            self._refuse_atom(headers, ids, int(np.argmin(known)), "is not among the atoms of the first frame")
-        rows = (places.reshape(-1, n_atoms) + n_atoms * np.arange(len(headers))[:, None]).ravel()
-        order = np.full(len(ids), -1)
-        order[rows] = np.arange(len(ids))
-        if order.min() < 0:
-            _, first_rows = np.unique(rows, return_index=True)
-            again = np.setdiff1d(np.arange(len(rows)), first_rows)
-            self._refuse_atom(headers, ids, int(again[0]), "comes twice")
-        return order
-
-    def _refuse_atom(self, headers: list[Header], ids: np.ndarray, row: int, what: str) -> None:
-        header = headers[row // len(self.ids)]
-        raise DataError(
-            f"atom id {ids[row]} {what} in the frame of step {header.step}",
-            place=Place(header.file, header.rows_line + row % len(self.ids)),
-            expected=f"the {len(self.ids)} atoms of {self._header.file}, line {self._header.line}, each once",
-        )
-
-    def _check_types(self, headers: list[Header], ids: np.ndarray, types: np.ndarray) -> None:
-        changed = np.argwhere(types != self.types)
-        if len(changed):
-            frame, atom = changed[0]
-            header = headers[frame]
-            row = int(np.argmax(ids.reshape(-1, len(self.ids))[frame] == self.ids[atom]))
-            raise DataError(
-                f"atom {self.ids[atom]} changes its type from {self.types[atom]} to {types[frame, atom]}",
-                place=Place(header.file, header.rows_line + row),
-                expected="types that stay the same in all frames",
-            )
 
 
 def _arranged(columns: dict, names: Sequence[str], order: np.ndarray | None, n_frames: int) -> np.ndarray:

@@ -6,6 +6,8 @@ of atoms are `dump_rows`' business. Boxes follow the LAMMPS manual, page Howto_t
 
 import functools
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,12 @@ from gnnzoo.units import STYLES
 # Lines that follow each ITEM of a frame's header; the rows of atoms follow the last one.
 _LINES = {"UNITS": 1, "TIME": 1, "TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "ATOMS": 0}
 _NEEDED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
+
+# Numbers as C prints them: Python's own int() and float() would take 1_000 and digits of any script.
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_MAX_ATOMS = 2**31 - 1  # what the ids of LAMMPS' usual build can count
+_MAX_STEP = 2**63 - 1
 
 DUMP_LINE = "dump 1 all custom 100 {file} id type x y z fx fy fz"
 
@@ -57,6 +65,20 @@ class Header:
     rows_line: int
 
 
+def whole_number(word: str) -> int:
+    """An integer as C prints it; ValueError for anything else."""
+    if not _WHOLE.fullmatch(word) or abs(int(word)) > _MAX_STEP:
+        raise ValueError(word)
+    return int(word)
+
+
+def real_number(word: str) -> float:
+    """A finite or infinite number, or nan, as C prints it; ValueError for anything else."""
+    if not _REAL.fullmatch(word) and word.lower().lstrip("+-") not in ("nan", "inf"):
+        raise ValueError(word)
+    return float(word)
+
+
 def parse_header(text: str, file: Path, line: int) -> Header:
     """Read a header.
 
@@ -85,19 +107,24 @@ def parse_header(text: str, file: Path, line: int) -> Header:
             expected=" or ".join(STYLES),
         )
     header = Header(
-        step=_value(sections, "TIMESTEP", int, "a timestep", file),
-        n_atoms=_value(sections, "NUMBER OF ATOMS", int, "a number of atoms", file),
+        step=_value(sections, "TIMESTEP", whole_number, "a timestep", file),
+        n_atoms=_value(sections, "NUMBER OF ATOMS", whole_number, "a number of atoms", file),
         box=_parse_box(rest, tuple(bounds), Place(file, bounds_line)),
         columns=tuple(sections["ATOMS"][1].split()),
         units=units,
-        time=_value(sections, "TIME", float, "a time", file),
+        time=_value(sections, "TIME", real_number, "a time", file),
         file=file,
         line=line,
         rows_line=sections["ATOMS"][0] + 1,
     )
-    if header.n_atoms < 1:
+    if not 1 <= header.n_atoms <= _MAX_ATOMS:
         place = Place(file, sections["NUMBER OF ATOMS"][0] + 1)
-        raise DataError(f"the frame has {header.n_atoms} atoms", place=place, expected="at least one")
+        raise DataError(
+            f"the frame says that it has {header.n_atoms} atoms", place=place, expected=f"1 to {_MAX_ATOMS} atoms"
+        )
+    if header.step < 0:
+        place = Place(file, sections["TIMESTEP"][0] + 1)
+        raise DataError(f"the timestep is {header.step}", place=place, expected="0 or more")
     return header
 
 
@@ -134,7 +161,7 @@ def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, 
     return sections
 
 
-def _value(sections: dict, name: str, kind: type, meaning: str, file: Path):
+def _value(sections: dict, name: str, kind: Callable, meaning: str, file: Path):
     """The single value below a section, or None where the section lacks."""
     if name not in sections:
         return None
@@ -146,7 +173,7 @@ def _value(sections: dict, name: str, kind: type, meaning: str, file: Path):
         raise DataError(
             f"'{text[:60]}' is not {meaning}", place=Place(file, line + 1), expected=f"{meaning} below ITEM: {name}"
         ) from None
-    if value == "" or (kind is float and not math.isfinite(value)):
+    if value == "" or (isinstance(value, float) and not math.isfinite(value)):
         raise DataError(f"'{text}' is not {meaning}", place=Place(file, line + 1))
     return value
 
@@ -195,7 +222,7 @@ def _box_numbers(lines: tuple[str, ...], count: int) -> list[list[float]]:
     rows = []
     for line in lines:
         try:
-            row = [float(word) for word in line.split()]
+            row = [real_number(word) for word in line.split()]
         except ValueError:
             row = []
         if len(row) != count or not all(map(math.isfinite, row)):
@@ -207,4 +234,4 @@ def _box_numbers(lines: tuple[str, ...], count: int) -> list[list[float]]:
 
 
 def _is_boundary(pair: str) -> bool:
-    return len(pair) == 2 and set(pair) <= set("pfsm")
+    return pair == "pp" or (len(pair) == 2 and set(pair) <= set("fsm"))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from gnnzoo.data.dump_header import real_number, whole_number
 from gnnzoo.data.dump_text import RawFrame
 from gnnzoo.errors import DataError, Place
 
@@ -18,11 +19,12 @@ _PARSE_BLOCK = 1 << 21  # what one thread takes at a time
 _DIGIT_ROWS = 200  # rows from which the number of printed digits is told
 
 
-def parse_rows(frames: Sequence[RawFrame], wanted: dict[str, type]) -> dict[str, np.ndarray]:
+def parse_rows(frames: Sequence[RawFrame], names: Sequence[str], wanted: dict[str, type]) -> dict[str, np.ndarray]:
     """The wanted columns of frames that share their columns, one frame's rows after the other's.
 
     Args:
-        frames: all with the same `header.columns`.
+        frames: all with the same columns.
+        names: of the columns, in their order.
         wanted: column -> np.int64, np.float64 or str.
 
     Returns:
@@ -37,14 +39,16 @@ def parse_rows(frames: Sequence[RawFrame], wanted: dict[str, type]) -> dict[str,
         text = squeezed(text)
         first = first.strip()
     n_rows = sum(frame.header.n_atoms for frame in frames)
+    if b"0x" in text or b"0X" in text:  # a hexadecimal number to pyarrow, and nothing that LAMMPS prints
+        return _parse_slowly(frames, names, wanted)
     try:
-        return _parse(text, frames[0].header.columns, wanted, trailing=first.endswith(b" "), n_rows=n_rows)
+        return _parse(text, names, wanted, trailing=first.endswith(b" "), n_rows=n_rows)
     except pa.ArrowInvalid:
         pass
     try:  # blanks may differ from row to row
-        return _parse(squeezed(text), frames[0].header.columns, wanted, trailing=False, n_rows=n_rows)
+        return _parse(squeezed(text), names, wanted, trailing=False, n_rows=n_rows)
     except pa.ArrowInvalid:
-        return _parse_slowly(frames, wanted)
+        return _parse_slowly(frames, names, wanted)
 
 
 def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing: bool, n_rows: int) -> dict:
@@ -79,9 +83,8 @@ def squeezed(text: bytes) -> bytes:
     return text.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
 
 
-def _parse_slowly(frames: Sequence[RawFrame], wanted: dict[str, type]) -> dict[str, np.ndarray]:
+def _parse_slowly(frames: Sequence[RawFrame], columns: Sequence[str], wanted: dict[str, type]) -> dict[str, np.ndarray]:
     """Line by line, as exact as the fast way; finds the line that is wrong."""
-    columns = frames[0].header.columns
     places = {name: columns.index(name) for name in wanted}
     values: dict[str, list] = {name: [] for name in wanted}
     for frame in frames:
@@ -103,15 +106,15 @@ def _number(word: str, kind: type, name: str, place: Place):
     if kind is str:
         return word
     try:
-        return int(word) if kind is np.int64 else float(word)
+        return whole_number(word) if kind is np.int64 else real_number(word)
     except ValueError:
         expected = "a whole number" if kind is np.int64 else "a number"
         raise DataError(f"'{word[:40]}' in column {name}", place=place, expected=expected) from None
 
 
-def printed_digits(frame: RawFrame, columns: Sequence[str]) -> int:
-    """Significant digits with which the dump prints these columns: the most that any of the first rows shows."""
-    places = [frame.header.columns.index(name) for name in columns]
+def printed_digits(frame: RawFrame, names: Sequence[str], columns: Sequence[str]) -> int:
+    """Significant digits with which the dump prints some of its columns: the most that any of the first rows shows."""
+    places = [names.index(name) for name in columns]
     most = 0
     for row in frame.rows.split(b"\n", _DIGIT_ROWS)[:_DIGIT_ROWS]:
         words = row.split()

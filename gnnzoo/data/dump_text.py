@@ -1,43 +1,19 @@
 """The text of a dump as a stream of raw frames: a parsed header and the bytes of the rows below it.
 
-The file is read once, in blocks, and hashed on the way; compressed dumps are unpacked as they come. What is held in
-memory is one block and one frame. A frame that is cut short is left out and noted in the log.
+What is held in memory is one block and one frame. A frame that is cut short is left out and noted in the log.
 """
 
-import hashlib
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
-from gnnzoo.data.dump_header import DUMP_LINE, Header, check_sections, parse_header
+from gnnzoo.data.dump_header import Header, check_sections, parse_header
+from gnnzoo.data.dump_source import HEADER_LIMIT, Source, unpacked
 from gnnzoo.errors import DataError, Place
 
-BLOCK_BYTES = 1 << 22
-_HEADER_LIMIT = 1 << 16  # no header is longer
-
-_GZIP = b"\x1f\x8b"
-# What other files begin with, and what to do about them.
-_FOREIGN = {
-    b"\x89HDF": ("an HDF5 file", "gnnzoo inspect {file}"),
-    b"\x89PNG": ("a picture", None),
-    b"PK\x03\x04": ("a zip archive, as a .keras model is one", "gnnzoo inspect {file}"),
-    b"\x28\xb5\x2f\xfd": ("compressed by zstd", "zstd -d {file}"),
-    b"BZh": ("compressed by bzip2", "bunzip2 {file}"),
-    b"\xfd7zXZ": ("compressed by xz", "unxz {file}"),
-    b"CDF": ("a NetCDF file", DUMP_LINE),
-}
-
-
-@dataclass
-class Source:
-    """A dump that was read: its size on disk and its hash, known when the reading has come to its end."""
-
-    path: Path
-    size: int
-    sha256: str = ""
-    frames: int = 0
+_BLANK_LINES = 1000  # so many between two frames are put up with
+_LONG_ROWS = 1 << 25  # rows of a frame that are longer than this are counted before more of them are awaited
 
 
 @dataclass(frozen=True)
@@ -71,6 +47,7 @@ class RawFrame:
     Attributes:
         rows: exactly `header.n_atoms` lines, each with its end.
         start, rows_start, stop: where header and rows lie in the (unpacked) file.
+        file: number of the dump, in the order in which dumps were read.
     """
 
     header: Header
@@ -78,6 +55,7 @@ class RawFrame:
     start: int
     rows_start: int
     stop: int
+    file: int = 0
 
 
 def raw_frames(
@@ -86,7 +64,7 @@ def raw_frames(
     """The complete frames of one dump, in order.
 
     Args:
-        path: text, plain or gzipped.
+        path: text, plain or compressed; or `dump_source.STDIN`.
         log: learns of the source and of frames left out.
         advance: called with the number of bytes that were read from disk.
         copy: receives the text, for those who come back for parts of a compressed file.
@@ -94,10 +72,10 @@ def raw_frames(
     Raises:
         DataError: the file is empty, binary or no dump; a header is wrong; a frame has too many rows.
     """
-    source = Source(path, path.stat().st_size)
+    source = Source(path)
     log.sources.append(source)
     splitter = _Splitter(path, log)
-    for block in _unpacked(path, source, advance):
+    for block in unpacked(source, advance):
         if copy is not None:
             copy.write(block)
         for frame in splitter.feed(block):
@@ -106,83 +84,8 @@ def raw_frames(
     for frame in splitter.finish():
         source.frames += 1
         yield frame
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether the file is gzipped, whatever its name."""
-    with path.open("rb") as file:
-        return file.read(len(_GZIP)) == _GZIP
-
-
-def _unpacked(path: Path, source: Source, advance: Callable[[int], object] | None = None) -> Iterator[bytes]:
-    """Blocks of the text; `source.sha256` is of the file as it lies on disk, and set after the last block."""
-    blocks = _blocks(path, source, advance)
-    first = next(blocks, b"")
-    if first.startswith(_GZIP):
-        blocks = _gunzip(first, blocks, path)
-        first = next(blocks, b"")
-    _refuse_foreign(first, path)
-    yield first
-    yield from blocks
-
-
-def _blocks(path: Path, source: Source, advance: Callable[[int], object] | None) -> Iterator[bytes]:
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            yield block
-            if advance is not None:
-                advance(len(block))
-    source.sha256 = digest.hexdigest()
-
-
-def _gunzip(first: bytes, blocks: Iterable[bytes], path: Path) -> Iterator[bytes]:
-    """Unpack one or more gzip members; an archive that is cut ends where it was cut."""
-    inflater = zlib.decompressobj(wbits=31)
-    block = first
-    try:
-        while block:
-            while block:
-                if text := inflater.decompress(block, BLOCK_BYTES):
-                    yield text
-                block = inflater.unconsumed_tail
-                if inflater.eof:
-                    block = inflater.unused_data.lstrip(b"\0")
-                    inflater = zlib.decompressobj(wbits=31)
-            block = next(blocks, b"")
-        yield inflater.flush()
-    except zlib.error as error:
-        raise DataError(
-            f"the compressed data are damaged ({error})", place=Place(path), hint=f"gzip -t {path.name} checks it"
-        ) from None
-
-
-def _refuse_foreign(first: bytes, path: Path) -> None:
-    """Refuse what is no text dump, by its first block."""
-    if not first or first.isspace():
-        raise DataError("the file is empty", place=Place(path), hint=DUMP_LINE.format(file=path.name))
-    for magic, (what, hint) in _FOREIGN.items():
-        if first.startswith(magic):
-            advice = hint.format(file=path.name) if hint else None
-            raise DataError(f"this is {what}", place=Place(path), expected="a LAMMPS dump in text", hint=advice)
-    if b"DUMPCUSTOM" in first[:64] or b"DUMPATOM" in first[:64] or b"\0" in first:
-        raise DataError(
-            "the file is binary",
-            place=Place(path),
-            expected="a LAMMPS dump in text",
-            hint=f"LAMMPS' tool turns binary dumps into text: binary2txt {path.name}; or write it as text: "
-            + DUMP_LINE.format(file=path.name.removesuffix(".bin")),
-        )
-    start = first[:_HEADER_LIMIT].lstrip()
-    if not start.startswith(b"ITEM:"[: len(start)]):
-        line = start.splitlines()[0][:60].decode("utf-8", "replace")
-        raise DataError(
-            f"this is not a LAMMPS dump: it begins with '{line}'",
-            place=Place(path, 1),
-            expected="ITEM: TIMESTEP, as the dump style custom writes it",
-            hint=DUMP_LINE.format(file=path.name),
-        )
+    if source.cut and not any(event.file == path for event in log.truncated):
+        log.truncated.append(Event(path, splitter.line, None, "is cut short: the compressed data end there"))
 
 
 class _Splitter:
@@ -190,12 +93,14 @@ class _Splitter:
 
     def __init__(self, path: Path, log: DumpLog):
         self._path, self._log = path, log
+        self._file = len(log.sources) - 1
         self._buffer = bytearray()
         self._base = 0  # where the buffer starts in the file
         self._position = 0  # in the buffer: start of the header or of what comes next
-        self._line = 1  # of the position
+        self.line = 1  # of the position, in the file
         self._header: Header | None = None  # of the frame whose rows are awaited
         self._rows = self._searched = 0
+        self._count_at = _LONG_ROWS
 
     def feed(self, block: bytes) -> Iterator[RawFrame]:
         """The frames that this block completes."""
@@ -216,6 +121,7 @@ class _Splitter:
             stop = self._find_item(self._searched)
             if stop < 0 and not at_end:
                 self._searched = max(self._rows, len(self._buffer) - len(b"ITEM:") + 1)
+                self._refuse_endless_rows()
                 return
             frame = self._cut(self._end() if stop < 0 else stop)
             if frame is not None:
@@ -225,6 +131,21 @@ class _Splitter:
         """Where the last rows end: before the first letters of a header, if the file was cut among them."""
         last_line = self._buffer[self._buffer.rfind(b"\n") + 1 :]
         return len(self._buffer) - (len(last_line) if b"ITEM:".startswith(last_line) else 0)
+
+    def _refuse_endless_rows(self) -> None:
+        """Refuse many more rows than were announced before memory is filled with them."""
+        size = len(self._buffer) - self._rows
+        if size >= self._count_at:
+            self._count_at = 2 * size
+            if self._buffer.count(b"\n", self._rows) > self._header.n_atoms + _BLANK_LINES:
+                self._refuse_rows(self._header)
+
+    def _refuse_rows(self, header: Header) -> NoReturn:
+        raise DataError(
+            f"more rows than the {header.n_atoms} atoms that the frame of step {header.step} announces",
+            place=Place(self._path, header.rows_line + header.n_atoms),
+            expected=f"{header.n_atoms} rows below ITEM: ATOMS",
+        )
 
     def _find_item(self, start: int) -> int:
         """Where the next header starts, or -1. Rows seldom hold a capital I, and one letter is found much faster."""
@@ -236,29 +157,30 @@ class _Splitter:
     def _read_header(self, at_end: bool) -> bool:
         """Parse the header at the position; False if it is not there yet, or never will be."""
         self._skip_blanks()
-        start, limit = self._position, self._position + _HEADER_LIMIT
+        start, limit = self._position, self._position + HEADER_LIMIT
         atoms = self._buffer.find(b"ITEM: ATOMS", start, limit)
         end = self._buffer.find(b"\n", atoms) if atoms >= 0 else -1
         if end < 0:
             if at_end or len(self._buffer) >= limit:
                 self._give_up_header(limit)
             return False
-        self._header = parse_header(self._buffer[start:end].decode("utf-8", "replace"), self._path, self._line)
+        self._header = parse_header(self._buffer[start:end].decode("utf-8", "replace"), self._path, self.line)
         self._rows = self._searched = end + 1
+        self._count_at = _LONG_ROWS
         return True
 
     def _give_up_header(self, limit: int) -> None:
         """A header without an end: a file that is cut, or no dump of atoms."""
         rest = self._buffer[self._position : limit].decode("utf-8", "replace")
         whole = rest[: rest.rfind("\n") + 1]
-        check_sections(whole, self._path, self._line)
+        check_sections(whole, self._path, self.line)
         if rest:
-            self._log.truncated.append(Event(self._path, self._line, None, "is cut short in its header"))
+            self._log.truncated.append(Event(self._path, self.line, None, "is cut short in its header"))
         self._position = len(self._buffer)
 
     def _skip_blanks(self) -> None:
         while self._buffer[self._position : self._position + 1].isspace():
-            self._line += self._buffer[self._position] == ord("\n")
+            self.line += self._buffer[self._position] == ord("\n")
             self._position += 1
 
     def _cut(self, stop: int) -> RawFrame | None:
@@ -266,22 +188,18 @@ class _Splitter:
         header, start, rows_start = self._header, self._position, self._rows
         rows = bytes(memoryview(self._buffer)[rows_start:stop])
         lines = rows.count(b"\n")
-        self._header, self._position, self._line = None, stop, header.rows_line + lines
+        self._header, self._position, self.line = None, stop, header.rows_line + lines
         if lines != header.n_atoms or not rows.endswith(b"\n"):
             rows = self._without_blank_lines(rows, header)
             if rows is None:
                 return None
-        return RawFrame(header, rows, self._base + start, self._base + rows_start, self._base + stop)
+        return RawFrame(header, rows, self._base + start, self._base + rows_start, self._base + stop, self._file)
 
     def _without_blank_lines(self, rows: bytes, header: Header) -> bytes | None:
         """The rows alone; None, with an entry in the log, if one or more lack, be it the end of one."""
         kept = [line for line in rows.splitlines(keepends=True) if line.strip()]
         if len(kept) > header.n_atoms:
-            raise DataError(
-                f"more rows than the {header.n_atoms} atoms that the frame of step {header.step} announces",
-                place=Place(self._path, header.rows_line + header.n_atoms),
-                expected=f"{header.n_atoms} rows below ITEM: ATOMS",
-            )
+            self._refuse_rows(header)
         whole = len(kept) - (bool(kept) and not kept[-1].endswith(b"\n"))
         if whole < header.n_atoms:
             why = f"is cut short: {whole} of {header.n_atoms} rows"

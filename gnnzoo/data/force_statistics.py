@@ -3,27 +3,54 @@
 For description alone: what a model takes from its data comes from its training split (`statistics`).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 
-class ForceStatistics:
-    """Sums over frames, kept for each atom; the same atoms in all frames."""
+@dataclass
+class _Sums:
+    """Over atoms: how many, and sums of |F|, |Fx| + |Fy| + |Fz| and |F|^2."""
 
-    def __init__(self, types: np.ndarray):
-        """`types`: (atoms,)."""
-        self._types = types
-        self._frames = 0
-        self._norm, self._absolute, self._square = np.zeros((3, len(types)))
+    atoms: int = 0
+    norm: float = 0.0
+    absolute: float = 0.0
+    square: float = 0.0
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(
+            self.atoms + other.atoms,
+            self.norm + other.norm,
+            self.absolute + other.absolute,
+            self.square + other.square,
+        )
+
+    def means(self) -> dict[str, float]:
+        atoms = max(1, self.atoms)
+        return {
+            "mean_norm": self.norm / atoms,
+            "mean_sum_abs": self.absolute / atoms,
+            "rms_component": float(np.sqrt(self.square / (3 * atoms))),
+        }
+
+
+class ForceStatistics:
+    """Sums over frames, kept for each type."""
+
+    def __init__(self):
+        self._sums: dict[int, _Sums] = {}
         self._largest = 0.0
 
-    def update(self, forces: np.ndarray) -> None:
-        """Take (frames, atoms, 3)."""
+    def update(self, forces: np.ndarray, types: np.ndarray) -> None:
+        """Take (frames, atoms, 3) of atoms whose types are (atoms,)."""
         squares = np.einsum("fac,fac->fa", forces, forces)
         norms = np.sqrt(squares)
-        self._frames += len(forces)
-        self._square += squares.sum(axis=0)
-        self._norm += norms.sum(axis=0)
-        self._absolute += np.abs(forces).sum(axis=(0, 2))
+        # (frames, atoms) -> (atoms,), then by type: the sums over frames are the long ones
+        per_atom = norms.sum(axis=0), np.abs(forces).sum(axis=(0, 2)), squares.sum(axis=0)
+        for number in np.unique(types).tolist():
+            chosen = types == number
+            sums = _Sums(len(forces) * int(chosen.sum()), *(float(values[chosen].sum()) for values in per_atom))
+            self._sums[number] = self._sums.get(number, _Sums()) + sums
         self._largest = max(self._largest, float(norms.max()))
 
     def summary(self, type_names: dict[int, str]) -> dict:
@@ -36,14 +63,10 @@ class ForceStatistics:
             `mean_norm` (mean |F|), `mean_sum_abs` (mean of |Fx| + |Fy| + |Fz|) and `rms_component`, over all atoms and
             in `per_type` by name; `max_norm`.
         """
-        names = np.array([type_names.get(int(number), str(number)) for number in self._types])
-        per_type = {str(name): self._means(names == name) for name in dict.fromkeys(names)}
-        return {**self._means(slice(None)), "max_norm": self._largest, "per_type": per_type}
-
-    def _means(self, atoms) -> dict[str, float]:
-        frames = max(1, self._frames)
-        return {
-            "mean_norm": float(self._norm[atoms].mean() / frames),
-            "mean_sum_abs": float(self._absolute[atoms].mean() / frames),
-            "rms_component": float(np.sqrt(self._square[atoms].mean() / (3 * frames))),
-        }
+        by_name: dict[str, _Sums] = {}
+        for number, sums in sorted(self._sums.items()):
+            name = type_names.get(number, str(number))
+            by_name[name] = by_name.get(name, _Sums()) + sums
+        per_type = {name: sums.means() for name, sums in by_name.items()}
+        whole = sum(self._sums.values(), _Sums())
+        return {**whole.means(), "max_norm": self._largest, "per_type": per_type}

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from gnnzoo.data.fingerprint import Fingerprint
+from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.errors import DataError, Place
 
@@ -23,6 +23,7 @@ ELEMENTS = {
     "velocities": ("velocity", np.float64, "velocity"),
     "images": ("image", np.int32, None),
     "charges": ("charge", np.float64, "charge"),
+    "energies": ("potential_energy", np.float64, "energy"),
     "molecules": ("molecule", np.int64, None),
     "types": ("species", np.int32, None),
     "ids": ("id", np.int64, None),
@@ -36,6 +37,7 @@ UNIT_STRINGS = {
         "velocity": "Angstrom fs-1",
         "time": "fs",
         "charge": "e",
+        "energy": "kcal mol-1",
     },
     "metal": {
         "length": "Angstrom",
@@ -43,6 +45,7 @@ UNIT_STRINGS = {
         "velocity": "Angstrom ps-1",
         "time": "ps",
         "charge": "e",
+        "energy": "eV",
     },
 }
 
@@ -54,6 +57,8 @@ STATISTICS = "gnnzoo/statistics"
 ORIGIN = "gnnzoo/box/origin"
 BOUNDARY = "gnnzoo/box/boundary"
 SEGMENT = "gnnzoo/segment"
+FILE = "gnnzoo/file"
+ENERGY = "observables/all/potential_energy"
 
 
 class H5mdDataset(Dataset):
@@ -91,6 +96,8 @@ class H5mdDataset(Dataset):
         self.steps = self._steps(self._group.get("position/step"))
         self._check_steps()
         self.segments = file[SEGMENT][()] if SEGMENT in file else _segments(self.steps)
+        self.files = file[FILE][()] if FILE in file else np.zeros(self._count, dtype=np.int32)
+        self._energy = self._read_energy()
         self._times = self._group["position/time"][()] if "position/time" in self._group else None
         self._cells = self._read_cells()
         self._origins = file[ORIGIN][()] if ORIGIN in file else np.zeros((self._count, 3))
@@ -98,11 +105,12 @@ class H5mdDataset(Dataset):
         self._fixed = {name: value[()] for name, value in self._values.items() if self._is_fixed(value)}
         n_atoms = self._values["positions"].shape[1]
         self._fixed.setdefault("ids", None if self._values["ids"] is not None else np.arange(1, n_atoms + 1))
+        self._nothing = self._fill_value()
         if self._values["types"] is None:
             self._fixed["types"] = np.ones(n_atoms, dtype=np.int32)
         ids = self._fixed["ids"]
         self._order = None if ids is None else np.argsort(ids, kind="stable")
-        if ids is not None and np.array_equal(self._order, np.arange(n_atoms)):
+        if ids is not None and np.array_equal(ids, np.sort(ids)):
             self._order = slice(None)  # nothing to move, nothing to copy
         self.units = self._read_units()
         self.type_names = self._read_type_names()
@@ -187,6 +195,21 @@ class H5mdDataset(Dataset):
             return int(step.attrs.get("offset", 0)) + int(step[()]) * np.arange(self._count, dtype=np.int64)
         return step[()].astype(np.int64)
 
+    def _fill_value(self) -> int | None:
+        """The id that marks a row without an atom, where the ids change and the file defines one."""
+        ids = self._values["ids"]
+        if ids is None or "ids" in self._fixed:
+            return None
+        said = ids.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
+        return int(ids.fillvalue) if said else None
+
+    def _read_energy(self) -> np.ndarray:
+        """(frames,) potential energy of the frames, NaN where the file does not have it."""
+        group = self._file.get(ENERGY)
+        if not isinstance(group, h5py.Group) or "value" not in group or group["value"].shape != (self._count,):
+            return np.full(self._count, np.nan)
+        return group["value"][()].astype(np.float64)
+
     def _read_cells(self) -> np.ndarray:
         """(frames, 3, 3) from edges that change in time or do not, of a cuboid or of a tilted cell."""
         edges = self._group.get("box/edges")
@@ -231,7 +254,9 @@ class H5mdDataset(Dataset):
     def _read_type_names(self) -> dict[int, str]:
         if "type_names" in self.provenance:
             return {int(number): name for number, name in self.provenance["type_names"].items()}
-        numbers = [int(number) for number in np.unique(self._array("types", 0))]
+        count = 1 if "types" in self._fixed else self._count
+        found = [np.unique(self._array("types", index)) for index in range(count)]
+        numbers = [int(number) for number in np.unique(np.concatenate(found)) if number != self._nothing]
         enum = h5py.check_enum_dtype(self._values["types"].dtype) if self._values["types"] is not None else None
         names = {number: name for name, number in (enum or {}).items()}
         return {number: names.get(number, str(number)) for number in numbers}
@@ -253,7 +278,10 @@ class H5mdDataset(Dataset):
                 arrays = {name: self._array(name, index) for name in ELEMENTS}
         except (OSError, ValueError) as error:
             raise DataError(f"frame {index} cannot be read: {error}", place=self._place) from error
-        order = np.argsort(arrays["ids"], kind="stable") if self._order is None else self._order
+        order = self._order
+        if order is None:
+            order = np.argsort(arrays["ids"], kind="stable")
+            order = order[arrays["ids"][order] != self._nothing]
         for name, (_, dtype, _) in ELEMENTS.items():
             if arrays[name] is not None:
                 arrays[name] = arrays[name].astype(dtype, copy=False)[order]
@@ -261,6 +289,7 @@ class H5mdDataset(Dataset):
             if not np.isfinite(values.sum()):  # a sum is finite only if all values are
                 raise DataError(f"a {what} of frame {index} is not a number", place=self._place)
         time = None if self._times is None or self._times.shape == () else float(self._times[index])
+        energy = float(self._energy[index])
         return Frame(
             step=int(self.steps[index]),
             time=None if time is None or np.isnan(time) else time,
@@ -270,6 +299,7 @@ class H5mdDataset(Dataset):
             boundary=self._boundaries[index],
             type_names=self.type_names,
             units=self.units,
+            energy=None if np.isnan(energy) else energy,
             **arrays,
         )
 
@@ -278,10 +308,7 @@ class H5mdDataset(Dataset):
         """As noted at conversion; of a foreign file the first call reads all frames."""
         if "fingerprint" in self.provenance:
             return self.provenance["fingerprint"]
-        whole = Fingerprint(self.read(0).types)
-        for frame in self:
-            whole.take(frame)
-        return whole.hexdigest()
+        return fingerprint_of(self)
 
     def close(self) -> None:
         with self._lock:

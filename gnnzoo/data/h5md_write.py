@@ -1,7 +1,9 @@
 """Writing datasets as H5MD, block by block, so that memory does not grow with the file.
 
-The layout is that of `h5md`. What does not change in time (types, ids, and molecules and charges as long as they stay)
-is stored once; steps and times are shared by all elements through hard links, as H5MD asks for it.
+The layout is that of `h5md`. What does not change in time (ids, types, molecules and charges as long as they stay) is
+stored once; steps and times are shared by all elements through hard links, as H5MD asks for it. Where frames differ in
+their number of atoms, all have room for the most, and an id of -1 (H5MD 1.1: the fill value of `id`) marks a row that
+holds no atom.
 """
 
 import io
@@ -12,15 +14,27 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from gnnzoo.data.dump_frames import FrameBlock
+from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.fingerprint import Fingerprint
 from gnnzoo.data.force_statistics import ForceStatistics
-from gnnzoo.data.h5md import BOUNDARY, ELEMENTS, ORIGIN, PARTICLES, PROVENANCE, SEGMENT, STATISTICS, UNIT_STRINGS
+from gnnzoo.data.h5md import (
+    BOUNDARY,
+    ELEMENTS,
+    ENERGY,
+    FILE,
+    ORIGIN,
+    PARTICLES,
+    PROVENANCE,
+    SEGMENT,
+    STATISTICS,
+    UNIT_STRINGS,
+)
 
 _CHUNK_BYTES = 1 << 16  # frames share a chunk until it is this large: reading one stays quick, and chunks stay few
 _FEW_BYTES, _SMALL_CHUNK_BYTES = 100, 1 << 13  # the same for what is a few numbers a frame
 _BACKFILL = 256  # frames written at a time when what stayed the same begins to change
-_MAY_STAY = ("charges", "molecules")  # stored once unless they change
+_MAY_STAY = ("ids", "types", "charges", "molecules")  # stored once unless they change
+NO_ATOM = -1  # id of a row that holds none; other whole numbers of such a row are the same
 
 
 class _Disk(io.FileIO):
@@ -92,8 +106,8 @@ class H5mdWriter:
 
     def __init__(self, path: Path, first: FrameBlock, *, version: str, compress: bool = False):
         self._compression = {"compression": "gzip", "compression_opts": 1} if compress else {}
-        self._fingerprint = Fingerprint(first.types)
-        self._statistics = ForceStatistics(first.types)
+        self._fingerprint = Fingerprint()
+        self._statistics = ForceStatistics()
         self._frames = 0
         self._disk = _Disk(path, "w+")
         self._file = h5py.File(self._disk, "w")
@@ -116,30 +130,36 @@ class H5mdWriter:
         return self._frames
 
     def append(self, block: FrameBlock) -> None:
-        """Write the frames of a block behind those before."""
-        cells = block.cells
-        self._statistics.update(block.arrays["forces"])
-        letters = [header.box.boundary for header in block.headers]
-        boundaries = np.array(letters, dtype="S2")
-        arrays = block.arrays
-        self._fingerprint.update(
-            block.steps, arrays["positions"], arrays["forces"], cells, letters, arrays.get("molecules")
-        )
+        """Write the frames of a block behind those before; it has the fields of the first block."""
+        self._statistics.update(block.arrays["forces"], block.types)
+        self._fingerprint.update(block)
+        boundaries = np.array(block.boundaries, dtype="S2")
         self._periodic &= np.all(boundaries == b"pp", axis=0)
-        for name in [name for name, value in self._constant.items() if np.any(block.arrays[name] != value)]:
-            self._release(name)
+        per_atom = {"ids": block.ids, "types": block.types, **block.arrays}
+        for name, value in list(self._constant.items()):
+            if per_atom[name].shape[-1] != len(value) or np.any(per_atom[name] != value):
+                self._release(name)
+        if "energy" not in self._series and np.any(np.isfinite(block.energy)):
+            self._add_energy()
         described = {
             "steps": block.steps,
             "times": block.times,
-            "cells": self._edges(cells),
+            "cells": self._edges(block.cells),
             "origins": block.origins,
             "boundaries": boundaries,
             "segments": block.segments,
+            "files": block.files,
+            "energy": block.energy,
         }
+        stop = self._frames + len(block)
         for name, dataset in self._series.items():
-            dataset.resize(self._frames + len(block), axis=0)
-            dataset[self._frames :] = described[name] if name in described else block.arrays[name]
-        self._frames += len(block)
+            if name in described:
+                dataset.resize(stop, axis=0)
+                dataset[self._frames :] = described[name]
+            else:
+                dataset.resize((stop, max(dataset.shape[1], len(block.ids)), *dataset.shape[2:]))
+                dataset[self._frames :, : len(block.ids)] = per_atom[name]
+        self._frames = stop
         self._disk.check()
 
     def finish(self, *, units: str | None, type_names: dict[int, str], provenance: dict) -> str:
@@ -170,7 +190,6 @@ class H5mdWriter:
         """Everything that is there before the first frame."""
         self._describe(version)
         self._group = self._file.create_group(PARTICLES)
-        self._group["id"], self._group["species"] = first.ids, first.types
         self._group.create_group("box").attrs["dimension"] = 3
         self._periodic = np.ones(3, dtype=bool)
         self._series = {
@@ -180,9 +199,11 @@ class H5mdWriter:
             "origins": self._grown(f"/{ORIGIN}", (3,), np.float64),
             "boundaries": self._grown(f"/{BOUNDARY}", (3,), "S2"),
             "segments": self._grown(f"/{SEGMENT}", (), np.int32),
+            "files": self._grown(f"/{FILE}", (), np.int32),
         }
         self._link_steps("box/edges")
-        self._constant = {name: first.arrays[name][0] for name in _MAY_STAY if name in first.arrays}
+        self._constant = {"ids": first.ids, "types": first.types}
+        self._constant |= {name: first.arrays[name][0] for name in _MAY_STAY if name in first.arrays}
         for name, array in first.arrays.items():
             if name not in self._constant:
                 self._add_element(name, array)
@@ -195,13 +216,13 @@ class H5mdWriter:
         creator.attrs["name"], creator.attrs["version"] = "gnnzoo", version
 
     def _grown(self, name: str, shape: tuple[int, ...], dtype, **options) -> h5py.Dataset:
-        """An empty dataset that grows along its first axis, the frames."""
+        """An empty dataset that grows along its first axis, the frames; one of atoms along that axis, too."""
         frame_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         chunk_bytes = _SMALL_CHUNK_BYTES if frame_bytes < _FEW_BYTES else _CHUNK_BYTES
         return self._group.create_dataset(
             name,
             shape=(0, *shape),
-            maxshape=(None, *shape),
+            maxshape=(None, *((None, *shape[1:]) if "fillvalue" in options else shape)),
             chunks=(max(1, chunk_bytes // frame_bytes), *shape),
             dtype=dtype,
             **options,
@@ -209,8 +230,16 @@ class H5mdWriter:
 
     def _add_element(self, name: str, array: np.ndarray) -> None:
         element, dtype, _ = ELEMENTS[name]
-        self._series[name] = self._grown(f"{element}/value", array.shape[1:], dtype, **self._compression)
+        nothing = np.nan if np.issubdtype(dtype, np.floating) else NO_ATOM
+        options = {"fillvalue": nothing, **self._compression}
+        self._series[name] = self._grown(f"{element}/value", array.shape[1:], dtype, **options)
         self._link_steps(element)
+
+    def _add_energy(self) -> None:
+        self._series["energy"] = self._grown(f"/{ENERGY}/value", (), np.float64)
+        self._link_steps(f"/{ENERGY}")
+        self._series["energy"].resize(self._frames, axis=0)
+        self._series["energy"][:] = np.nan
 
     def _link_steps(self, group: str) -> None:
         if group != "position":
@@ -252,3 +281,5 @@ class H5mdWriter:
             if kind is not None and element in self._group:
                 dataset = self._series.get(name, self._group[element])
                 dataset.attrs["unit"] = strings[kind]
+        if "energy" in self._series:
+            self._series["energy"].attrs["unit"] = strings["energy"]

@@ -33,11 +33,11 @@ def survey(
         provenance tells of columns, digits and frames left out.
     """
     first, last = dataset[0], dataset[len(dataset) - 1]
-    forces = ForceStatistics(first.types)
+    forces = ForceStatistics()
     means, net, volumes = np.zeros((3, len(dataset)))
     still, before = [], None
     for index, frame in enumerate(dataset):
-        forces.update(frame.forces[None])
+        forces.update(frame.forces[None], frame.types)
         means[index] = np.linalg.norm(frame.forces, axis=1).mean()
         net[index] = np.linalg.norm(frame.forces.sum(axis=0))
         volumes[index] = frame.volume

@@ -8,16 +8,19 @@ import functools
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gnnzoo.data.ahead import ahead
-from gnnzoo.data.dump_frames import Atoms, FrameBlock
+from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.dump_frames import Atoms
 from gnnzoo.data.dump_header import Header, parse_header
-from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, is_gzip, raw_frames
-from gnnzoo.data.fingerprint import Fingerprint
+from gnnzoo.data.dump_source import is_compressed, is_stream
+from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, raw_frames
+from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.simulate import simulation_record
 from gnnzoo.errors import DataError, Place
@@ -32,19 +35,25 @@ _SAME_POSITION = 1e-5
 class Trajectory:
     """What holds over all frames, gathered while they go by.
 
+    Args:
+        columns: what the dumps call some columns, see `dump_columns.check_meanings`.
+
     Attributes:
         log: files, frames left out, steps that go back.
         atoms: known once the first frame went by.
         units: LAMMPS unit style, or None where no file tells.
+        fewest, most: number of atoms of a frame.
         first, last: headers of the first and of the last frame that were taken.
     """
 
-    def __init__(self):
+    def __init__(self, columns: Mapping[str, str] | None = None):
+        self._columns = columns
         self.log = DumpLog()
         self.first: Header | None = None
         self.last: Header | None = None
         self.atoms: Atoms | None = None
         self.units: str | None = None
+        self.fewest = self.most = 0
         self._segment = 0
         self._last_positions: Callable[[], np.ndarray] | None = None
 
@@ -52,13 +61,14 @@ class Trajectory:
         """Check a frame's header against those before it.
 
         Raises:
-            DataError: the number of atoms, the columns or the units change.
+            DataError: the columns or the units change.
         """
         header = frame.header
         if self.atoms is None:
-            self.atoms = Atoms(frame)
-        self.atoms.check_number(header)
+            self.atoms = Atoms(frame, self._columns)
         self.atoms.layout_of(header)
+        self.fewest = min(self.fewest or header.n_atoms, header.n_atoms)
+        self.most = max(self.most, header.n_atoms)
         if header.units is not None and self.units not in (None, header.units):
             raise DataError(
                 f"the units change: {header.units} here, {self.units} before",
@@ -98,11 +108,13 @@ class Trajectory:
 
 
 def _positions(atoms: Atoms, frame: RawFrame) -> np.ndarray:
-    return atoms.block([frame]).arrays["positions"][0]
+    return next(atoms.blocks([frame])).arrays["positions"][0]
 
 
 def _same_positions(a: np.ndarray, b: np.ndarray, header: Header) -> bool:
     """Whether two sets of positions agree up to rounding and whole lattice vectors along periodic directions."""
+    if a.shape != b.shape:
+        return False
     cell = header.box.cell
     moved = (a - b) @ np.linalg.inv(cell)
     periodic = [letters == "pp" for letters in header.box.boundary]
@@ -119,40 +131,45 @@ def stream(
     Reading and cutting run in a thread beside the parsing. Memory holds a few blocks, whatever the files' size.
 
     Args:
-        paths: text dumps, plain or gzipped.
+        paths: text dumps, plain or compressed; `dump_source.STDIN` for standard input.
         trajectory: learns what holds over all frames; its atoms are known with the first block, the rest at the end.
         advance: called with the number of bytes that were read from disk.
 
     Raises:
-        DataError: as `raw_frames`, `Trajectory.meet` and `Atoms.block`; no frame is complete.
+        DataError: as `raw_frames`, `Trajectory.meet` and `Atoms.blocks`; no frame is complete.
     """
     frames = itertools.chain.from_iterable(raw_frames(path, trajectory.log, advance) for path in paths)
     for batch in ahead(_batches(frames, trajectory)):
-        block = trajectory.atoms.block(batch)
-        segments = [
-            trajectory.segment(header, functools.partial(block.arrays["positions"].__getitem__, index))
-            for index, header in enumerate(block.headers)
-        ]
-        kept = [index for index, segment in enumerate(segments) if segment is not None]
-        block.segments[kept] = [segments[index] for index in kept]
-        if kept:
-            yield block if len(kept) == len(block) else block.taken(kept)
+        headers = [frame.header for frame in batch]
+        for block in trajectory.atoms.blocks(batch):
+            segments = [
+                trajectory.segment(headers.pop(0), functools.partial(block.arrays["positions"].__getitem__, index))
+                for index in range(len(block))
+            ]
+            kept = [index for index, segment in enumerate(segments) if segment is not None]
+            block.segments[kept] = [segments[index] for index in kept]
+            if kept:
+                yield block if len(kept) == len(block) else block.taken(kept)
     trajectory.refuse_nothing(paths)
 
 
 def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[list[RawFrame]]:
-    """Stretches of frames that share their columns and come to about `BATCH_BYTES`."""
+    """Stretches of frames that share columns and number of atoms and come to about `BATCH_BYTES`."""
     batch: list[RawFrame] = []
     size = 0
     for frame in frames:
         trajectory.meet(frame)
-        if batch and (size + len(frame.rows) > BATCH_BYTES or frame.header.columns != batch[0].header.columns):
+        if batch and (size + len(frame.rows) > BATCH_BYTES or not _alike(frame.header, batch[0].header)):
             yield batch
             batch, size = [], 0
         batch.append(frame)
         size += len(frame.rows)
     if batch:
         yield batch
+
+
+def _alike(a: Header, b: Header) -> bool:
+    return a.n_atoms == b.n_atoms and a.columns == b.columns
 
 
 def provenance(trajectory: Trajectory) -> dict:
@@ -163,14 +180,16 @@ def provenance(trajectory: Trajectory) -> dict:
         for source in log.sources
     ]
     record = simulation_record(log.sources[0].path) if len(log.sources) == 1 else None
+    changing = {"atoms": {"fewest": trajectory.fewest, "most": trajectory.most}}
     events = {name: [str(event) for event in getattr(log, name)] for name in ("truncated", "repeated", "restarts")}
     return {
         "sources": sources,
-        "columns": list(atoms.layout.names),
+        "columns": list(atoms.columns),
         "digits": atoms.digits,
         "masses": atoms.masses,
         "doubts": atoms.doubts,
         **({"simulation": record} if record else {}),
+        **(changing if trajectory.fewest < trajectory.most else {}),
         **{name: events for name, events in events.items() if events},
     }
 
@@ -178,10 +197,11 @@ def provenance(trajectory: Trajectory) -> dict:
 class DumpDataset(Dataset):
     """Dumps as a dataset, straight from their text: an index is built once, frames are parsed when asked for.
 
-    Compressed dumps are unpacked to a temporary file that goes away with the dataset.
+    Compressed dumps and standard input are unpacked to a temporary file that goes away with the dataset.
 
     Args:
         paths: text dumps, in the order of the trajectory.
+        columns: what the dumps call some columns, see `dump_columns.check_meanings`.
         advance: called with the number of bytes that were read from disk while the index is built.
 
     Attributes:
@@ -189,22 +209,33 @@ class DumpDataset(Dataset):
         atoms: the atoms and columns, as the first frame has them.
     """
 
-    def __init__(self, paths: Sequence[Path], advance: Callable[[int], object] | None = None):
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        advance: Callable[[int], object] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ):
         self.path = Path(paths[0])
+        self._lock = threading.Lock()
         self._paths = [Path(path) for path in paths]
-        self._copies = {path: tempfile.TemporaryFile() for path in self._paths if is_gzip(path)}  # noqa: SIM115
-        trajectory = Trajectory()
+        copied = [path for path in self._paths if is_stream(path) or is_compressed(path)]
+        self._copies = {path: tempfile.TemporaryFile() for path in copied}  # noqa: SIM115
+        trajectory = Trajectory(columns)
         self._places: list[tuple[Path, int, int, int, int]] = []  # file, line, start, start of rows, stop
-        steps, segments = [], []
+        steps, segments, files, number = [], [], [], None
         for path in self._paths:
             for frame in raw_frames(path, trajectory.log, advance, copy=self._copies.get(path)):
                 trajectory.meet(frame)
+                if number not in (None, frame.header.n_atoms):  # other atoms may be of other types
+                    next(trajectory.atoms.blocks([frame]))
+                number = frame.header.n_atoms
                 segment = trajectory.segment(frame.header, functools.partial(_positions, trajectory.atoms, frame))
                 if segment is None:
                     continue
                 self._places.append((path, frame.header.line, frame.start, frame.rows_start, frame.stop))
                 steps.append(frame.header.step)
                 segments.append(segment)
+                files.append(frame.file)
         for copy in self._copies.values():
             copy.flush()
         trajectory.refuse_nothing(self._paths)
@@ -212,6 +243,7 @@ class DumpDataset(Dataset):
         self.type_names = dict(self.atoms.type_names)
         self.steps = np.array(steps, dtype=np.int64)
         self.segments = np.array(segments, dtype=np.int32)
+        self.files = np.array(files, dtype=np.int32)
         self.provenance = provenance(trajectory)
 
     def __len__(self) -> int:
@@ -221,7 +253,9 @@ class DumpDataset(Dataset):
         path, line, start, rows_start, stop = self._places[index]
         text = self._text(path, start, stop)
         header = parse_header(text[: rows_start - start].decode("utf-8", "replace"), path, line)
-        block = self.atoms.block([RawFrame(header, text[rows_start - start :], start, rows_start, stop)])
+        raw = RawFrame(header, text[rows_start - start :], start, rows_start, stop, int(self.files[index]))
+        with self._lock:  # the parser remembers the atoms of the frame before
+            block = next(self.atoms.blocks([raw]))
         block.segments[0] = self.segments[index]
         return block.frame(0, self.units, self.type_names)
 
@@ -239,10 +273,7 @@ class DumpDataset(Dataset):
     @functools.cached_property
     def fingerprint(self) -> str:
         """As the dataset converted from these dumps has it; the first call reads all frames."""
-        whole = Fingerprint(self.atoms.types)
-        for frame in self:
-            whole.take(frame)
-        return whole.hexdigest()
+        return fingerprint_of(self)
 
     def close(self) -> None:
         for copy in self._copies.values():

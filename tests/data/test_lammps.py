@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import dumps
-from gnnzoo.data import dump_text, lammps
+from gnnzoo.data import dump_source, dump_text, lammps
 from gnnzoo.data.lammps import DumpDataset, Trajectory, stream
-from gnnzoo.errors import DataError
+from gnnzoo.errors import DataError, UserError
 
 EXACT = "%.17g"  # so that the text holds every bit of the snapshots
 
@@ -52,7 +52,7 @@ def assert_frames_hold(frames, snapshots):
         {"columns": ("xu", "yu", "zu", "id", "type", "fx", "fy", "fz")},
     ],
 )
-@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".xz", ".bz2"])
 def test_every_form_of_the_text_gives_the_same_frames(tmp_path, options, suffix):
     snapshots = dumps.water(frames=3, side=2)
     path = dumps.write_dump(
@@ -68,7 +68,7 @@ def test_every_form_of_the_text_gives_the_same_frames(tmp_path, options, suffix)
 
 @pytest.mark.parametrize("block", [1, 7, 100, 5000])
 def test_borders_of_what_is_read_at_a_time_do_not_matter(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(dump_text, "BLOCK_BYTES", block)
+    monkeypatch.setattr(dump_source, "BLOCK_BYTES", block)
     monkeypatch.setattr(lammps, "BATCH_BYTES", 3 * block)
     snapshots = dumps.argon(frames=5, side=2)
     frames, _ = read(dumps.write_dump(tmp_path / "argon.lammpstrj", snapshots, number=EXACT, shuffle=0))
@@ -221,12 +221,35 @@ def test_a_file_cut_anywhere_keeps_the_frames_before(tmp_path):
         assert len(trajectory.log.truncated) == (cut not in starts)
 
 
-def test_a_cut_archive_keeps_the_frames_before(tmp_path):
-    path = dumps.argon_dump(tmp_path / "argon.gz", frames=6, side=3)
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2", ".zst"])
+def test_a_cut_archive_keeps_the_frames_before(tmp_path, suffix):
+    path = dumps.argon_dump(tmp_path / f"argon{suffix}", frames=600, side=4)  # a few blocks of each kind of archive
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     frames, trajectory = read(path)
-    assert 1 <= len(frames) <= 4
+    assert 100 <= len(frames) <= 400
     assert len(trajectory.log.truncated) == 1
+
+
+@pytest.mark.parametrize(
+    ("suffix", "check"), [(".gz", "gzip -t"), (".xz", "xz -t"), (".bz2", "bzip2 -t"), (".zst", "zstd -t")]
+)
+def test_a_damaged_archive_is_refused(tmp_path, suffix, check):
+    path = dumps.argon_dump(tmp_path / f"argon{suffix}", frames=6, side=3)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20] = bytes(20)
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert f"{check} argon{suffix}" in str(caught.value)
+
+
+def test_archives_put_behind_one_another_are_one_dump(tmp_path):
+    snapshots = dumps.argon(frames=4, side=2)
+    for suffix in (".gz", ".xz", ".bz2", ".zst"):
+        parts = [dumps.dump_text(part, number=EXACT).encode() for part in (snapshots[:2], snapshots[2:])]
+        path = tmp_path / f"both{suffix}"
+        path.write_bytes(b"".join(dumps.compressed(part, suffix) for part in parts))
+        assert_frames_hold(read(path)[0], snapshots)
 
 
 def test_a_frame_cut_short_by_a_run_that_was_appended_to_is_left_out(tmp_path):
@@ -314,8 +337,14 @@ HEADER = "ITEM: ATOMS id mol type x y z fx fy fz"  # line 9; rows are lines 10 t
         (changed_row(12, 0, "1.5"), 12, ["'1.5' in column id"]),
         (changed_row(12, 0, "1"), 12, ["id 1 comes twice"]),
         (changed_row(46, 0, "1"), 46, ["id 1 comes twice in the frame of step 10"]),
-        (changed_row(46, 0, "99"), 46, ["id 99 is not among the atoms of the first frame"]),
-        (changed_row(46, 2, "2"), 46, ["atom 4 changes its type from 1 to 2"]),
+        (changed_row(46, 0, "0"), 46, ["0 in column id", "1 or more"]),
+        (changed_row(46, 2, "-2"), 46, ["-2 in column type", "1 or more"]),
+        (changed_row(12, 4, "0x1p3"), 12, ["'0x1p3' in column y"]),
+        (changed_row(12, 1, "0x10"), 12, ["'0x10' in column mol"]),
+        (changed_row(12, 1, "1_0"), 12, ["'1_0' in column mol"]),
+        (set_line(2, "1_000"), 2, ["'1_000' is not a timestep"]),
+        (set_line(2, "-10"), 2, ["the timestep is -10"]),
+        (set_line(5, "ITEM: BOX BOUNDS pf pp pp"), 5, ["not the boundaries"]),
         (set_line(42, HEADER.replace("mol", "c_1")), 42, ["the columns change"]),
     ],
 )
@@ -366,19 +395,117 @@ def test_files_that_are_no_dumps_are_told_apart(tmp_path, content, fragment):
         read(path)
 
 
-def test_an_absurd_number_of_atoms_takes_no_memory(tmp_path):
-    text = dumps.dump_text(dumps.argon(frames=1, side=2)).replace("ATOMS\n8\n", "ATOMS\n1000000000000\n")
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("1000000000000", "line 4: the frame says that it has 1000000000000 atoms"),
+        ("2000000000", "8 of 2000000000 rows"),
+    ],
+)
+def test_an_absurd_number_of_atoms_takes_no_memory(tmp_path, number, message):
+    text = dumps.dump_text(dumps.argon(frames=1, side=2)).replace("ATOMS\n8\n", f"ATOMS\n{number}\n")
     (tmp_path / "huge").write_text(text)
-    with pytest.raises(DataError, match="8 of 1000000000000 rows"):
+    with pytest.raises(DataError, match=message):
         read(tmp_path / "huge")
 
 
-def test_a_changing_number_of_atoms_is_refused_with_both_numbers(tmp_path):
-    first = dumps.argon_dump(tmp_path / "a", frames=2, side=2)
-    second = dumps.argon_dump(tmp_path / "b", frames=2, side=3)
-    with pytest.raises(DataError, match=f"27 here, 8 in {first}, line 1") as caught:
-        read(first, second)
-    assert caught.value.place.file == second
+def test_many_more_rows_than_announced_are_refused_before_the_file_is_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(dump_text, "_LONG_ROWS", 1 << 14)
+    monkeypatch.setattr(dump_source, "BLOCK_BYTES", 1 << 14)
+    text = dumps.dump_text(dumps.argon(frames=1, side=2))
+    (tmp_path / "endless").write_text(text + text[text.index("\n1 1 ") :] * 2000)
+    seen = []
+    with pytest.raises(DataError, match="more rows than the 8 atoms"):
+        list(dump_text.raw_frames(tmp_path / "endless", dump_text.DumpLog(), advance=seen.append))
+    assert sum(seen) < (tmp_path / "endless").stat().st_size / 10
+
+
+# --- atoms that come and go --------------------------------------------------------------------------------
+
+
+def changing(frames=7):
+    """Snapshots of 8, 8, 27, 27, 8 ... atoms."""
+    small, large = dumps.argon(frames, side=2), dumps.argon(frames, side=3)
+    return [large[i] if i in (2, 3, 5) else small[i] for i in range(frames)]
+
+
+@pytest.mark.parametrize("shuffle", [None, 4])
+def test_each_frame_has_its_own_atoms(tmp_path, shuffle):
+    snapshots = changing()
+    path = dumps.write_dump(tmp_path / "a", snapshots, number=EXACT, shuffle=shuffle)
+    frames, trajectory = read(path)
+    assert_frames_hold(frames, snapshots)
+    assert (trajectory.fewest, trajectory.most, trajectory.atoms.changes) == (8, 27, 4)
+    with DumpDataset([path]) as dataset:
+        assert_frames_hold(list(dataset), snapshots)
+        assert_frames_hold([dataset[i] for i in (6, 2, 0)], [snapshots[i] for i in (6, 2, 0)])
+        assert dataset.provenance["atoms"] == {"fewest": 8, "most": 27}
+
+
+def test_atoms_that_change_their_ids_or_types_are_those_of_their_frames(tmp_path):
+    snapshots = dumps.argon(frames=4, side=2)
+    snapshots[2].types = np.array([2, 1, 1, 1, 1, 1, 1, 3])
+    text = dumps.dump_text(snapshots, number=EXACT).splitlines()
+    last = len(text) - 1  # the last atom of the last frame
+    text[last] = text[last].replace("8 1", "12 1", 1)
+    (tmp_path / "a").write_text("\n".join(text) + "\n")
+    frames, trajectory = read(tmp_path / "a")
+    assert [frame.types.tolist() for frame in frames] == [[1] * 8, [1] * 8, [2, 1, 1, 1, 1, 1, 1, 3], [1] * 8]
+    assert [frame.ids[-1] for frame in frames] == [8, 8, 8, 12]
+    assert trajectory.atoms.type_names == {1: "1", 2: "2", 3: "3"}
+    assert trajectory.atoms.changes == 2
+
+
+def test_types_that_come_later_get_their_names_too(tmp_path):
+    snapshots = dumps.argon(frames=3, side=2)
+    for number, snapshot in enumerate(snapshots):
+        snapshot.types[:] = 1 + (number == 2)
+        snapshot.columns["element"] = np.array(["Ar", "Kr"])[snapshot.types - 1]
+        snapshot.columns["mass"] = np.array([39.948, 83.798])[snapshot.types - 1]
+    path = dumps.write_dump(tmp_path / "a", snapshots, (*dumps.ARGON_COLUMNS, "element", "mass"))
+    _, trajectory = read(path)
+    assert trajectory.atoms.type_names == {1: "Ar", 2: "Kr"}
+    assert trajectory.atoms.masses == {1: 39.948, 2: 83.798}
+
+
+# --- columns that are said to mean something ------------------------------------------------------------------
+
+
+def test_a_column_may_be_said_to_be_the_energy_or_anything_else(tmp_path):
+    snapshots = dumps.argon(frames=2, side=2)
+    for snapshot in snapshots:
+        snapshot.columns |= {"c_pe": np.linspace(-2, -1, 8), "v_mol": np.arange(8)}
+    path = dumps.write_dump(tmp_path / "a", snapshots, (*dumps.ARGON_COLUMNS, "v_mol", "c_pe"), number=EXACT)
+    with DumpDataset([path], columns={"energy": "c_pe", "mol": "v_mol"}) as dataset:
+        assert dataset[1].energies.tolist() == np.linspace(-2, -1, 8).tolist()
+        assert dataset[1].molecules.tolist() == list(range(8))
+        assert dataset.atoms.left == ()
+    with DumpDataset([path]) as dataset:
+        assert dataset[1].energies is None
+        assert dataset.atoms.left == ("v_mol", "c_pe")
+
+
+def test_a_column_said_to_be_the_forces_hides_those_of_that_name(tmp_path):
+    snapshots = dumps.argon(frames=1, side=2)
+    snapshots[0].columns |= {f"f_ave[{i}]": np.full(8, float(i)) for i in (1, 2, 3)}
+    path = dumps.write_dump(tmp_path / "a", snapshots, (*dumps.ARGON_COLUMNS, "f_ave[1]", "f_ave[2]", "f_ave[3]"))
+    with DumpDataset([path], columns={"fx": "f_ave[1]", "fy": "f_ave[2]", "fz": "f_ave[3]"}) as dataset:
+        assert dataset[0].forces.tolist() == [[1, 2, 3]] * 8
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"energy": "c_ep"}, r"line 9: there is no column 'c_ep', which was said to be energy. Did you mean 'c_pe'\?"),
+        ({"energi": "c_pe"}, r"a column cannot be 'energi'. Did you mean 'energy'\?"),
+    ],
+)
+def test_columns_that_are_not_there_or_mean_nothing_are_refused(tmp_path, columns, message):
+    snapshots = dumps.argon(frames=1, side=2)
+    snapshots[0].columns["c_pe"] = np.zeros(8)
+    path = dumps.write_dump(tmp_path / "a", snapshots, (*dumps.ARGON_COLUMNS, "c_pe"))
+    with pytest.raises(UserError, match=message):
+        DumpDataset([path], columns=columns)
 
 
 def test_units_that_change_or_are_unknown_are_refused(tmp_path):
@@ -392,7 +519,7 @@ def test_units_that_change_or_are_unknown_are_refused(tmp_path):
 # --- the dataset ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_frames_read_on_demand_are_those_of_the_stream(tmp_path, suffix):
     snapshots = dumps.water(frames=6, side=2)
     parts = snapshots[:3], snapshots[2:]  # one frame comes twice

@@ -1,0 +1,142 @@
+"""Extended XYZ and ASE trajectories, read through ASE.
+
+ASE holds energies in eV, lengths in A and velocities in A per ASE's own unit of time: LAMMPS' `metal` units, once the
+velocities are converted. The types are numbered in the order of the elements.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.errors import DataError, Place, UserError
+
+SUFFIXES = (".extxyz", ".xyz", ".traj")
+UNITS = "metal"
+_MARGIN = 1.0  # A; around atoms that have no cell, so that a flat molecule has a volume
+
+
+def is_ase(path: Path) -> bool:
+    """Whether a file is for ASE, by its name."""
+    return path.suffix in SUFFIXES and path.is_file()
+
+
+def ase_blocks(
+    path: Path, names: dict[int, str], advance: Callable[[int], object] | None = None
+) -> Iterator[FrameBlock]:
+    """The frames of a file that ASE reads, one block each.
+
+    Args:
+        path: .extxyz, .xyz or .traj.
+        names: is filled with the element of each type.
+        advance: called with 1 after each frame.
+
+    Raises:
+        UserError: ASE is not installed.
+        DataError: the file cannot be read, or a frame has no forces.
+    """
+    iread = _iread()
+    place, fields, segment, last = Place(path), None, 0, None
+    types: dict[str, int] = {}
+    try:
+        for number, atoms in enumerate(iread(str(path), index=":")):
+            arrays = _arrays(atoms, number, place)
+            fields = set(arrays) if fields is None else fields
+            if set(arrays) != fields:
+                lacks = ", ".join(sorted(fields ^ set(arrays)))
+                raise DataError(f"frame {number} and frame 0 do not hold the same: {lacks}", place=place)
+            step = int(atoms.info.get("step", atoms.info.get("timestep", number)))
+            segment += last is not None and step <= last
+            last = step
+            for symbol in sorted(set(atoms.get_chemical_symbols()) - set(types)):
+                types[symbol] = len(types) + 1
+                names[types[symbol]] = symbol
+            yield _block(atoms, arrays, step, segment, types)
+            if advance is not None:
+                advance(1)
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # ASE's readers raise whatever they meet
+        raise DataError(
+            f"ASE cannot read the file: {type(error).__name__}: {error}",
+            place=place,
+            expected="extended XYZ or an ASE trajectory with forces",
+        ) from error
+    if fields is None:
+        raise DataError("the file holds no frame", place=place)
+
+
+def _iread():
+    try:
+        from ase.io import iread
+    except ImportError as error:
+        raise UserError(
+            "ASE, which reads such files, is not installed", hint="pip install 'gnnzoo[ase]', or pip install ase"
+        ) from error
+    return iread
+
+
+def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
+    from ase import units
+
+    results = atoms.calc.results if atoms.calc is not None else {}
+    forces = results.get("forces", atoms.arrays.get("forces", atoms.arrays.get("force")))
+    if forces is None:
+        held = ", ".join(sorted({*atoms.arrays, *results}))
+        raise DataError(
+            f"frame {number} holds no forces: it holds {held}",
+            place=place,
+            expected="forces of each atom, in extended XYZ as forces:R:3 in Properties",
+        )
+    arrays = {"positions": atoms.positions, "forces": np.asarray(forces, dtype=np.float64)}
+    if "momenta" in atoms.arrays:
+        arrays["velocities"] = atoms.get_velocities() * (1000 * units.fs)  # -> A/ps
+    if "energies" in results:
+        arrays["energies"] = np.asarray(results["energies"], dtype=np.float64)
+    for name in ("mol", "molecule", "mol-id", "residuenumbers"):
+        if name in atoms.arrays:
+            arrays["molecules"] = atoms.arrays[name].astype(np.int64)
+            break
+    if "initial_charges" in atoms.arrays or "charges" in results:
+        arrays["charges"] = np.asarray(results.get("charges", atoms.get_initial_charges()), dtype=np.float64)
+    for name, values in arrays.items():
+        if not np.isfinite(values.sum()):
+            raise DataError(f"{name} of frame {number} hold what is not a number", place=place)
+    return arrays
+
+
+def _block(atoms, arrays: dict[str, np.ndarray], step: int, segment: int, types: dict[str, int]) -> FrameBlock:
+    cell, origin, boundary = _cell(atoms)
+    results = atoms.calc.results if atoms.calc is not None else {}
+    energy = results.get("energy", atoms.info.get("energy", np.nan))
+    time = atoms.info.get("time", np.nan)
+    order = np.argsort(atoms.arrays["id"], kind="stable") if "id" in atoms.arrays else np.arange(len(atoms))
+    ids = atoms.arrays["id"][order] if "id" in atoms.arrays else np.arange(1, len(atoms) + 1)
+    return FrameBlock(
+        steps=np.array([step], dtype=np.int64),
+        times=np.array([float(time)]),
+        cells=cell[None],
+        origins=origin[None],
+        boundaries=[boundary],
+        ids=ids.astype(np.int64),
+        types=np.array([types[symbol] for symbol in atoms.get_chemical_symbols()], dtype=np.int32)[order],
+        arrays={name: values[order][None] for name, values in arrays.items()},
+        segments=np.array([segment], dtype=np.int32),
+        files=np.zeros(1, dtype=np.int32),
+        energy=np.array([float(energy)]),
+    )
+
+
+def _cell(atoms) -> tuple[np.ndarray, np.ndarray, tuple[str, str, str]]:
+    """Cell, origin and boundary letters; a direction without a lattice vector is shrink-wrapped, as LAMMPS calls it."""
+    cell = np.array(atoms.cell.complete() if atoms.cell.rank else np.eye(3))
+    origin = np.asarray(atoms.info.get("origin", np.zeros(3)), dtype=np.float64).copy()
+    boundary = ["pp" if periodic else "ff" for periodic in atoms.pbc]
+    for axis in np.flatnonzero(~np.any(atoms.cell.array, axis=1)):
+        direction = cell[axis] / np.linalg.norm(cell[axis])
+        along = atoms.positions @ np.linalg.inv(cell)[:, axis] * np.linalg.norm(cell[axis])
+        origin += (along.min() - _MARGIN) * direction
+        cell[axis] = (np.ptp(along) + 2 * _MARGIN) * direction
+        boundary[axis] = "ss"
+    return cell, origin, tuple(boundary)

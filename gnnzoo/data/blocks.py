@@ -1,0 +1,120 @@
+"""Consecutive frames of the same atoms in stacked arrays: the form in which frames travel from a reader to a writer.
+
+Blocks exist so that small frames cost little more than large ones. Where the atoms change, in number or in kind, a new
+block begins.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gnnzoo.data.frames import Dataset, Frame
+
+# Fields of a frame that are one row for each atom; positions and forces are always there.
+ATOM_FIELDS = ("positions", "forces", "velocities", "images", "charges", "molecules", "energies")
+_BLOCK_BYTES = 1 << 22  # of positions and forces, for blocks that are made from frames
+
+
+@dataclass(frozen=True, eq=False)
+class FrameBlock:
+    """Consecutive frames of the same atoms.
+
+    Attributes:
+        steps: (frames,) int64.
+        times: (frames,) float64, NaN where nobody knows.
+        cells: (frames, 3, 3), rows are lattice vectors.
+        origins: (frames, 3).
+        boundaries: LAMMPS' boundary letters of each frame.
+        ids, types: (atoms,) int64 ascending and int32, the same in all frames.
+        arrays: field of `Frame` -> (frames, atoms) or (frames, atoms, 3); positions, forces and what there is beside.
+        segments: (frames,) int32, see `Frame.segment`.
+        files: (frames,) int32, see `Dataset.files`.
+        energy: (frames,) float64, potential energy of each frame, NaN where nobody knows.
+    """
+
+    steps: np.ndarray
+    times: np.ndarray
+    cells: np.ndarray
+    origins: np.ndarray
+    boundaries: list[tuple[str, str, str]]
+    ids: np.ndarray
+    types: np.ndarray
+    arrays: dict[str, np.ndarray]
+    segments: np.ndarray
+    files: np.ndarray
+    energy: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def frame(self, index: int, units: str | None, type_names: dict[int, str]) -> Frame:
+        """One frame, with what is known of all of them."""
+        time, energy = float(self.times[index]), float(self.energy[index])
+        return Frame(
+            step=int(self.steps[index]),
+            time=None if np.isnan(time) else time,
+            segment=int(self.segments[index]),
+            cell=self.cells[index],
+            origin=self.origins[index],
+            boundary=self.boundaries[index],
+            ids=self.ids,
+            types=self.types,
+            type_names=type_names,
+            units=units,
+            energy=None if np.isnan(energy) else energy,
+            **{name: array[index] for name, array in self.arrays.items()},
+        )
+
+    def taken(self, kept: list[int]) -> "FrameBlock":
+        """The block of the kept frames alone."""
+        per_frame = ("steps", "times", "cells", "origins", "segments", "files", "energy")
+        return replace(
+            self,
+            boundaries=[self.boundaries[index] for index in kept],
+            arrays={name: array[kept] for name, array in self.arrays.items()},
+            **{name: getattr(self, name)[kept] for name in per_frame},
+        )
+
+
+def blocks_of(dataset: Dataset, advance: Callable[[int], object] | None = None) -> Iterator[FrameBlock]:
+    """The frames of any dataset, in order, in blocks.
+
+    Args:
+        dataset: whatever form it has.
+        advance: called with 1 after each frame.
+    """
+    waiting: list[Frame] = []
+    start = size = 0
+    for number, frame in enumerate(dataset):
+        if waiting and (size > _BLOCK_BYTES or not _same_atoms(waiting[0], frame)):
+            yield _block(waiting, dataset.files[start:number])
+            waiting, start, size = [], number, 0
+        waiting.append(frame)
+        size += frame.positions.nbytes + frame.forces.nbytes
+        if advance is not None:
+            advance(1)
+    if waiting:
+        yield _block(waiting, dataset.files[start:])
+
+
+def _same_atoms(a: Frame, b: Frame) -> bool:
+    fields = all((getattr(a, name) is None) == (getattr(b, name) is None) for name in ATOM_FIELDS)
+    return fields and np.array_equal(a.ids, b.ids) and np.array_equal(a.types, b.types)
+
+
+def _block(frames: list[Frame], files: np.ndarray) -> FrameBlock:
+    present = [name for name in ATOM_FIELDS if getattr(frames[0], name) is not None]
+    return FrameBlock(
+        steps=np.array([frame.step for frame in frames], dtype=np.int64),
+        times=np.array([np.nan if frame.time is None else frame.time for frame in frames]),
+        cells=np.array([frame.cell for frame in frames]),
+        origins=np.array([frame.origin for frame in frames]),
+        boundaries=[frame.boundary for frame in frames],
+        ids=frames[0].ids,
+        types=frames[0].types,
+        arrays={name: np.array([getattr(frame, name) for frame in frames]) for name in present},
+        segments=np.array([frame.segment for frame in frames], dtype=np.int32),
+        files=np.asarray(files, dtype=np.int32),
+        energy=np.array([np.nan if frame.energy is None else frame.energy for frame in frames]),
+    )
