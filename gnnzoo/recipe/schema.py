@@ -44,10 +44,10 @@ class Simulation(Part):
 class Split(Part):
     """How frames are divided among training, validation and test."""
 
-    method: Literal["blocks", "cut", "random"] = "blocks"
-    """`blocks`: each stretch of the run is cut into blocks and each block into the three parts, with gaps between them,
-    so that every part sees the whole run. `cut`: one cut in time. `random`: frames at random (neighbouring frames
-    leak into the other parts)."""
+    method: Literal["blocks", "cut", "random", "file"] = "blocks"
+    """`blocks`: the run is cut into blocks and each block into the three parts, with gaps between them, so that every
+    part sees the whole run. `cut`: one cut in time. `random`: frames at random (neighbouring frames leak into the other
+    parts). `file`: whole files, those named or as many as the shares say. Frames that come twice are left out once."""
     train: float = Field(default=0.8, gt=0, le=1)
     """Share of the frames for training."""
     validation: Fraction = 0.1
@@ -55,9 +55,14 @@ class Split(Part):
     test: Fraction = 0.1
     """Share of the frames for the final judgement; may be 0 where it comes from elsewhere."""
     blocks: PositiveInt = 10
-    """Number of blocks; fewer are used where a held-out stretch would be shorter than three gaps."""
-    gap: int = Field(default=1, ge=0)
-    """Frames left out between two neighbouring parts."""
+    """Number of blocks; fewer are used where the gaps between them would take more than a fifth of the frames."""
+    gap: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    """Frames left out between two neighbouring parts of one run. `auto`: as many as the structure needs to become
+    another one, measured on the run; where these do not fit, what fits in a fifth of the frames, which is said."""
+    validation_files: list[str] = Field(default_factory=list)
+    """Names or patterns of the files for validation, such as "run3*.lammpstrj" (with `file` only)."""
+    test_files: list[str] = Field(default_factory=list)
+    """Names or patterns of the files for the test (with `file` only)."""
 
     @model_validator(mode="after")
     def _sum_to_one(self):
@@ -65,6 +70,20 @@ class Split(Part):
             raise ValueError(
                 f"train, validation and test must sum to 1, not {self.train + self.validation + self.test:g}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _files_by_file(self):
+        named = {"validation": self.validation_files, "test": self.test_files}
+        if self.method != "file" and any(named.values()):
+            raise ValueError(f'validation_files and test_files need method "file", not "{self.method}"')
+        for part, files in named.items():
+            if any(named.values()) and bool(files) != (getattr(self, part) > 0):
+                what = f"but {part}_files names none" if not files else f"but {part} is 0"
+                raise ValueError(
+                    f"{'files are named' if not files else f'{part}_files names files'}, {what}: "
+                    f"name files, or set {part} to 0"
+                )
         return self
 
 
@@ -80,6 +99,8 @@ class Data(Part):
     """LAMMPS unit style of the numbers; must agree with what the data say of themselves."""
     types: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Name] | None = None
     """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with what the data say of themselves."""
+    columns: dict[str, str] | None = None
+    """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: the potential energy of each atom."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
     split: Split = Field(default_factory=Split)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from gnnzoo.data.dividing import SplitReport, divide
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource, check_forces
-from gnnzoo.data.splits import Split, split_frames
+from gnnzoo.data.splits import Shares, Split
 from gnnzoo.data.statistics import TrainingStatistics, training_statistics
 from gnnzoo.errors import DataError, Place
 from gnnzoo.models.build import Scales, network_species
@@ -19,6 +20,7 @@ class Prepared:
         species: names in the order of the network's input.
         source: graphs by frame number.
         split: which frames are for what.
+        split_report: how that came about.
         statistics: of the training split.
         scales: what the network takes from them; ones where the recipe wants raw forces.
     """
@@ -26,6 +28,7 @@ class Prepared:
     species: list[str]
     source: GraphSource
     split: Split
+    split_report: SplitReport
     statistics: TrainingStatistics
     scales: Scales
 
@@ -41,15 +44,15 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
     species = network_species(recipe, names)
     source = GraphSource(dataset, species, recipe.graph.cutoff, recipe.graph.bonds)
     settings = recipe.data.split
-    split = split_frames(
-        len(dataset),
+    split, report = divide(
+        dataset,
+        Shares(settings.train, settings.validation, settings.test),
         method=settings.method,
-        train=settings.train,
-        validation=settings.validation,
-        test=settings.test,
         blocks=settings.blocks,
         gap=settings.gap,
         seed=recipe.training.seed,
+        validation_files=tuple(settings.validation_files),
+        test_files=tuple(settings.test_files),
     )
     for index in (*split.validation, *split.test):  # read last of all, when a long training would be lost with them
         check_forces(dataset[index].forces, index, dataset.path)
@@ -67,4 +70,4 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
         )
     scaled = recipe.model.normalization == "training"
     scales = Scales(statistics.force_rms, statistics.mean_neighbors) if scaled else Scales()
-    return Prepared(species, source, split, statistics, scales)
+    return Prepared(species, source, split, report, statistics, scales)

@@ -23,6 +23,7 @@ from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run, new_run
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.model_info import dataset_info, model_info, parameters
+from gnnzoo.workflows.split_words import tell_split
 
 # Of its schedule a training should do this share, or its learning rate is still high at the end.
 _MOST_OF_IT = 0.8
@@ -74,6 +75,7 @@ def fit(
             recipe=resolved(model.recipe),
             dataset=dataset_info(dataset),
             scales=asdict(prepared.scales),
+            split_report=prepared.split_report.as_dict(),
             output=str(output),
             origin=origin,
             started=time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -137,12 +139,7 @@ def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, 
 def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run) -> None:
     split, statistics = prepared.split, prepared.statistics
     unit = force_unit(dataset.units)
-    left_out = len(dataset) - len(split.train) - len(split.validation) - len(split.test)
-    gaps = f", {left_out} left out between them" if left_out else ""
-    note(
-        f"{dataset.path}: {len(dataset)} frames; {len(split.train)} for training, {len(split.validation)} for "
-        f"validation, {len(split.test)} for the test{gaps}"
-    )
+    tell_split(dataset, split, prepared.split_report)
     note(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
     distance = _distance(dataset, split)
     if distance is not None:
@@ -151,8 +148,6 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
         f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
         f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
     )
-    if model.recipe.data.split.method == "random":
-        warn("a random split puts neighbouring frames on both sides: validation and test errors come out too small")
     if "bond" in model.recipe.graph.edges and not dataset.has_molecules:
         note("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:

@@ -33,6 +33,7 @@ def model_info(
         "parameters": parameters(model),
         "dataset": dataset_info(dataset),
         "split": prepared.split.as_dict(),
+        "split_report": prepared.split_report.as_dict(),
         "statistics": prepared.statistics.as_dict(),
         "training": {
             "run": str(run.folder),
