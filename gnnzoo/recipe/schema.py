@@ -100,7 +100,7 @@ class Data(Part):
     types: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Name] | None = None
     """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with what the data say of themselves."""
     columns: dict[str, str] | None = None
-    """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: the potential energy of each atom."""
+    """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: potential energy of each atom."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
     split: Split = Field(default_factory=Split)
