@@ -36,10 +36,10 @@ class SplitReport:
         wanted: frames after which the structure is a new one; None where that is not known.
         reason: why the structure was judged by that observable.
         structure: that observable: `neighbours` or `distances`; None where none could be measured.
-        adjoining: whether two parts hold frames of one run.
+        files: number of files the frames come from.
+        apart: how far the nearest frames of two parts are from each other, in frames; None where no run is in two.
         structure_left, forces_left: correlation of frames `left_at` apart; None where unknown.
-        left_at: how far apart the nearest frames of two parts are: `gap` + 1, or 1 in a random split; where so long a
-            lag could not be measured, the longest that could.
+        left_at: `apart`, or the longest lag that could be measured where that is shorter.
         known: whether the run is long enough to know how fast its structure changes.
         gaps, repeats: frames left out, between the parts and because they come twice.
         force_along: mean |F| along the run, by fifths of it.
@@ -56,8 +56,9 @@ class SplitReport:
     wanted: int | None
     reason: str
     structure: str | None
-    adjoining: bool
-    left_at: int
+    files: int
+    apart: float | None
+    left_at: float
     structure_left: float | None
     forces_left: float | None
     known: bool
@@ -121,7 +122,7 @@ def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline
         segments=np.asarray(dataset.segments).astype(np.int64),
         clock=clock.astype(float),
         first=repeated_frames(dataset),
-        files=np.asarray(getattr(dataset, "files", np.zeros(len(dataset), dtype=int))),
+        files=np.asarray(dataset.files),
         names=tuple(str(source.get("file", "")) for source in dataset.provenance.get("sources", []))
         or (Path(dataset.path).name,),
         same=lambda one, other: same_positions(dataset, one, other),
@@ -131,8 +132,7 @@ def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline
 def _report(
     dataset: Dataset, method: str, declared: bool, wanted: int | None, division: Division, found: Correlations
 ) -> SplitReport:
-    apart = min(found.longest, 1 if method == "random" else division.gap + 1)
-    segments = np.asarray(dataset.segments)
+    left_at = found.longest if division.apart is None else min(found.longest, division.apart)
     plain = found.as_dict()
     parts = {"train": division.split.train, "validation": division.split.validation, "test": division.split.test}
     along, drifts = _force_along(dataset)
@@ -145,11 +145,11 @@ def _report(
         wanted=wanted,
         reason=found.reason,
         structure=plain["structure"],
-        adjoining=sum(len(np.unique(segments[part])) for part in parts.values())
-        > len(np.unique(segments[np.concatenate(list(parts.values()))])),
-        left_at=apart,
-        structure_left=None if found.structure is None else found.structure.at(apart),
-        forces_left=None if found.forces is None else found.forces.at(apart),
+        files=len(np.unique(dataset.files)),
+        apart=division.apart,
+        left_at=left_at,
+        structure_left=None if found.structure is None else found.structure.at(left_at),
+        forces_left=None if found.forces is None else found.forces.at(left_at),
         known=not found.too_short,
         gaps=division.gaps,
         repeats=division.repeats,

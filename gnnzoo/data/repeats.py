@@ -6,6 +6,7 @@ different segments, which costs nothing to find; their positions decide.
 """
 
 from collections import defaultdict
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -17,10 +18,12 @@ from gnnzoo.data.frames import Dataset, Frame
 _ROUNDING = 1e-5
 # A frame is the other's repeat if it is nearer to it than this share of the way to its own neighbours in time.
 _NEARER = 0.5
+# Frames kept in memory: a pair's with their neighbours in time.
+_KEPT = 16
 # Atoms that are compared, evenly spaced.
 _ATOMS = 512
 # Pairs of segments that are looked at, in the order of their distance: restarts follow each other.
-_MOST_PAIRS = 5_000
+_MOST_PAIRS = 1_000
 
 
 def repeated_frames(dataset: Dataset) -> np.ndarray:
@@ -100,20 +103,20 @@ class _Comparison:
     """Compares frames, reading each pair's frames and their neighbours in time."""
 
     def __init__(self, dataset: Dataset):
-        self.dataset = dataset
+        self.frame = lru_cache(_KEPT)(dataset.__getitem__)
         self.segments = np.asarray(dataset.segments)
 
     def agree(self, ours: np.ndarray, theirs: np.ndarray, place: int) -> bool:
         """Whether the frames at `place` are one."""
         one, other = int(ours[place]), int(theirs[place])
-        first, second = self.dataset[one], self.dataset[other]
+        first, second = self.frame(one), self.frame(other)
         apart = _distance(first, second)
         if apart is None:
             return False
         if apart <= _rounding(first):
             return True
         moved = [
-            _distance(frame, self.dataset[near])
+            _distance(frame, self.frame(near))
             for number, frame in ((one, first), (other, second))
             for near in self._neighbours(number)
         ]

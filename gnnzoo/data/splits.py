@@ -69,9 +69,17 @@ class Timeline:
         frames, zeros = np.arange(n_frames), np.zeros(n_frames, dtype=int)
         return cls(zeros, frames.astype(float), frames, zeros, ("",))
 
+    @property
+    def far(self) -> float:
+        """Farther than any two frames of one run are from each other."""
+        return float(np.ptp(self.clock) + len(self.clock) + 1)
+
     def distances(self, marked: np.ndarray) -> np.ndarray:
-        """(frames,) how far, in frames, the nearest of the marked ones is: along its run, and through its repeats."""
-        far = float(self.clock.max() - self.clock.min() + len(self.clock) + 1)
+        """(frames,) how far, in frames, the nearest of the marked ones is: along its run, and through its repeats.
+
+        `far` where none of its run is marked.
+        """
+        far = self.far
         start = (self.segments - self.segments[0]) * 4 * far + self.clock
         found = np.where(marked, 0.0, far)
         twins = np.flatnonzero(np.bincount(self.first, minlength=len(found))[self.first] > 1)
@@ -105,6 +113,7 @@ class Division:
         gap: frames left out between two neighbouring parts.
         gaps: frames left out for the gaps.
         repeats: frames left out because they come twice.
+        apart: how far the nearest frames of two parts are from each other, in frames; None where no run is in two.
     """
 
     split: Split
@@ -112,6 +121,7 @@ class Division:
     gap: int
     gaps: int
     repeats: int
+    apart: float | None
 
 
 def split_frames(
@@ -162,7 +172,8 @@ def split_frames(
                 f"{n_frames} frames are too few for a {part} part of {getattr(shares, part):.0%} with gaps of {gap}",
                 hint=f"more frames, or --set data.split.gap=0, or --set data.split.{part}=0",
             )
-    return Division(split, blocks, gap, int(np.sum(labels == "gap")), int(np.sum(labels == "repeat")))
+    left_out = [int(np.sum(labels == why)) for why in ("gap", "repeat")]
+    return Division(split, blocks, gap, *left_out, _apart(labels, timeline))
 
 
 def _share(n_frames: int, share: float) -> int:
@@ -321,6 +332,16 @@ def _open_gaps(labels: np.ndarray, timeline: Timeline, gap: int) -> None:
     labels[near & (labels == "validation")] = "gap"
     near = timeline.distances((labels == "validation") | (labels == "test")) <= gap
     labels[near & (labels == "train")] = "gap"
+
+
+def _apart(labels: np.ndarray, timeline: Timeline) -> float | None:
+    """The shortest distance between frames of two parts; None where no run, nor its repeats, is in two."""
+    found = []
+    for part in PARTS[1:]:
+        others = np.isin(labels, PARTS) & (labels != part)
+        if np.any(labels == part) and np.any(others):
+            found.append(float(timeline.distances(labels == part)[others].min()))
+    return min((distance for distance in found if distance < timeline.far), default=None)
 
 
 def _part_stalled(labels: np.ndarray, timeline: Timeline) -> None:

@@ -78,12 +78,11 @@ class Split(Part):
         if self.method != "file" and any(named.values()):
             raise ValueError(f'validation_files and test_files need method "file", not "{self.method}"')
         for part, files in named.items():
-            if any(named.values()) and bool(files) != (getattr(self, part) > 0):
-                what = f"but {part}_files names none" if not files else f"but {part} is 0"
-                raise ValueError(
-                    f"{'files are named' if not files else f'{part}_files names files'}, {what}: "
-                    f"name files, or set {part} to 0"
-                )
+            share = getattr(self, part)
+            if files and not share:
+                raise ValueError(f"{part}_files names files, but {part} is 0: give it a share, or name none")
+            if not files and share and any(named.values()):
+                raise ValueError(f"files are named, but {part}_files names none: name some, or set {part} to 0")
         return self
 
 

@@ -5,6 +5,9 @@ from gnnzoo.data.dividing import SplitReport
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.splits import Split
 
+# From so many files on, whole ones can be held out.
+_FILES = 5
+
 
 def tell_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
     """Print the parts, the gap and its reason, and warn of what makes held-out errors too small or too large."""
@@ -27,23 +30,24 @@ def tell_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
 def _how(report: SplitReport) -> str:
     if report.method == "random":
         return "split at random, without gaps"
-    names = {
-        "blocks": f"{report.blocks} block{'s' if report.blocks != 1 else ''} along the run",
-        "cut": "one cut in time",
-        "file": "whole files",
-    }
-    if not report.adjoining:
-        return f"split: {names[report.method]}; no two parts share a run, so there are no gaps"
+    blocks = f"{_count(report.blocks, 'block')} along the run"
+    name = {"blocks": blocks, "cut": "one cut in time", "file": "whole files"}[report.method]
+    if report.apart is None:
+        return f"split: {name}; no run is in two parts, so there are no gaps"
     steps = f" ({report.gap * report.every:,} timesteps)" if report.every and report.gap else ""
-    frames = f"{report.gap} frame{'s' if report.gap != 1 else ''}"
     why = "as the recipe says; " if report.declared else ""
     if report.wanted is not None:
-        why += f"structure decorrelates in about {report.wanted} frame{'s' if report.wanted != 1 else ''}"
+        why += f"structure decorrelates in about {_count(report.wanted, 'frame')}"
     elif report.structure is not None:
         why += "the run is too short to know when its structure decorrelates"
     else:
         why += "how fast the structure changes is unknown"
-    return f"split: {names[report.method]}, gaps of {frames}{steps}: {why}"
+    gaps = f"gaps of {_count(report.gap, 'frame')}{steps}" if report.gaps else "without gaps"
+    return f"split: {name}, {gaps}: {why}"
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:,.4g} {what}{'' if number == 1 else 's'}"
 
 
 def _doubt(report: SplitReport) -> str | None:
@@ -54,26 +58,29 @@ def _doubt(report: SplitReport) -> str | None:
             "a random split puts neighbouring frames on both sides: validation and test errors come out too small"
             + (f". From one frame to the next {left}" if left else "")
         )
-    if not report.adjoining:
+    if report.apart is None or (report.wanted is not None and report.apart >= report.wanted):
         return None
     if report.structure is None:
-        return f"{report.reason}: whether a gap of {report.gap} is enough is unknown" if not report.declared else None
-    if report.wanted is not None and report.gap >= report.wanted - 1:
-        return None
-    short = (
-        "the run is too short to know how fast its structure changes"
-        if report.wanted is None
-        else (
-            f"the gap that the structure needs, {report.wanted} frames, "
-            + ("is not the recipe's" if report.declared else "would take more than a fifth of the frames")
+        return f"whether a gap of {_count(report.gap, 'frame')} is enough is unknown: {report.reason}"
+    if report.wanted is None:
+        why = "the run is too short to know how fast its structure changes"
+    else:
+        why = f"the structure needs a gap of {_count(report.wanted, 'frame')}, which " + (
+            "the recipe does not give" if report.declared else "would take more than a fifth of the data"
         )
-    )
-    frames = (
-        "neighbouring frames" if report.gap == 0 else f"the gap of {report.gap} frame{'s' if report.gap != 1 else ''}"
-    )
-    if report.left_at <= report.gap:
-        frames = f"{report.left_at} frames, the longest that could be measured,"
-    return f"{short}. Across {frames} {left}, so held-out errors may come out too small. A longer run does better"
+    across = f"Across the gap of {_count(report.gap, 'frame')}" if report.gap else "From one frame to the next"
+    if report.left_at < report.apart:
+        across = (
+            f"The parts are {_count(report.apart, 'frame')} apart; across {_count(report.left_at, 'frame')}, the most "
+            "that could be measured,"
+        )
+    better = "A longer run does better" + (", or --set data.split.method=file" if _by_file_helps(report) else "")
+    return f"{why}. {across} {left}, so held-out errors may come out too small. {better}"
+
+
+def _by_file_helps(report: SplitReport) -> bool:
+    """Whether there are files enough that whole ones could be held out."""
+    return report.method != "file" and report.files >= _FILES
 
 
 def _left(report: SplitReport) -> str:

@@ -30,7 +30,7 @@ def test_the_gap_follows_the_structure_and_not_the_forces(time):
     assert report.blocks == 80 // (3 * report.gap) and 0 < report.gaps <= 80
     assert report.structure_left == pytest.approx(np.exp(-(report.gap + 1) / time), abs=0.06)
     assert report.forces_left == pytest.approx(0, abs=0.05)
-    assert report.known and report.adjoining and report.every == 10 and not report.drifts
+    assert report.known and report.apart == report.gap + 1 and report.every == 10 and not report.drifts
 
 
 def test_a_run_too_short_to_know_takes_what_fits_and_says_so():
@@ -94,7 +94,7 @@ def test_whole_files_that_are_runs_of_their_own_need_no_gap():
         frames, (0.6, 0.2, 0.2), files, names, method="file", validation_files=("run3*",), test_files=("run1*",)
     )
     assert split.validation.tolist() == list(range(60, 80)) and split.test.tolist() == list(range(20, 40))
-    assert not report.adjoining and report.gaps == 0
+    assert report.apart is None and report.gaps == 0
 
 
 def test_heating_is_seen():
