@@ -1,84 +1,152 @@
 """What data hold, judged before anything is trained on them."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gnnzoo.data.elements import MASSES
+from gnnzoo.data.correlation import Correlations, correlations
+from gnnzoo.data.drift import drift
+from gnnzoo.data.force_floor import force_floor, stiffest_bond
 from gnnzoo.data.force_statistics import ForceStatistics
+from gnnzoo.data.forecast import HOLDS_FOR, cutoff_costs
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.neighbors import neighbor_list
-from gnnzoo.data.statistics import even_sample
+from gnnzoo.data.near_pairs import NearPairs, sample_pairs
+from gnnzoo.data.rdf import radial_distributions
+from gnnzoo.data.tally import Tally, known_masses
+from gnnzoo.data.unit_evidence import unit_evidence
 
-# Cutoffs to try where nobody names one: around first and second shells of liquids, in A; and in reduced units.
+# Cutoffs to try where neither a user nor a shell names one: usual ones in A; and in reduced units.
 _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
-_GEOMETRY_FRAMES = 8  # evenly spaced frames whose neighbours are searched
-_TENTHS = 10
-
-_G_CM3 = 1.66053906892  # (g/mol)/A^3 in g/cm^3: 1e24 / Avogadro's number
+# Of the shells' ends the largest with no more edges per atom than this is recommended: beyond, a step on a CPU takes
+# longer than what the farther atoms add is worth.
+_EDGES = 70
+_TOLD = ("columns", "digits", "sources", "simulation", "doubts", "truncated", "repeated", "restarts", "command")
+_FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy")
 
 
 def survey(
     dataset: Dataset, cutoffs: Sequence[float] | None = None, advance: Callable[[int], object] | None = None
 ) -> dict:
-    """Read all frames once and describe them.
+    """Read all frames once, look closer at a sample of them, and describe them.
+
+    Lengths, forces and energies are in the units of the data's style, temperatures in K (reduced in `lj`).
 
     Args:
         dataset: any.
-        cutoffs: for the edges per atom, length unit; by default a few that are usual in the data's units.
+        cutoffs: to be counted and forecast beside those that the data suggest, length unit.
         advance: called after each frame.
 
     Returns:
-        JSON-able: frames, atoms, types, box, density, forces, net_force, drift, geometry, steps, and what the data's
-        provenance tells of columns, digits and frames left out.
+        JSON-able; what comes from a sample says of how many `frames`:
+
+        - `frames`; `atoms` of the first frame; `atoms_range` (`min`, `max`, `mean`); `fields` present beside positions
+          and forces; `types`: number -> `name`, `atoms` (of the first frame that has them).
+        - `units`: style or None; `unit_evidence`: see `unit_evidence.unit_evidence`.
+        - `steps`: `first`, `last`, `segments`, `spacing`, `regular`.
+        - `box`: `first`, `last` (cell rows), `boundary`, `changes`, `volume` (`min`, `mean`, `max`).
+        - `density`: `atoms_per_volume`, `g_cm3` or None, `masses` (where they come from, or None).
+        - `forces`: see `ForceStatistics.summary`; and `histogram`, see `Tally.histograms`.
+        - `net_force`: `mean`, `max` of |sum of F|; `share`: mean of it over atoms and mean |F|.
+        - `zero_forces`, `outliers`: see `Tally`. `frames_equal_to_the_one_before`: their numbers.
+        - `drift`: see `drift.drift`. `series`: along the run, for plots, see `Tally.kept_series`.
+        - `force_floor`: see `force_floor.force_floor`.
+        - `rdf`: see `rdf.radial_distributions`.
+        - `geometry`: `frames`, `smallest_distance`, `edges_per_atom` (cutoff as text -> `mean`, `max`).
+        - `cutoffs`: list, ascending, of {`cutoff`, `why`, and what `forecast.cutoff_costs` tells};
+          `recommended_cutoff`: one of them or None; `forecast_holds_for`.
+        - `correlation`: see `Correlations.as_dict`; with `gap`, frames that a split should leave out between two
+          parts, None where the run is too short to know.
+        - `provenance`: what the data's own tells of columns, digits, frames left out.
     """
-    first, last = dataset[0], dataset[len(dataset) - 1]
-    forces = ForceStatistics()
-    means, net, volumes = np.zeros((3, len(dataset)))
-    still, before = [], None
-    for index, frame in enumerate(dataset):
+    masses, source = known_masses(dataset.provenance, dataset.type_names, dataset.units)
+    tally, forces, types = Tally(dataset.type_names, masses, dataset.units), ForceStatistics(), {}
+    for frame in dataset:
         forces.update(frame.forces[None], frame.types)
-        means[index] = np.linalg.norm(frame.forces, axis=1).mean()
-        net[index] = np.linalg.norm(frame.forces.sum(axis=0))
-        volumes[index] = frame.volume
-        if before is not None and np.array_equal(before.positions, frame.positions):
-            still.append(index)
-        before = frame
+        tally.take(frame)
+        _add_types(types, frame, dataset.type_names)
         if advance is not None:
             advance(1)
-    return {
+    first, last, series = dataset[0], dataset[len(dataset) - 1], tally.series()
+    told = {
         "frames": len(dataset),
         "atoms": len(first),
+        "atoms_range": _range(series["atoms"]),
         "units": dataset.units,
-        "types": _types(first, dataset.type_names),
-        "fields": [
-            name for name in ("molecules", "charges", "velocities", "images") if getattr(first, name) is not None
-        ],
+        "types": dict(sorted(types.items(), key=lambda item: int(item[0]))),
+        "fields": [name for name in _FIELDS if getattr(first, name) is not None],
         "steps": _steps(dataset),
-        "box": _box(first, last, volumes),
-        "density": _density(first, dataset, volumes),
-        "forces": forces.summary(dataset.type_names),
-        "net_force": {"mean": float(net.mean()), "max": float(net.max())},
-        "drift": _tenths(means),
-        "geometry": _geometry(dataset, cutoffs or default_cutoffs(first)),
-        "frames_equal_to_the_one_before": still,
-        "provenance": {
-            name: dataset.provenance[name]
-            for name in (
-                "columns",
-                "digits",
-                "sources",
-                "simulation",
-                "doubts",
-                "truncated",
-                "repeated",
-                "restarts",
-                "command",
-                "version",
-            )
-            if name in dataset.provenance
-        },
+        "box": _box(first, last, series),
+        "density": _density(series, source),
+        "forces": {**forces.summary(dataset.type_names), "histogram": tally.histograms()},
+        "net_force": _net_force(series),
+        "zero_forces": tally.zero_forces(),
+        "outliers": tally.outliers(),
+        "frames_equal_to_the_one_before": tally.equal_to_the_one_before,
+        "drift": drift(series),
+        "series": tally.kept_series(dataset.steps),
+        "provenance": {name: dataset.provenance[name] for name in (*_TOLD, "version") if name in dataset.provenance},
     }
+    found = correlations(dataset)
+    told["correlation"] = {**found.as_dict(), "gap": _gap(found)}
+    return told | _looked_closer(dataset, told, sorted(cutoffs or ()))
+
+
+def _looked_closer(dataset: Dataset, told: dict, cutoffs: list[float]) -> dict:
+    """What the pairs of a sample of frames tell."""
+    pairs = sample_pairs(dataset, max(cutoffs, default=0.0))
+    bond = stiffest_bond(dataset, pairs)
+    rdf = radial_distributions(pairs, dataset.type_names)
+    wanted = _cutoffs(dataset[0], rdf, cutoffs, pairs[0].cutoff)
+    mean_atoms = told["atoms_range"]["mean"]
+    table = [
+        {"cutoff": cutoff, "why": why, **cutoff_costs(cutoff, pairs, len(dataset), mean_atoms)}
+        for cutoff, why in wanted.items()
+    ]
+    return {
+        "unit_evidence": unit_evidence(dataset, pairs=pairs, bond=bond),
+        "force_floor": force_floor(pairs, dataset.provenance, told["forces"]["mean_norm"], bond),
+        "rdf": rdf,
+        "geometry": {
+            "frames": len(pairs),
+            "smallest_distance": _smallest(pairs),
+            "edges_per_atom": {f"{line['cutoff']:g}": line["edges_per_atom"] for line in table},
+        },
+        "cutoffs": table,
+        "recommended_cutoff": _recommended(table),
+        "forecast_holds_for": HOLDS_FOR,
+    }
+
+
+# --- cutoffs ------------------------------------------------------------------------------------------------------
+
+
+def _cutoffs(frame: Frame, rdf: dict, asked: list[float], reach: float) -> dict[float, str]:
+    """Cutoff -> why, ascending: ends of the shells of the pair whose first shell ends last, usual ones, those asked."""
+    known = {name: pair["shells"] for name, pair in rdf["pairs"].items() if pair["shells"]}
+    found = {}
+    if known:
+        name = max(known, key=lambda name: known[name][0])
+        for number, end in enumerate(known[name], start=1):
+            found[_rounded_up(end)] = f"end of shell {number} of {name}"
+    else:
+        found = {cutoff: "usual; no shell can be told" for cutoff in default_cutoffs(frame) if cutoff <= reach}
+    found |= {cutoff: "asked for" for cutoff in asked}
+    return dict(sorted(found.items()))
+
+
+def _rounded_up(length: float) -> float:
+    """To two digits, upwards: 5.138 -> 5.2; 1.52 -> 1.6."""
+    step = 10.0 ** (math.floor(math.log10(length)) - 1)
+    return float(f"{math.ceil(length / step - 1e-9) * step:.12g}")
+
+
+def _recommended(table: list[dict]) -> float | None:
+    shells = [line for line in table if line["why"].startswith("end of")]
+    if not shells:
+        return None
+    light = [line["cutoff"] for line in shells if line["edges_per_atom"]["mean"] <= _EDGES]
+    return light[-1] if light else shells[0]["cutoff"]
 
 
 def default_cutoffs(frame: Frame) -> tuple[float, ...]:
@@ -87,12 +155,22 @@ def default_cutoffs(frame: Frame) -> tuple[float, ...]:
     return _REDUCED_CUTOFFS if reduced else _CUTOFFS
 
 
-def _types(frame: Frame, type_names: dict[int, str]) -> dict[str, dict]:
+# --- what is told in a few numbers --------------------------------------------------------------------------------
+
+
+def _gap(found: Correlations) -> int | None:
+    return None if found.too_short else max(1, math.ceil(found.structure.decay))
+
+
+def _add_types(types: dict[str, dict], frame: Frame, type_names: dict[int, str]) -> None:
     numbers, counts = np.unique(frame.types, return_counts=True)
-    return {
-        str(number): {"name": type_names.get(int(number), str(number)), "atoms": int(count)}
-        for number, count in zip(numbers, counts, strict=True)
-    }
+    for number, count in zip(numbers, counts, strict=True):
+        name = type_names.get(int(number), str(number))
+        types.setdefault(str(number), {"name": name, "atoms": int(count)})
+
+
+def _range(values: np.ndarray) -> dict:
+    return {"min": int(values.min()), "max": int(values.max()), "mean": float(values.mean())}
 
 
 def _steps(dataset: Dataset) -> dict:
@@ -110,67 +188,45 @@ def _steps(dataset: Dataset) -> dict:
     }
 
 
-def _box(first: Frame, last: Frame, volumes: np.ndarray) -> dict:
+def _box(first: Frame, last: Frame, series: dict) -> dict:
+    volumes, lengths = series["volume"], series["lengths"]
+    changes = np.ptp(volumes) > 1e-9 * volumes.max() or np.any(np.ptp(lengths, axis=0) > 1e-9 * lengths.max())
     return {
         "first": first.cell.tolist(),
         "last": last.cell.tolist(),
         "boundary": list(first.boundary),
-        "changes": bool(np.ptp(volumes) > 1e-9 * volumes.max()) or not np.array_equal(first.cell, last.cell),
+        "changes": bool(changes) or not np.array_equal(first.cell, last.cell),
         "volume": {"min": float(volumes.min()), "mean": float(volumes.mean()), "max": float(volumes.max())},
     }
 
 
-def _density(frame: Frame, dataset: Dataset, volumes: np.ndarray) -> dict:
+def _density(series: dict, source: str | None) -> dict:
     """Atoms per volume; g/cm3 where masses are known: from the dump's column, or from names that are elements."""
-    number = float(np.mean(len(frame) / volumes))
-    density = {"atoms_per_volume": number, "g_cm3": None, "masses": None}
-    if dataset.units not in ("real", "metal"):
-        return density
-    told = {int(number): mass for number, mass in dataset.provenance.get("masses", {}).items()}
-    present = np.unique(frame.types)
-    if all(int(number) in told for number in present):
-        masses, source = told, "column mass"
-    else:
-        masses = {number: MASSES[name] for number, name in dataset.type_names.items() if name in MASSES}
-        source = "standard atomic masses"
-    if all(int(number) in masses for number in present):
-        total = sum(masses[int(number)] * np.count_nonzero(frame.types == number) for number in present)
-        density |= {"g_cm3": float(np.mean(total / volumes) * _G_CM3), "masses": source}
-    return density
-
-
-def _tenths(means: np.ndarray) -> list[float]:
-    """Mean |F| in each tenth of the frames."""
-    return [float(part.mean()) for part in np.array_split(means, min(_TENTHS, len(means)))]
-
-
-def _geometry(dataset: Dataset, cutoffs: Sequence[float]) -> dict:
-    """Smallest distance and edges per atom, over a few frames."""
-    sample = even_sample(np.arange(len(dataset)), _GEOMETRY_FRAMES)
-    edges: dict[float, list] = {cutoff: [] for cutoff in sorted(cutoffs)}  # -> mean of each frame
-    most = dict.fromkeys(edges, 0)
-    smallest: dict | None = None
-    for index in sample:
-        frame = dataset[int(index)]
-        senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, max(edges))
-        distances = np.linalg.norm(vectors, axis=1)
-        for cutoff, means in edges.items():
-            counts = np.bincount(receivers[distances < cutoff], minlength=len(frame))
-            means.append(counts.mean())
-            most[cutoff] = max(most[cutoff], int(counts.max()))
-        if len(distances) and (smallest is None or distances.min() < smallest["distance"]):
-            edge = int(distances.argmin())
-            pair = (int(receivers[edge]), int(senders[edge]))
-            smallest = {
-                "distance": float(distances[edge]),
-                "ids": [int(frame.ids[atom]) for atom in pair],
-                "names": [str(frame.names[atom]) for atom in pair],
-                "step": frame.step,
-            }
+    known = bool(np.all(np.isfinite(series["g_cm3"])))
     return {
-        "frames": len(sample),
-        "smallest_distance": smallest,
-        "edges_per_atom": {
-            f"{cutoff:g}": {"mean": float(np.mean(means)), "max": most[cutoff]} for cutoff, means in edges.items()
-        },
+        "atoms_per_volume": float(np.mean(series["density"])),
+        "g_cm3": float(np.mean(series["g_cm3"])) if known else None,
+        "masses": source if known else None,
+    }
+
+
+def _net_force(series: dict) -> dict:
+    net, whole = series["net_force"], series["mean_force"] * series["atoms"]
+    share = float(np.mean(net) / np.mean(whole)) if np.any(whole) else 0.0
+    return {"mean": float(net.mean()), "max": float(net.max()), "share": share}
+
+
+def _smallest(pairs: Sequence[NearPairs]) -> dict | None:
+    """The two nearest atoms of all sampled frames."""
+    found = [sampled for sampled in pairs if len(sampled.distances)]
+    if not found:
+        return None
+    sampled = min(found, key=lambda sampled: sampled.distances.min())
+    edge, frame = int(sampled.distances.argmin()), sampled.frame
+    pair = (int(sampled.receivers[edge]), int(sampled.senders[edge]))
+    return {
+        "distance": float(sampled.distances[edge]),
+        "ids": [int(frame.ids[atom]) for atom in pair],
+        "names": [str(frame.names[atom]) for atom in pair],
+        "step": frame.step,
     }

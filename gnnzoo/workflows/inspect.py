@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gnnzoo.console import note, progress
 from gnnzoo.errors import UserError
-from gnnzoo.outputs import written
-from gnnzoo.workflows.datasets import cutoff_explained, find_files, open_dataset
+from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, open_dataset
 
 
 def inspect(
@@ -17,40 +17,57 @@ def inspect(
     units: str | None = None,
     types: Mapping[int | str, str] | None = None,
     json: str | Path | None = None,
+    html: str | Path | None = None,
+    overwrite: bool = False,
 ) -> dict:
     """Describe data or a model.
 
     Args:
         source: a dump, a glob or a list of dumps, a dataset, or a .keras model.
-        cutoff: for the edges per atom, in the data's length unit; by default a few usual ones.
+        cutoff: to be counted and forecast beside those that the data suggest, in the data's length unit.
         units, types: fill in what the data do not tell.
-        json: a file that gets the description; an older one is replaced and kept beside it.
+        json: a file that gets the description.
+        html: a file that gets it as a page with plots; data only.
+        overwrite: replace existing files; the old ones are kept beside them.
 
     Returns:
-        `kind` ("data" or "model") and what `gnnzoo.data.inspect.survey` tells, or what the model's file says of itself.
+        `kind` ("data" or "model"), `path`, and what `gnnzoo.data.inspect.survey` tells with `doubts`, sentences about
+        whatever should be known before training; or what the model's file says of itself.
 
     Raises:
         DataError, ModelError: it cannot be read.
-        UserError: the cutoff is none.
+        UserError: the cutoff is none; an output exists.
     """
     files = find_files(source)
     if cutoff is not None and not 0 < cutoff < float("inf"):
         raise UserError(f"a cutoff of {cutoff:g} gives no edges", expected="a positive length", hint="--cutoff 5")
+    for output in (json, html):
+        if output is not None:
+            refuse_existing(Path(output), overwrite)
     if files[0].suffix == ".keras":
+        if html is not None:
+            raise UserError("--html is for data", hint=f"gnnzoo evaluate {files[0]} DATA draws what a model does")
         from gnnzoo.models.archive import read_info
 
         report = {"kind": "model", "path": str(files[0]), **read_info(files[0])}
     else:
         report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types)}
     if json is not None:
-        with written(json, overwrite=True) as temporary:
+        with written(json, overwrite) as temporary:
             temporary.write_text(json_text.dumps(report, indent=1) + "\n")
         note(f"wrote {json}")
+    if html is not None:
+        from gnnzoo.evaluation.data_report import data_report
+
+        with written(html, overwrite) as temporary:
+            temporary.write_text(data_report(report))
+        note(f"wrote {html}")
     return report
 
 
 def _survey(files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None) -> dict:
     from gnnzoo.data.inspect import survey
+    from gnnzoo.evaluation.data_text import doubts
 
     hint = (
         f"--cutoff R with {'a smaller R' if cutoff else 'R in their length unit; or --units lj, if they are reduced'}"
@@ -60,4 +77,18 @@ def _survey(files: list[Path], cutoff: float | None, units: str | None, types: M
         cutoff_explained(dataset.path, hint),
         progress("reading", len(dataset)) as shown,
     ):
-        return survey(dataset, [cutoff] if cutoff else None, shown.advance)
+        report = survey(dataset, [cutoff] if cutoff else None, shown.advance)
+        absent = [str(number) for number in types or () if int(number) not in dataset.type_names]
+    report["doubts"] = [*_absent(absent, report), *doubts(report), *events_told(report["provenance"])]
+    return report
+
+
+def _absent(numbers: list[str], report: dict) -> list[str]:
+    """Types that were named but do not occur."""
+    if not numbers:
+        return []
+    plural = "s" if len(numbers) > 1 else ""
+    return [
+        f"--types names type{plural} {', '.join(numbers)}, but there is none in the data: they hold "
+        f"{', '.join(report['types'])}"
+    ]

@@ -45,6 +45,37 @@ def test_doubts_are_warned_of(folder, capsys):
     assert "warning: the data do not tell what their types are" in err
 
 
+def test_units_are_inferred_with_evidence_and_lines_fit_a_terminal(folder, capsys):
+    dumps.water_dump(folder / "water.lammpstrj", frames=6, side=3)
+    _, out, err = run(capsys, "inspect", "water.lammpstrj")
+    assert "units: not declared; the data look like real" in out
+    assert "a chemical bond in kcal/mol/A^2" in " ".join(out.split())
+    assert "say --units real" in err
+    assert max(map(len, [*out.splitlines(), *err.splitlines()])) <= 100
+
+
+def test_results_of_inspect_are_never_overwritten_in_silence(folder, capsys):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    both = ("inspect", "argon.lammpstrj", "--json", "out.json", "--html", "out.html")
+    assert run(capsys, *both)[0] == 0
+    first = (folder / "out.json").read_text()
+    assert (folder / "out.html").read_text().startswith("<!DOCTYPE html>")
+    for name in ("json", "html"):
+        code, _, err = run(capsys, "inspect", "argon.lammpstrj", f"--{name}", f"out.{name}")
+        assert code == 2
+        assert f"out.{name}: exists already" in err
+        assert "--overwrite" in err
+    assert run(capsys, *both, "--units", "real", "--overwrite")[0] == 0
+    assert (folder / "out.json.old-1").read_text() == first != (folder / "out.json").read_text()
+    assert (folder / "out.html.old-1").exists()
+
+
+def test_types_that_do_not_occur_are_warned_of(folder, capsys):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    _, _, err = run(capsys, "inspect", "argon.lammpstrj", "--types", "1=Ar,3=K", "--units", "real")
+    assert "warning: --types names type 3, but there is none in the data: they hold 1" in err
+
+
 @pytest.mark.parametrize("types", ["O,H", "1=", "one=O"])
 def test_types_must_be_pairs(folder, capsys, types):
     dumps.argon_dump(folder / "argon.lammpstrj")

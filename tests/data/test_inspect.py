@@ -43,7 +43,7 @@ def test_forces_net_force_and_drift_are_those_of_the_frames(tmp_path):
     norms = np.linalg.norm([snapshot.forces for snapshot in snapshots], axis=-1)
     assert np.isclose(told["forces"]["mean_norm"], norms.mean())
     assert list(told["forces"]["per_type"]) == ["Ar"]
-    assert np.allclose(told["drift"], norms.mean(axis=1).reshape(10, 2).mean(axis=1))
+    assert np.allclose(told["drift"]["mean_force"], norms.mean(axis=1).reshape(10, 2).mean(axis=1))
     assert np.isclose(told["net_force"]["mean"], 8 * 0.5)  # Lennard-Jones forces sum to zero
     assert told["steps"] == {"first": 0, "last": 190, "segments": 1, "spacing": 10, "regular": True}
 

@@ -1,0 +1,103 @@
+"""Unit styles told from numbers alone, and declarations that cannot be."""
+
+import numpy as np
+import pytest
+
+import dumps
+from gnnzoo.data.near_pairs import sample_pairs
+from gnnzoo.data.thermometer import BOLTZMANN, kinetic_temperature, thermal_energy
+from gnnzoo.data.unit_evidence import unit_evidence
+from gnnzoo.units import EV_PER_KCAL_MOL
+from inspected import Frames, argon, dimers, frame, frames_of, in_units
+from systems import changed
+
+
+def without_velocities(frames):
+    return [changed(f, velocities=None) for f in frames]
+
+
+def test_forces_and_distances_give_the_temperature_they_were_drawn_at():
+    data = Frames(dimers(stiffness=100.0, energy=0.6, frames=16))
+    assert thermal_energy(sample_pairs(data)) == pytest.approx(0.6, rel=0.1)
+
+
+def test_forces_of_argon_are_as_hot_as_its_velocities():
+    frames = argon(kelvin=90, frames=12)
+    masses = np.full(len(frames[0]), 39.95)
+    moving = np.mean([kinetic_temperature(f.velocities, masses, "real") for f in frames])
+    by_forces = thermal_energy(sample_pairs(Frames(frames))) / BOLTZMANN["real"]
+    assert 60 < moving < 120
+    assert by_forces == pytest.approx(moving, rel=0.2)
+
+
+def test_velocities_give_the_temperature_they_were_drawn_at():
+    random = np.random.default_rng(0)
+    mass = np.full(20_000, 39.95)
+    # k T = 8.314 J/mol/K x 300 K; 1 g/mol (A/ps)^2 = 10 J/mol
+    velocities = random.normal(scale=(8.314462618 * 300 / 10 / 39.95) ** 0.5, size=(20_000, 3))
+    assert kinetic_temperature(velocities, mass, "metal") == pytest.approx(300, rel=0.02)
+    assert kinetic_temperature(velocities / 1000, mass, "real") == pytest.approx(300, rel=0.02)
+    assert kinetic_temperature(random.normal(size=(20_000, 3)), np.ones(20_000), "lj") == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize("style", ["real", "metal"])
+@pytest.mark.parametrize("liquid", ["water", "argon"])
+def test_real_and_metal_are_told_apart(liquid, style):
+    frames = frames_of(dumps.water(frames=6)) if liquid == "water" else without_velocities(argon(kelvin=120))
+    told = unit_evidence(Frames(in_units(frames, style)))
+    assert (told["verdict"], told["inferred"], told["declared"]) == ("inferred", style, None)
+    assert any(found["for"] for found in told["evidence"])
+
+
+def test_reduced_units_are_told_by_their_density():
+    told = unit_evidence(Frames(in_units(frames_of(dumps.argon(frames=4, side=4)), "lj")))
+    assert told["inferred"] == "lj"
+    assert "denser than diamond" in told["evidence"][0]["text"]
+
+
+def test_what_fits_a_declaration_is_no_doubt():
+    told = unit_evidence(Frames(frames_of(dumps.water(frames=4), units="real")))
+    assert told["verdict"] == "declared"
+
+
+def test_a_density_that_cannot_be_contradicts():
+    frames = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=2, side=4)), "lj")]
+    assert unit_evidence(Frames(frames))["verdict"] == "contradicted"
+    frames = frames_of(dumps.argon(frames=2, side=4), units="lj")
+    assert unit_evidence(Frames(frames))["verdict"] == "contradicted"
+
+
+def test_a_bond_of_the_other_style_makes_a_declaration_doubtful():
+    told = unit_evidence(Frames(frames_of(dumps.water(frames=4), units="metal")))
+    assert told["verdict"] == "doubtful"
+    assert any("kcal/mol/A^2" in found["text"] for found in told["evidence"])
+
+
+def test_velocities_contradict_the_other_style():
+    frames = [changed(f, type_names={1: "Ar"}) for f in argon()]
+    declared = unit_evidence(Frames(frames), declared="metal")
+    assert declared["verdict"] == "contradicted"
+    text = next(found["text"] for found in declared["evidence"] if found["what"] == "velocities")
+    assert "in real" in text
+    assert "in metal" in text
+    assert unit_evidence(Frames(frames), declared="real")["verdict"] == "declared"
+
+
+def test_contradictory_evidence_infers_nothing():
+    # velocities in A/ps and forces in kcal/mol/A: no style has both
+    frames = frames_of(dumps.water(frames=3), type_names={1: "O", 2: "H"})
+    random = np.random.default_rng(0)
+    told = unit_evidence(Frames([changed(f, velocities=random.normal(scale=5.0, size=(24, 3))) for f in frames]))
+    assert {tuple(found["for"]) for found in told["evidence"]} >= {("metal",), ("real",)}
+    assert (told["verdict"], told["inferred"]) == ("undecided", None)
+
+
+def test_two_atoms_without_forces_tell_nothing():
+    told = unit_evidence(Frames([frame([[0, 0, 0], [1, 0, 0]], np.zeros((2, 3)), np.eye(3) * 10)]))
+    assert (told["verdict"], told["evidence"], told["temperatures"]) == ("undecided", [], None)
+
+
+def test_temperatures_differ_by_the_ratio_of_the_energy_units():
+    told = unit_evidence(Frames(dimers()))["temperatures"]
+    assert told["metal"] / told["real"] == pytest.approx(1 / EV_PER_KCAL_MOL, rel=1e-6)
+    assert told["lj"] == pytest.approx(told["real"] * BOLTZMANN["real"])
