@@ -149,7 +149,7 @@ def make(folder: Path) -> Path:
 
 def truth(folder: Path, system: str) -> list[dict[str, np.ndarray]]:
     """What LAMMPS held at each dumped step: `x`, `f`, `v`, `q`, `type`, `molecule`, `image`, `mass`, `pe` of the atoms,
-    ordered by `id`; `cell`, `origin`, `step`, `time`, `energy`; vectors and cell in the frame that LAMMPS dumps.
+    ordered by `id`; `cell`, `origin`, `step`, `time`, `energy` of them all; vectors and cell turned as LAMMPS dumps them.
     """
     with np.load(folder / system / "truth.npz") as file:
         frames: dict[int, dict] = {}
@@ -205,7 +205,7 @@ class _Run:
             cell = self._general
         step = lmp.extract_global("ntimestep")
         time = lmp.extract_global("atime") + (step - lmp.extract_global("atimestep")) * lmp.extract_global("dt")
-        return atoms | {"cell": cell, "origin": origin, "step": step, "time": time, "energy": lmp.get_thermo("pe")}
+        return atoms | {"cell": cell, "origin": origin, "step": step, "time": time, "energy": atoms["pe"].sum()}
 
     def save(self) -> None:
         """Write what was noted."""

@@ -224,11 +224,40 @@ def test_energies_of_the_atoms_come_from_the_column_that_is_named(dumps, read):
             assert_holds(frame, memory, VARIANTS["orthogonal-energy"])
 
 
-@pytest.mark.parametrize(("system", "digits"), [("orthogonal", 8), ("growing", 8), ("mixed", 12)])  # the last in YAML
+def assert_energy(frame, held: dict, digits: int, per_atom: bool = False) -> None:
+    """The energy of a frame within what the log prints."""
+    share = len(frame) if per_atom else 1
+    assert_printed(np.array(frame.energy / share), held["energy"] / share, digits)
+
+
+# Before each run comes a minimisation, after which the steps are counted from 0 again. The log of "mixed" is in YAML.
+@pytest.mark.parametrize(("system", "digits"), [("orthogonal", 8), ("walls", 8), ("growing", 8), ("mixed", 12)])
 def test_energies_of_the_frames_come_from_the_log(dumps, tmp_path, system, digits):
     dump = lammps_truth.path_of(dumps, f"{system}-plain")
     converted = gnnzoo.convert(dump, tmp_path / "converted.h5", log=dumps / system / "log.lammps")
     held = lammps_truth.truth(dumps, system)
     with gnnzoo.open_dataset(converted) as dataset:
         for frame, memory in zip(dataset, held, strict=True):
-            assert_printed(np.array(frame.energy), memory["energy"], digits)
+            assert_energy(frame, memory, digits)
+
+
+def test_energies_that_the_log_tells_per_atom_are_those_of_the_frame(dumps, tmp_path):
+    dump = lammps_truth.path_of(dumps, "reduced-plain")  # units lj, in which LAMMPS divides by the number of atoms
+    converted = gnnzoo.convert(dump, tmp_path / "converted.h5", log=dumps / "reduced" / "log.lammps")
+    with gnnzoo.open_dataset(converted) as dataset:
+        for frame, memory in zip(dataset, lammps_truth.truth(dumps, "reduced"), strict=True):
+            assert_energy(frame, memory, 8, per_atom=True)
+
+
+def test_energies_of_a_run_that_is_taken_up_again_are_right_or_refused(dumps, tmp_path):
+    held = lammps_truth.truth(dumps, APPENDED.parent.name)
+    log = dumps / APPENDED.parent / "log.lammps"
+    try:
+        converted = gnnzoo.convert(dumps / APPENDED, tmp_path / "converted.h5", log=log)
+    except DataError as error:
+        assert "different energies of step 10" in error.what  # atoms were moved between two runs that begin there
+        assert error.place.file == log
+        return
+    with gnnzoo.open_dataset(converted) as dataset:
+        for frame, memory in zip(dataset, [*held[:5], *held[6:]], strict=True):
+            assert_energy(frame, memory, 8)
