@@ -149,7 +149,7 @@ def make(folder: Path) -> Path:
 
 def truth(folder: Path, system: str) -> list[dict[str, np.ndarray]]:
     """What LAMMPS held at each dumped step: `x`, `f`, `v`, `q`, `type`, `molecule`, `image`, `mass`, `pe` of the atoms,
-    ordered by `id`; `cell`, `origin`, `step`, `time`, `energy` of them all; vectors and cell turned as LAMMPS dumps them.
+    ordered by `id`; `cell`, `origin`, `step`, `time`, `energy` of them all; vectors as LAMMPS turns them for dumps.
     """
     with np.load(folder / system / "truth.npz") as file:
         frames: dict[int, dict] = {}
