@@ -22,6 +22,8 @@ _CENTRES = 160
 _MOST_PAIRS = 2_000_000
 # A first shell holds about this many atoms; between them lies the emptiest distance.
 _SHELL = (6, 20)
+# Atoms whose forces and displacements are compared.
+_COMPARED = 10_000
 # Pairs whose distances are followed.
 _FOLLOWED = 1000
 
@@ -99,6 +101,9 @@ class RunSample:
         here, there, row_of = matched(first, second)
         if len(here) == 0:
             return None, None, None
+        if len(here) > _COMPARED:
+            some = np.random.default_rng(0).choice(len(here), _COMPARED, replace=False)
+            here, there = here[some], there[some]
         forces = _force_correlation(first.forces[here], second.forces[there])
         moved = nearest_image(second.positions[there] - first.positions[here], second)
         moved = moved - moved.mean(axis=0)
