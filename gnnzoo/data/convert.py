@@ -1,6 +1,7 @@
 """Any data to an H5MD dataset in one pass: reading, parsing and writing overlap in threads."""
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ class Conversion:
         frames: number of frames written.
         units, type_names: as agreed between the data and the caller.
         fingerprint: see `gnnzoo.data.fingerprint`.
+        provenance: as it stands in the dataset.
         trajectory: of dumps, as they were met: files, columns, frames left out.
         ends: the first and the last block.
     """
@@ -33,6 +35,7 @@ class Conversion:
     units: str | None
     type_names: dict[int, str]
     fingerprint: str
+    provenance: dict
     ends: tuple[FrameBlock, FrameBlock]
     trajectory: Trajectory | None = None
 
@@ -104,7 +107,10 @@ def ase_to_h5md(
 ) -> Conversion:
     """Write the frames of a file that ASE reads, see `ase_files`; arguments as for `to_h5md`."""
     names: dict[int, str] = {}
-    whole = {"version": version, "command": command, "sources": [{"file": str(path), "size": path.stat().st_size}]}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    source = {"file": str(path), "size": path.stat().st_size, "sha256": sha256}
+    whole = {"version": version, "command": command, "sources": [source]}
     return _write(ase_blocks(path, names, advance), output, lambda: (ASE_UNITS, dict(names), whole), version, compress)
 
 
@@ -140,4 +146,4 @@ def _write(
                 writer.append(block)
             units, type_names, whole = about()
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
-    return Conversion(writer.frames, units, type_names, fingerprint, (ends, block.taken([len(block) - 1])))
+    return Conversion(writer.frames, units, type_names, fingerprint, whole, (ends, block.taken([len(block) - 1])))

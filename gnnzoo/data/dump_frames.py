@@ -30,7 +30,6 @@ class Atoms:
         changes: how often the atoms changed from one frame to the next, in number or in kind.
         type_names: name of each type that occurred; the number as text where the dump does not tell.
         masses: mass of each type, where the dump has the column.
-        left: columns of which nothing is taken, neither into the frames nor for names and masses.
         digits: significant digits printed, of positions and forces.
         doubts: what the dump leaves open, in sentences.
     """
@@ -47,8 +46,7 @@ class Atoms:
         self.type_names: dict[int, str] = {}
         self.masses: dict[int, float] = {}
         self._naming = next((name for name in ("element", "typelabel") if name in self.layout.names), None)
-        told = {"mass", self._naming}
-        self.left = tuple(name for name in self.layout.left if name not in told)
+        self._told = {"mass", self._naming}  # columns that tell of types
         if not first.header.box.boundary_said:
             self.doubts.append("the dump does not say its boundaries: taken as periodic")
         self._ids = np.zeros(0, dtype=np.int64)  # of the frame before, with their types
@@ -115,9 +113,13 @@ class Atoms:
         if doubt is None:
             return {number: name for number, (name,) in found.items()}
         self.doubts += [doubt] if doubt not in self.doubts else []
-        if self._naming not in self.left:
-            self.left = (*self.left, self._naming)
+        self._told.discard(self._naming)
         return numbers
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Columns of which nothing is taken, neither into the frames nor for names and masses."""
+        return tuple(name for name in self.layout.left if name not in self._told)
 
     # --- blocks ---
 

@@ -44,8 +44,8 @@ def _zstd(file: io.RawIOBase):
 _COMPRESSIONS: dict[bytes, tuple[Callable, str]] = {
     b"\x1f\x8b": (lambda file: gzip.GzipFile(fileobj=file), "gzip -t"),
     b"\x28\xb5\x2f\xfd": (_zstd, "zstd -t"),
-    b"\xfd7zXZ": (lambda file: lzma.LZMAFile(file), "xz -t"),
-    b"BZh": (lambda file: bz2.BZ2File(file), "bzip2 -t"),
+    b"\xfd7zXZ": (lzma.LZMAFile, "xz -t"),
+    b"BZh": (bz2.BZ2File, "bzip2 -t"),
 }
 
 

@@ -46,7 +46,8 @@ def stiffest_bond(dataset: Dataset, pairs: Sequence[NearPairs]) -> dict | None:
         if following is not None:
             later, forces = _followed(sampled, nearest, following)
             change = np.linalg.norm(later, axis=1) - sampled.distances[nearest]
-            directions = later / np.linalg.norm(later, axis=1, keepdims=True)
+            with np.errstate(invalid="ignore", divide="ignore"):  # atoms gone, or on top of one another
+                directions = later / np.linalg.norm(later, axis=1, keepdims=True)
             moved.add(sampled, nearest, change, np.einsum("pc,pc->p", forces, directions) - along)
     return moved.stiffest() or still.stiffest()
 

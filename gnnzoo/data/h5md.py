@@ -198,7 +198,7 @@ class H5mdDataset(Dataset):
     def _fill_value(self) -> int | None:
         """The id that marks a row without an atom, where the ids change and the file defines one."""
         ids = self._values["ids"]
-        if ids is None or "ids" in self._fixed:
+        if ids is None or self._fixed["ids"] is not None:
             return None
         said = ids.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
         return int(ids.fillvalue) if said else None

@@ -20,7 +20,8 @@ from gnnzoo.data.unit_evidence import unit_evidence
 _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
 # Of the shells' ends the largest with no more edges per atom than this is recommended: beyond, a step on a CPU takes
 # longer than what the farther atoms add is worth.
-_EDGES = 70
+_EDGES = 100
+_SHELLS = 3  # further ones are in the distribution; as cutoffs they are out of the question
 _TOLD = ("columns", "digits", "sources", "simulation", "doubts", "truncated", "repeated", "restarts", "command")
 _FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy")
 
@@ -127,7 +128,7 @@ def _cutoffs(frame: Frame, rdf: dict, asked: list[float], reach: float) -> dict[
     found = {}
     if known:
         name = max(known, key=lambda name: known[name][0])
-        for number, end in enumerate(known[name], start=1):
+        for number, end in enumerate(known[name][:_SHELLS], start=1):
             found[_rounded_up(end)] = f"end of shell {number} of {name}"
     else:
         found = {cutoff: "usual; no shell can be told" for cutoff in default_cutoffs(frame) if cutoff <= reach}

@@ -122,22 +122,26 @@ class _FrameNotes:
     def __init__(self):
         self.steps: list[int] = []
         self.segments: list[int] = []
+        self.files: list[int] = []
+        self.energies: list[float | None] = []
         self.times: list[float | None] = []
         self.boundaries: list[tuple[int, tuple[str, str, str]]] = []
 
-    def take(self, frame: Frame) -> None:
-        """Note the next frame."""
+    def take(self, frame: Frame, file: int) -> None:
+        """Note the next frame, and the file it came from."""
         if not self.boundaries or self.boundaries[-1][1] != frame.boundary:
             self.boundaries.append((len(self.steps), frame.boundary))
         self.steps.append(int(frame.step))
         self.segments.append(int(frame.segment))
+        self.files.append(int(file))
+        self.energies.append(frame.energy)
         self.times.append(None if frame.time is None else float(frame.time))
 
 
 def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes, advance) -> Iterator[Frame]:
     for index in indices:
         frame = dataset[int(index)]
-        notes.take(frame)
+        notes.take(frame, dataset.files[index])
         yield frame
         if advance is not None:
             advance(1)
@@ -255,6 +259,8 @@ class TfrecordDataset(Dataset):
         self.type_names = {int(number): name for number, name in about["type_names"].items()}
         self.steps = np.array(about["steps"], dtype=np.int64)
         self.segments = np.array(about["segments"], dtype=np.int32)
+        self.files = np.array(about.get("files", np.zeros(len(self.steps))), dtype=np.int32)
+        self._energies = about.get("energies", [None] * len(self.steps))
         self.fingerprint, self.provenance = about["fingerprint"], about["provenance"]
         self._times, self._boundaries, self._shards = about["times"], about["boundaries"], about["shards"]
         self._ends = np.cumsum([shard["frames"] for shard in self._shards])
@@ -280,6 +286,7 @@ class TfrecordDataset(Dataset):
             boundary=tuple([letters for start, letters in self._boundaries if start <= index][-1]),
             type_names=self.type_names,
             units=self.units,
+            energy=self._energies[index],
             **{
                 field: values.astype(_INTEGERS.get(field, np.float64))
                 for field, values in zip(self._fields, columns, strict=True)

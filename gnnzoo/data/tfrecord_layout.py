@@ -43,8 +43,9 @@ CONTEXT = (
     Feature("context/cell", (3, 3), True, "length", "rows are the lattice vectors"),
     Feature("context/origin", (3,), True, "length", "corner of the cell"),
     Feature("context/pbc", (3,), False, None, "1 along periodic lattice vectors"),
+    Feature("context/energy", (), True, "energy", "potential energy, nan where unknown"),
 )
-# By the field of the frame; the last four only where the frames have them.
+# By the field of the frame; the last five only where the frames have them.
 ATOMS = {
     "ids": Feature("nodes/atoms.id", (), False, None, "LAMMPS id"),
     "types": Feature("nodes/atoms.type", (), False, None, "LAMMPS type"),
@@ -54,6 +55,7 @@ ATOMS = {
     "charges": Feature("nodes/atoms.charge", (), True, "charge", "charge"),
     "velocities": Feature("nodes/atoms.velocity", (3,), True, "velocity", "velocity"),
     "images": Feature("nodes/atoms.image", (3,), False, None, "image flags"),
+    "energies": Feature("nodes/atoms.energy", (), True, "energy", "potential energy of the atom"),
 }
 VECTOR = Feature("edges/neighbors.vector", (3,), True, "length", "r_source - r_target + shift @ cell")
 SHIFT = Feature("edges/neighbors.shift", (3,), True, None, "lattice vectors crossed")
@@ -80,7 +82,9 @@ def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str
     senders, receivers, vectors, shifts = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
     classes = edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds)
     time = np.nan if frame.time is None else frame.time
-    values = dict(zip(CONTEXT, (frame.step, frame.segment, time, frame.cell, frame.origin, frame.pbc), strict=True))
+    energy = np.nan if frame.energy is None else frame.energy
+    context = (frame.step, frame.segment, time, frame.cell, frame.origin, frame.pbc, energy)
+    values = dict(zip(CONTEXT, context, strict=True))
     values |= {ATOMS[field]: getattr(frame, field) for field in fields}
     values |= {SOURCE: senders, TARGET: receivers, VECTOR: vectors, SHIFT: shifts, EDGE_CLASS: classes}
     example = tf.train.Example()

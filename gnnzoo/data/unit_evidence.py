@@ -20,7 +20,7 @@ from gnnzoo.data.thermometer import BOLTZMANN, kinetic_temperature, thermal_ener
 from gnnzoo.units import EV_PER_KCAL_MOL, STYLES
 
 _ANGSTROM = ("real", "metal")
-_DENSEST = 0.25  # atoms per A^3; diamond has 0.176
+_DENSEST, _NEVER = 0.25, 0.4  # atoms per A^3; diamond has 0.176, hydrogen at a megabar more
 _FARTHEST = 1.7  # sigma: nearest neighbours of condensed matter are nearer in reduced units
 _FEWEST = 16  # atoms that make a density
 # Chemical bonds are shorter than this, A, and this stiff, eV/A^2: Li-H 6, H-H 36, O-H 48, C-C 30, N-N 143
@@ -60,7 +60,8 @@ def unit_evidence(
         pairs[-(-2 * len(pairs) // 3) :] or pairs
     )  # the last third: runs begin far from equilibrium
     evidence = _of_lengths(pairs)
-    if not _speak_for(evidence, "lj"):
+    # A reduced bond may have any stiffness, a reduced mass any velocity: these two hold real against metal alone.
+    if declared != "lj" and not _speak_for(evidence, "lj"):
         evidence += [*_of_stiffness(bond), *_of_velocities(dataset, pairs)]
     evidence += _of_temperature(energy, evidence)
     inferred = _agreed(evidence)
@@ -105,13 +106,13 @@ def _of_lengths(pairs: Sequence[NearPairs]) -> list[dict]:
         return []
     text = f"{density:.3g} atoms per cubed length, the nearest two {nearest:.3g} apart"
     if density > _DENSEST:
-        return [_found("density", f"{text}: in A this were denser than diamond (0.18)", ["lj"], certain=True)]
+        return [
+            _found("density", f"{text}: in A this were denser than diamond (0.18)", ["lj"], certain=density > _NEVER)
+        ]
     if nearest > _FARTHEST:
         condensed = density * nearest**3 > 0.2
         words = "atoms of 1 sigma would touch" if condensed else "no two come near 1 sigma"
-        return [_found("distances", f"{text}: {words}, so lengths are in A", _ANGSTROM, certain=condensed)]
-    if nearest < _BOND and density > 0.02:
-        return [_found("distances", f"{text}: chemical bonds at a usual density in A", _ANGSTROM)]
+        return [_found("distances", f"{text}: {words}, so lengths are in A", _ANGSTROM)]
     return [_found("distances", f"{text}: possible in A and in reduced units", [])]
 
 

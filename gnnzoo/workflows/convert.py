@@ -1,4 +1,4 @@
-"""From dumps to a dataset: H5MD for one machine, TFRecord shards for many."""
+"""From dumps, or other data, to a dataset: H5MD for one machine, TFRecord shards for many."""
 
 import shlex
 import time
@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gnnzoo import __version__
-from gnnzoo.console import note, progress, say, warn
+from gnnzoo.console import progress, say, warn
+from gnnzoo.data.ase_files import SUFFIXES as ASE_SUFFIXES
+from gnnzoo.data.ase_files import is_ase
+from gnnzoo.data.dump_source import COMPRESSED_SUFFIXES, STDIN, is_stream
 from gnnzoo.errors import Place, UserError
 from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.workflows.data_told import tell_conversion, tell_dataset
 from gnnzoo.workflows.datasets import (
     H5_SUFFIXES,
     cutoff_explained,
-    events_told,
     find_files,
     is_dataset,
-    is_h5,
     only_dumps,
     open_dataset,
 )
@@ -37,22 +37,27 @@ def convert(
     *,
     units: str | None = None,
     types: Mapping[int | str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    log: str | Path | Sequence[str | Path] | None = None,
     format: str = "h5",
     cutoff: float | None = None,
     recipe: "str | Path | Recipe | None" = None,
     compress: bool = False,
     overwrite: bool = False,
 ) -> Path:
-    """Write a dataset from LAMMPS text dumps, and say what was read and what the dumps leave open.
+    """Write a dataset, and say what was read and what the data leave open.
 
     Args:
-        dumps: a dump, a glob of dumps or a list of them, taken as one trajectory; for TFRecord also an H5MD dataset.
+        dumps: a LAMMPS text dump, a glob of dumps or a list of them, taken as one trajectory; "-" for standard input;
+            one file of extended XYZ or of ASE's trajectories; or a dataset, to be written in another format.
         output: where the dataset goes; by default the first dump's name with .h5 (or .tfrecord), in the working folder.
         units: LAMMPS unit style, where the dumps do not tell it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not tell it.
+        columns: what dumps call some columns, by what they mean, such as {"energy": "c_pe"}.
+        log: LAMMPS log, or several, whose potential energies are joined to the frames of dumps by their timestep.
         format: "h5" or "tfrecord"; the latter also by an output that ends so.
         cutoff: of the edges in TFRecord shards, in the data's length unit; for these alone.
-        recipe: a recipe, its path or its name; supplies cutoff, bonds, units and types instead.
+        recipe: a recipe, its path or its name; supplies cutoff, bonds, units, types and columns instead.
         compress: smaller and slower.
         overwrite: replace an existing output; the old one is kept beside it.
 
@@ -60,10 +65,10 @@ def convert(
         The path of the dataset.
 
     Raises:
-        DataError: the dumps cannot be read, or contradict `units` or `types`.
+        DataError: the data cannot be read, or contradict `units` or `types`.
         UserError: the output exists, or cannot be written; options that do not go together.
     """
-    files = find_files(dumps)
+    files = find_files(dumps, streams=True)
     output, format = _output(files[0], output, format)
     if cutoff is not None and format == "h5":
         raise UserError(
@@ -71,23 +76,43 @@ def convert(
             hint="leave it out for an .h5; or --format tfrecord",
         )
     refuse_existing(output, overwrite)
+    logs = find_files(log) if log else []
     bonds = None
     if recipe is not None:
-        from gnnzoo.recipe.load import load_recipe
-
-        loaded = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
-        if units and loaded.data.units and units != loaded.data.units:
-            raise UserError(
-                f"--units {units} contradicts the recipe '{loaded.name}', which is in {loaded.data.units} units",
-                hint="leave out one of the two",
-            )
-        units, types = units or loaded.data.units, types or loaded.data.types
-        cutoff, bonds = cutoff or loaded.graph.cutoff, loaded.graph.bonds
+        units, types, columns, cutoff, bonds = _filled_in(recipe, units, types, columns, cutoff)
+    is_dump = not (len(files) == 1 and (is_ase(files[0]) or is_dataset(files[0])))
+    if is_dump:
+        only_dumps(files)
+    elif columns or logs:
+        raise UserError(
+            f"--{'column' if columns else 'log'} is for LAMMPS dumps",
+            place=Place(files[0]),
+            hint="leave it out, or convert the dump",
+        )
     if format == "tfrecord":
-        _to_tfrecord(files, output, units, types, cutoff, bonds, compress, overwrite)
+        if logs:
+            raise UserError("--log is for H5MD datasets", hint="convert to an .h5 first, then that one to .tfrecord")
+        declared = {"units": units, "types": types} | ({"columns": columns} if columns else {})
+        _to_tfrecord(files, output, declared, cutoff, bonds, compress, overwrite)
+    elif is_dump:
+        _dumps_to_h5(files, output, units, types, columns, logs, compress, overwrite)
     else:
-        _to_h5(files, output, units, types, compress, overwrite)
+        _data_to_h5(files[0], output, units, types, compress, overwrite)
     return output
+
+
+def _filled_in(recipe: "str | Path | Recipe", units, types, columns, cutoff) -> tuple:
+    """Units, types, columns, cutoff and bonds, taken from the recipe where the caller does not say them."""
+    from gnnzoo.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
+    data, graph = loaded.data, loaded.graph
+    if units and data.units and units != data.units:
+        raise UserError(
+            f"--units {units} contradicts the recipe '{loaded.name}', which is in {data.units} units",
+            hint="leave out one of the two",
+        )
+    return units or data.units, types or data.types, columns or data.columns, cutoff or graph.cutoff, graph.bonds
 
 
 def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, str]:
@@ -95,8 +120,11 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
     if format not in FORMATS:
         raise UserError(f"there is no format '{format}'", expected=" or ".join(FORMATS))
     if output is None:
-        name = first.name.removesuffix(".gz")
-        stem = Path(name).stem if Path(name).suffix in (*_DUMP_SUFFIXES, *H5_SUFFIXES) else name
+        if is_stream(first):
+            raise UserError("what is read from a pipe has no name", hint="-o NAME.h5 says where the dataset goes")
+        name = first.name.removesuffix(first.suffix) if first.suffix in COMPRESSED_SUFFIXES else first.name
+        known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, ".tfrecord")
+        stem = Path(name).stem if Path(name).suffix in known else name
         return Path(f"{stem}.{format}"), format
     output = Path(output).expanduser()
     if output.suffix == ".tfrecord":
@@ -113,24 +141,23 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
             expected="the name of the dataset",
             hint=f"-o {output}/{first.stem}.h5",
         )
+    if output.suffix not in H5_SUFFIXES:
+        raise UserError(
+            f"an H5MD dataset ends in {', '.join(H5_SUFFIXES)}, not in '{output.suffix}'",
+            place=Place(output),
+            hint=f"-o {output.with_suffix('.h5')}",
+        )
     return output, format
 
 
-def _to_h5(files: list[Path], output: Path, units, types, compress: bool, overwrite: bool) -> None:
+def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, compress: bool, overwrite: bool) -> None:
     from gnnzoo.data.convert import to_h5md
-    from gnnzoo.data.lammps import provenance
 
-    if len(files) == 1 and is_h5(files[0]):
-        raise UserError(
-            "this is a dataset already",
-            place=Place(files[0]),
-            hint=f"gnnzoo convert {files[0]} --format tfrecord --cutoff R",
-        )
-    only_dumps(files)
-    command = _command(files, output, units, types, compress)
-    what = files[0].name if len(files) == 1 else f"{len(files)} dumps, {files[0].name} to {files[-1].name}"
+    command = _command(files, output, units, types, columns, logs, compress)
+    names = ["standard input" if file == STDIN else file.name for file in files]
+    what = names[0] if len(files) == 1 else f"{len(files)} dumps, {names[0]} to {names[-1]}"
     start = time.monotonic()
-    size = sum(file.stat().st_size for file in files)
+    size = None if any(map(is_stream, files)) else sum(file.stat().st_size for file in files)
     with written(output, overwrite) as temporary, progress(f"converting {what}", size, unit="bytes") as shown:
         done = to_h5md(
             files,
@@ -139,21 +166,42 @@ def _to_h5(files: list[Path], output: Path, units, types, compress: bool, overwr
             command=command,
             units=units,
             types=types,
+            columns=columns,
+            logs=logs,
             compress=compress,
             advance=shown.advance,
         )
     seconds = time.monotonic() - start
-    trajectory = done.trajectory
-    ends = [(header.step, _box(header.box.cell, header.box.boundary)) for header in (trajectory.first, trajectory.last)]
-    _tell(trajectory.atoms, done.type_names, done.units, ends, provenance(trajectory))
+    tell_conversion(done)
+    size = sum(source.size for source in done.trajectory.log.sources)
     rate = size / 1e6 / max(seconds, 1e-9)
-    say(
-        f"wrote {output}: {done.frames:,} frames of {len(done.trajectory.atoms.ids):,} atoms, "
-        f"{output.stat().st_size / 1e6:,.1f} MB, from {size / 1e6:,.1f} MB of dump at {rate:,.0f} MB/s"
-    )
+    _tell_written(output, done, f", from {size / 1e6:,.1f} MB of dump at {rate:,.0f} MB/s")
 
 
-def _to_tfrecord(files: list[Path], output: Path, units, types, cutoff, bonds, compress: bool, overwrite: bool) -> None:
+def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrite: bool) -> None:
+    """A file for ASE, or a dataset of another format or of other hands."""
+    from gnnzoo.data.convert import dataset_to_h5md
+
+    command = _command([file], output, units, types, None, [], compress)
+    with open_dataset(file, units=units, types=types) as dataset, written(output, overwrite) as temporary:
+        with progress(f"converting {file.name}", len(dataset)) as shown:
+            done = dataset_to_h5md(
+                dataset, temporary, version=__version__, command=command, compress=compress, advance=shown.advance
+            )
+        if file.suffix == ".tfrecord":
+            warn(f"{file} holds numbers rounded to float32, and so does {output}")
+    tell_conversion(done)
+    _tell_written(output, done, "")
+
+
+def _tell_written(output: Path, done, origin: str) -> None:
+    first = len(done.ends[0].ids)
+    fewest, most = (done.trajectory.fewest, done.trajectory.most) if done.trajectory else (first, first)
+    atoms = f"{most:,} atoms" if fewest == most else f"{fewest:,} to {most:,} atoms"
+    say(f"wrote {output}: {done.frames:,} frames of {atoms}, {output.stat().st_size / 1e6:,.1f} MB{origin}")
+
+
+def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds, compress: bool, overwrite) -> None:
     if cutoff is None:
         raise UserError(
             "TFRecord shards hold the edges of the graph, so they need a cutoff", hint="--cutoff 5, or --recipe RECIPE"
@@ -162,10 +210,9 @@ def _to_tfrecord(files: list[Path], output: Path, units, types, cutoff, bonds, c
         raise UserError("--compress is for H5MD datasets", hint="leave it out for TFRecord shards")
     from gnnzoo.data import tfrecord
 
-    with open_dataset(files, units=units, types=types) as dataset:
+    with open_dataset(files, **declared) as dataset:
         if not is_dataset(files[0]):
-            ends = [(frame.step, _box(frame.cell, frame.boundary)) for frame in (dataset[0], dataset[-1])]
-            _tell(dataset.atoms, dataset.type_names, dataset.units, ends, dataset.provenance)
+            tell_dataset(dataset)
         hint = "--cutoff R with a smaller R, in the data's length unit"
         with (
             cutoff_explained(dataset.path, hint),
@@ -176,63 +223,14 @@ def _to_tfrecord(files: list[Path], output: Path, units, types, cutoff, bonds, c
         say(f"wrote {output}: {len(dataset):,} frames, {size / 1e6:,.1f} MB")
 
 
-def _command(files: list[Path], output: Path, units, types, compress: bool) -> str:
+def _command(files: list[Path], output: Path, units, types, columns, logs, compress: bool) -> str:
     """The command line that makes this dataset, for its provenance."""
     words = ["gnnzoo", "convert", *map(str, files), "-o", str(output)]
     words += ["--units", units] if units else []
     words += ["--types", ",".join(f"{number}={name}" for number, name in types.items())] if types else []
+    for meaning, name in (columns or {}).items():
+        words += ["--column", f"{meaning}={name}"]
+    for path in logs:
+        words += ["--log", str(path)]
     words += ["--compress"] if compress else []
     return shlex.join(words)
-
-
-def _tell(atoms, type_names: dict[int, str], units: str | None, ends: list[tuple[int, str]], provenance: dict) -> None:
-    """What the dumps hold, and what the user should know before training on them.
-
-    Args:
-        atoms: see `data.dump_frames.Atoms`.
-        type_names, units: as agreed between the dumps and the caller.
-        ends: step and box of the first and of the last frame.
-        provenance: see `data.lammps.provenance`.
-    """
-    for line in _what_was_read(atoms, type_names, units, ends):
-        note(line)
-    for line in [*atoms.doubts, *_undeclared(type_names, units), *events_told(provenance)]:
-        warn(line)
-
-
-def _what_was_read(atoms, type_names: dict[int, str], units: str | None, ends: list[tuple[int, str]]) -> list[str]:
-    """Columns, box, atoms, units: what the dumps hold."""
-    (first_step, first_box), (last_step, last_box) = ends
-    left = f" (not taken: {' '.join(atoms.left)})" if atoms.left else ""
-    numbers = {number: int((atoms.types == number).sum()) for number in type_names}
-    types = ", ".join(f"{number}={name} ({numbers[number]:,} atoms)" for number, name in type_names.items())
-    return [
-        f"columns   {' '.join(atoms.layout.names)}{left}; {atoms.digits['positions']} digits in positions, "
-        f"{atoms.digits['forces']} in forces",
-        f"types     {types}",
-        f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"),
-        f"steps     {first_step} to {last_step}",
-        f"units     {units or 'not declared'}",
-    ]
-
-
-def _box(cell: np.ndarray, letters: Sequence[str]) -> str:
-    """Edge lengths, tilt and boundaries in a few words."""
-    lengths = " x ".join(f"{length:.5g}" for length in (cell**2).sum(axis=1) ** 0.5)
-    tilted = ", tilted" if any(cell[row, column] for row in range(3) for column in range(3) if row != column) else ""
-    return f"{lengths}{tilted}, {' '.join(letters)}"
-
-
-def _undeclared(type_names: dict[int, str], units: str | None) -> list[str]:
-    """What neither the dumps nor the caller said."""
-    lines = []
-    if units is None:
-        lines.append("the dump does not tell its units: --units real (or metal, lj) does; a recipe may do it later")
-    unnamed = [number for number, name in type_names.items() if name == str(number)]
-    if unnamed:
-        example = ",".join(f"{number}=NAME" for number in unnamed)
-        lines.append(
-            f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: --types {example} "
-            "names them; a recipe may do it later"
-        )
-    return lines

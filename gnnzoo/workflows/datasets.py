@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gnnzoo.data.ase_files import is_ase
 from gnnzoo.data.declare import declare
+from gnnzoo.data.dump_source import STDIN, is_stream
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import DataError, Place, did_you_mean
 
@@ -26,28 +28,35 @@ def open_dataset(
     *,
     units: str | None = None,
     types: Mapping[int | str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Open data as a sequence of frames: `len`, index, slice, iteration.
 
     Args:
-        source: an H5MD file, a LAMMPS text dump (plain or gzipped), a glob of dumps or a list of them (one trajectory,
-            see `find_files` for its order), or a .tfrecord folder.
+        source: an H5MD file, a LAMMPS text dump (plain or compressed), a glob of dumps or a list of them (one
+            trajectory, see `find_files` for its order), "-" for a dump on standard input, a file of extended XYZ or of
+            ASE's trajectories, or a .tfrecord folder.
         units: LAMMPS unit style, where the data do not tell it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not tell it.
+        columns: what dumps call some columns, by what they mean, such as {"energy": "c_pe"}.
 
     Returns:
         A dataset whose frames have `.step .time .positions .forces .cell .origin .pbc .ids .types .names .units` and,
-        where the data have them, `.molecules .charges .velocities .images`: numpy, float64, absolute positions, atoms
-        ordered by id.
+        where the data have them, `.molecules .charges .velocities .images .energies .energy`: numpy, float64, absolute
+        positions, atoms ordered by id. Frames may differ in their number of atoms.
 
     Raises:
         DataError: the data are missing or cannot be read, or contradict `units` or `types`.
     """
-    paths = find_files(source)
-    if len(paths) > 1 or not is_dataset(paths[0]):
+    paths = find_files(source, streams=True)
+    if len(paths) == 1 and is_ase(paths[0]):
+        from gnnzoo.data.ase_dataset import AseDataset
+
+        dataset = AseDataset(paths[0])
+    elif len(paths) > 1 or not is_dataset(paths[0]):
         from gnnzoo.data.lammps import DumpDataset
 
-        dataset = DumpDataset(only_dumps(paths))
+        dataset = DumpDataset(only_dumps(paths), columns=columns)
     elif is_h5(paths[0]):
         from gnnzoo.data.h5md import H5mdDataset
 
@@ -63,11 +72,15 @@ def open_dataset(
         raise
 
 
-def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+def find_files(source: str | Path | Sequence[str | Path], streams: bool = False) -> list[Path]:
     """The files (or the one folder) that a path, a glob or a list of both stands for.
 
     Several files stay in the order in which they were named; but a glob, and a list in the order of the alphabet, as a
     shell makes it from a glob, are taken in natural order: run.2 before run.11.
+
+    Args:
+        source: names; "-" is standard input.
+        streams: whether what can be read only once, such as standard input, will do.
 
     Raises:
         DataError: there is nothing of that name, or a glob matches nothing.
@@ -75,9 +88,13 @@ def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     given = [source] if isinstance(source, str | Path) else list(source)
     if not given:
         raise DataError("no data were named", expected="a dump, a dataset or a folder")
-    files = [path for name in given for path in _matches(str(name))]
+    files = [path for name in given for path in _matches(str(name), streams)]
     seen = set()
     for path in files:
+        if path == STDIN:
+            if len(files) > 1:
+                raise DataError("standard input is one of several dumps", place=Place("-"), expected="it alone")
+            continue
         status = path.stat()
         if (file := (status.st_dev, status.st_ino)) in seen:
             raise DataError("the file was named twice", place=Place(path), hint="name it once")
@@ -85,13 +102,20 @@ def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     return sorted(files, key=natural_order) if files == sorted(files, key=str) else files
 
 
-def _matches(name: str) -> list[Path]:
+def _matches(name: str, streams: bool) -> list[Path]:
     path = Path(name).expanduser()
+    if is_stream(path):
+        if not streams:
+            raise DataError(
+                "this can be read only once",
+                place=Place(path),
+                expected="a file",
+                hint=f"gnnzoo convert {name} -o NAME.h5 first",
+            )
+        return [path]
     if path.exists():
         if not os.access(path, os.R_OK):
             raise DataError("the file cannot be read: no permission", place=Place(path))
-        if not (path.is_file() or path.is_dir()):
-            raise DataError("this is a pipe or a device", place=Place(path), expected="a file, which can be read twice")
         return [path]
     if glob.has_magic(name):
         found = [Path(match) for match in glob.glob(str(path))]
@@ -109,7 +133,7 @@ def natural_order(path: Path) -> list:
 
 def is_h5(path: Path) -> bool:
     """Whether a file is HDF5 by its first bytes, or means to be by its name."""
-    if path.is_dir():
+    if path.is_dir() or is_stream(path):
         return False
     with path.open("rb") as file:
         return file.read(len(_HDF5)) == _HDF5 or path.suffix in H5_SUFFIXES
@@ -117,7 +141,7 @@ def is_h5(path: Path) -> bool:
 
 def is_dataset(path: Path) -> bool:
     """Whether a path is a dataset and no dump: by what is there, or by its name where nothing is."""
-    if path.exists():
+    if path.exists() or is_stream(path):
         return path.is_dir() or is_h5(path)
     return path.suffix in (*H5_SUFFIXES, ".tfrecord")
 
@@ -149,10 +173,10 @@ def only_dumps(paths: Sequence[Path]) -> list[Path]:
     """The paths, if each may be a dump.
 
     Raises:
-        DataError: among several there is a dataset, of which only one can be opened.
+        DataError: among several there is a dataset or a file for ASE, of which only one can be opened.
     """
     for path in paths:
-        if is_dataset(path):
+        if is_dataset(path) or is_ase(path):
             raise DataError(
                 "this is no dump: several files are taken as the dumps of one trajectory",
                 place=Place(path),

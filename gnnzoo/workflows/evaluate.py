@@ -10,6 +10,7 @@ import numpy as np
 
 from gnnzoo.console import note, progress, table, warn
 from gnnzoo.data.declare import declare
+from gnnzoo.data.dump_source import COMPRESSED_SUFFIXES
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource
 from gnnzoo.data.splits import Split
@@ -125,7 +126,9 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
 
 def _stem(path) -> str:
     """A file's name without its ending, N216.81 of N216.81.lammpstrj.gz; N216 of N216.*"""
-    return re.sub(r"[*?\[\]]", "", Path(Path(path).name.removesuffix(".gz")).stem).rstrip(".")
+    name = Path(path).name
+    name = name.removesuffix(Path(name).suffix) if name.endswith(COMPRESSED_SUFFIXES) else name
+    return re.sub(r"[*?\[\]]", "", Path(name).stem).rstrip(".")
 
 
 @contextlib.contextmanager

@@ -87,13 +87,15 @@ def _simulated(recipe: Recipe, recipe_path: Path | None) -> Path:
 def _converted(dumps: list[Path], recipe: Recipe) -> Path:
     """Convert dumps into data/, once: the file's name holds what it was made from."""
     key = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in dumps]
-    digest = hashlib.sha256(json.dumps([key, recipe.data.units, recipe.data.types]).encode()).hexdigest()[:10]
+    digest = hashlib.sha256(
+        json.dumps([key, recipe.data.units, recipe.data.types, recipe.data.columns]).encode()
+    ).hexdigest()[:10]
     output = DATA / f"{dumps[0].name.split('.')[0]}-{digest}.h5"
     if output.exists():
         note(f"{len(dumps)} dump{'s' if len(dumps) > 1 else ''} already converted: {output}")
         return output
     try:
-        return convert(dumps, output, units=recipe.data.units, types=recipe.data.types)
+        return convert(dumps, output, units=recipe.data.units, types=recipe.data.types, columns=recipe.data.columns)
     except UserError:
         if not output.exists():
             raise

@@ -18,6 +18,7 @@ from gnnzoo.data.convert import to_h5md
 from gnnzoo.data.h5md import H5mdDataset
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.datasets import find_files, open_dataset
 from gnnzoo.workflows.inspect import inspect
 
 
@@ -184,8 +185,12 @@ def test_compressing_makes_the_file_smaller_and_changes_nothing(folder):
 def test_options_that_do_not_go_together_are_refused(folder):
     dumps.argon_dump(folder / "a.lammpstrj")
     dataset = convert("a.lammpstrj")
-    with pytest.raises(UserError, match="a dataset already"):
-        convert(dataset, "b.h5")
+    with pytest.raises(UserError, match="--column is for LAMMPS dumps"):
+        convert(dataset, "b.h5", columns={"energy": "c_pe"})
+    with pytest.raises(UserError, match="--log is for LAMMPS dumps"):
+        convert(dataset, "b.h5", log="a.lammpstrj")
+    with pytest.raises(UserError, match=r"ends in \.h5, \.hdf5, \.h5md, not in '\.dat'"):
+        convert("a.lammpstrj", "b.dat")
     with pytest.raises(UserError, match="--units metal contradicts the recipe 'argon'"):
         convert("a.lammpstrj", "b.h5", units="metal", recipe="argon")
     with pytest.raises(UserError, match="need a cutoff"):
@@ -201,6 +206,84 @@ def test_options_that_do_not_go_together_are_refused(folder):
     with pytest.raises(DataError, match="units real, but metal was declared"):
         convert(dumps.argon_dump(folder / "real.lammpstrj", units="real"), units="metal")
     assert not (folder / "real.h5").exists()
+
+
+def test_a_dataset_may_be_written_again_with_what_it_did_not_say(folder):
+    first = convert(dumps.water_dump(folder / "a.lammpstrj"))
+    again = convert(first, "b.h5", units="real", types={1: "O", 2: "H"})
+    old, new = H5mdDataset(first), H5mdDataset(again)
+    assert (new.units, new.type_names) == ("real", {1: "O", 2: "H"})
+    assert new.fingerprint == old.fingerprint
+    assert new.provenance["sources"] == old.provenance["sources"]
+    assert new.provenance["converted_from"] == "a.h5"
+
+
+def test_shards_may_be_turned_back_and_say_that_they_were_rounded(folder, capsys):
+    snapshots = changing_argon()
+    first = convert(dumps.write_dump(folder / "a.lammpstrj", snapshots), units="real", types={1: "Ar"})
+    shards = convert(first, "a.tfrecord", cutoff=4.0)
+    capsys.readouterr()
+    back = H5mdDataset(convert(shards, "back.h5"))
+    assert "rounded to float32" in capsys.readouterr().err
+    for frame, other in zip(back, H5mdDataset(first), strict=True):
+        assert np.array_equal(frame.forces, other.forces.astype(np.float32))
+        assert np.array_equal(frame.positions, other.positions.astype(np.float32))
+        assert np.array_equal(frame.ids, other.ids)
+        assert (frame.step, frame.boundary, frame.units) == (other.step, other.boundary, "real")
+
+
+def changing_argon(frames=6):
+    """8 atoms, 27 in frames 2 and 3."""
+    small, large = dumps.argon(frames, side=2), dumps.argon(frames, side=3)
+    return [large[i] if i in (2, 3) else small[i] for i in range(frames)]
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_dataset_holds_frames_of_different_atoms(folder, compress, capsys):
+    snapshots = changing_argon()
+    for number, snapshot in enumerate(snapshots):
+        snapshot.columns["mol"] = np.arange(len(snapshot.types)) + number
+        snapshot.columns["q"] = np.zeros(len(snapshot.types))
+    dump = dumps.write_dump(folder / "a.lammpstrj", snapshots, (*dumps.WATER_COLUMNS, "q"), number="%.17g", shuffle=1)
+    dataset = H5mdDataset(convert(dump, compress=compress))
+    out, err = capsys.readouterr()
+    assert "6 frames of 8 to 27 atoms" in out
+    assert "come, go or change their type 2 times" in err
+    for frame, snapshot in zip(dataset, snapshots, strict=True):
+        assert np.array_equal(frame.positions, snapshot.positions)
+        assert np.array_equal(frame.forces, snapshot.forces)
+        assert np.array_equal(frame.ids, np.arange(1, len(snapshot.types) + 1))
+        assert np.array_equal(frame.molecules, snapshot.columns["mol"])
+        assert not frame.charges.any()
+    with open_dataset(dump) as straight:
+        assert straight.fingerprint == dataset.fingerprint
+    with h5py.File("a.h5") as file:  # H5MD 1.1: an id equal to the fill value marks a row that holds no atom
+        ids = file["particles/all/id/value"]
+        assert ids.fillvalue == -1
+        assert (ids[0] != -1).sum() == 8
+
+
+def test_every_frame_knows_its_file(folder):
+    paths = [dumps.argon_dump(folder / f"run.{n}.gz", frames=n + 1, seed=n, side=2) for n in range(3)]
+    dataset = H5mdDataset(convert(paths, "a.h5"))
+    assert dataset.files.tolist() == [0, 1, 1, 2, 2, 2]
+    with open_dataset(paths) as straight:
+        assert straight.files.tolist() == [0, 1, 1, 2, 2, 2]
+
+
+def test_a_dump_may_come_through_a_pipe(folder):
+    dump = dumps.water_dump(folder / "a.lammpstrj.gz")
+    command = [sys.executable, "-m", "gnnzoo.cli", "convert", "-", "-o", "piped.h5"]
+    run = subprocess.run(command, stdin=dump.open("rb"), capture_output=True, check=True)
+    assert b"wrote piped.h5: 4 frames" in run.stdout
+    assert H5mdDataset("piped.h5").fingerprint == H5mdDataset(convert(dump)).fingerprint
+    run = subprocess.run(command[:-2], stdin=dump.open("rb"), capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "-o NAME.h5" in run.stderr
+    os.mkfifo(folder / "fifo")
+    with pytest.raises(DataError, match="can be read only once") as caught:
+        find_files("fifo")
+    assert "gnnzoo convert fifo -o NAME.h5" in caught.value.hint
 
 
 def test_converting_loads_no_tensorflow(folder):

@@ -1,0 +1,99 @@
+"""What is said of data when they are read: what they hold, and what they leave open."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gnnzoo.console import note, warn
+from gnnzoo.data.frames import Dataset
+from gnnzoo.workflows.datasets import events_told
+
+if TYPE_CHECKING:
+    from gnnzoo.data.convert import Conversion
+    from gnnzoo.data.dump_frames import Atoms
+
+
+def tell_conversion(done: "Conversion") -> None:
+    """What was converted; of a dataset that was converted again not what was said then."""
+    first, last = done.ends
+    atoms = done.trajectory.atoms if done.trajectory else None
+    ends = [(int(block.steps[0]), box_told(block.cells[0], block.boundaries[0])) for block in (first, last)]
+    _tell(atoms, _counts(first.types), done.type_names, done.units, ends, done.provenance if done.trajectory else {})
+    if atoms is not None and atoms.changes:
+        note(f"atoms     come, go or change their type {atoms.changes:,} times")
+
+
+def tell_dataset(dataset: Dataset) -> None:
+    """The same of a dataset that was opened."""
+    first, last = dataset[0], dataset[-1]
+    ends = [(frame.step, box_told(frame.cell, frame.boundary)) for frame in (first, last)]
+    atoms = getattr(dataset, "atoms", None)
+    _tell(atoms, _counts(first.types), dataset.type_names, dataset.units, ends, dataset.provenance)
+
+
+def _counts(types: np.ndarray) -> dict[int, int]:
+    numbers, counts = np.unique(types, return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def _tell(
+    atoms: "Atoms | None",
+    counts: dict[int, int],
+    type_names: dict[int, str],
+    units: str | None,
+    ends: list[tuple[int, str]],
+    provenance: Mapping,
+) -> None:
+    """What the data hold, and what the user should know before training on them.
+
+    Args:
+        atoms: of dumps, see `data.dump_frames.Atoms`.
+        counts: atoms of each type in the first frame.
+        type_names, units: as agreed between the data and the caller.
+        ends: step and box of the first and of the last frame.
+        provenance: see `data.lammps.provenance`.
+    """
+    (first_step, first_box), (last_step, last_box) = ends
+    if atoms is not None:
+        left = f" (not taken: {' '.join(atoms.left)})" if atoms.left else ""
+        digits = atoms.digits
+        note(
+            f"columns   {' '.join(atoms.columns)}{left}; {digits['positions']} digits in positions, "
+            f"{digits['forces']} in forces"
+        )
+    types = ", ".join(f"{number}={name} ({counts.get(number, 0):,} atoms)" for number, name in type_names.items())
+    note(f"types     {types}")
+    note(f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"))
+    note(f"steps     {first_step} to {last_step}")
+    note(f"units     {units or 'not declared'}")
+    if "logs" in provenance:
+        logs = provenance["logs"]
+        without = f", {logs['without']:,} frames have none" if logs["without"] else ""
+        per_atom = "; told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
+        note(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{without}{per_atom}")
+    doubts = atoms.doubts if atoms is not None else []
+    for line in [*doubts, *_undeclared(type_names, units), *events_told(provenance)]:
+        warn(line)
+
+
+def box_told(cell: np.ndarray, letters: Sequence[str]) -> str:
+    """Edge lengths, tilt and boundaries in a few words."""
+    lengths = " x ".join(f"{length:.5g}" for length in (cell**2).sum(axis=1) ** 0.5)
+    tilted = ", tilted" if any(cell[row, column] for row in range(3) for column in range(3) if row != column) else ""
+    return f"{lengths}{tilted}, {' '.join(letters)}"
+
+
+def _undeclared(type_names: dict[int, str], units: str | None) -> list[str]:
+    """What neither the data nor the caller said."""
+    lines = []
+    if units is None:
+        lines.append("the dump does not tell its units: --units real (or metal, lj) does; a recipe may do it later")
+    unnamed = [number for number, name in type_names.items() if name == str(number)]
+    if unnamed:
+        example = ",".join(f"{number}=NAME" for number in unnamed)
+        lines.append(
+            f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: --types {example} "
+            "names them; a recipe may do it later"
+        )
+    return lines
