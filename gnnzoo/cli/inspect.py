@@ -32,7 +32,7 @@ def _show_data(report: dict) -> None:
     from gnnzoo.evaluation import data_text
     from gnnzoo.units import force_unit, length_unit
 
-    table(report["path"], ("", ""), [(name, _folded(value)) for name, value in data_text.overview(report)])
+    table(data_text.title(report), ("", ""), [(name, _folded(value)) for name, value in data_text.overview(report)])
     head, *evidence = data_text.unit_lines(report)
     say(head)
     for line in evidence:

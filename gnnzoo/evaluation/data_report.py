@@ -37,7 +37,7 @@ def data_report(report: Mapping) -> str:
     sampled = f"of {report['rdf']['frames']} frames, evenly spaced"
     head, *evidence = data_text.unit_lines(report)
     parts = [
-        f"<h1>{_text(report['path'])}</h1>",
+        f"<h1>{_text(data_text.title(report))}</h1>",
         _doubts(report["doubts"]),
         _table(None, data_text.overview(report)),
         f"<h2>Units</h2><p>{_text(head)}</p>{_list(evidence)}",
@@ -62,7 +62,7 @@ def data_report(report: Mapping) -> str:
         plots.get("correlation", ""),
         f"<p class=small>gnnzoo {__version__}</p>",
     ]
-    title = _text(report["path"])
+    title = _text(data_text.title(report))
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>\n" + "\n".join(part for part in parts if part) + "\n</body></html>\n"

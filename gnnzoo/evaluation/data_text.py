@@ -13,6 +13,12 @@ _FLOOR_SHARE = 0.01
 _ROUNDING_SHARE = 1e-3
 
 
+def title(report: Mapping) -> str:
+    """What was inspected."""
+    more = len(report["provenance"].get("sources", [])) - 1
+    return report["path"] + (f" and {more} more" if more > 0 else "")
+
+
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
@@ -189,7 +195,9 @@ def _force_doubts(report: Mapping) -> list[str]:
         )
     if (floor["share"] or 0) > _FLOOR_SHARE or (floor["forces_share"] or 0) > _ROUNDING_SHARE:
         worst = max(floor["share"] or 0, floor["forces_share"] or 0)
-        lines.append(f"the digits printed alone make an error of {worst:.2%} of mean |F|: {floor['cure']} lifts it")
+        lines.append(
+            f"the digits printed alone make an error of {_percent(worst)} of mean |F|: {floor['cure']} lifts it"
+        )
     return lines
 
 
@@ -270,10 +278,9 @@ def _floor(report: Mapping) -> str | None:
     floor, bond = report["force_floor"], report["force_floor"]["stiffest_bond"]
     if floor["floor"] is None or floor["share"] is None:
         return None
-    return (
-        f"{floor['floor']:.2g}{_force(report)}, {floor['share']:.2%} of mean |F|: the stiffest bond, {bond['pair']}, "
-        f"gives {bond['stiffness']:.4g}{_force(report)} per length"
-    )
+    stiffness = f"{bond['stiffness']:.4g}{_force(report)} per {_length(report).strip() or 'length'}"
+    size = f"{floor['floor']:.2g}{_force(report)}, {_percent(floor['share'])} of mean |F|"
+    return f"{size}: the stiffest bond, {bond['pair']}, gives {stiffness}"
 
 
 def _net(report: Mapping) -> str:
@@ -311,6 +318,10 @@ def _length(report: Mapping) -> str:
 
 def _force(report: Mapping) -> str:
     return f" {force_unit(report['units'])}" if report["units"] else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def _or_dash(value: float | None, spec: str = ".3g") -> str:
