@@ -12,6 +12,7 @@ import gnnzoo
 import lammps_truth
 from gnnzoo.errors import DataError
 from lammps_truth import APPENDED, RICH, VARIANTS, Variant
+from strict_dumps import frames_written
 
 ROUNDING = 1e-13  # relative, of the few operations in float64 between LAMMPS' memory and ours
 FORCELESS = ("orthogonal-atom",)
@@ -157,6 +158,13 @@ def test_the_dump_style_atom_is_refused_because_it_cannot_hold_forces(dumps):
     assert caught.value.place.file == path
     assert f"custom 100 {path.name} id type x y z" in caught.value.hint
     assert caught.value.hint.endswith("fx fy fz")
+
+
+def test_the_strict_reader_of_the_tests_knows_all_that_lammps_writes(dumps):
+    texts = [path.read_bytes() for path in dumps.glob("*/*.lammpstrj") if "orthogonal-atom" not in path.name]
+    assert len(texts) > 60
+    for text in texts:
+        assert len(frames_written(text)[0]) == text.count(b"ITEM: TIMESTEP")
 
 
 # --- runs that are taken up again -----------------------------------------------------------------------
