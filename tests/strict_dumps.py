@@ -172,6 +172,7 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
             [origin[axis] + sum(part[row] * cell[row][axis] for row in range(3)) for axis in range(3)]
             for part in values["positions"]
         ]
+    _require(all(abs(value) < float("inf") for place in values["positions"] for value in place), "a position overflows")
     return values | {"scaled": "s" in kinds[0]}
 
 
