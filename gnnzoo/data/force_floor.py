@@ -117,6 +117,8 @@ def _followed(sampled: NearPairs, nearest: np.ndarray, other: Frame) -> tuple[np
 
 def _slope(lengths: np.ndarray, distances: np.ndarray, along: np.ndarray) -> dict | None:
     """Slope of the force against the distance or its change; None where it is not certain that it is positive."""
+    if len(lengths) < _LEAST_SAMPLES:
+        return None
     kept = lengths <= 1.25 * np.median(lengths)  # an atom on its own has a nearest neighbour too
     for _ in range(3):
         d, f = distances[kept], along[kept]

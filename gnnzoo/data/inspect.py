@@ -11,7 +11,7 @@ from gnnzoo.data.force_floor import force_floor, stiffest_bond
 from gnnzoo.data.force_statistics import ForceStatistics
 from gnnzoo.data.forecast import HOLDS_FOR, cutoff_costs
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.near_pairs import NearPairs, sample_pairs
+from gnnzoo.data.near_pairs import NearPairs, sample_pairs, sensible_reach
 from gnnzoo.data.rdf import radial_distributions
 from gnnzoo.data.tally import Tally, known_masses
 from gnnzoo.data.unit_evidence import unit_evidence
@@ -95,9 +95,10 @@ def survey(
 
 def _looked_closer(dataset: Dataset, told: dict, cutoffs: list[float]) -> dict:
     """What the pairs of a sample of frames tell."""
-    pairs = sample_pairs(dataset, max(cutoffs, default=0.0))
+    reach = sensible_reach(dataset[0])
+    pairs = sample_pairs(dataset, max(reach, *cutoffs, 0.0))
     bond = stiffest_bond(dataset, pairs)
-    rdf = radial_distributions(pairs, dataset.type_names)
+    rdf = radial_distributions(pairs, dataset.type_names, reach)
     wanted = _cutoffs(dataset[0], rdf, cutoffs, pairs[0].cutoff)
     mean_atoms = told["atoms_range"]["mean"]
     table = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.neighbors import edge_classes, neighbor_list
+from gnnzoo.data.neighbors import edge_classes, expected_neighbors, neighbor_list
 from gnnzoo.data.statistics import even_sample
 from gnnzoo.fields import EDGE_CLASSES
 
@@ -48,19 +48,20 @@ class NearPairs:
     cutoff: float
 
 
-def sample_pairs(dataset: Dataset, cutoff: float = 0.0) -> list[NearPairs]:
+def sample_pairs(dataset: Dataset, cutoff: float | None = None) -> list[NearPairs]:
     """Pairs of an even sample of frames.
 
     Args:
         dataset: any.
-        cutoff: pairs reach at least this far, length unit.
+        cutoff: how far they reach, length unit; by default `sensible_reach` of the first frame.
 
     Raises:
         DataError: the cutoff asks for thousands of neighbours per atom.
     """
     first = dataset[0]
-    reach = max(cutoff, sensible_reach(first))
-    per_frame = min(len(first), _LARGE) * NEIGHBORS
+    reach = sensible_reach(first) if cutoff is None else cutoff
+    around = max(NEIGHBORS, expected_neighbors(len(first), first.cell, first.pbc, reach))
+    per_frame = min(len(first), _LARGE) * around
     count = int(np.clip(_PAIRS // per_frame, min(2, len(dataset)), _FRAMES))
     chosen = even_sample(np.arange(len(dataset)), count)
     return [pairs_of(dataset[int(index)], reach, int(index)) for index in chosen]

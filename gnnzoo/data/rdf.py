@@ -20,12 +20,13 @@ _PEAK = 1.15  # a first shell stands out so far at least
 _BONDS, _EMPTY = 4.5, 0.02
 
 
-def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str]) -> dict:
+def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str], reach: float | None = None) -> dict:
     """g(r) for each pair of types, over sampled frames.
 
     Args:
         pairs: of each sampled frame.
         type_names: name of each type; types of one name are taken together.
+        reach: how far g(r) goes, length unit; by default as far as the pairs.
 
     Returns:
         `frames`; `r` (bins,), the middle of each bin, length unit; `pairs`: "O-H" -> `g` (bins,), all pairs;
@@ -34,7 +35,7 @@ def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str])
         many of the second type are within the first shell of one of the first type, or None; `bonded_until`, where
         the bonds of a peak end that was taken for a bond, or None.
     """
-    reach = pairs[0].cutoff
+    reach = pairs[0].cutoff if reach is None else reach
     edges = np.linspace(0, reach, BINS + 1)
     r, volumes = (edges[1:] + edges[:-1]) / 2, 4 / 3 * np.pi * np.diff(edges**3)
     names = list(dict.fromkeys(type_names.get(number, str(number)) for number in sorted(type_names)))

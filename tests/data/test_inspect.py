@@ -105,3 +105,44 @@ def test_a_cutoff_must_be_a_length(folder, cutoff):
 
     with pytest.raises(UserError, match="gives no edges"):
         inspect(dumps.argon_dump(folder / "a"), cutoff=cutoff)
+
+
+def test_atoms_that_come_and_go_are_described(folder):
+    from gnnzoo.workflows.convert import convert
+
+    snapshots = dumps.argon(frames=4, side=3)
+    for snapshot, atoms in zip(snapshots, (27, 20, 25, 22), strict=True):
+        snapshot.positions, snapshot.forces = snapshot.positions[:atoms], snapshot.forces[:atoms]
+        snapshot.types = np.where(np.arange(atoms) == 24, 2, 1)
+    dumps.write_dump(folder / "a.lammpstrj", snapshots)
+    told = inspect("a.lammpstrj", units="real", types={1: "Ar", 2: "K"})
+    assert told["atoms_range"] == {"min": 20, "max": 27, "mean": 23.5}
+    assert told["types"] == {"1": {"name": "Ar", "atoms": 26}, "2": {"name": "K", "atoms": 1}}
+    assert np.isclose(
+        told["density"]["atoms_per_volume"], np.mean([len(s.types) / s.cell[0, 0] ** 3 for s in snapshots])
+    )
+    of_dataset = inspect(convert("a.lammpstrj", units="real", types={1: "Ar", 2: "K"}))
+    assert of_dataset["rdf"] == told["rdf"]
+    assert of_dataset["forces"] == told["forces"]
+
+
+def test_shards_are_described_as_their_source(folder):
+    from gnnzoo.workflows.convert import convert
+
+    dumps.water_dump(folder / "w.lammpstrj", frames=4)
+    told = inspect("w.lammpstrj", units="real", types={1: "O", 2: "H"})
+    shards = convert("w.lammpstrj", "w.tfrecord", cutoff=3.0, units="real", types={1: "O", 2: "H"})
+    of_shards = inspect(shards)
+    for key in ("types", "units", "steps", "atoms_range"):
+        assert of_shards[key] == told[key]
+    assert np.isclose(of_shards["forces"]["mean_norm"], told["forces"]["mean_norm"])
+    assert of_shards["unit_evidence"]["verdict"] == told["unit_evidence"]["verdict"] == "declared"
+
+
+def test_a_page_is_for_data(folder):
+    from gnnzoo.errors import UserError
+
+    (folder / "m.keras").write_bytes(b"")
+    with pytest.raises(UserError, match="--html is for data") as caught:
+        inspect("m.keras", html="m.html")
+    assert "gnnzoo evaluate m.keras DATA" in caught.value.hint

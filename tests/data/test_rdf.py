@@ -9,9 +9,9 @@ from gnnzoo.data.rdf import radial_distributions, shells
 from inspected import Frames, fcc, frame, frames_of
 
 
-def rdf(frames, reach=0.0):
+def rdf(frames):
     data = Frames(frames)
-    return radial_distributions(sample_pairs(data, reach), data.type_names)
+    return radial_distributions(sample_pairs(data), data.type_names)
 
 
 def test_the_shells_of_a_crystal_end_between_those_that_geometry_has():
@@ -24,6 +24,12 @@ def test_the_shells_of_a_crystal_end_between_those_that_geometry_has():
     assert pair["neighbors"] == pytest.approx(12)
     assert pair["bonded_until"] is None  # twelve neighbours and nothing behind them are no chemical bonds
     assert told["frames"] == 2
+
+
+def test_pairs_that_reach_farther_change_no_shell():
+    data = Frames(fcc(constant=5.0, jitter=0.05))
+    near, far = (radial_distributions(sample_pairs(data, cutoff), data.type_names, 8.0) for cutoff in (8.0, 12.0))
+    assert far == near
 
 
 def test_g_is_one_where_atoms_are_anywhere_and_has_no_shell():
