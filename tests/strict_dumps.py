@@ -25,7 +25,7 @@ _FIELDS = {
     "velocities": ("vx", "vy", "vz"),
     "images": ("ix", "iy", "iz"),
 }
-_WHOLE = {"ids": (1, 2**63), "types": (1, 2**31), "molecules": (0, 2**63), "images": (-(2**31), 2**31)}
+_WHOLE = {"ids": (1, 2**63), "types": (1, 2**31), "molecules": (-(2**63), 2**63), "images": (-(2**31), 2**31)}
 
 
 class Unwritten(Exception):
