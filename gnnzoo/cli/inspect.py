@@ -46,6 +46,8 @@ def _show_data(report: dict) -> None:
     length = length_unit(report["units"])
     sampled = f"of {report['rdf']['frames']} frames, evenly spaced"
     table(f"shells of neighbours, {length}, {sampled}", *data_text.shell_rows(report))
+    if data_text.pairs_left_out(report):
+        say(f"{data_text.pairs_left_out(report)}\n")
     header, rows = data_text.cutoff_rows(report)
     table(f"cutoffs, {length}, edges {sampled}", header, rows)
     if report["recommended_cutoff"] is not None:

@@ -29,7 +29,8 @@ def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str],
         reach: how far g(r) goes, length unit; by default as far as the pairs.
 
     Returns:
-        `frames`; `r` (bins,), the middle of each bin, length unit; `pairs`: "O-H" -> `g` (bins,), all pairs;
+        `frames`; `r` (bins,), the middle of each bin, length unit; `pairs`: "O-H" -> `types`, the two
+        names; `g` (bins,), all pairs;
         `shells`, distances of the minima of g between molecules, ascending, as far as they can be told; `first_shell`,
         the first of them or None; `peak`, distance of the first maximum between molecules or None; `neighbors`, how
         many of the second type are within the first shell of one of the first type, or None; `bonded_until`, where
@@ -50,7 +51,12 @@ def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str],
             told = shells(r, outside[a, b], expected, centres[a], known)
             if told["first_shell"] is not None and centres[a]:
                 told["neighbors"] = float(outside[a, b][r < told["first_shell"]].sum() / centres[a])
-            found[f"{first}-{second}"] = {"g": (every[a, b] / expected).tolist(), "neighbors": None, **told}
+            found[f"{first}-{second}"] = {
+                "types": [first, second],
+                "g": (every[a, b] / expected).tolist(),
+                "neighbors": None,
+                **told,
+            }
     return {"frames": len(pairs), "r": r.tolist(), "pairs": found}
 
 

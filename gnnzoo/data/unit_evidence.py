@@ -26,8 +26,10 @@ _FEWEST = 16  # atoms that make a density
 # Chemical bonds are shorter than this, A, and this stiff, eV/A^2: Li-H 6, H-H 36, O-H 48, C-C 30, N-N 143
 # (spectroscopic force constants); force fields stay within.
 _BOND, _BOND_STIFFNESS = 1.35, (8.0, 160.0)
-_USUAL = 300.0  # K, and how much nearer to it, as a ratio, one style must be than the other
-_CLEARLY = 1.5
+# K, and how much nearer to it, as a ratio, one style must be than the other: to be taken where nothing is declared, and
+# to speak against a declaration, because melts of metals are hot and crystals may be cold.
+_USUAL = 300.0
+_CLEARLY, _AGAINST = 1.5, 6.0
 _POSSIBLE = (1.0, 2e4)  # K: velocities in the right unit are not beyond
 
 
@@ -63,7 +65,7 @@ def unit_evidence(
     # A reduced bond may have any stiffness, a reduced mass any velocity: these two hold real against metal alone.
     if declared != "lj" and not _speak_for(evidence, "lj"):
         evidence += [*_of_stiffness(bond), *_of_velocities(dataset, pairs)]
-    evidence += _of_temperature(energy, evidence)
+    evidence += _of_temperature(energy, evidence, declared)
     inferred = _agreed(evidence)
     against = [found for found in evidence if declared and found["for"] and declared not in found["for"]]
     if declared:
@@ -157,7 +159,7 @@ def _kinetic(frame: Frame, masses: Mapping[int, float], style: str) -> float:
     return kinetic_temperature(frame.velocities, np.array([masses[int(number)] for number in frame.types]), style)
 
 
-def _of_temperature(energy: float | None, evidence: Sequence[Mapping]) -> list[dict]:
+def _of_temperature(energy: float | None, evidence: Sequence[Mapping], declared: str | None) -> list[dict]:
     """Temperature by forces and distances in each style.
 
     It speaks for one only where that is far more usual, and nothing better speaks: data out of equilibrium and rigid
@@ -170,7 +172,7 @@ def _of_temperature(energy: float | None, evidence: Sequence[Mapping]) -> list[d
     kelvin = {style: energy / BOLTZMANN[style] for style in _ANGSTROM}
     away = {style: abs(math.log(value / _USUAL)) for style, value in kelvin.items()}
     nearest = min(away, key=away.get)
-    clear = max(away.values()) - away[nearest] > math.log(_CLEARLY)
+    clear = max(away.values()) - away[nearest] > math.log(_AGAINST if declared else _CLEARLY)
     told = ", ".join(f"{kelvin_text(value)} in {style}" for style, value in kelvin.items())
     better = any(_speak_for(evidence, style) for style in _ANGSTROM)
     styles = [nearest, "lj"] if clear and not better else []  # of reduced units it says nothing

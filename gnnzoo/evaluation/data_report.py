@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _PANEL = (3.6, 2.7)  # inches
 _ACROSS = 3
-_MOST_PAIRS = 12  # panels of g(r); the pairs of the most frequent types come first
 _COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
 
 _STYLE = """
@@ -101,8 +100,8 @@ def _cell(cell: str) -> str:
 
 
 def _left_out(report: Mapping) -> str:
-    more = len(report["rdf"]["pairs"]) - _MOST_PAIRS
-    return f"<p class=small>{more} more pairs are in the table and in --json.</p>" if more > 0 else ""
+    line = data_text.pairs_left_out(report)
+    return f"<p class=small>{_text(line)}.</p>" if line else ""
 
 
 def _image(figure: "Figure", name: str) -> str:
@@ -190,7 +189,7 @@ def _along(report: Mapping) -> "Figure":
 def _rdf(report: Mapping) -> "Figure":
     """g(r) of each pair of types, the first shell's end marked; peaks of bonds are cut off."""
     rdf, length = report["rdf"], length_unit(report["units"])
-    pairs = list(rdf["pairs"].items())[:_MOST_PAIRS]
+    pairs = list(data_text.main_pairs(report).items())
     figure, axes = _panels(len(pairs))
     for axis, (name, pair) in zip(axes, pairs, strict=True):
         axis.plot(rdf["r"], pair["g"], color=_COLORS[0], linewidth=1.2)

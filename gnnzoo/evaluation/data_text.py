@@ -7,6 +7,8 @@ from gnnzoo.units import force_unit, length_unit
 
 Row = tuple[str, ...]
 
+_MOST_PAIRS = 12
+
 # Below these nothing is said.
 _NET_SHARE = 1e-3  # of the net force in mean |F| per atom; sums over a mesh (PPPM) leave 1e-5 or less
 _FLOOR_SHARE = 0.01
@@ -62,10 +64,25 @@ def drift_lines(report: Mapping) -> list[Row]:
     ]
 
 
+def main_pairs(report: Mapping) -> dict[str, Mapping]:
+    """The pairs of types that are shown: all, or where there are many those of the most frequent types."""
+    pairs, atoms = report["rdf"]["pairs"], {}
+    for kind in report["types"].values():
+        atoms[kind["name"]] = atoms.get(kind["name"], 0) + kind["atoms"]
+    frequent = sorted(pairs, key=lambda name: -min(atoms[kind] for kind in pairs[name]["types"]))[:_MOST_PAIRS]
+    return {name: pair for name, pair in pairs.items() if name in frequent}
+
+
+def pairs_left_out(report: Mapping) -> str | None:
+    """A sentence about the pairs that `main_pairs` does not show."""
+    more = len(report["rdf"]["pairs"]) - _MOST_PAIRS
+    return f"{more} more pairs, of types with fewer atoms, are in --json" if more > 0 else None
+
+
 def shell_rows(report: Mapping) -> tuple[Row, list[Row]]:
     """Header and rows of the shells by pair of types."""
     rows = []
-    for name, pair in report["rdf"]["pairs"].items():
+    for name, pair in main_pairs(report).items():
         first = pair["first_shell"]
         rows.append(
             (

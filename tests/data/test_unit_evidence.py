@@ -67,6 +67,12 @@ def test_a_density_that_cannot_be_contradicts():
     assert unit_evidence(Frames(frames))["verdict"] == "doubtful"  # there may be atoms of several sigma
 
 
+@pytest.mark.parametrize(("kelvin", "verdict"), [(2000, "declared"), (300, "declared"), (7000, "doubtful")])
+def test_a_melt_may_be_hot(kelvin, verdict):
+    soft = dimers(stiffness=3.0, energy=8.617e-5 * kelvin, length=2.6)
+    assert unit_evidence(Frames([changed(f, units="metal") for f in soft]))["verdict"] == verdict
+
+
 def test_bonds_in_dilute_reduced_units_are_no_doubt():
     frames = [changed(f, units="lj", types=f.types, type_names={1: "1"}) for f in dimers(stiffness=900.0)]
     assert unit_evidence(Frames(frames))["verdict"] == "declared"

@@ -11,7 +11,7 @@ import pytest
 import dumps
 from gnnzoo.data.inspect import survey
 from gnnzoo.evaluation.data_report import data_report, figures
-from gnnzoo.evaluation.data_text import doubts, overview, unit_lines
+from gnnzoo.evaluation.data_text import doubts, main_pairs, overview, unit_lines
 from inspected import Frames, argon, frame, frames_of
 from systems import changed
 
@@ -44,6 +44,16 @@ def test_the_first_shell_is_marked_where_it_ends():
     marked = [line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1]
     assert report["rdf"]["pairs"]["Ar-Ar"]["first_shell"] in marked
     assert 4.6 < report["rdf"]["pairs"]["Ar-Ar"]["first_shell"] < 5.8
+
+
+def test_of_many_types_the_frequent_ones_are_shown():
+    kinds = np.repeat(np.arange(1, 7), [4, 4, 4, 4, 4, 7]).astype(np.int32)  # 21 pairs of types
+    frames = frames_of(dumps.argon(frames=2, side=3), types=kinds)
+    report = report_of(frames)
+    assert len(report["rdf"]["pairs"]) == 21
+    assert len(figures(report)["rdf"].axes) == len(main_pairs(report)) == 12
+    assert "6-6" in main_pairs(report)
+    assert "9 more pairs" in data_report(report)
 
 
 def test_temperature_is_drawn_where_velocities_allow(water):
