@@ -2,9 +2,11 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from gnnzoo.data.ahead import ahead
 from gnnzoo.data.ase_files import UNITS as ASE_UNITS
@@ -68,32 +70,19 @@ def to_h5md(
         DataError: a dump or a log cannot be read (`stream`, `LogEnergies`), or contradicts what was declared.
     """
     trajectory, place = Trajectory(columns), Place(dumps[0])
-    blocks = stream(dumps, trajectory, advance)
-    energies: list[LogEnergies] = []
+    joined: list[LogEnergies] = []
 
     def about() -> tuple[str | None, dict[int, str], dict]:
         agreed = agreed_units(trajectory.units, units, place), agreed_types(trajectory.atoms.type_names, types, place)
-        joined = {"logs": _joined(energies[0])} if energies else {}
-        return *agreed, {"version": version, "command": command, **provenance(trajectory), **joined}
+        if logs and not joined:  # a log that does not help is told before the work
+            joined.append(LogEnergies(logs, agreed[0]))
+        whole = {"version": version, "command": command, **provenance(trajectory)}
+        return *agreed, whole | (
+            {"logs": {"files": list(map(str, logs)), "per_atom": joined[0].per_atom}} if logs else {}
+        )
 
-    def with_energies() -> Iterator[FrameBlock]:
-        for block in blocks:
-            if not energies:  # the first block is there, and with it the units
-                energies.append(LogEnergies(logs, units or trajectory.units))
-            yield replace(block, energy=energies[0].of(block))
-        energies[0].check()
-
-    done = _write(with_energies() if logs else blocks, output, about, version, compress)
+    done = _write(stream(dumps, trajectory, advance), output, about, version, compress, joined)
     return replace(done, trajectory=trajectory)
-
-
-def _joined(energies: LogEnergies) -> dict:
-    return {
-        "files": [str(path) for path in energies.paths],
-        "frames": energies.found,
-        "without": energies.missing,
-        "per_atom": energies.per_atom,
-    }
 
 
 def ase_to_h5md(
@@ -132,9 +121,19 @@ def dataset_to_h5md(
 
 
 def _write(
-    blocks: Iterable[FrameBlock], output: Path, about: Callable[[], tuple], version: str, compress: bool
+    blocks: Iterable[FrameBlock],
+    output: Path,
+    about: Callable[[], tuple],
+    version: str,
+    compress: bool,
+    logs: Sequence[LogEnergies] = (),
 ) -> Conversion:
-    """Write blocks, made in a thread; `about` tells units, names of types and provenance of those made so far."""
+    """Write blocks, made in a thread.
+
+    Args:
+        about: tells units, names of types and provenance of the blocks made so far.
+        logs: one that tells the energies of the frames, or none.
+    """
     with contextlib.closing(ahead(blocks)) as made:
         first = block = next(made)
         ends = first.taken([0])
@@ -145,5 +144,10 @@ def _write(
             for block in made:
                 writer.append(block)
             units, type_names, whole = about()
+            for log in logs:
+                energy = log.of(writer.steps, writer.segments, writer.atoms)
+                writer.set_energy(energy)
+                whole["logs"] |= {"frames": int(np.isfinite(energy).sum()), "without": int(np.isnan(energy).sum())}
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
-    return Conversion(writer.frames, units, type_names, fingerprint, whole, (ends, block.taken([len(block) - 1])))
+    ends = (ends, block.taken([len(block) - 1]))
+    return Conversion(writer.frames, units, type_names, fingerprint, whole, ends)

@@ -148,9 +148,8 @@ class Atoms:
         layout, n_atoms = self.layout_of(headers[0]), headers[0].n_atoms
         columns = parse_rows(frames, layout.names, layout.wanted)
         for name, values in columns.items():
-            # A sum is finite only if all values are, and is much cheaper than looking at each.
-            if values.dtype.kind == "f" and not np.isfinite(values.sum()):
-                _refuse_infinite(headers, name, values)
+            if values.dtype.kind == "f":
+                _check_finite(headers, name, values)
         start = 0
         while start < len(frames):
             rows = slice(start * n_atoms, len(frames) * n_atoms)
@@ -221,7 +220,9 @@ class Atoms:
             energy=np.full(len(frames), np.nan),
         )
         if layout.scaled:
-            arrays["positions"] = block.origins[:, None] + arrays["positions"] @ block.cells
+            with np.errstate(over="ignore", invalid="ignore"):
+                arrays["positions"] = block.origins[:, None] + arrays["positions"] @ block.cells
+            _check_finite(headers, "position", arrays["positions"].max(axis=2).ravel())
         return block
 
 
@@ -234,7 +235,11 @@ def _arranged(columns: dict, names: Sequence[str], order: np.ndarray | None, n_f
     return array.reshape(n_frames, -1, *array.shape[1:])
 
 
-def _refuse_infinite(headers: list[Header], name: str, values: np.ndarray) -> None:
+def _check_finite(headers: list[Header], name: str, values: np.ndarray) -> None:
+    """Refuse values, (frames * atoms,), that are not finite."""
+    with np.errstate(over="ignore"):
+        if np.isfinite(values.sum()):  # only if all values are, and much cheaper than looking at each
+            return
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong) == 0:  # finite numbers whose sum is not
         return

@@ -1,7 +1,7 @@
 """The header of a frame in a LAMMPS text dump: step, number of atoms, box, columns.
 
-Headers are few and short, so they are read in plain Python, section by section, in whatever order they come; the rows
-of atoms are `dump_rows`' business. Boxes follow the LAMMPS manual, page Howto_triclinic.
+Headers are few and short, so they are read in plain Python, section by section; the rows of atoms are `dump_rows`'
+business. Boxes follow the LAMMPS manual, page Howto_triclinic.
 """
 
 import functools
@@ -18,11 +18,14 @@ from gnnzoo.units import STYLES
 
 # Lines that follow each ITEM of a frame's header; the rows of atoms follow the last one.
 _LINES = {"UNITS": 1, "TIME": 1, "TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "ATOMS": 0}
+_ORDER = tuple(_LINES)
 _NEEDED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
 
 # Numbers as C prints them: Python's own int() and float() would take 1_000 and digits of any script.
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_BLANK = " \t\r"
+_BLANKS = re.compile(r"[ \t]+")
 _MAX_ATOMS = 2**31 - 1  # what the ids of LAMMPS' usual build can count
 _MAX_STEP = 2**63 - 1
 
@@ -65,6 +68,11 @@ class Header:
     rows_line: int
 
 
+def split_words(line: str) -> list[str]:
+    """The words of a line between blanks and tabs; Python's own split() knows many more blanks."""
+    return [word for word in _BLANKS.split(line.removesuffix("\r")) if word]
+
+
 def whole_number(word: str) -> int:
     """An integer as C prints it; ValueError for anything else."""
     if not _WHOLE.fullmatch(word) or abs(int(word)) > _MAX_STEP:
@@ -89,7 +97,7 @@ def parse_header(text: str, file: Path, line: int) -> Header:
     Raises:
         DataError: a section lacks, is unknown, or does not hold what it should.
     """
-    sections = _sections(text.splitlines(), file, line)
+    sections = _sections(_lines(text), file, line)
     for name in _NEEDED:
         if name not in sections:
             raise DataError(
@@ -110,7 +118,7 @@ def parse_header(text: str, file: Path, line: int) -> Header:
         step=_value(sections, "TIMESTEP", whole_number, "a timestep", file),
         n_atoms=_value(sections, "NUMBER OF ATOMS", whole_number, "a number of atoms", file),
         box=_parse_box(rest, tuple(bounds), Place(file, bounds_line)),
-        columns=tuple(sections["ATOMS"][1].split()),
+        columns=tuple(split_words(sections["ATOMS"][1])),
         units=units,
         time=_value(sections, "TIME", real_number, "a time", file),
         file=file,
@@ -130,7 +138,12 @@ def parse_header(text: str, file: Path, line: int) -> Header:
 
 def check_sections(text: str, file: Path, line: int) -> None:
     """Refuse a text that is no part of a header, though it may be cut short; arguments as for `parse_header`."""
-    _sections(text.splitlines(), file, line)
+    _sections(_lines(text), file, line)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without their ends; Python's own splitlines() knows many more of these."""
+    return [line.rstrip(_BLANK) for line in text.removesuffix("\n").split("\n")] if text else []
 
 
 def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, str, list[str]]]:
@@ -139,7 +152,7 @@ def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, 
     position = 0
     while position < len(lines):
         line = lines[position]
-        name = line[6:].rstrip()
+        name = line[6:]
         if name not in _LINES:  # two of them carry more on their line
             name = "ATOMS" if name.startswith("ATOMS ") else "BOX BOUNDS" if name.startswith("BOX BOUNDS ") else None
         if not line.startswith("ITEM: ") or name is None:
@@ -155,8 +168,15 @@ def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, 
                 place=Place(file, first + position),
                 hint=f"the frame that starts in line {first} is cut short: take it out",
             )
+        later = next((other for other in sections if _ORDER.index(other) > _ORDER.index(name)), None)
+        if later is not None:
+            raise DataError(
+                f"ITEM: {name} stands below ITEM: {later}",
+                place=Place(file, first + position),
+                expected=f"this order: {', '.join(_ORDER)}",
+            )
         below = lines[position + 1 : position + 1 + _LINES[name]]
-        sections[name] = (first + position, line[6 + len(name) :].strip(), below)
+        sections[name] = (first + position, line[6 + len(name) :].strip(_BLANK), below)
         position += 1 + _LINES[name]
     return sections
 
@@ -166,7 +186,7 @@ def _value(sections: dict, name: str, kind: Callable, meaning: str, file: Path):
     if name not in sections:
         return None
     line, _, below = sections[name]
-    text = below[0].strip() if below else ""
+    text = below[0].strip(_BLANK) if below else ""
     try:
         value = kind(text)
     except ValueError:
@@ -191,7 +211,7 @@ def _box(rest: str, lines: tuple[str, ...]) -> Box:
     """Three layouts: `xlo xhi` of an orthogonal box; `xlo_bound xhi_bound xy` and so on of a restricted triclinic one,
     where the bounds are those of the box around the tilted cell; `abc origin` of a general triclinic one.
     """
-    words = rest.split()
+    words = split_words(rest)
     general, tilted = words[:2] == ["abc", "origin"], words[:3] == ["xy", "xz", "yz"]
     letters = words[2 if general else 3 if tilted else 0 :]
     first, second, third = _box_numbers(lines, 4 if general else 3 if tilted else 2)
@@ -222,7 +242,7 @@ def _box_numbers(lines: tuple[str, ...], count: int) -> list[list[float]]:
     rows = []
     for line in lines:
         try:
-            row = [real_number(word) for word in line.split()]
+            row = [real_number(word) for word in split_words(line)]
         except ValueError:
             row = []
         if len(row) != count or not all(map(math.isfinite, row)):

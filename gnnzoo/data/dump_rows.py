@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
-from gnnzoo.data.dump_header import real_number, whole_number
+from gnnzoo.data.dump_header import real_number, split_words, whole_number
 from gnnzoo.data.dump_text import RawFrame
 from gnnzoo.errors import DataError, Place
 
 _PARSE_BLOCK = 1 << 21  # what one thread takes at a time
+_END = "(end of row)"
 _DIGIT_ROWS = 200  # rows from which the number of printed digits is told
 
 
@@ -57,14 +59,14 @@ def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing:
     table = pa.csv.read_csv(
         pa.BufferReader(text),
         read_options=pa.csv.ReadOptions(
-            column_names=[*names, *(["(end of row)"] if trailing else [])],
+            column_names=[*names, *([_END] if trailing else [])],
             block_size=_PARSE_BLOCK,
             use_threads=len(text) > _PARSE_BLOCK,
         ),
         parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
         convert_options=pa.csv.ConvertOptions(
-            column_types=types,
-            include_columns=list(wanted),
+            column_types=types | ({_END: pa.string()} if trailing else {}),
+            include_columns=[*wanted, *([_END] if trailing else [])],
             null_values=[],
             strings_can_be_null=False,
             check_utf8=False,
@@ -72,12 +74,14 @@ def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing:
     )
     if len(table) != n_rows:
         raise pa.ArrowInvalid(f"{len(table)} rows instead of {n_rows}")
+    if trailing and pc.max(pc.binary_length(table.column(_END))).as_py() > 0:
+        raise pa.ArrowInvalid("a row with one more value")
     return {name: table.column(name).to_numpy() for name in wanted}
 
 
 def squeezed(text: bytes) -> bytes:
     """The text with single blanks between values, none at either end of a line, and plain line ends."""
-    text = text.replace(b"\t", b" ").replace(b"\r", b"")
+    text = text.replace(b"\t", b" ").replace(b"\r\n", b"\n")
     while b"  " in text:
         text = text.replace(b"  ", b" ")
     return text.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
@@ -88,8 +92,9 @@ def _parse_slowly(frames: Sequence[RawFrame], columns: Sequence[str], wanted: di
     places = {name: columns.index(name) for name in wanted}
     values: dict[str, list] = {name: [] for name in wanted}
     for frame in frames:
-        for number, row in enumerate(frame.rows.decode("utf-8", "replace").splitlines()):
-            words = row.split()
+        rows = frame.rows.removesuffix(b"\n").split(b"\n")
+        for number, row in enumerate(row.decode("utf-8", "replace") for row in rows):
+            words = split_words(row)
             place = Place(frame.header.file, frame.header.rows_line + number)
             if len(words) != len(columns):
                 raise DataError(

@@ -2,8 +2,8 @@
 
 sha256 over the sha256 of steps, positions, forces, cells, boundaries, molecules and types, each as little-endian bytes
 (int64, float64, float64, float64, the letters, int64, int32) of all frames in order; and of the changes, where ids and
-types do not stay the same. Blocks of any length give the same result, so a dump and the dataset made from it share their
-fingerprint.
+types do not stay the same. Blocks of any length give the same result, so a dump and the dataset made from it share
+their fingerprint.
 """
 
 import hashlib

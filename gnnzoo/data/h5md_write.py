@@ -109,6 +109,7 @@ class H5mdWriter:
         self._fingerprint = Fingerprint()
         self._statistics = ForceStatistics()
         self._frames = 0
+        self._seen: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # of each block
         self._disk = _Disk(path, "w+")
         self._file = h5py.File(self._disk, "w")
         self._lay_out(first, version)
@@ -129,8 +130,24 @@ class H5mdWriter:
         """Frames written so far."""
         return self._frames
 
+    @property
+    def steps(self) -> np.ndarray:
+        """(frames,) of the frames written so far."""
+        return np.concatenate([steps for steps, _, _ in self._seen])
+
+    @property
+    def segments(self) -> np.ndarray:
+        """(frames,) of the frames written so far."""
+        return np.concatenate([segments for _, segments, _ in self._seen])
+
+    @property
+    def atoms(self) -> np.ndarray:
+        """(frames,) number of atoms of the frames written so far."""
+        return np.concatenate([atoms for _, _, atoms in self._seen])
+
     def append(self, block: FrameBlock) -> None:
         """Write the frames of a block behind those before; it has the fields of the first block."""
+        self._seen.append((block.steps, block.segments, np.full(len(block), len(block.ids))))
         self._statistics.update(block.arrays["forces"], block.types)
         self._fingerprint.update(block)
         boundaries = np.array(block.boundaries, dtype="S2")
@@ -161,6 +178,12 @@ class H5mdWriter:
                 dataset[self._frames :, : len(block.ids)] = per_atom[name]
         self._frames = stop
         self._disk.check()
+
+    def set_energy(self, energy: np.ndarray) -> None:
+        """The potential energy of all frames written so far, where it is known only now: (frames,), NaN where not."""
+        if "energy" not in self._series:
+            self._add_energy()
+        self._series["energy"][:] = energy
 
     def finish(self, *, units: str | None, type_names: dict[int, str], provenance: dict) -> str:
         """Write what is known only now; returns the fingerprint.

@@ -79,10 +79,27 @@ def test_each_segment_takes_the_energies_of_its_own_run(folder):
     logs[1].write_text(COLUMNS.replace("-1", "-2"))
     dataset = open_dataset(convert(runs, "a.h5", log=logs))
     assert [frame.energy for frame in dataset] == [-10.5, -11.5, -12.5, -20.5, -21.5, -22.5]
-    third = dumps.argon_dump(folder / "2.lammpstrj", frames=3, seed=2, units="real")
-    with pytest.raises(DataError, match="2 different energies of step 0"):
-        convert([*runs, third], "b.h5", log=logs)
+    with pytest.raises(DataError, match=r"different energies of step 0: -10\.5 and -20\.5"):
+        convert(runs[0], "b.h5", log=logs)  # of the first run or of the second?
     assert not (folder / "b.h5").exists()
+
+
+def test_a_minimisation_before_the_run_is_passed_over(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3, units="real")
+    before = COLUMNS.replace("Per MPI", "Setting up cg style minimization ...\nPer MPI").replace("-1", "-3")
+    (folder / "log.lammps").write_text(before + COLUMNS.replace("Per MPI", "Setting up Verlet run ...\nPer MPI"))
+    dataset = open_dataset(convert(dump, log="log.lammps"))
+    assert [frame.energy for frame in dataset] == [-10.5, -11.5, -12.5]
+
+
+def test_atoms_tell_runs_apart_that_go_on_from_one_another(folder):
+    """Between two runs atoms are taken out: the step between them is told twice."""
+    large, small = dumps.argon(3, side=3), dumps.argon(3, side=2)
+    dump = dumps.write_dump(folder / "a.lammpstrj", [large[0], small[1], small[2]], units="real")
+    table = "   Step PotEng\n{} -10.5\n{} -11.5\nLoop time of 0.1 on 1 procs for 10 steps with {} atoms\n"
+    (folder / "log.lammps").write_text(table.format(0, 10, 27) + table.format(10, 20, 8))
+    dataset = open_dataset(convert(dump, log="log.lammps"))
+    assert [frame.energy for frame in dataset] == [-10.5, -10.5, -11.5]
 
 
 @pytest.mark.parametrize(
