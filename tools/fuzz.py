@@ -11,6 +11,7 @@ too long or too much memory.
 
 import argparse
 import collections
+import gc
 import resource
 import sys
 import tempfile
@@ -22,15 +23,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import broken_dumps
 import fuzzing
 
-_MEMORY = 1 << 30  # bytes that reading may add to what the program has after its first inputs
+_MEMORY = 1 << 30  # bytes that reading an input may add to what the program has
+_RENEWED = 1000  # inputs after which the limit is set anew: small pieces of memory add up over many thousands of inputs
 _SHOWN = 3  # findings of one kind that are printed
 
 
 def _limit_memory() -> None:
     """Refuse this process more memory than it has now and `_MEMORY`."""
+    gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + _MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def main() -> int:
@@ -47,7 +50,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "input.lammpstrj"
         for count, number in enumerate(range(options.first, options.first + options.inputs)):
-            if count == 100:
+            if count % _RENEWED == 100:
                 _limit_memory()
             case = broken_dumps.broken(number, options.seed, texts)
             path.write_bytes(case.data)
