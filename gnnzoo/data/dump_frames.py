@@ -15,6 +15,8 @@ from gnnzoo.data.dump_rows import parse_rows, printed_digits
 from gnnzoo.data.dump_text import RawFrame
 from gnnzoo.errors import DataError, Place
 
+_MOST_ID, _MOST_SMALL = 2**62, 2**31 - 1  # what LAMMPS counts atoms and molecules with; types and image flags
+
 
 class Atoms:
     """What the frames of a trajectory hold, and the way from raw frames to blocks.
@@ -65,11 +67,8 @@ class Atoms:
         """
         order = np.argsort(rows["id"], kind="stable")
         self._ids, self._types = rows["id"][order], rows["type"][order].astype(np.int32)
-        for name, values in (("id", rows["id"]), ("type", rows["type"])):
-            if values.min() < 1:
-                row = int(np.argmin(values))
-                place = Place(frame.header.file, frame.header.rows_line + row)
-                raise DataError(f"{values[row]} in column {name}", place=place, expected="1 or more")
+        for name, most in (("id", _MOST_ID), ("type", _MOST_SMALL)):
+            _check_range([frame.header], name, rows[name], 1, most)
         twice = np.flatnonzero(np.diff(self._ids) == 0)
         if len(twice):
             row = int(order[twice[0] + 1])
@@ -150,6 +149,10 @@ class Atoms:
         for name, values in columns.items():
             if values.dtype.kind == "f":
                 _check_finite(headers, name, values)
+            elif name in ("ix", "iy", "iz"):
+                _check_range(headers, name, values, -_MOST_SMALL, _MOST_SMALL)
+            elif name == "mol":
+                _check_range(headers, name, values, 0, _MOST_ID)
         start = 0
         while start < len(frames):
             rows = slice(start * n_atoms, len(frames) * n_atoms)
@@ -233,6 +236,15 @@ def _arranged(columns: dict, names: Sequence[str], order: np.ndarray | None, n_f
     if order is not None:
         array = array.take(order, axis=0)
     return array.reshape(n_frames, -1, *array.shape[1:])
+
+
+def _check_range(headers: list[Header], name: str, values: np.ndarray, least: int, most: int) -> None:
+    """Refuse whole numbers, (frames * atoms,), that LAMMPS cannot mean."""
+    for wrong in (int(np.argmin(values)), int(np.argmax(values))):
+        if not least <= values[wrong] <= most:
+            header, row = headers[wrong // headers[0].n_atoms], wrong % headers[0].n_atoms
+            place = Place(header.file, header.rows_line + row)
+            raise DataError(f"{values[wrong]} in column {name}", place=place, expected=f"{least} to {most}")
 
 
 def _check_finite(headers: list[Header], name: str, values: np.ndarray) -> None:

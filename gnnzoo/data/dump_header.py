@@ -24,7 +24,7 @@ _NEEDED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
 # Numbers as C prints them: Python's own int() and float() would take 1_000 and digits of any script.
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_BLANK = " \t\r"
+_BLANK = " \t"
 _BLANKS = re.compile(r"[ \t]+")
 _MAX_ATOMS = 2**31 - 1  # what the ids of LAMMPS' usual build can count
 _MAX_STEP = 2**63 - 1
@@ -125,10 +125,10 @@ def parse_header(text: str, file: Path, line: int) -> Header:
         line=line,
         rows_line=sections["ATOMS"][0] + 1,
     )
-    if not 1 <= header.n_atoms <= _MAX_ATOMS:
+    if not 0 <= header.n_atoms <= _MAX_ATOMS:
         place = Place(file, sections["NUMBER OF ATOMS"][0] + 1)
         raise DataError(
-            f"the frame says that it has {header.n_atoms} atoms", place=place, expected=f"1 to {_MAX_ATOMS} atoms"
+            f"the frame says that it has {header.n_atoms} atoms", place=place, expected=f"0 to {_MAX_ATOMS} atoms"
         )
     if header.step < 0:
         place = Place(file, sections["TIMESTEP"][0] + 1)
@@ -143,7 +143,7 @@ def check_sections(text: str, file: Path, line: int) -> None:
 
 def _lines(text: str) -> list[str]:
     """Lines without their ends; Python's own splitlines() knows many more of these."""
-    return [line.rstrip(_BLANK) for line in text.removesuffix("\n").split("\n")] if text else []
+    return [line.removesuffix("\r").rstrip(_BLANK) for line in text.removesuffix("\n").split("\n")] if text else []
 
 
 def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, str, list[str]]]:
@@ -217,17 +217,19 @@ def _box(rest: str, lines: tuple[str, ...]) -> Box:
     first, second, third = _box_numbers(lines, 4 if general else 3 if tilted else 2)
     if general:
         cell, origin = (first[:3], second[:3], third[:3]), (first[3], second[3], third[3])
-        volume = np.linalg.det(cell)
+        with np.errstate(over="ignore", invalid="ignore"):
+            volume = np.linalg.det(cell)
     else:
         xy, xz, yz = (first[2], second[2], third[2]) if tilted else (0.0, 0.0, 0.0)
         skew = (0.0, xy, xz, xy + xz)
         origin = (first[0] - min(skew), second[0] - min(0.0, yz), third[0])
         lengths = (first[1] - max(skew) - origin[0], second[1] - max(0.0, yz) - origin[1], third[1] - origin[2])
         cell = ((lengths[0], 0.0, 0.0), (xy, lengths[1], 0.0), (xz, yz, lengths[2]))
-        volume = min(lengths)
-    if not volume > 0:
+        volume = min(lengths) and math.copysign(math.prod(map(abs, lengths)), min(lengths))
+    if not 0 < volume < math.inf:
         raise DataError(
-            f"the box has no volume: its lattice vectors are {cell}", expected="upper bounds above the lower ones"
+            f"the box has no volume that makes sense: its lattice vectors are {cell}",
+            expected="upper bounds above the lower ones",
         )
     if letters and (len(letters) != 3 or not all(_is_boundary(pair) for pair in letters)):
         raise DataError(f"'{' '.join(letters)}' are not the boundaries of a box", expected="such as pp pp ff")

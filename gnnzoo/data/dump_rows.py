@@ -55,7 +55,7 @@ def parse_rows(frames: Sequence[RawFrame], names: Sequence[str], wanted: dict[st
 
 def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing: bool, n_rows: int) -> dict:
     """One call of the CSV parser; `trailing`: every row ends with a blank, which looks like one more column."""
-    types = {name: pa.string() if kind is str else pa.from_numpy_dtype(kind) for name, kind in wanted.items()}
+    types = {name: pa.binary() if kind is str else pa.from_numpy_dtype(kind) for name, kind in wanted.items()}
     table = pa.csv.read_csv(
         pa.BufferReader(text),
         read_options=pa.csv.ReadOptions(
@@ -65,7 +65,7 @@ def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing:
         ),
         parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
         convert_options=pa.csv.ConvertOptions(
-            column_types=types | ({_END: pa.string()} if trailing else {}),
+            column_types=types | ({_END: pa.binary()} if trailing else {}),
             include_columns=[*wanted, *([_END] if trailing else [])],
             null_values=[],
             strings_can_be_null=False,
@@ -76,7 +76,13 @@ def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing:
         raise pa.ArrowInvalid(f"{len(table)} rows instead of {n_rows}")
     if trailing and pc.max(pc.binary_length(table.column(_END))).as_py() > 0:
         raise pa.ArrowInvalid("a row with one more value")
-    return {name: table.column(name).to_numpy() for name in wanted}
+    return {name: _values(table.column(name), wanted[name]) for name in wanted}
+
+
+def _values(column: pa.ChunkedArray, kind: type) -> np.ndarray:
+    if kind is str:  # whatever bytes there are
+        return np.array([value.decode("utf-8", "replace") for value in column.to_pylist()])
+    return column.to_numpy()
 
 
 def squeezed(text: bytes) -> bytes:

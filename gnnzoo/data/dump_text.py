@@ -13,6 +13,7 @@ from gnnzoo.data.dump_source import HEADER_LIMIT, Source, unpacked
 from gnnzoo.errors import DataError, Place
 
 _BLANK_LINES = 1000  # so many between two frames are put up with
+_BLANKS = (b" ", b"\t", b"\r", b"\n")
 _LONG_ROWS = 1 << 25  # rows of a frame that are longer than this are counted before more of them are awaited
 
 
@@ -36,6 +37,7 @@ class DumpLog:
 
     sources: list[Source] = field(default_factory=list)
     truncated: list[Event] = field(default_factory=list)
+    empty: list[Event] = field(default_factory=list)
     repeated: list[Event] = field(default_factory=list)
     restarts: list[Event] = field(default_factory=list)
 
@@ -179,7 +181,7 @@ class _Splitter:
         self._position = len(self._buffer)
 
     def _skip_blanks(self) -> None:
-        while self._buffer[self._position : self._position + 1].isspace():
+        while self._buffer[self._position : self._position + 1] in _BLANKS:
             self.line += self._buffer[self._position] == ord("\n")
             self._position += 1
 
@@ -187,22 +189,29 @@ class _Splitter:
         """The frame whose rows end at `stop`; None if it has too few of them."""
         header, start, rows_start = self._header, self._position, self._rows
         rows = bytes(memoryview(self._buffer)[rows_start:stop])
-        lines = rows.count(b"\n")
-        self._header, self._position, self.line = None, stop, header.rows_line + lines
-        if lines != header.n_atoms or not rows.endswith(b"\n"):
-            rows = self._without_blank_lines(rows, header)
-            if rows is None:
-                return None
-        return RawFrame(header, rows, self._base + start, self._base + rows_start, self._base + stop, self._file)
-
-    def _without_blank_lines(self, rows: bytes, header: Header) -> bytes | None:
-        """The rows alone; None, with an entry in the log, if one or more lack, be it the end of one."""
-        kept = [line for line in rows.splitlines(keepends=True) if line.strip()]
-        if len(kept) > header.n_atoms:
-            self._refuse_rows(header)
-        whole = len(kept) - (bool(kept) and not kept[-1].endswith(b"\n"))
-        if whole < header.n_atoms:
-            why = f"is cut short: {whole} of {header.n_atoms} rows"
+        self._header, self._position, self.line = None, stop, header.rows_line + rows.count(b"\n")
+        kept = whole_rows(rows, header.n_atoms)
+        if header.n_atoms == 0 and not kept:
+            self._log.empty.append(Event(self._path, header.line, header.step, "holds no atom"))
+            return None
+        if isinstance(kept, int):
+            if kept > header.n_atoms:
+                self._refuse_rows(header)
+            why = f"is cut short: {kept} of {header.n_atoms} rows"
             self._log.truncated.append(Event(self._path, header.line, header.step, why))
             return None
+        return RawFrame(header, kept, self._base + start, self._base + rows_start, self._base + stop, self._file)
+
+
+def whole_rows(rows: bytes, n_atoms: int) -> bytes | int:
+    """The rows of a frame without blank lines; or how many there are, where they are more or fewer than they should be.
+
+    A row without its end is none: it may have been cut.
+    """
+    if rows.count(b"\n") == n_atoms and rows.endswith(b"\n"):
+        return rows
+    lines = rows.split(b"\n")
+    kept = [line + b"\n" for line in lines[:-1] if line.strip(b" \t\r")]
+    if len(kept) == n_atoms and not lines[-1].strip(b" \t\r"):
         return b"".join(kept)
+    return len(kept) + (len(kept) >= n_atoms and bool(lines[-1].strip(b" \t\r")))

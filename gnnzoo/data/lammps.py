@@ -19,7 +19,7 @@ from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.dump_frames import Atoms
 from gnnzoo.data.dump_header import Header, parse_header
 from gnnzoo.data.dump_source import is_compressed, is_stream
-from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, raw_frames
+from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, raw_frames, whole_rows
 from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.simulate import simulation_record
@@ -30,6 +30,9 @@ BATCH_BYTES = 1 << 23  # rows parsed at a time; more where a single frame is lar
 # Two frames of one step are the same frame if no atom moved by more than this share of the longest cell edge: the
 # rounding of 6 printed digits, once more after an atom was wrapped to the other side.
 _SAME_POSITION = 1e-5
+
+
+Look = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
 class Trajectory:
@@ -55,7 +58,8 @@ class Trajectory:
         self.units: str | None = None
         self.fewest = self.most = 0
         self._segment = 0
-        self._last_positions: Callable[[], np.ndarray] | None = None
+        self._last_look: Look | None = None
+        self._start: tuple[Header, Look] | None = None  # of the file that is being read: its first frame
 
     def meet(self, frame: RawFrame) -> None:
         """Check a frame's header against those before it.
@@ -77,15 +81,20 @@ class Trajectory:
             )
         self.units = header.units or self.units
 
-    def segment(self, header: Header, positions: Callable[[], np.ndarray]) -> int | None:
+    def segment(self, header: Header, look: "Look") -> int | None:
         """The segment of the next frame in order; None if it repeats the one before.
 
         Args:
-            positions: gives the frame's (atoms, 3) positions; called only where steps do not grow.
+            look: gives the frame's (atoms,) ids and (atoms, 3) positions; called only where steps do not grow.
+
+        Raises:
+            DataError: the frame is a piece of one, written by one of many processors.
         """
         last = self.last
+        if last is None or header.file != last.file:
+            self._refuse_pieces(header, look)
         if last is not None and header.step <= last.step:
-            if header.step == last.step and _same_positions(positions(), self._last_positions(), header):
+            if header.step == last.step and _same_frame(look(), self._last_look(), header):
                 what = f"repeats the one in {last.file}, line {last.line}"
                 self.log.repeated.append(Event(header.file, header.line, header.step, what))
                 return None
@@ -93,13 +102,28 @@ class Trajectory:
             what = f"comes after step {last.step}: segment {self._segment + 1} of the run starts here"
             self.log.restarts.append(Event(header.file, header.line, header.step, what))
         self.first = self.first or header
-        self.last, self._last_positions = header, positions
+        self.last, self._last_look = header, look
         return self._segment
+
+    def _refuse_pieces(self, header: Header, look: "Look") -> None:
+        """Refuse the files that LAMMPS writes where a dump's name holds %: each has some atoms of every frame."""
+        if self._start is not None and self._start[0].step == header.step:
+            ids, others = look()[0], self._start[1]()[0]
+            if not np.isin(ids, others).any():
+                raise DataError(
+                    f"its first frame is of step {header.step}, as that of {self._start[0].file}, and has other atoms: "
+                    "these files are pieces, one of each processor",
+                    place=Place(header.file, header.line),
+                    expected="whole frames",
+                    hint="in the LAMMPS input, a dump whose name holds no %",
+                )
+        self._start = (header, look)
 
     def refuse_nothing(self, paths: Sequence[Path]) -> None:
         """Raise if no frame went by."""
         if self.atoms is None:
-            why = f"{self.log.truncated[0]}" if self.log.truncated else "nothing in it looks like one"
+            left_out = [*self.log.truncated, *self.log.empty]
+            why = f"{left_out[0]}" if left_out else "nothing in it looks like one"
             raise DataError(
                 f"the dump holds no complete frame: {why}",
                 place=Place(paths[0]),
@@ -107,13 +131,18 @@ class Trajectory:
             )
 
 
-def _positions(atoms: Atoms, frame: RawFrame) -> np.ndarray:
-    return next(atoms.blocks([frame])).arrays["positions"][0]
+def _ids_and_positions(atoms: Atoms, frame: RawFrame) -> tuple[np.ndarray, np.ndarray]:
+    return _looked_at(next(atoms.blocks([frame])), 0)
 
 
-def _same_positions(a: np.ndarray, b: np.ndarray, header: Header) -> bool:
-    """Whether two sets of positions agree up to rounding and whole lattice vectors along periodic directions."""
-    if a.shape != b.shape:
+def _looked_at(block: FrameBlock, index: int) -> tuple[np.ndarray, np.ndarray]:
+    return block.ids, block.arrays["positions"][index]
+
+
+def _same_frame(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray], header: Header) -> bool:
+    """Whether ids are equal, and positions up to rounding and whole lattice vectors along periodic directions."""
+    (ids, a), (other_ids, b) = one, other
+    if not np.array_equal(ids, other_ids):
         return False
     cell = header.box.cell
     moved = (a - b) @ np.linalg.inv(cell)
@@ -143,7 +172,7 @@ def stream(
         headers = [frame.header for frame in batch]
         for block in trajectory.atoms.blocks(batch):
             segments = [
-                trajectory.segment(headers.pop(0), functools.partial(block.arrays["positions"].__getitem__, index))
+                trajectory.segment(headers.pop(0), functools.partial(_looked_at, block, index))
                 for index in range(len(block))
             ]
             kept = [index for index, segment in enumerate(segments) if segment is not None]
@@ -181,7 +210,9 @@ def provenance(trajectory: Trajectory) -> dict:
     ]
     record = simulation_record(log.sources[0].path) if len(log.sources) == 1 else None
     changing = {"atoms": {"fewest": trajectory.fewest, "most": trajectory.most}}
-    events = {name: [str(event) for event in getattr(log, name)] for name in ("truncated", "repeated", "restarts")}
+    events = {
+        name: [str(event) for event in getattr(log, name)] for name in ("truncated", "empty", "repeated", "restarts")
+    }
     return {
         "sources": sources,
         "columns": list(atoms.columns),
@@ -229,7 +260,9 @@ class DumpDataset(Dataset):
                 if number not in (None, frame.header.n_atoms):  # other atoms may be of other types
                     next(trajectory.atoms.blocks([frame]))
                 number = frame.header.n_atoms
-                segment = trajectory.segment(frame.header, functools.partial(_positions, trajectory.atoms, frame))
+                segment = trajectory.segment(
+                    frame.header, functools.partial(_ids_and_positions, trajectory.atoms, frame)
+                )
                 if segment is None:
                     continue
                 self._places.append((path, frame.header.line, frame.start, frame.rows_start, frame.stop))
@@ -253,7 +286,10 @@ class DumpDataset(Dataset):
         path, line, start, rows_start, stop = self._places[index]
         text = self._text(path, start, stop)
         header = parse_header(text[: rows_start - start].decode("utf-8", "replace"), path, line)
-        raw = RawFrame(header, text[rows_start - start :], start, rows_start, stop, int(self.files[index]))
+        rows = whole_rows(text[rows_start - start :], header.n_atoms)
+        if isinstance(rows, int):
+            raise DataError("the file has changed since it was opened", place=Place(path, line))
+        raw = RawFrame(header, rows, start, rows_start, stop, int(self.files[index]))
         with self._lock:  # the parser remembers the atoms of the frame before
             block = next(self.atoms.blocks([raw]))
         block.segments[0] = self.segments[index]

@@ -18,6 +18,7 @@ H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
 _SHOWN = 5  # events of one kind that are told one by one
 _EVENTS = {
     "truncated": "frames that are cut short and left out",
+    "empty": "frames that hold no atom and are left out",
     "repeated": "frames that are repeated and dropped",
     "restarts": "places where the steps go back",
 }

@@ -322,8 +322,8 @@ HEADER = "ITEM: ATOMS id mol type x y z fx fy fz"  # line 9; rows are lines 10 t
         (set_line(4, "many"), 4, ["'many' is not a number of atoms"]),
         (set_line(4, "23"), 33, ["more rows than the 23 atoms"]),
         (set_line(2, "zero"), 2, ["'zero' is not a timestep"]),
-        (set_line(6, "0.0 0.0"), 5, ["no volume"]),
-        (set_line(6, "1.0 0.0"), 5, ["no volume"]),
+        (set_line(6, "0.0 0.0"), 5, ["no volume that makes sense"]),
+        (set_line(6, "1.0 0.0"), 5, ["no volume that makes sense"]),
         (set_line(6, "nan 1.0"), 5, ["does not bound a box"]),
         (set_line(6, "0.0"), 5, ["does not bound a box"]),
         (set_line(5, "ITEM: BOX BOUNDS pp px pp"), 5, ["not the boundaries"]),
@@ -337,8 +337,8 @@ HEADER = "ITEM: ATOMS id mol type x y z fx fy fz"  # line 9; rows are lines 10 t
         (changed_row(12, 0, "1.5"), 12, ["'1.5' in column id"]),
         (changed_row(12, 0, "1"), 12, ["id 1 comes twice"]),
         (changed_row(46, 0, "1"), 46, ["id 1 comes twice in the frame of step 10"]),
-        (changed_row(46, 0, "0"), 46, ["0 in column id", "1 or more"]),
-        (changed_row(46, 2, "-2"), 46, ["-2 in column type", "1 or more"]),
+        (changed_row(46, 0, "0"), 46, ["0 in column id", "1 to "]),
+        (changed_row(46, 2, "-2"), 46, ["-2 in column type", "1 to 2147483647"]),
         (changed_row(12, 4, "0x1p3"), 12, ["'0x1p3' in column y"]),
         (changed_row(12, 1, "0x10"), 12, ["'0x10' in column mol"]),
         (changed_row(12, 1, "1_0"), 12, ["'1_0' in column mol"]),
@@ -466,6 +466,30 @@ def test_types_that_come_later_get_their_names_too(tmp_path):
     _, trajectory = read(path)
     assert trajectory.atoms.type_names == {1: "Ar", 2: "Kr"}
     assert trajectory.atoms.masses == {1: 39.948, 2: 83.798}
+
+
+def test_frames_without_atoms_are_left_out_and_told(tmp_path):
+    text = dumps.dump_text(dumps.argon(frames=2, side=2))
+    head = text[: text.index("1 1 ")].replace("ATOMS\n8\n", "ATOMS\n0\n")
+    (tmp_path / "a").write_text(head + text + head.replace("TIMESTEP\n0", "TIMESTEP\n90"))
+    frames, trajectory = read(tmp_path / "a")
+    assert [frame.step for frame in frames] == [0, 10]
+    assert [event.step for event in trajectory.log.empty] == [0, 90]
+    (tmp_path / "b").write_text(head)
+    with pytest.raises(DataError, match="the frame of step 0 holds no atom"):
+        read(tmp_path / "b")
+
+
+@pytest.mark.parametrize("opened", [lambda paths: read(*paths), DumpDataset])
+def test_pieces_written_by_many_processors_are_refused(tmp_path, opened):
+    pieces = []
+    for number in range(2):
+        text = dumps.dump_text(dumps.argon(frames=3, side=2)).replace("ATOMS\n8\n", "ATOMS\n4\n").splitlines()
+        kept = [line for line in text if len(line.split()) != 8 or (int(line.split()[0]) > 4) == bool(number)]
+        pieces.append(tmp_path / f"dump.{number}")
+        pieces[-1].write_text("\n".join(kept) + "\n")
+    with pytest.raises(DataError, match="these files are pieces, one of each processor"):
+        opened(pieces)
 
 
 # --- columns that are said to mean something ------------------------------------------------------------------
