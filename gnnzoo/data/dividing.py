@@ -96,7 +96,7 @@ def divide(
     """
     found = correlations(dataset)
     auto = gap == "auto"
-    wanted = None if found.too_short else max(1, math.ceil(found.structure.decay))
+    wanted = wanted_gap(found)
     if auto:
         gap = len(dataset) if wanted is None else wanted
     division = split_frames(
@@ -111,6 +111,15 @@ def divide(
         test_files=test_files,
     )
     return division.split, _report(dataset, method, not auto, wanted, division, found)
+
+
+def wanted_gap(found: Correlations) -> int | None:
+    """Frames to leave out between two parts of one run: as many as its structure needs to become another one.
+
+    Returns:
+        None where the run is too short to know.
+    """
+    return None if found.too_short else max(1, math.ceil(found.structure.decay))
 
 
 def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gnnzoo.data.correlation import Correlations, correlations
+from gnnzoo.data.correlation import correlations
+from gnnzoo.data.dividing import wanted_gap
 from gnnzoo.data.drift import drift
 from gnnzoo.data.force_floor import force_floor, stiffest_bond
 from gnnzoo.data.force_statistics import ForceStatistics
@@ -89,7 +90,7 @@ def survey(
         "provenance": {name: dataset.provenance[name] for name in (*_TOLD, "version") if name in dataset.provenance},
     }
     found = correlations(dataset)
-    told["correlation"] = {**found.as_dict(), "gap": _gap(found)}
+    told["correlation"] = {**found.as_dict(), "gap": wanted_gap(found)}
     return told | _looked_closer(dataset, told, sorted(cutoffs or ()))
 
 
@@ -158,10 +159,6 @@ def default_cutoffs(frame: Frame) -> tuple[float, ...]:
 
 
 # --- what is told in a few numbers --------------------------------------------------------------------------------
-
-
-def _gap(found: Correlations) -> int | None:
-    return None if found.too_short else max(1, math.ceil(found.structure.decay))
 
 
 def _add_types(types: dict[str, dict], frame: Frame, type_names: dict[int, str]) -> None:
