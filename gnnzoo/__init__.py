@@ -14,6 +14,7 @@ _API = {
     "build_model": "gnnzoo.workflows.models",
     "load_model": "gnnzoo.workflows.models",
     "convert": "gnnzoo.workflows.convert",
+    "export": "gnnzoo.workflows.export",
     "inspect": "gnnzoo.workflows.inspect",
     "train": "gnnzoo.workflows.train",
     "evaluate": "gnnzoo.workflows.evaluate",

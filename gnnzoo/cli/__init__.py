@@ -25,6 +25,7 @@ COMMANDS = {
     "schema": "What a recipe may hold: JSON schema, or text to read.",
     "simulate": "Run the LAMMPS simulation that a recipe names.",
     "convert": "Turn LAMMPS dumps into a dataset.",
+    "export": "Turn a dataset back into a LAMMPS dump or extended XYZ.",
     "inspect": "What a dump, a dataset or a model holds.",
     "train": "Train the model that a recipe declares.",
     "evaluate": "Judge a model's forces on data.",

@@ -52,7 +52,7 @@ def ase_blocks(
             for symbol in sorted(set(atoms.get_chemical_symbols()) - set(types)):
                 types[symbol] = len(types) + 1
                 names[types[symbol]] = symbol
-            yield _block(atoms, arrays, step, segment, types)
+            yield _block(atoms, arrays, step, segment, types, place)
             if advance is not None:
                 advance(1)
     except (UserError, KeyboardInterrupt):
@@ -98,6 +98,8 @@ def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
         if name in atoms.arrays:
             arrays["molecules"] = atoms.arrays[name].astype(np.int64)
             break
+    if atoms.arrays.get("image", np.zeros(0)).shape == (len(atoms), 3):
+        arrays["images"] = atoms.arrays["image"].astype(np.int32)
     if "initial_charges" in atoms.arrays or "charges" in results:
         arrays["charges"] = np.asarray(results.get("charges", atoms.get_initial_charges()), dtype=np.float64)
     for name, values in arrays.items():
@@ -106,13 +108,17 @@ def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _block(atoms, arrays: dict[str, np.ndarray], step: int, segment: int, types: dict[str, int]) -> FrameBlock:
+def _block(
+    atoms, arrays: dict[str, np.ndarray], step: int, segment: int, types: dict[str, int], place: Place
+) -> FrameBlock:
     cell, origin, boundary = _cell(atoms)
     results = atoms.calc.results if atoms.calc is not None else {}
     energy = results.get("energy", atoms.info.get("energy", np.nan))
     time = atoms.info.get("time", np.nan)
     order = np.argsort(atoms.arrays["id"], kind="stable") if "id" in atoms.arrays else np.arange(len(atoms))
     ids = atoms.arrays["id"][order] if "id" in atoms.arrays else np.arange(1, len(atoms) + 1)
+    if np.any(np.diff(ids) == 0):
+        raise DataError(f"an id comes twice in the frame of step {step}", place=place, expected="each atom once")
     return FrameBlock(
         steps=np.array([step], dtype=np.int64),
         times=np.array([float(time)]),
@@ -131,8 +137,13 @@ def _block(atoms, arrays: dict[str, np.ndarray], step: int, segment: int, types:
 def _cell(atoms) -> tuple[np.ndarray, np.ndarray, tuple[str, str, str]]:
     """Cell, origin and boundary letters; a direction without a lattice vector is shrink-wrapped, as LAMMPS calls it."""
     cell = np.array(atoms.cell.complete() if atoms.cell.rank else np.eye(3))
-    origin = np.asarray(atoms.info.get("origin", np.zeros(3)), dtype=np.float64).copy()
+    origin = atoms.info.get("Origin", atoms.info.get("origin", np.zeros(3)))  # OVITO's name for it, and a plain one
+    origin = np.array(origin, dtype=np.float64)
     boundary = ["pp" if periodic else "ff" for periodic in atoms.pbc]
+    letters = np.ravel(atoms.info.get("boundary", "")).tolist()  # as gnnzoo export writes them
+    letters = letters[0].split() if len(letters) == 1 else letters
+    if [pair == "pp" for pair in letters] == list(atoms.pbc):
+        boundary = letters
     for axis in np.flatnonzero(~np.any(atoms.cell.array, axis=1)):
         direction = cell[axis] / np.linalg.norm(cell[axis])
         along = atoms.positions @ np.linalg.inv(cell)[:, axis] * np.linalg.norm(cell[axis])
