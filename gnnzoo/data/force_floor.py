@@ -94,12 +94,14 @@ def _along(forces: np.ndarray, receivers: np.ndarray, directions: np.ndarray) ->
 
 
 def _following(dataset: Dataset, sampled: NearPairs) -> Frame | None:
-    """The frame after a sampled one, or before the last; None where it is of another run."""
+    """The frame after a sampled one, or before it; None where it is of another run, or far away in time."""
+    steps, segments = np.asarray(dataset.steps), np.asarray(dataset.segments)
+    # Dumps of one run may leave out a stretch between them, in which everything moves.
+    far = 2 * np.median(np.diff(steps)[np.diff(segments) == 0]) if len(np.unique(segments)) < len(segments) else 0
     for index in (sampled.index + 1, sampled.index - 1):
-        if 0 <= index < len(dataset):
-            frame = dataset[index]
-            if frame.segment == sampled.frame.segment:
-                return frame
+        alike = 0 <= index < len(dataset) and segments[index] == segments[sampled.index]
+        if alike and abs(steps[index] - steps[sampled.index]) <= far:
+            return dataset[index]
     return None
 
 

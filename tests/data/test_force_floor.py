@@ -32,6 +32,13 @@ def test_stiffness_needs_one_frame_and_is_not_lost_in_a_field():
     assert bond_of(fixed)["stiffness"] == pytest.approx(700, rel=0.1)
 
 
+def test_a_stretch_that_is_left_out_of_a_run_tells_nothing():
+    frames = dimers(stiffness=700.0)
+    strayed = np.random.default_rng(3).uniform(0, frames[0].cell[0, 0], size=(216, 3))
+    later = [changed(f, step=f.step + 10_000, positions=f.positions + np.tile(strayed, (2, 1))) for f in frames[4:]]
+    assert bond_of(frames[:4] + later)["stiffness"] == pytest.approx(700, rel=0.01)
+
+
 def test_rigid_bonds_have_no_stiffness():
     random = np.random.default_rng(0)
     frames = dimers(frames=3)
