@@ -57,6 +57,7 @@ STATISTICS = "gnnzoo/statistics"
 ORIGIN = "gnnzoo/box/origin"
 BOUNDARY = "gnnzoo/box/boundary"
 SEGMENT = "gnnzoo/segment"
+STEP, TIME = "gnnzoo/step", "gnnzoo/time"  # of the run, where those that H5MD asks for differ
 FILE = "gnnzoo/file"
 ENERGY = "observables/all/potential_energy"
 
@@ -95,10 +96,12 @@ class H5mdDataset(Dataset):
         self._count = len(self._values["positions"])
         self.steps = self._steps(self._group.get("position/step"))
         self._check_steps()
+        self.steps = file[STEP][()] if STEP in file else self.steps
         self.segments = file[SEGMENT][()] if SEGMENT in file else _segments(self.steps)
         self.files = file[FILE][()] if FILE in file else np.zeros(self._count, dtype=np.int32)
         self._energy = self._read_energy()
-        self._times = self._group["position/time"][()] if "position/time" in self._group else None
+        times = file.get(TIME, self._group.get("position/time"))
+        self._times = None if times is None else times[()]
         self._cells = self._read_cells()
         self._origins = file[ORIGIN][()] if ORIGIN in file else np.zeros((self._count, 3))
         self._boundaries = self._read_boundaries()

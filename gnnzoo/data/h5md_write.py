@@ -3,7 +3,8 @@
 The layout is that of `h5md`. What does not change in time (ids, types, molecules and charges as long as they stay) is
 stored once; steps and times are shared by all elements through hard links, as H5MD asks for it. Where frames differ in
 their number of atoms, all have room for the most, and an id of -1 (H5MD 1.1: the fill value of `id`) marks a row that
-holds no atom.
+holds no atom. H5MD has steps and times grow: where those of a run go back, H5MD's continue from where they were, and
+/gnnzoo holds those of the run.
 """
 
 import io
@@ -27,6 +28,8 @@ from gnnzoo.data.h5md import (
     PROVENANCE,
     SEGMENT,
     STATISTICS,
+    STEP,
+    TIME,
     UNIT_STRINGS,
 )
 
@@ -34,6 +37,8 @@ _CHUNK_BYTES = 1 << 16  # frames share a chunk until it is this large: reading o
 _FEW_BYTES, _SMALL_CHUNK_BYTES = 100, 1 << 13  # the same for what is a few numbers a frame
 _BACKFILL = 256  # frames written at a time when what stayed the same begins to change
 _MAY_STAY = ("ids", "types", "charges", "molecules")  # stored once unless they change
+# MDAnalysis refuses files with a unit of force that it does not know, and reads them as they are where there is none.
+_UNREAD_UNITS = ("eV Angstrom-1",)
 NO_ATOM = -1  # id of a row that holds none; other whole numbers of such a row are the same
 
 
@@ -196,8 +201,10 @@ class H5mdWriter:
         for name, value in self._constant.items():
             self._group[ELEMENTS[name][0]] = value
         boundary = ["periodic" if periodic else "none" for periodic in self._periodic]
-        self._group["box"].attrs["boundary"] = boundary
+        self._group["box"].attrs["boundary"] = np.array(boundary, dtype="S")
         self._write_units(units)
+        for name, place in (("steps", STEP), ("times", TIME)):
+            self._let_grow(self._series[name], place)
         fingerprint = self._fingerprint.hexdigest()
         everything = {**provenance, "units": units, "type_names": type_names, "fingerprint": fingerprint}
         for key, value in everything.items():
@@ -234,9 +241,10 @@ class H5mdWriter:
     def _describe(self, version: str) -> None:
         h5md = self._file.create_group("h5md")
         h5md.attrs["version"] = [1, 1]
-        h5md.create_group("author").attrs["name"] = "unknown"  # H5MD demands one; LAMMPS dumps tell nobody's name
+        # H5MD demands an author, whom no dump tells; and strings of fixed length.
+        h5md.create_group("author").attrs["name"] = np.bytes_("unknown")
         creator = h5md.create_group("creator")
-        creator.attrs["name"], creator.attrs["version"] = "gnnzoo", version
+        creator.attrs["name"], creator.attrs["version"] = np.bytes_("gnnzoo"), np.bytes_(version or "unknown")
 
     def _grown(self, name: str, shape: tuple[int, ...], dtype, **options) -> h5py.Dataset:
         """An empty dataset that grows along its first axis, the frames; one of atoms along that axis, too."""
@@ -292,17 +300,37 @@ class H5mdWriter:
         self._series["cells"][:] = before[:, :, None] * np.eye(3)
         return cells
 
+    def _let_grow(self, series: h5py.Dataset, place: str) -> None:
+        """Steps or times that go back are kept at `place`, and continued in the series from where they were."""
+        values = series[()]
+        known = np.flatnonzero(np.isfinite(values))
+        change = np.diff(values[known])
+        back = change <= 0 if np.issubdtype(values.dtype, np.integer) else change < 0
+        if not back.any():
+            return
+        self._file[place] = values
+        least = np.ones((), dtype=values.dtype) if np.issubdtype(values.dtype, np.integer) else 0.0
+        values[known[1:]] = values[known[0]] + np.cumsum(np.where(back, least, change))
+        series[:] = values
+
     def _write_units(self, units: str | None) -> None:
         """`unit` attributes, and the module of H5MD that gives them their meaning."""
         if units not in UNIT_STRINGS:
             return
-        self._file.create_group("h5md/modules/units").attrs["version"] = [1, 0]
+        module = self._file.create_group("h5md/modules/units")
+        module.attrs["version"] = [1, 0]
+        module.attrs["system"] = _ascii(f"LAMMPS {units}")
         strings = UNIT_STRINGS[units]
-        self._series["times"].attrs["unit"] = strings["time"]
-        self._series["cells"].attrs["unit"] = strings["length"]
+        units_of = [(self._series["times"], strings["time"]), (self._series["cells"], strings["length"])]
         for name, (element, _, kind) in ELEMENTS.items():
             if kind is not None and element in self._group:
-                dataset = self._series.get(name, self._group[element])
-                dataset.attrs["unit"] = strings[kind]
+                units_of.append((self._series[name] if name in self._series else self._group[element], strings[kind]))
         if "energy" in self._series:
-            self._series["energy"].attrs["unit"] = strings["energy"]
+            units_of.append((self._series["energy"], strings["energy"]))
+        for dataset, unit in units_of:
+            dataset.attrs["lammps_unit" if unit in _UNREAD_UNITS else "unit"] = _ascii(unit)
+
+
+def _ascii(text: str) -> np.ndarray:
+    """A string as the units module of H5MD has it: of variable length, in ASCII."""
+    return np.array(text, dtype=h5py.string_dtype("ascii"))

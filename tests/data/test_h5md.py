@@ -84,11 +84,11 @@ def test_the_layout_is_h5md(tmp_path):
     with h5py.File(tmp_path / "dump.h5") as file:
         assert file["h5md"].attrs["version"].tolist() == [1, 1]
         assert file["h5md/author"].attrs["name"]
-        assert file["h5md/creator"].attrs["name"] == "gnnzoo"
+        assert file["h5md/creator"].attrs["name"] == b"gnnzoo"
         assert file["h5md/modules/units"].attrs["version"].tolist() == [1, 0]
         particles = file["particles/all"]
         assert particles["box"].attrs["dimension"] == 3
-        assert list(particles["box"].attrs["boundary"]) == ["periodic"] * 3
+        assert list(particles["box"].attrs["boundary"]) == [b"periodic"] * 3
         assert particles["box/edges/value"].shape == (4, 3)
         for element, unit in {
             "position": "Angstrom",
