@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import dumps
-from gnnzoo.data.force_floor import force_floor, rounding, stiffest_bond
-from gnnzoo.data.near_pairs import sample_pairs
+from gnnzoo.data.force_floor import _following, force_floor, rounding, stiffest_bond
+from gnnzoo.data.near_pairs import pairs_of, sample_pairs
 from gnnzoo.data.thermometer import thermal_energy
 from inspected import Frames, dimers, frame, frames_of
 from systems import changed
@@ -33,10 +33,14 @@ def test_stiffness_needs_one_frame_and_is_not_lost_in_a_field():
 
 
 def test_a_stretch_that_is_left_out_of_a_run_tells_nothing():
-    frames = dimers(stiffness=700.0)
-    strayed = np.random.default_rng(3).uniform(0, frames[0].cell[0, 0], size=(216, 3))
-    later = [changed(f, step=f.step + 10_000, positions=f.positions + np.tile(strayed, (2, 1))) for f in frames[4:]]
-    assert bond_of(frames[:4] + later)["stiffness"] == pytest.approx(700, rel=0.01)
+    frames = dimers(frames=4)
+    data = Frames(
+        [*frames[:2], *(changed(f, step=f.step + 10_000) for f in frames[2:]), changed(frames[0], step=10_004)]
+    )
+    followers = [_following(data, pairs_of(data[index], 2.0, index)) for index in range(5)]
+    assert [follower.step for follower in followers] == [1, 0, 10_003, 10_004, 10_003]
+    alone = Frames([frames[0], changed(frames[1], segment=1)])
+    assert _following(alone, pairs_of(alone[0], 2.0, 0)) is None
 
 
 def test_rigid_bonds_have_no_stiffness():
