@@ -1,11 +1,14 @@
-"""Work done one step ahead, in a thread: reading, parsing and writing overlap, because all three release the GIL."""
+"""Work done ahead, in threads: reading, parsing and writing overlap, because all three release the GIL."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _PATIENCE = 0.1  # seconds between two looks at whether anybody still wants the results
 
@@ -53,3 +56,18 @@ def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
     finally:
         left.set()
         thread.join()
+
+
+def parallel(work: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Iterator[R]:
+    """`work` of each item, in the order of the items, made by several threads; an error there is raised here."""
+    waiting: deque[Future] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="gnnzoo-parallel") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

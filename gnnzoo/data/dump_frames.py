@@ -11,11 +11,17 @@ import numpy as np
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.dump_columns import Layout, check_meanings, understand
 from gnnzoo.data.dump_header import Header
-from gnnzoo.data.dump_rows import parse_rows, printed_digits
+from gnnzoo.data.dump_rows import (
+    MOST_ID,
+    MOST_SMALL,
+    check_finite,
+    check_range,
+    parse_fields,
+    parse_rows,
+    printed_digits,
+)
 from gnnzoo.data.dump_text import RawFrame
 from gnnzoo.errors import DataError, Place
-
-_MOST_ID, _MOST_SMALL = 2**62, 2**31 - 1  # what LAMMPS counts atoms and molecules with; types and image flags
 
 
 class Atoms:
@@ -67,8 +73,8 @@ class Atoms:
         """
         order = np.argsort(rows["id"], kind="stable")
         self._ids, self._types = rows["id"][order], rows["type"][order].astype(np.int32)
-        for name, most in (("id", _MOST_ID), ("type", _MOST_SMALL)):
-            _check_range([frame.header], name, rows[name], 1, most)
+        for name, most in (("id", MOST_ID), ("type", MOST_SMALL)):
+            check_range([frame.header], (name,), rows[name], 1, most)
         twice = np.flatnonzero(np.diff(self._ids) == 0)
         if len(twice):
             row = int(order[twice[0] + 1])
@@ -137,37 +143,31 @@ class Atoms:
             )
         return layout
 
-    def blocks(self, frames: Sequence[RawFrame]) -> Iterator[FrameBlock]:
-        """Parse frames that share their columns and their number of atoms; one block as long as the atoms stay.
+    def blocks(self, frames: Sequence[RawFrame], fields: dict[str, np.ndarray] | None = None) -> Iterator[FrameBlock]:
+        """Frames that share their columns and their number of atoms; one block as long as the atoms stay.
+
+        Args:
+            frames: in their order.
+            fields: of these frames, as `parse_fields` tells them; by default they are parsed here.
 
         Raises:
-            DataError: a row is wrong, a number is not finite, an atom comes twice.
+            DataError: as `parse_fields`; an atom comes twice.
         """
-        headers = [frame.header for frame in frames]
-        layout, n_atoms = self.layout_of(headers[0]), headers[0].n_atoms
-        columns = parse_rows(frames, layout.names, layout.wanted)
-        for name, values in columns.items():
-            if values.dtype.kind == "f":
-                _check_finite(headers, name, values)
-            elif name in ("ix", "iy", "iz"):
-                _check_range(headers, name, values, -_MOST_SMALL, _MOST_SMALL)
-            elif name == "mol":
-                _check_range(headers, name, values, 0, _MOST_ID)
+        layout, n_atoms = self.layout_of(frames[0].header), frames[0].header.n_atoms
+        fields = parse_fields(frames, layout) if fields is None else fields
         start = 0
         while start < len(frames):
             rows = slice(start * n_atoms, len(frames) * n_atoms)
-            order, same = self._order(columns["id"][rows], columns["type"][rows], n_atoms)
+            order, same = self._order(fields["ids"][rows], fields["types"][rows], n_atoms)
             if same == 0:
                 first = slice(start * n_atoms, (start + 1) * n_atoms)
-                self._meet({name: columns[name][first] for name in ("id", "type")}, frames[start])
+                self._meet({"id": fields["ids"][first], "type": fields["types"][first]}, frames[start])
                 self.changes += 1
                 continue
-            stop = start + same
-            taken = slice(start * n_atoms, stop * n_atoms)
-            yield self._block(
-                frames[start:stop], layout, {name: column[taken] for name, column in columns.items()}, order
-            )
-            start = stop
+            taken = slice(start * n_atoms, (start + same) * n_atoms)
+            part = {name: values[taken] for name, values in fields.items()}
+            yield self._block(frames[start : start + same], layout, part, order)
+            start += same
 
     def _order(self, ids: np.ndarray, types: np.ndarray, n_atoms: int) -> tuple[np.ndarray | None, int]:
         """How many of these frames hold the atoms of the frame before, and their rows in the order of the atoms.
@@ -200,13 +200,13 @@ class Atoms:
         same = int(np.argmin(kept)) if not kept.all() else n_frames
         return None if order is None else order[: same * n_atoms], same
 
-    def _block(self, frames: Sequence[RawFrame], layout: Layout, columns: dict, order: np.ndarray | None) -> FrameBlock:
+    def _block(self, frames: Sequence[RawFrame], layout: Layout, fields: dict, order: np.ndarray | None) -> FrameBlock:
         headers = [frame.header for frame in frames]
-        arrays = {
-            name: _arranged(columns, names, order, len(frames))
-            for name, names in layout.fields.items()
-            if name not in ("ids", "types")
-        }
+        arrays = {}
+        for name, values in fields.items():
+            if name not in ("ids", "types"):  # (rows, ...) -> (frames, atoms, ...)
+                arranged = values if order is None else values.take(order, axis=0)
+                arrays[name] = arranged.reshape(len(frames), -1, *values.shape[1:])
         if "images" in arrays:
             arrays["images"] = arrays["images"].astype(np.int32)
         block = FrameBlock(
@@ -225,41 +225,5 @@ class Atoms:
         if layout.scaled:
             with np.errstate(over="ignore", invalid="ignore"):
                 arrays["positions"] = block.origins[:, None] + arrays["positions"] @ block.cells
-            _check_finite(headers, "position", arrays["positions"].max(axis=2).ravel())
+            check_finite(headers, layout.fields["positions"], arrays["positions"])
         return block
-
-
-def _arranged(columns: dict, names: Sequence[str], order: np.ndarray | None, n_frames: int) -> np.ndarray:
-    """Columns as (frames, atoms) or (frames, atoms, components), atoms ordered by id."""
-    # (rows,) of each column -> (rows, columns): whole rows are then moved at once
-    array = columns[names[0]] if len(names) == 1 else np.stack([columns[name] for name in names], axis=1)
-    if order is not None:
-        array = array.take(order, axis=0)
-    return array.reshape(n_frames, -1, *array.shape[1:])
-
-
-def _check_range(headers: list[Header], name: str, values: np.ndarray, least: int, most: int) -> None:
-    """Refuse whole numbers, (frames * atoms,), that LAMMPS cannot mean."""
-    for wrong in (int(np.argmin(values)), int(np.argmax(values))):
-        if not least <= values[wrong] <= most:
-            header, row = headers[wrong // headers[0].n_atoms], wrong % headers[0].n_atoms
-            place = Place(header.file, header.rows_line + row)
-            raise DataError(f"{values[wrong]} in column {name}", place=place, expected=f"{least} to {most}")
-
-
-def _check_finite(headers: list[Header], name: str, values: np.ndarray) -> None:
-    """Refuse values, (frames * atoms,), that are not finite."""
-    with np.errstate(over="ignore"):
-        if np.isfinite(values.sum()):  # only if all values are, and much cheaper than looking at each
-            return
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if len(wrong) == 0:  # finite numbers whose sum is not
-        return
-    n_atoms = headers[0].n_atoms
-    header, row = headers[wrong[0] // n_atoms], int(wrong[0] % n_atoms)
-    raise DataError(
-        f"{name} is {values[wrong[0]]} in the frame of step {header.step}",
-        place=Place(header.file, header.rows_line + row),
-        expected="a finite number",
-        hint="the simulation went wrong there: leave out this frame and those after it",
-    )

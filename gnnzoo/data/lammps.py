@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.ahead import ahead
+from gnnzoo.data.ahead import ahead, parallel
 from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.dump_columns import Layout
 from gnnzoo.data.dump_frames import Atoms
 from gnnzoo.data.dump_header import Header, parse_header
+from gnnzoo.data.dump_rows import parse_fields
 from gnnzoo.data.dump_source import is_compressed, is_stream
 from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, raw_frames, whole_rows
 from gnnzoo.data.fingerprint import fingerprint_of
@@ -25,7 +27,7 @@ from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.simulate import simulation_record
 from gnnzoo.errors import DataError, Place
 
-BATCH_BYTES = 1 << 23  # rows parsed at a time; more where a single frame is larger
+BATCH_BYTES = 1 << 21  # rows parsed at a time, few enough for a cache; more where a single frame is larger
 
 # Two frames of one step are the same frame if no atom moved by more than this share of the longest cell edge: the
 # rounding of 6 printed digits, once more after an atom was wrapped to the other side.
@@ -157,7 +159,7 @@ def stream(
 ) -> Iterator[FrameBlock]:
     """The frames of all dumps in order, in blocks; each file is read once, from front to end.
 
-    Reading and cutting run in a thread beside the parsing. Memory holds a few blocks, whatever the files' size.
+    Reading and cutting run in a thread, parsing in two more. Memory holds a few blocks, whatever the files' size.
 
     Args:
         paths: text dumps, plain or compressed; `dump_source.STDIN` for standard input.
@@ -168,9 +170,9 @@ def stream(
         DataError: as `raw_frames`, `Trajectory.meet` and `Atoms.blocks`; no frame is complete.
     """
     frames = itertools.chain.from_iterable(raw_frames(path, trajectory.log, advance) for path in paths)
-    for batch in ahead(_batches(frames, trajectory)):
+    for batch, fields in parallel(_parsed, ahead(_batches(frames, trajectory))):
         headers = [frame.header for frame in batch]
-        for block in trajectory.atoms.blocks(batch):
+        for block in trajectory.atoms.blocks(batch, fields):
             segments = [
                 trajectory.segment(headers.pop(0), functools.partial(_looked_at, block, index))
                 for index in range(len(block))
@@ -182,19 +184,24 @@ def stream(
     trajectory.refuse_nothing(paths)
 
 
-def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[list[RawFrame]]:
+def _parsed(item: tuple[list[RawFrame], Layout]) -> tuple[list[RawFrame], dict[str, np.ndarray]]:
+    batch, layout = item
+    return batch, parse_fields(batch, layout)
+
+
+def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[tuple[list[RawFrame], Layout]]:
     """Stretches of frames that share columns and number of atoms and come to about `BATCH_BYTES`."""
     batch: list[RawFrame] = []
     size = 0
     for frame in frames:
         trajectory.meet(frame)
         if batch and (size + len(frame.rows) > BATCH_BYTES or not _alike(frame.header, batch[0].header)):
-            yield batch
+            yield batch, trajectory.atoms.layout_of(batch[0].header)
             batch, size = [], 0
         batch.append(frame)
         size += len(frame.rows)
     if batch:
-        yield batch
+        yield batch, trajectory.atoms.layout_of(batch[0].header)
 
 
 def _alike(a: Header, b: Header) -> bool:
