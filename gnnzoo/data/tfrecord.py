@@ -4,7 +4,8 @@ A folder such as argon.tfrecord holds the shards, `schema.pbtxt`, by which plain
 gnnzoo installed, and `gnnzoo.json`, which says what a schema cannot: units, type names, cutoff, bonds, source, sha256.
 
 Numbers are float32, as a model takes them, and rounded only after the edges were made: training sees the very edges
-and forces that it would make itself from the source.
+and forces that it would make itself from the source. Edges are searched on all cores, in threads, because that part
+is C that lets others run; the shards are the same, byte for byte, as those of one core.
 """
 
 import contextlib
@@ -14,7 +15,9 @@ import json
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +46,7 @@ SCHEMA, ABOUT = "schema.pbtxt", "gnnzoo.json"
 _FORMAT = 1
 _SHARD_BYTES = 1 << 27  # shards are made no larger than this
 _MIN_SHARDS = 4  # and there are at least so many, for as many machines
+_WAITING = 2  # frames for each core that are under way: memory does not grow with the file
 _HOW = "gnnzoo convert SOURCE -o NAME.tfrecord --cutoff R (or --recipe RECIPE)"
 _INTEGERS = {"ids": np.int64, "types": np.int32, "molecules": np.int64, "images": np.int32}  # other fields: float64
 
@@ -78,18 +82,21 @@ def write(
     refuse_existing(output, overwrite)
     _check(dataset, cutoff, bonds)
     tfgnn = _tensorflow_gnn()
-    fields, frame_notes, files = fields_of(dataset[0]), _FrameNotes(), []
+    fields, notes, shard_files = fields_of(dataset[0]), _FrameNotes(), []
     count = shards or _number_of_shards(len(dataset), len(encode(dataset[0], fields, cutoff, bonds)))
-    with written(output, overwrite) as folder, _as_oserror(output):
+    with written(output, overwrite) as folder, _as_oserror(output), _pool() as pool:
         folder.mkdir()
         tfgnn.write_schema(_schema(tfgnn, fields, dataset), str(folder / SCHEMA))
         for number, indices in enumerate(np.array_split(np.arange(len(dataset)), count)):
             path = folder / f"shard-{number:05d}-of-{count:05d}.tfrecord"
-            frames = _read_and_noted(dataset, indices, frame_notes, advance)
-            _write_shard(path, (encode(frame, fields, cutoff, bonds) for frame in frames))
-            size, sha256 = path.stat().st_size, _sha256(path)
-            files.append({"file": path.name, "frames": len(indices), "bytes": size, "sha256": sha256})
-        about = _about(dataset, cutoff, bonds) | vars(frame_notes) | {"shards": files}
+            frames = _read_and_noted(dataset, indices, notes)
+            _write_shard(path, _in_order(pool, lambda frame: encode(frame, fields, cutoff, bonds), frames), advance)
+            shard_files.append((path, len(indices), pool.submit(_sha256, path)))
+        files = [
+            {"file": path.name, "frames": frames, "bytes": path.stat().st_size, "sha256": sha256.result()}
+            for path, frames, sha256 in shard_files
+        ]
+        about = _about(dataset, cutoff, bonds) | vars(notes) | {"shards": files}
         (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
     return output
 
@@ -138,21 +145,43 @@ class _FrameNotes:
         self.times.append(None if frame.time is None else float(frame.time))
 
 
-def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes, advance) -> Iterator[Frame]:
+def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes) -> Iterator[Frame]:
     for index in indices:
         frame = dataset[int(index)]
         notes.take(frame, dataset.files[index])
         yield frame
-        if advance is not None:
-            advance(1)
 
 
-def _write_shard(path: Path, records: Iterator[bytes]) -> None:
+@contextlib.contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads for all cores that this process may use; what has not begun when the block fails never does."""
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="gnnzoo-shards")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[Frame], bytes], frames: Iterable[Frame]) -> Iterator[bytes]:
+    """What `work` makes of each frame, in order; a few frames are under way at a time."""
+    waiting: deque[Future] = deque()
+    room = _WAITING * len(os.sched_getaffinity(0))
+    for frame in frames:
+        waiting.append(pool.submit(work, frame))
+        if len(waiting) >= room:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _write_shard(path: Path, records: Iterator[bytes], advance: Callable[[int], object] | None) -> None:
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in records:
             writer.write(record)
+            if advance is not None:
+                advance(1)
 
 
 @contextlib.contextmanager
@@ -190,8 +219,11 @@ def _schema(tfgnn, fields: list[str], dataset: Dataset):
     schema = tfgnn.GraphSchema()
     atoms, neighbors = schema.node_sets["atoms"], schema.edge_sets["neighbors"]
     types = ", ".join(f"{number} = {name}" for number, name in sorted(dataset.type_names.items()))
-    atoms.description = f"all atoms, ordered by id; types: {types}"
-    neighbors.description = "all ordered pairs within the cutoff, periodic images included, sorted by target"
+    atoms.description = f"all atoms, ordered by id; types: {types}; real numbers are rounded to float32"
+    neighbors.description = (
+        "all ordered pairs within the cutoff, periodic images included, sorted by target; found in float64, and "
+        "rounded to float32 then, the shifts included"
+    )
     neighbors.source = neighbors.target = "atoms"
     for part, features in (
         (schema.context, CONTEXT),

@@ -93,22 +93,27 @@ def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str
         _put(features[feature.name], array, feature.is_float)
     _put(features["nodes/atoms.#size"], len(frame), False)
     _put(features["edges/neighbors.#size"], len(senders), False)
-    return example.SerializeToString()
+    return example.SerializeToString(deterministic=True)  # features in the order of their names
 
 
 def _put(feature, values, is_float: bool) -> None:
-    if not is_float:
-        feature.int64_list.value.extend(np.ravel(values).astype(np.int64).tolist())
-        return
-    # A FloatList as it lies on the wire: field 1, packed, its length, little-endian floats. Appending them is slow.
-    raw = np.ravel(values).astype("<f4").tobytes()
-    feature.float_list.ParseFromString(b"\x0a" + _varint(len(raw)) + raw)
+    """Set a list as it lies on the wire: field 1, packed, its length, the numbers. Appending them is slow."""
+    flat = np.ravel(values)
+    raw = flat.astype("<f4").tobytes() if is_float else _varints(flat)
+    numbers = feature.float_list if is_float else feature.int64_list
+    numbers.ParseFromString(b"\x0a" + _varints(np.array([len(raw)])) + raw)
 
 
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first, the high bit set on all but the last."""
-    groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
-    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
+def _varints(numbers: np.ndarray) -> bytes:
+    """Seven bits a byte, the lowest first, the high bit set on all but the last; ten bytes for what is below 0."""
+    whole = numbers.astype(np.int64).view(np.uint64)
+    length = max(1, -(-int(whole.max(initial=0)).bit_length() // 7))
+    groups = whole[:, None] >> (np.uint64(7) * np.arange(length, dtype=np.uint64))  # (numbers, length)
+    is_kept = groups > 0
+    is_kept[:, 0] = True
+    follows = np.zeros_like(is_kept)
+    follows[:, :-1] = is_kept[:, 1:]
+    return ((groups & np.uint64(0x7F)).astype(np.uint8) | follows.astype(np.uint8) << 7)[is_kept].tobytes()
 
 
 def names_in(record: bytes) -> set[str]:

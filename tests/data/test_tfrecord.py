@@ -1,20 +1,28 @@
 """TFRecord shards: plain TF-GNN reads them, frames come back, training sees the same edges, damage is told."""
 
 import json
+import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_gnn as tfgnn
 
 import dumps
+import gnnzoo
+import small
 from gnnzoo.data.neighbors import edge_classes, neighbor_list
 from gnnzoo.data.pipeline import GraphSource
-from gnnzoo.data.tfrecord import TfrecordDataset, write
+from gnnzoo.data.tfrecord import TfrecordDataset, _in_order, _pool, write
+from gnnzoo.data.tfrecord_layout import _put as put
 from gnnzoo.data.tfrecord_layout import encode, fields_of
 from gnnzoo.errors import DataError, UserError
+from gnnzoo.models.build import build_network
+from gnnzoo.training.loop import Trainer
+from gnnzoo.training.prepare import prepare
 from gnnzoo.workflows.datasets import open_dataset
 
 CUTOFF = 3.0
@@ -160,6 +168,129 @@ def test_bonds_are_kept(water):
     senders, receivers, _, classes = back.stored_graph(0)
     names = water[0].names
     assert {*names[senders[classes == 1]], *names[receivers[classes == 1]]} == {"H"}
+
+
+# --- frames that differ, energies, several files ---
+
+
+@pytest.fixture
+def changing(folder):
+    """Waters of two files that come and go, with energies of atoms and, of most frames, of all."""
+    random = np.random.default_rng(3)
+    for name, missing in (("a", (0, 3, 6)), ("b", (3, 0))):
+        snapshots = dumps.water(len(missing), first=0 if name == "a" else 30)
+        for snapshot, fewer in zip(snapshots, missing, strict=True):
+            n = 24 - fewer
+            for part in ("positions", "forces", "types"):
+                setattr(snapshot, part, getattr(snapshot, part)[:n])
+            snapshot.columns = {"mol": snapshot.columns["mol"][:n], "c_pe": random.normal(size=n)}
+        columns = (*dumps.WATER_COLUMNS, "c_pe")
+        dumps.write_dump(folder / f"{name}.lammpstrj", snapshots, columns, number="%.17g", units="real")
+    options = {"types": {1: "O", 2: "H"}, "columns": {"energy": "c_pe"}}
+    path = gnnzoo.convert(["a.lammpstrj", "b.lammpstrj"], "ab.h5", **options)
+    with h5py.File(path, "r+") as file:
+        group = file.create_group("observables/all/potential_energy")
+        group["value"] = [-1.25, 1 / 3, np.nan, 3.0, 4.0]
+        for name in ("step", "time"):
+            group[name] = file[f"particles/all/position/{name}"]
+    with gnnzoo.open_dataset(path) as dataset:
+        yield dataset
+
+
+def test_frames_that_differ_go_to_shards_and_back(changing):
+    shards = gnnzoo.convert(changing.path, "ab.tfrecord", cutoff=CUTOFF)
+    back = gnnzoo.open_dataset(gnnzoo.convert(shards, "back.h5"))
+    assert [len(frame) for frame in back] == [24, 21, 18, 21, 24]
+    assert [frame.energy for frame in back] == [-1.25, 1 / 3, None, 3.0, 4.0]
+    assert (back.units, back.type_names) == ("real", {1: "O", 2: "H"})
+    for name in ("steps", "segments", "files"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(changing, name))
+    assert back.files.tolist() == [0, 0, 0, 1, 1]
+    assert [source["file"] for source in back.provenance["sources"]] == ["a.lammpstrj", "b.lammpstrj"]
+    for a, b in zip(changing, back, strict=True):
+        for name in ("ids", "types", "molecules", "names"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+        for name in ("positions", "forces", "cell", "energies"):
+            np.testing.assert_array_equal(getattr(a, name).astype(np.float32), getattr(b, name).astype(np.float32))
+
+
+def test_plain_tensorflow_gnn_reads_frames_that_differ(changing):
+    shards = write(changing, "ab.tfrecord", cutoff=CUTOFF, shards=1)
+    spec = tfgnn.create_graph_spec_from_schema_pb(tfgnn.read_schema(str(shards / "schema.pbtxt")))
+    (file,) = map(str, shards.glob("*.tfrecord"))
+    graphs = [tfgnn.parse_single_example(spec, record) for record in tf.data.TFRecordDataset(file)]
+    for graph, frame in zip(graphs, changing, strict=True):
+        atoms = graph.node_sets["atoms"]
+        assert int(atoms.sizes[0]) == len(frame)
+        np.testing.assert_array_equal(atoms["energy"], frame.energies.astype(np.float32))
+        assert graph.edge_sets["neighbors"]["shift"].dtype == tf.float32
+        energy = np.float32(np.nan if frame.energy is None else frame.energy)
+        np.testing.assert_array_equal(graph.context["energy"], [energy])
+
+
+def test_losses_from_shards_are_those_from_h5(changing, folder):
+    """Frames with different numbers of atoms: equal to the last bit."""
+    write(changing, "ab.tfrecord", cutoff=CUTOFF)
+    split = {"method": "random", "train": 0.6, "validation": 0.2, "test": 0.2}
+    made = small.recipe(small.WATER, graph={"cutoff": CUTOFF}, training={"epochs": 2}, data={"split": split})
+    logs = []
+    for source in ("ab.h5", "ab.tfrecord"):
+        ready = prepare(made, gnnzoo.open_dataset(source))
+        network = build_network(made, ready.species, ready.scales)
+        (folder / f"run-{source}").mkdir()
+        parts = (ready.source, ready.split, ready.statistics, ready.scales.force, folder / f"run-{source}")
+        log = Trainer(network, made.training, *parts, xla=False).run().log
+        logs.append([{name: value for name, value in row.items() if name != "seconds"} for row in log])
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 2
+
+
+# --- all cores ----------------------------------------------------------------------------------------------------
+
+
+def test_shards_are_those_of_one_core(changing, monkeypatch):
+    """Byte for byte, in the order of the frames, however long each takes."""
+    several = write(changing, "several.tfrecord", cutoff=CUTOFF, shards=2)
+    monkeypatch.setattr("gnnzoo.data.tfrecord.os.sched_getaffinity", lambda _: {0})
+    one = write(changing, "one.tfrecord", cutoff=CUTOFF, shards=2)
+    fields = fields_of(changing[0])
+    records = []
+    for path in sorted(several.iterdir()):
+        if path.suffix == ".tfrecord":
+            assert path.read_bytes() == (one / path.name).read_bytes()
+            records += [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
+    assert records == [encode(frame, fields, CUTOFF, None) for frame in changing]
+
+
+def test_few_frames_are_under_way_at_a_time():
+    read, done = [], []
+
+    def frames():
+        for number in range(50):
+            read.append(number)
+            yield number
+
+    with _pool() as pool:
+        for number in _in_order(pool, lambda number: number, frames()):
+            done.append(number)
+            assert len(read) - len(done) <= 2 * len(os.sched_getaffinity(0))
+    assert done == list(range(50))
+
+
+def test_a_frame_that_fails_is_told(changing):
+    """The cell of the last frame is too small for the cutoff's images: the error of the search, and no folder."""
+    with pytest.raises(DataError):
+        write(changing, "far.tfrecord", cutoff=1e4)
+    assert not list(changing.path.parent.glob("*far*"))
+
+
+@pytest.mark.parametrize("numbers", [[], [0], [5], [0, 1, 127, 128, 300, 2**31], [-1, 2**62, -(2**63), 2**63 - 1]])
+def test_whole_numbers_are_as_protobuf_writes_them(numbers):
+    ours, theirs = tf.train.Feature(), tf.train.Feature()
+    put(ours, np.array(numbers, dtype=np.int64), False)
+    theirs.int64_list.SetInParent()
+    theirs.int64_list.value.extend(numbers)
+    assert ours.SerializeToString() == theirs.SerializeToString()
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------
