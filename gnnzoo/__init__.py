@@ -16,6 +16,7 @@ _API = {
     "convert": "gnnzoo.workflows.convert",
     "export": "gnnzoo.workflows.export",
     "inspect": "gnnzoo.workflows.inspect",
+    "init": "gnnzoo.workflows.init",
     "train": "gnnzoo.workflows.train",
     "evaluate": "gnnzoo.workflows.evaluate",
     "transfer": "gnnzoo.workflows.transfer",

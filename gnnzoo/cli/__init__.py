@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": "Turn LAMMPS dumps into a dataset.",
     "export": "Turn a dataset back into a LAMMPS dump or extended XYZ.",
     "inspect": "What a dump, a dataset or a model holds.",
+    "init": "Write a recipe that fits a dump, each choice explained.",
     "train": "Train the model that a recipe declares.",
     "evaluate": "Judge a model's forces on data.",
     "transfer": "Carry a model over to another substance.",

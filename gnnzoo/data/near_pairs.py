@@ -17,8 +17,9 @@ from gnnzoo.fields import EDGE_CLASSES
 NEIGHBORS = 150  # pairs reach as far as an atom has about this many neighbours: two or three shells of a liquid
 _FRAMES = 16
 _PAIRS = 1_500_000  # of all frames together
-_LARGE = 12_000  # atoms; of larger frames a piece is taken
-_PIECE = 2_000  # atoms of a piece whose neighbours are all in it
+PIECE = 2_000  # atoms of a piece whose neighbours are all in it
+_LARGE = 6  # times the atoms of a piece; of larger frames a piece is taken
+_CELLS = 1e6  # of a search for neighbours
 _LARGEST_MOLECULE = 100  # atoms; in a larger one, most pairs do not know that they share it
 
 
@@ -48,37 +49,41 @@ class NearPairs:
     cutoff: float
 
 
-def sample_pairs(dataset: Dataset, cutoff: float | None = None) -> list[NearPairs]:
+def sample_pairs(
+    dataset: Dataset, cutoff: float | None = None, frames: int = _FRAMES, piece: int = PIECE
+) -> list[NearPairs]:
     """Pairs of an even sample of frames.
 
     Args:
         dataset: any.
         cutoff: how far they reach, length unit; by default `sensible_reach` of the first frame.
+        frames: at most so many; fewer of large ones.
+        piece: atoms of the piece that is taken of a large frame.
 
     Raises:
         DataError: the cutoff asks for thousands of neighbours per atom.
     """
     first = dataset[0]
-    reach = sensible_reach(first) if cutoff is None else cutoff
+    reach = sensible_reach(first, piece) if cutoff is None else cutoff
     around = max(NEIGHBORS, expected_neighbors(len(first), first.cell, first.pbc, reach))
-    per_frame = min(len(first), _LARGE) * around
-    count = int(np.clip(_PAIRS // per_frame, min(2, len(dataset)), _FRAMES))
+    per_frame = min(len(first), _LARGE * piece) * around
+    count = int(np.clip(_PAIRS // per_frame, min(2, len(dataset)), frames))
     chosen = even_sample(np.arange(len(dataset)), count)
-    return [pairs_of(dataset[int(index)], reach, int(index)) for index in chosen]
+    return [pairs_of(dataset[int(index)], reach, int(index), piece) for index in chosen]
 
 
-def pairs_of(frame: Frame, cutoff: float, index: int = 0) -> NearPairs:
-    """The pairs of a frame nearer than `cutoff`, length unit; of a large frame those of a piece."""
-    piece, counted = _piece(frame, cutoff)
-    senders, receivers, vectors, _ = neighbor_list(piece.positions, piece.cell, piece.pbc, cutoff)
+def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) -> NearPairs:
+    """The pairs of a frame nearer than `cutoff`, length unit; of a large frame those of a piece of so many atoms."""
+    part, counted = _piece(frame, cutoff, piece)
+    senders, receivers, vectors, _ = neighbor_list(part.positions, part.cell, part.pbc, cutoff)
     kept = counted[receivers]
     if not kept.all():
         senders, receivers, vectors = senders[kept], receivers[kept], vectors[kept]
-    classes = edge_classes(senders, receivers, vectors, piece.names, _molecules(piece))
+    classes = edge_classes(senders, receivers, vectors, part.names, _molecules(part))
     distances = np.linalg.norm(vectors, axis=1)
     apart = np.where(distances > 0, distances, 1.0)  # atoms on top of one another have no direction
     return NearPairs(
-        frame=piece,
+        frame=part,
         index=index,
         receivers=receivers,
         senders=senders,
@@ -105,7 +110,7 @@ def filled_volume(frame: Frame) -> float:
     return float(frame.volume * np.prod(np.clip(filled, 0.02, 1.0)))
 
 
-def sensible_reach(frame: Frame) -> float:
+def sensible_reach(frame: Frame, piece: int = PIECE) -> float:
     """How far pairs of such frames should be looked at: to `NEIGHBORS` neighbours, or to half of a small cell.
 
     Where atoms fill a part of the cell only, the density around them counts, not that of the cell.
@@ -117,8 +122,11 @@ def sensible_reach(frame: Frame) -> float:
     limit = np.inf
     if frame.pbc.any():
         limit = max(_heights(frame.cell)[frame.pbc].min() / 2, 1.6 * mean)
-    for reach in wanted * 1.6 ** np.arange(-14.0, 0.0):
-        pairs = pairs_of(frame, reach)
+    # The search sorts atoms into cells as wide as the reach: of too many it would take minutes.
+    extent = np.maximum(_heights(frame.cell), np.ptp(frame.positions, axis=0)).prod()
+    tried = wanted * 1.6 ** np.arange(-14.0, 0.0)
+    for reach in tried[tried > (extent / _CELLS) ** (1 / 3)]:
+        pairs = pairs_of(frame, reach, piece=piece)
         around = len(pairs.receivers) / max(1, np.count_nonzero(pairs.counted))
         if around > NEIGHBORS / 2:
             return float(min(reach * (NEIGHBORS / around) ** (1 / 3), limit))
@@ -130,12 +138,12 @@ def _heights(cell: np.ndarray) -> np.ndarray:
     return 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
 
 
-def _piece(frame: Frame, cutoff: float) -> tuple[Frame, np.ndarray]:
+def _piece(frame: Frame, cutoff: float, piece: int) -> tuple[Frame, np.ndarray]:
     """A large frame cut down around a corner, and which of its atoms have all their neighbours in it."""
-    if len(frame) <= _LARGE:
+    if len(frame) <= _LARGE * piece:
         return frame, np.ones(len(frame), dtype=bool)
     heights = _heights(frame.cell)
-    side = (filled_volume(frame) / len(frame) * _PIECE) ** (1 / 3)
+    side = (filled_volume(frame) / len(frame) * piece) ** (1 / 3)
     share = (side + 2 * cutoff) / heights
     cut = share < 0.9  # else the whole of this direction is taken
     scaled = (frame.positions - frame.origin) @ np.linalg.inv(frame.cell)

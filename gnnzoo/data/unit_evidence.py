@@ -30,6 +30,7 @@ _BOND, _BOND_STIFFNESS = 1.35, (8.0, 160.0)
 # to speak against a declaration, because melts of metals are hot and crystals may be cold.
 _USUAL = 300.0
 _CLEARLY, _AGAINST = 1.5, 6.0
+_IN_PASSING = {"frames": 4, "piece": 300}
 _POSSIBLE = (1.0, 2e4)  # K: velocities in the right unit are not beyond
 
 
@@ -38,6 +39,7 @@ def unit_evidence(
     declared: str | None = None,
     pairs: Sequence[NearPairs] | None = None,
     bond: dict | None = None,
+    in_passing: bool = False,
 ) -> dict:
     """What the numbers of a dataset say of its unit style.
 
@@ -45,6 +47,8 @@ def unit_evidence(
         dataset: any.
         declared: style to hold against the evidence; by default the dataset's own.
         pairs, bond: of sampled frames of it, and their `force_floor.stiffest_bond`, where they are at hand.
+        in_passing: where they are not, look at a few frames only, and small pieces of large ones, which costs no time
+            or memory to speak of, and tells less.
 
     Returns:
         `declared`: style or None. `verdict`: "declared" (and nothing speaks against it), "inferred" (not declared, and
@@ -56,7 +60,7 @@ def unit_evidence(
     """
     declared = declared or dataset.units
     if pairs is None:
-        pairs = sample_pairs(dataset)
+        pairs = sample_pairs(dataset, **(_IN_PASSING if in_passing else {}))
         bond = stiffest_bond(dataset, pairs)
     energy = thermal_energy(
         pairs[-(-2 * len(pairs) // 3) :] or pairs
@@ -64,7 +68,7 @@ def unit_evidence(
     evidence = _of_lengths(pairs)
     # A reduced bond may have any stiffness, a reduced mass any velocity: these two hold real against metal alone.
     if declared != "lj" and not _speak_for(evidence, "lj"):
-        evidence += [*_of_stiffness(bond), *_of_velocities(dataset, pairs)]
+        evidence += [*_of_stiffness(bond), *_of_velocities(dataset, pairs, energy)]
     evidence += _of_temperature(energy, evidence, declared)
     inferred = _agreed(evidence)
     against = [found for found in evidence if declared and found["for"] and declared not in found["for"]]
@@ -107,10 +111,10 @@ def _of_lengths(pairs: Sequence[NearPairs]) -> list[dict]:
     if nearest is None:
         return []
     text = f"{density:.3g} atoms per cubed length, the nearest two {nearest:.3g} apart"
-    if density > _DENSEST:
-        return [
-            _found("density", f"{text}: in A this were denser than diamond (0.18)", ["lj"], certain=density > _NEVER)
-        ]
+    # Of a sheet or a chain nobody knows the thickness: what is around its atoms is sparser than a box drawn tightly.
+    surely = min(density, float(np.mean([_local_density(sampled) for sampled in pairs])))
+    if surely > _DENSEST:
+        return [_found("density", f"{text}: in A this were denser than diamond (0.18)", ["lj"], surely > _NEVER)]
     if nearest > _FARTHEST:
         condensed = density * nearest**3 > 0.2
         words = "atoms of 1 sigma would touch" if condensed else "no two come near 1 sigma"
@@ -138,8 +142,11 @@ def _of_stiffness(bond: dict | None) -> list[dict]:
     return [_found("stiffness", f"{text}: not that of a chemical bond in kcal/mol/A^2 or eV/A^2", [])]
 
 
-def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs]) -> list[dict]:
-    """Temperature by velocities in each style; real and metal differ by a factor of a million or so."""
+def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs], energy: float | None) -> list[dict]:
+    """Temperature by velocities in each style; real and metal differ by a factor of a million.
+
+    Atoms that hardly move may have been quenched, unless their forces speak of heat (`energy`).
+    """
     masses, _ = known_masses(dataset.provenance, dataset.type_names, "real")
     frames = [sampled.frame for sampled in pairs]
     if any(frame.velocities is None or not set(np.unique(frame.types)) <= set(masses) for frame in frames):
@@ -151,8 +158,10 @@ def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs]) -> list[dict]:
     possible = [style for style, kelvin in found.items() if low <= kelvin <= high]
     told = ", ".join(f"{kelvin_text(kelvin)} in {style}" for style, kelvin in found.items())
     text = f"velocities are a temperature of {told}"
+    other = next((style for style in _ANGSTROM if style not in possible), None)
+    quenched = other is not None and found[other] < low and (energy or 0) / BOLTZMANN[other] < low
     # Reduced data rarely name elements; where they do, nothing is said against them here.
-    return [_found("velocities", text, possible, certain=len(possible) == 1)]
+    return [_found("velocities", text, possible, certain=len(possible) == 1 and not quenched)]
 
 
 def _kinetic(frame: Frame, masses: Mapping[int, float], style: str) -> float:

@@ -22,6 +22,7 @@ from gnnzoo.workflows.datasets import (
     only_dumps,
     open_dataset,
 )
+from gnnzoo.workflows.unit_doubts import checked_units
 
 if TYPE_CHECKING:
     from gnnzoo.recipe.schema import Recipe
@@ -122,10 +123,7 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
     if output is None:
         if is_stream(first):
             raise UserError("what is read from a pipe has no name", hint="-o NAME.h5 says where the dataset goes")
-        name = first.name.removesuffix(first.suffix) if first.suffix in COMPRESSED_SUFFIXES else first.name
-        known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, ".tfrecord")
-        stem = Path(name).stem if Path(name).suffix in known else name
-        return Path(f"{stem}.{format}"), format
+        return Path(f"{plain_stem(first)}.{format}"), format
     output = Path(output).expanduser()
     if output.suffix == ".tfrecord":
         return output, "tfrecord"
@@ -150,6 +148,13 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
     return output, format
 
 
+def plain_stem(file: Path) -> str:
+    """The name of data without endings that say no more than what kind of file it is."""
+    name = file.name.removesuffix(file.suffix) if file.suffix in COMPRESSED_SUFFIXES else file.name
+    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, ".tfrecord")
+    return Path(name).stem if Path(name).suffix in known else name
+
+
 def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, compress: bool, overwrite: bool) -> None:
     from gnnzoo.data.convert import to_h5md
 
@@ -171,8 +176,10 @@ def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, c
             compress=compress,
             advance=shown.advance,
         )
-    seconds = time.monotonic() - start
-    tell_conversion(done)
+        seconds = time.monotonic() - start
+        with open_dataset(temporary) as dataset:
+            evidence = checked_units(dataset, files[0])
+    tell_conversion(done, evidence)
     size = sum(source.size for source in done.trajectory.log.sources)
     rate = size / 1e6 / max(seconds, 1e-9)
     _tell_written(output, done, f", from {size / 1e6:,.1f} MB of dump at {rate:,.0f} MB/s")
@@ -188,9 +195,10 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
             done = dataset_to_h5md(
                 dataset, temporary, version=__version__, command=command, compress=compress, advance=shown.advance
             )
+        evidence = checked_units(dataset)
         if file.suffix == ".tfrecord":
             warn(f"{file} holds numbers rounded to float32, and so does {output}")
-    tell_conversion(done)
+    tell_conversion(done, evidence)
     _tell_written(output, done, "")
 
 
@@ -211,8 +219,9 @@ def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds,
     from gnnzoo.data import tfrecord
 
     with open_dataset(files, **declared) as dataset:
+        evidence = checked_units(dataset)
         if not is_dataset(files[0]):
-            tell_dataset(dataset)
+            tell_dataset(dataset, evidence)
         hint = "--cutoff R with a smaller R, in the data's length unit"
         with (
             cutoff_explained(dataset.path, hint),

@@ -8,28 +8,34 @@ import numpy as np
 from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.workflows.datasets import events_told
+from gnnzoo.workflows.unit_doubts import unit_doubt
 
 if TYPE_CHECKING:
     from gnnzoo.data.convert import Conversion
     from gnnzoo.data.dump_frames import Atoms
 
 
-def tell_conversion(done: "Conversion") -> None:
-    """What was converted; of a dataset that was converted again not what was said then."""
+def tell_conversion(done: "Conversion", evidence: Mapping) -> None:
+    """What was converted; of a dataset that was converted again not what was said then.
+
+    Args:
+        evidence: about its units, see `data.unit_evidence.unit_evidence`.
+    """
     first, last = done.ends
     atoms = done.trajectory.atoms if done.trajectory else None
     ends = [(int(block.steps[0]), box_told(block.cells[0], block.boundaries[0])) for block in (first, last)]
-    _tell(atoms, _counts(first.types), done.type_names, done.units, ends, done.provenance if done.trajectory else {})
+    provenance = done.provenance if done.trajectory else {}
+    _tell(atoms, _counts(first.types), done.type_names, done.units, ends, provenance, evidence)
     if atoms is not None and atoms.changes:
         note(f"atoms     come, go or change their type {atoms.changes:,} times")
 
 
-def tell_dataset(dataset: Dataset) -> None:
+def tell_dataset(dataset: Dataset, evidence: Mapping) -> None:
     """The same of a dataset that was opened."""
     first, last = dataset[0], dataset[-1]
     ends = [(frame.step, box_told(frame.cell, frame.boundary)) for frame in (first, last)]
     atoms = getattr(dataset, "atoms", None)
-    _tell(atoms, _counts(first.types), dataset.type_names, dataset.units, ends, dataset.provenance)
+    _tell(atoms, _counts(first.types), dataset.type_names, dataset.units, ends, dataset.provenance, evidence)
 
 
 def _counts(types: np.ndarray) -> dict[int, int]:
@@ -44,6 +50,7 @@ def _tell(
     units: str | None,
     ends: list[tuple[int, str]],
     provenance: Mapping,
+    evidence: Mapping,
 ) -> None:
     """What the data hold, and what the user should know before training on them.
 
@@ -53,6 +60,7 @@ def _tell(
         type_names, units: as agreed between the data and the caller.
         ends: step and box of the first and of the last frame.
         provenance: see `data.lammps.provenance`.
+        evidence: see `data.unit_evidence.unit_evidence`.
     """
     (first_step, first_box), (last_step, last_box) = ends
     if atoms is not None:
@@ -73,7 +81,7 @@ def _tell(
         per_atom = "; told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
         note(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{without}{per_atom}")
     doubts = atoms.doubts if atoms is not None else []
-    for line in [*doubts, *_undeclared(type_names, units), *events_told(provenance)]:
+    for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *events_told(provenance)]:
         warn(line)
 
 
@@ -84,16 +92,23 @@ def box_told(cell: np.ndarray, letters: Sequence[str]) -> str:
     return f"{lengths}{tilted}, {' '.join(letters)}"
 
 
-def _undeclared(type_names: dict[int, str], units: str | None) -> list[str]:
-    """What neither the data nor the caller said."""
-    lines = []
-    if units is None:
-        lines.append("the dump does not tell its units: --units real (or metal, lj) does; a recipe may do it later")
+def _of_units(evidence: Mapping) -> list[str]:
+    """Units that nobody declared, or that the numbers speak against."""
+    doubt = unit_doubt(evidence, "the dump does not tell its units")
+    if evidence["verdict"] == "inferred":
+        return [f"{doubt}. --units {evidence['inferred']} declares them; a recipe may do it later"]
+    if evidence["declared"] is None:
+        return ["the dump does not tell its units: --units real (or metal, lj) does; a recipe may do it later"]
+    return [doubt] if doubt else []
+
+
+def _nameless(type_names: dict[int, str]) -> list[str]:
+    """Types that nobody named."""
     unnamed = [number for number, name in type_names.items() if name == str(number)]
-    if unnamed:
-        example = ",".join(f"{number}=NAME" for number in unnamed)
-        lines.append(
-            f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: --types {example} "
-            "names them; a recipe may do it later"
-        )
-    return lines
+    if not unnamed:
+        return []
+    example = ",".join(f"{number}=NAME" for number in unnamed)
+    return [
+        f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: --types {example} "
+        "names them; a recipe may do it later"
+    ]

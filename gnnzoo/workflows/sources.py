@@ -4,13 +4,14 @@ import hashlib
 import json
 from pathlib import Path
 
-from gnnzoo.console import note
+from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.recipe.load import resolve_source
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import find_files, is_dataset, open_dataset
+from gnnzoo.workflows.unit_doubts import checked_units, unit_doubt
 
 DATA = Path("data")
 
@@ -24,7 +25,8 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | 
         data: a dataset, a dump, a glob or a list of dumps, instead of the recipe's source.
 
     Raises:
-        DataError: there are no data and no simulation that makes them, or they contradict the recipe.
+        DataError: there are no data and no simulation that makes them, or they contradict the recipe, or the numbers
+            the units.
         UserError: the recipe's source was made by another simulation than the recipe names.
     """
     paths = find_files(data) if data is not None else resolve_source(recipe, recipe_path)
@@ -37,12 +39,16 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | 
     else:
         path = _converted(paths, recipe)
     dataset = open_dataset(path, units=recipe.data.units, types=recipe.data.types)
-    if data is None:
-        try:
+    try:
+        if data is None:
             _refuse_other_simulation(recipe, recipe_path, dataset, paths[0])
-        except UserError:
-            dataset.close()
-            raise
+        hint = "--set data.units={style}, or where the data say it themselves: gnnzoo convert DUMP --units {style}"
+        doubt = unit_doubt(checked_units(dataset, hint=hint))
+    except UserError:
+        dataset.close()
+        raise
+    if doubt:
+        warn(doubt)
     return dataset
 
 

@@ -94,6 +94,34 @@ def test_velocities_contradict_the_other_style():
     assert unit_evidence(Frames(frames), declared="real")["verdict"] == "declared"
 
 
+def test_quenched_atoms_contradict_nothing():
+    # at 1e-4 K in metal, which in real were 100 K; forces as small as the velocities
+    still = [changed(f, type_names={1: "Ar"}, forces=1e-6 * f.forces) for f in argon()]
+    assert unit_evidence(Frames(still), declared="metal")["verdict"] != "contradicted"
+
+
+def test_a_sheet_in_a_tight_box_is_no_dense_matter():
+    random = np.random.default_rng(0)
+    # graphene, 1.42 A between neighbours, in a box as thick as its ripples
+    corners = np.stack(np.meshgrid(np.arange(6), np.arange(6), [0], indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    sites = np.array([[0, 0, 0], [1.23, 0.71, 0], [1.23, 2.13, 0], [0, 2.84, 0]])
+    places = (corners * [2.46, 4.26, 0] + sites).reshape(-1, 3)
+    cell, sheets = np.diag([6 * 2.46, 6 * 4.26, 0.3]), []
+    for step in range(2):
+        move = random.uniform(-0.05, 0.05, size=places.shape)
+        sheets.append(frame(places + move + [0, 0, 0.15], -move, cell, step, boundary=("pp", "pp", "ss"), units="real"))
+    told = unit_evidence(Frames(sheets))
+    assert len(sheets[0]) / sheets[0].volume > 1
+    assert told["verdict"] != "contradicted"
+
+
+def test_what_is_looked_at_in_passing_says_the_same_of_a_piece():
+    declared = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=8, side=13)), "lj")]
+    told = unit_evidence(Frames(declared), in_passing=True)
+    assert (told["verdict"], told["inferred"], told["frames"]) == ("contradicted", "lj", 4)
+    assert unit_evidence(Frames(frames_of(dumps.water(frames=8))), in_passing=True)["inferred"] == "real"
+
+
 def test_contradictory_evidence_infers_nothing():
     # velocities in A/ps and forces in kcal/mol/A: no style has both
     frames = frames_of(dumps.water(frames=3), type_names={1: "O", 2: "H"})

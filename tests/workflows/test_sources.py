@@ -14,7 +14,7 @@ from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.simulate import older_source, simulate
 from gnnzoo.workflows.sources import recipe_dataset
-from small import ARGON, recipe
+from small import ARGON, WATER, recipe
 
 DECLARED = {"units": "real", "types": {1: "Ar"}}
 
@@ -141,3 +141,45 @@ def test_the_record_of_a_simulation_stays_with_the_data(dump):
     made_by = json.loads(Path("data/tiny.simulation.json").read_text())
     assert open_dataset(dump).provenance["simulation"] == made_by
     assert open_dataset(convert(dump)).provenance["simulation"] == made_by
+
+
+# --- units held against the numbers -------------------------------------------------------------------------------
+
+
+def reduced(path, units=None):
+    """A dump of argon in reduced units."""
+    snapshots = dumps.argon(frames=3, side=4)
+    for snapshot in snapshots:
+        snapshot.positions, snapshot.cell = snapshot.positions / 3.405, snapshot.cell / 3.405
+    return dumps.write_dump(path, snapshots, units=units)
+
+
+@pytest.mark.parametrize("form", ["a.h5", "a.tfrecord"])
+def test_units_that_cannot_be_are_not_converted(folder, form):
+    reduced(folder / "a.lammpstrj")
+    with pytest.raises(DataError, match=r"units real are declared, but cannot be: .*denser than diamond") as caught:
+        convert("a.lammpstrj", form, units="real", cutoff=1.5 if form == "a.tfrecord" else None)
+    assert str(caught.value.place) == "a.lammpstrj"
+    assert caught.value.hint == "--units lj"
+    assert [path.name for path in folder.iterdir()] == ["a.lammpstrj"]
+
+
+def test_units_that_cannot_be_are_not_trained_on(folder, capsys):
+    convert(reduced(folder / "a.lammpstrj"), "a.h5")
+    assert "the dump does not tell its units; they look like lj" in capsys.readouterr().err
+    with pytest.raises(DataError, match="units real are declared, but cannot be") as caught:
+        recipe_dataset(recipe(data={"source": "a.h5"}), None)
+    assert "--set data.units=lj" in caught.value.hint
+    assert len(recipe_dataset(recipe(data={"source": "a.h5", "units": "lj"}), None)) == 3
+
+
+def test_units_that_are_doubtful_are_said(folder, capsys):
+    dumps.water_dump(folder / "w.lammpstrj", frames=6)
+    metal = {"source": "w.h5", "units": "metal", "types": {"1": "O", "2": "H"}}
+    convert("w.lammpstrj", units="metal")
+    assert "warning: units metal are declared, but doubtful: along " in capsys.readouterr().err
+    recipe_dataset(recipe(WATER, data=metal), None)
+    assert "a chemical bond in kcal/mol/A^2" in capsys.readouterr().err
+    convert("w.lammpstrj", units="real", overwrite=True)
+    recipe_dataset(recipe(WATER, data=metal | {"units": "real"}), None)
+    assert "units" not in capsys.readouterr().err.replace("units     real", "")

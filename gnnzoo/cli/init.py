@@ -1,0 +1,40 @@
+"""gnnzoo init"""
+
+import click
+
+from gnnzoo.cli.convert import parse_columns, parse_types
+
+
+@click.command(name="init")
+@click.argument("data", metavar="DUMP...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="RECIPE.json", help="The recipe; by default NAME.json, here.")
+@click.option("--units", metavar="STYLE", help="LAMMPS unit style, where the data do not tell it.")
+@click.option(
+    "--types", metavar="1=O,2=H", callback=parse_types, help="Names of types, where the data do not tell them."
+)
+@click.option(
+    "--column",
+    "columns",
+    metavar="MEANING=NAME",
+    multiple=True,
+    callback=parse_columns,
+    help="What a column of the dump means: energy=c_pe. Again for each column.",
+)
+@click.option("--cutoff", type=float, metavar="R", help="Reach of the edges, instead of one from the shells.")
+@click.option("--name", metavar="NAME", help="The recipe's name; by default that of the dump.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing recipe; the old one is kept beside it.")
+def command(data, **options):
+    """Write a recipe that fits the data: a dump, several of one trajectory, or a dataset.
+
+    Every choice is told with its reason; whatever you know better, change in the recipe before training.
+
+    \b
+    gnnzoo init argon.lammpstrj --units real --types 1=Ar
+    gnnzoo train argon.json
+    """
+    from gnnzoo.console import say
+    from gnnzoo.workflows.init import init
+
+    path = init(list(data), **options)
+    say(f"wrote {path}")
+    say(f"next: gnnzoo train {path}")
