@@ -19,7 +19,7 @@ _FRAMES = 16
 _PAIRS = 1_500_000  # of all frames together
 PIECE = 2_000  # atoms of a piece whose neighbours are all in it
 _LARGE = 6  # times the atoms of a piece; of larger frames a piece is taken
-_CELLS = 1e6  # of a search for neighbours
+_CELLS, _FEW_CELLS = 1e6, 500  # of a search for neighbours
 _LARGEST_MOLECULE = 100  # atoms; in a larger one, most pairs do not know that they share it
 
 
@@ -122,10 +122,13 @@ def sensible_reach(frame: Frame, piece: int = PIECE) -> float:
     limit = np.inf
     if frame.pbc.any():
         limit = max(_heights(frame.cell)[frame.pbc].min() / 2, 1.6 * mean)
-    # The search sorts atoms into cells as wide as the reach: of too many it would take minutes.
+    # The search sorts atoms into cells as wide as the reach: of too many it takes long, and periodic along some
+    # directions only, minutes for a handful of atoms.
+    mixed = frame.pbc.any() and not frame.pbc.all()
+    cells = _FEW_CELLS + 10 * len(frame) if mixed else _CELLS
     extent = np.maximum(_heights(frame.cell), np.ptp(frame.positions, axis=0)).prod()
     tried = wanted * 1.6 ** np.arange(-14.0, 0.0)
-    for reach in tried[tried > (extent / _CELLS) ** (1 / 3)]:
+    for reach in tried[tried > (extent / cells) ** (1 / 3)]:
         pairs = pairs_of(frame, reach, piece=piece)
         around = len(pairs.receivers) / max(1, np.count_nonzero(pairs.counted))
         if around > NEIGHBORS / 2:
