@@ -116,7 +116,7 @@ def test_a_sheet_in_a_tight_box_is_no_dense_matter():
 
 
 def test_what_is_looked_at_in_passing_says_the_same_of_a_piece():
-    declared = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=8, side=13)), "lj")]
+    declared = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=4, side=13)), "lj")]
     told = unit_evidence(Frames(declared), in_passing=True)
     assert (told["verdict"], told["inferred"], told["frames"]) == ("contradicted", "lj", 4)
     assert unit_evidence(Frames(frames_of(dumps.water(frames=8))), in_passing=True)["inferred"] == "real"
