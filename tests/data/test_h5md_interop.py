@@ -31,7 +31,8 @@ def dataset(folder, cells=(None,), steps=(0, 10, 20), missing=0, times=None, bou
         for name in ("positions", "forces", "types"):
             setattr(snapshot, name, getattr(snapshot, name)[:n])
         snapshot.columns = {"mol": snapshot.columns["mol"][:n], "q": np.full(n, 0.25)}
-        snapshot.columns |= {name: random.normal(size=n) for name in EXTRA[4:]}
+        heat = 3.0 if options.get("units") == "metal" else 3e-3  # A/ps or A/fs, as of a warm liquid
+        snapshot.columns |= {name: heat * random.normal(size=n) for name in EXTRA[4:]}
         snapshot.columns |= {name: random.integers(-3, 4, size=n) for name in ("ix", "iy", "iz")}
         cell = cells[number % len(cells)]
         snapshot.cell = snapshot.cell if cell is None else cell
