@@ -1,6 +1,5 @@
 """Opening data of any form, and declaring what they do not say of themselves."""
 
-import os
 
 import numpy as np
 import pytest
@@ -61,8 +60,7 @@ def test_what_is_not_there_is_said_with_the_nearest_name(folder):
         gnnzoo.open_dataset("*.dump")
     with pytest.raises(DataError, match="no data were named"):
         gnnzoo.open_dataset([])
-    os.mkfifo(folder / "pipe")
-    with pytest.raises(DataError, match="a pipe or a device"):
-        gnnzoo.open_dataset("pipe")
+    with pytest.raises(DataError, match="the file is empty"):
+        gnnzoo.open_dataset("/dev/null")
     with pytest.raises(DataError, match="no dataset"):
         gnnzoo.open_dataset(folder)
