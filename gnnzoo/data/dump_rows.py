@@ -91,7 +91,7 @@ def check_range(headers: Sequence[Header], names: Sequence[str], values: np.ndar
 
 def check_finite(headers: Sequence[Header], names: Sequence[str], values: np.ndarray) -> None:
     """Refuse numbers that are not finite; `values` as `parse_fields` has them, of the columns `names`."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum()):  # only if all values are, and much cheaper than looking at each
             return
     wrong = np.flatnonzero(~np.isfinite(values.ravel()))

@@ -18,7 +18,7 @@ def places(tmp_path_factory):
     return folder, dump, gnnzoo.convert(dump, folder / "argon.h5", types={1: "Ar"})
 
 
-def test_training_and_judgement_take_each_frame_with_its_own_atoms(places, folder, capsys):
+def test_training_and_judgement_take_each_frame_with_its_own_atoms(places, folder, uncompiled):
     _, dump, dataset = places
     recipe = small.recipe(data={"source": str(dataset)}, training={"epochs": 2})
     model = gnnzoo.train(recipe, output=folder / "a.keras")
@@ -32,13 +32,3 @@ def test_training_and_judgement_take_each_frame_with_its_own_atoms(places, folde
             assert np.abs(forces).max() > 0
     straight = gnnzoo.evaluate(model, dump, plot=False)
     assert straight["atoms"] == figures["atoms"]
-
-
-def test_shards_give_the_losses_of_the_dataset(places, folder):
-    _, _, dataset = places
-    recipe = small.recipe(training={"epochs": 2})
-    losses = []
-    for data in (dataset, gnnzoo.convert(dataset, folder / "a.tfrecord", recipe=recipe)):
-        model = gnnzoo.train(recipe, data=data, output=folder / f"{data.suffix[1:]}.keras")
-        losses.append(model.info["figures"]["test"]["mae"])
-    assert losses[0] == losses[1]
