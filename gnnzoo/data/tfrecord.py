@@ -372,8 +372,10 @@ def _read_about(folder: Path) -> dict:
     """`gnnzoo.json`, after a look at whether everything it speaks of is there."""
     path = folder / ABOUT
     if not path.is_file():
-        what = "these TFRecord shards are not gnnzoo's" if any(folder.glob("*.tfrecord")) else "this is no dataset"
-        raise DataError(f"{what}: there is no {ABOUT} in the folder", place=Place(folder), hint=f"make one: {_HOW}")
+        shards = any(folder.glob("*.tfrecord"))
+        what = "these TFRecord shards are not gnnzoo's" if shards else "this folder is no dataset"
+        hint = f"make one: {_HOW}" if shards else f"the dumps in it, by name or by a glob: '{folder}/*.lammpstrj'"
+        raise DataError(f"{what}: there is no {ABOUT} in it", place=Place(folder), hint=hint)
     try:
         about = json.loads(path.read_text())
         if about["format"] != _FORMAT:

@@ -46,8 +46,23 @@ def resolved(recipe: Recipe) -> dict:
     return recipe.model_dump(mode="json", by_alias=True)
 
 
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(max(map(len, _DATA)))
+
+
+# What data begin with that are taken for a recipe: a LAMMPS dump, gzip, zstd, xz, bzip2, HDF5.
+_DATA = (b"ITEM:", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"\x89HDF")
+
+
 def _read(path: Path) -> tuple[dict, dict[jsontext.Path, int]]:
     try:
+        if _start(path).startswith(_DATA):
+            raise RecipeError(
+                "these are data, not a recipe",
+                place=Place(file=path),
+                hint=f"gnnzoo init {path} writes a recipe for them",
+            )
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise RecipeError("is not text", place=Place(file=path), expected="a recipe: JSON in UTF-8") from None

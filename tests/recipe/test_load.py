@@ -184,8 +184,16 @@ def test_a_key_that_stands_twice_is_refused(folder):
         load_recipe("bad.json")
 
 
+@pytest.mark.parametrize("start", [b"ITEM: TIMESTEP\n0\n", b"\x89HDF\r\n", b"\x1f\x8b\x08"])
+def test_data_taken_for_a_recipe_lead_to_init(tmp_path, start):
+    (tmp_path / "argon.lammpstrj").write_bytes(start)
+    with pytest.raises(RecipeError, match="these are data, not a recipe") as caught:
+        load_recipe(tmp_path / "argon.lammpstrj")
+    assert f"gnnzoo init {tmp_path / 'argon.lammpstrj'}" in caught.value.hint
+
+
 def test_a_binary_file_is_refused(folder):
-    Path("bad.json").write_bytes(b"\x89HDF\xff\xfe")
+    Path("bad.json").write_bytes(bytes(range(256)))
     with pytest.raises(RecipeError, match="is not text"):
         load_recipe("bad.json")
 
