@@ -66,6 +66,19 @@ class Frame:
         return float(abs(np.linalg.det(self.cell)))
 
 
+def frame_signatures(forces: np.ndarray) -> np.ndarray:
+    """The sum of |F|^2 over the atoms, by which frames that come twice are found: whatever image of an atom a dump
+    shows, and in whatever file, its force is printed the same. Frames with equal signatures may still differ.
+
+    Args:
+        forces: (frames, atoms, 3), atoms ordered by id.
+
+    Returns:
+        (frames,) float64.
+    """
+    return np.einsum("fac,fac->fa", forces, forces).sum(axis=1)
+
+
 class Dataset(Sequence[Frame]):
     """A sequence of frames on disk: `len`, index, slice (a list of frames), iteration, and what holds for all of them.
 
@@ -113,6 +126,11 @@ class Dataset(Sequence[Frame]):
     def has_molecules(self) -> bool:
         """Whether the frames carry molecule ids."""
         return len(self) > 0 and self.read(0).molecules is not None
+
+    @cached_property
+    def signatures(self) -> np.ndarray:
+        """(frames,) float64 of each frame, equal for equal frames; see `frame_signatures`. The first call may read all."""
+        return np.array([frame_signatures(frame.forces[None])[0] for frame in self])
 
     def close(self) -> None:
         """Release the file; reading afterwards is an error."""

@@ -59,6 +59,7 @@ BOUNDARY = "gnnzoo/box/boundary"
 SEGMENT = "gnnzoo/segment"
 STEP, TIME = "gnnzoo/step", "gnnzoo/time"  # of the run, where those that H5MD asks for differ
 FILE = "gnnzoo/file"
+SIGNATURE = "gnnzoo/signature"
 ENERGY = "observables/all/potential_energy"
 
 
@@ -305,6 +306,13 @@ class H5mdDataset(Dataset):
             energy=None if np.isnan(energy) else energy,
             **arrays,
         )
+
+    @functools.cached_property
+    def signatures(self) -> np.ndarray:
+        with self._lock:
+            if SIGNATURE in self._file:
+                return self._file[SIGNATURE][()]
+        return super().signatures
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.fingerprint import Fingerprint
 from gnnzoo.data.force_statistics import ForceStatistics
+from gnnzoo.data.frames import frame_signatures
 from gnnzoo.data.h5md import (
     BOUNDARY,
     ELEMENTS,
@@ -27,6 +28,7 @@ from gnnzoo.data.h5md import (
     PARTICLES,
     PROVENANCE,
     SEGMENT,
+    SIGNATURE,
     STATISTICS,
     STEP,
     TIME,
@@ -171,6 +173,7 @@ class H5mdWriter:
             "boundaries": boundaries,
             "segments": block.segments,
             "files": block.files,
+            "signatures": frame_signatures(block.arrays["forces"]),
             "energy": block.energy,
         }
         stop = self._frames + len(block)
@@ -230,6 +233,7 @@ class H5mdWriter:
             "boundaries": self._grown(f"/{BOUNDARY}", (3,), "S2"),
             "segments": self._grown(f"/{SEGMENT}", (), np.int32),
             "files": self._grown(f"/{FILE}", (), np.int32),
+            "signatures": self._grown(f"/{SIGNATURE}", (), np.float64),
         }
         self._link_steps("box/edges")
         self._constant = {"ids": first.ids, "types": first.types}
