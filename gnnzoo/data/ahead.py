@@ -11,6 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _PATIENCE = 0.1  # seconds between two looks at whether anybody still wants the results
+_FAREWELL = 2.0  # seconds that leaving waits for the thread, which may hang on a pipe that nobody writes to
 
 
 class _End:
@@ -55,7 +56,7 @@ def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
             raise item.error
     finally:
         left.set()
-        thread.join()
+        thread.join(_FAREWELL)
 
 
 def parallel(work: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Iterator[R]:

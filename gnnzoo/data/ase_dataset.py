@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gnnzoo.data.convert import ase_to_h5md
 from gnnzoo.data.h5md import H5mdDataset
+from gnnzoo.outputs import told
 
 
 class AseDataset(H5mdDataset):
@@ -20,7 +21,8 @@ class AseDataset(H5mdDataset):
         self._folder = tempfile.TemporaryDirectory(prefix="gnnzoo-")
         try:
             copy = Path(self._folder.name) / "frames.h5"
-            ase_to_h5md(Path(path), copy, version="", command="", advance=advance)
+            with told(copy, "TMPDIR=/a/larger/place before the command keeps it elsewhere"):
+                ase_to_h5md(Path(path), copy, version="", command="", advance=advance)
             super().__init__(copy)
         except BaseException:
             self._folder.cleanup()

@@ -26,6 +26,7 @@ class Conversion:
 
     Attributes:
         frames: number of frames written.
+        fewest, most: number of atoms of a frame.
         units, type_names: as agreed between the data and the caller.
         fingerprint: see `gnnzoo.data.fingerprint`.
         provenance: as it stands in the dataset.
@@ -34,6 +35,8 @@ class Conversion:
     """
 
     frames: int
+    fewest: int
+    most: int
     units: str | None
     type_names: dict[int, str]
     fingerprint: str
@@ -150,4 +153,5 @@ def _write(
                 whole["logs"] |= {"frames": int(np.isfinite(energy).sum()), "without": int(np.isnan(energy).sum())}
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
     ends = (ends, block.taken([len(block) - 1]))
-    return Conversion(writer.frames, units, type_names, fingerprint, whole, ends)
+    sizes = int(writer.atoms.min()), int(writer.atoms.max())
+    return Conversion(writer.frames, *sizes, units, type_names, fingerprint, whole, ends)

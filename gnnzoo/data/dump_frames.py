@@ -87,6 +87,14 @@ class Atoms:
         if set(np.unique(self._types).tolist()) - set(self.type_names):
             self._learn_types(frame)
 
+    def learn(self, frames: Sequence[RawFrame], types: np.ndarray) -> None:
+        """Names and masses of types that come up for the first time in these frames; `types` is (frames, atoms)."""
+        unknown = set(np.unique(types).tolist()) - set(self.type_names)
+        while unknown:
+            index = int(np.argmax(np.any(types == min(unknown), axis=1)))
+            self._learn_types(frames[index])
+            unknown -= set(self.type_names)
+
     def _learn_types(self, frame: RawFrame) -> None:
         """Names and masses of the types that come up for the first time in this frame."""
         wanted = {"type": np.int64} | ({self._naming: str} if self._naming else {})
@@ -97,7 +105,7 @@ class Atoms:
         for number in new:
             of_type = rows["type"] == number
             if self._naming:
-                found[number] = sorted(set(rows[self._naming][of_type]))
+                found[number] = sorted(set(rows[self._naming][of_type].tolist()))
             masses = np.unique(rows["mass"][of_type]) if "mass" in rows else []
             if len(masses) == 1:
                 self.masses[number] = float(masses[0])

@@ -66,11 +66,12 @@ def _naming(type_names: Mapping[int, str], place: Place) -> str | None:
     LAMMPS writes C into the column element unless it is told otherwise, so that C alone says nothing there.
     """
     for number, name in type_names.items():
-        if not name or name.split() != [name]:
+        if not name or name.split() != [name] or '"' in name:
             raise DataError(
-                f"the name of type {number} is '{name}', and blanks divide the columns of a dump",
+                f"the name of type {number} is '{name}', which a dump cannot hold",
                 place=place,
-                expected="names without blanks",
+                expected="names without blanks and quotes",
+                hint=f"--types {number}=NAME, where the data do not name it themselves",
             )
     if all(name == str(number) for number, name in type_names.items()):
         return None

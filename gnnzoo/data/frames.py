@@ -129,7 +129,7 @@ class Dataset(Sequence[Frame]):
 
     @cached_property
     def signatures(self) -> np.ndarray:
-        """(frames,) float64 of each frame, equal for equal frames; see `frame_signatures`. The first call may read all."""
+        """(frames,) float64, equal for equal frames; see `frame_signatures`. The first call may read all."""
         return np.array([frame_signatures(frame.forces[None])[0] for frame in self])
 
     def close(self) -> None:

@@ -224,7 +224,17 @@ class H5mdDataset(Dataset):
             values = values[:, :, None] * np.eye(3)  # (frames, 3) -> (frames, 3, 3)
         if values.shape[1:] != (3, 3):
             raise DataError(f"the box has edges of the shape {values.shape[1:]}", place=self._place, expected="(3,)")
-        return np.broadcast_to(values.astype(np.float64), (self._count, 3, 3))
+        values = values.astype(np.float64)
+        with np.errstate(all="ignore"):
+            volumes = np.abs(np.linalg.det(values))
+        wrong = np.flatnonzero(~((volumes > 0) & np.isfinite(volumes)))
+        if len(wrong):
+            raise DataError(
+                f"the box of frame {wrong[0]} has no volume that makes sense: {values[wrong[0]].tolist()}",
+                place=self._place,
+                expected="three lattice vectors",
+            )
+        return np.broadcast_to(values, (self._count, 3, 3))
 
     def _read_boundaries(self) -> list[tuple[str, str, str]]:
         if BOUNDARY in self._file:
@@ -289,9 +299,10 @@ class H5mdDataset(Dataset):
         for name, (_, dtype, _) in ELEMENTS.items():
             if arrays[name] is not None:
                 arrays[name] = arrays[name].astype(dtype, copy=False)[order]
-        for what, values in (("position", arrays["positions"]), ("cell", self._cells[index])):
-            if not np.isfinite(values.sum()):  # a sum is finite only if all values are
-                raise DataError(f"a {what} of frame {index} is not a number", place=self._place)
+        for name, values in arrays.items():
+            if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise DataError(f"a {ELEMENTS[name][0]} of frame {index} is not a number", place=self._place)
+        self._check_ids(arrays["ids"], index)
         time = None if self._times is None or self._times.shape == () else float(self._times[index])
         energy = float(self._energy[index])
         return Frame(
@@ -306,6 +317,14 @@ class H5mdDataset(Dataset):
             energy=None if np.isnan(energy) else energy,
             **arrays,
         )
+
+    def _check_ids(self, ids: np.ndarray, index: int) -> None:
+        """Refuse an atom that is there twice; `ids` are ascending."""
+        twice = np.flatnonzero(np.diff(ids) == 0)
+        if len(twice):
+            raise DataError(
+                f"atom id {ids[twice[0]]} comes twice in frame {index}", place=self._place, expected="each atom once"
+            )
 
     @functools.cached_property
     def signatures(self) -> np.ndarray:

@@ -19,13 +19,14 @@ from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.dump_columns import Layout
 from gnnzoo.data.dump_frames import Atoms
 from gnnzoo.data.dump_header import Header, parse_header
-from gnnzoo.data.dump_rows import parse_fields
+from gnnzoo.data.dump_rows import parse_fields, parse_rows
 from gnnzoo.data.dump_source import is_compressed, is_stream
 from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, raw_frames, whole_rows
 from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.simulate import simulation_record
 from gnnzoo.errors import DataError, Place
+from gnnzoo.outputs import told
 
 BATCH_BYTES = 1 << 21  # rows parsed at a time, few enough for a cache; more where a single frame is larger
 
@@ -232,6 +233,49 @@ def provenance(trajectory: Trajectory) -> dict:
     }
 
 
+class _Place:
+    """Where a frame lies, so that it can be read again."""
+
+    __slots__ = ("line", "number", "path", "rows_start", "start", "stop")
+
+    def __init__(self, frame: RawFrame):
+        self.path, self.line, self.number = frame.header.file, frame.header.line, frame.file
+        self.start, self.rows_start, self.stop = frame.start, frame.rows_start, frame.stop
+
+    def shares_a_batch(self, later: "_Place") -> bool:
+        """Whether a later frame is of the same file and not far behind."""
+        return self.number == later.number and later.stop - self.start <= BATCH_BYTES
+
+    def raw(self, text: bytes) -> RawFrame:
+        """The frame, from its text.
+
+        Raises:
+            DataError: the text is not what it was.
+        """
+        length = self.rows_start - self.start
+        header = parse_header(text[:length].decode("utf-8", "replace"), self.path, self.line)
+        rows = whole_rows(text[length:], header.n_atoms)
+        if isinstance(rows, int):
+            raise DataError("the file has changed since it was opened", place=Place(self.path, self.line))
+        return RawFrame(header, rows, self.start, self.rows_start, self.stop, self.number)
+
+
+def _stretches(frames: list[RawFrame]) -> Iterator[list[RawFrame]]:
+    """The frames, cut where columns or the number of atoms change."""
+    start = 0
+    for index in range(1, len(frames) + 1):
+        if index == len(frames) or not _alike(frames[start].header, frames[index].header):
+            yield frames[start:index]
+            start = index
+
+
+def _types_of(item: tuple[list[RawFrame], Layout]) -> tuple[list[RawFrame], np.ndarray]:
+    """A batch, and the types of its atoms, (frames, atoms)."""
+    batch, layout = item
+    types = parse_rows(batch, layout.names, {"type": np.int64})["type"]
+    return batch, types.reshape(len(batch), -1)
+
+
 class DumpDataset(Dataset):
     """Dumps as a dataset, straight from their text: an index is built once, frames are parsed when asked for.
 
@@ -259,55 +303,73 @@ class DumpDataset(Dataset):
         copied = [path for path in self._paths if is_stream(path) or is_compressed(path)]
         self._copies = {path: tempfile.TemporaryFile() for path in copied}  # noqa: SIM115
         trajectory = Trajectory(columns)
-        self._places: list[tuple[Path, int, int, int, int]] = []  # file, line, start, start of rows, stop
-        steps, segments, files, number = [], [], [], None
-        for path in self._paths:
-            for frame in raw_frames(path, trajectory.log, advance, copy=self._copies.get(path)):
-                trajectory.meet(frame)
-                if number not in (None, frame.header.n_atoms):  # other atoms may be of other types
-                    next(trajectory.atoms.blocks([frame]))
-                number = frame.header.n_atoms
-                segment = trajectory.segment(
-                    frame.header, functools.partial(_ids_and_positions, trajectory.atoms, frame)
-                )
-                if segment is None:
-                    continue
-                self._places.append((path, frame.header.line, frame.start, frame.rows_start, frame.stop))
-                steps.append(frame.header.step)
-                segments.append(segment)
-                files.append(frame.file)
-        for copy in self._copies.values():
-            copy.flush()
+        self._places: list[_Place] = []
+        steps, segments = [], []
+        for frame in self._indexed(trajectory, advance):
+            look = functools.partial(_ids_and_positions, trajectory.atoms, frame)
+            segment = trajectory.segment(frame.header, look)
+            if segment is None:
+                continue
+            self._places.append(_Place(frame))
+            steps.append(frame.header.step)
+            segments.append(segment)
         trajectory.refuse_nothing(self._paths)
         self.log, self.atoms, self.units = trajectory.log, trajectory.atoms, trajectory.units
         self.type_names = dict(self.atoms.type_names)
         self.steps = np.array(steps, dtype=np.int64)
         self.segments = np.array(segments, dtype=np.int32)
-        self.files = np.array(files, dtype=np.int32)
+        self.files = np.array([place.number for place in self._places], dtype=np.int32)
         self.provenance = provenance(trajectory)
+
+    def _indexed(self, trajectory: Trajectory, advance: Callable[[int], object] | None) -> Iterator[RawFrame]:
+        """The frames of all dumps in order; their types are known to the trajectory's atoms then."""
+        with told(Path(tempfile.gettempdir()), "TMPDIR=/a/larger/place before the command unpacks it elsewhere"):
+            for batch, types in parallel(_types_of, _batches(self._raw(trajectory.log, advance), trajectory)):
+                trajectory.atoms.learn(batch, types)
+                yield from batch
+            for copy in self._copies.values():
+                copy.flush()
+
+    def _raw(self, log: DumpLog, advance: Callable[[int], object] | None) -> Iterator[RawFrame]:
+        for path in self._paths:
+            yield from raw_frames(path, log, advance, copy=self._copies.get(path))
 
     def __len__(self) -> int:
         return len(self._places)
 
     def read(self, index: int) -> Frame:
-        path, line, start, rows_start, stop = self._places[index]
-        text = self._text(path, start, stop)
-        header = parse_header(text[: rows_start - start].decode("utf-8", "replace"), path, line)
-        rows = whole_rows(text[rows_start - start :], header.n_atoms)
-        if isinstance(rows, int):
-            raise DataError("the file has changed since it was opened", place=Place(path, line))
-        raw = RawFrame(header, rows, start, rows_start, stop, int(self.files[index]))
-        with self._lock:  # the parser remembers the atoms of the frame before
-            block = next(self.atoms.blocks([raw]))
-        block.segments[0] = self.segments[index]
-        return block.frame(0, self.units, self.type_names)
+        (frame,) = self._frames([index])
+        return frame
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames in order, many parsed at a time."""
+        waiting: list[int] = []
+        for index, place in enumerate(self._places):
+            if waiting and not self._places[waiting[0]].shares_a_batch(place):
+                yield from self._frames(waiting)
+                waiting = []
+            waiting.append(index)
+        yield from self._frames(waiting)
+
+    def _frames(self, indices: list[int]) -> Iterator[Frame]:
+        """Frames that follow one another in one file."""
+        places = [self._places[index] for index in indices]
+        start = places[0].start
+        text = self._text(places[0].path, start, places[-1].stop)
+        raws = [place.raw(text[place.start - start : place.stop - start]) for place in places]
+        for same in _stretches(raws):
+            with self._lock:  # the parser remembers the atoms of the frame before
+                blocks = list(self.atoms.blocks(same))
+            for block in blocks:
+                for number in range(len(block)):
+                    block.segments[number] = self.segments[indices.pop(0)]
+                    yield block.frame(number, self.units, self.type_names)
 
     def _text(self, path: Path, start: int, stop: int) -> bytes:
         if path in self._copies:
             return os.pread(self._copies[path].fileno(), stop - start, start)
-        with path.open(
-            "rb", buffering=0
-        ) as file:  # opened anew, because there may be more files than a process may open
+        # Opened anew, because there may be more files than a process may open.
+        with path.open("rb", buffering=0) as file:
             text = os.pread(file.fileno(), stop - start, start)
         if len(text) != stop - start:
             raise DataError("the file has become shorter since it was opened", place=Place(path))

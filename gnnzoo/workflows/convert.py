@@ -203,9 +203,7 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
 
 
 def _tell_written(output: Path, done, origin: str) -> None:
-    first = len(done.ends[0].ids)
-    fewest, most = (done.trajectory.fewest, done.trajectory.most) if done.trajectory else (first, first)
-    atoms = f"{most:,} atoms" if fewest == most else f"{fewest:,} to {most:,} atoms"
+    atoms = f"{done.most:,} atoms" if done.fewest == done.most else f"{done.fewest:,} to {done.most:,} atoms"
     say(f"wrote {output}: {done.frames:,} frames of {atoms}, {output.stat().st_size / 1e6:,.1f} MB{origin}")
 
 

@@ -20,6 +20,7 @@ def export(
     *,
     units: str | None = None,
     types: Mapping[int | str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write data as text that other programs read.
@@ -32,6 +33,7 @@ def export(
         output: the file to make; its ending says the format.
         units: LAMMPS unit style, where the data do not tell it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not tell it.
+        columns: what dumps call some columns, by what they mean, such as {"energy": "c_pe"}.
         overwrite: replace an existing output; the old one is kept beside it.
 
     Returns:
@@ -44,7 +46,7 @@ def export(
     output = Path(output).expanduser()
     form = form_of(output)
     refuse_existing(output, overwrite)
-    with open_dataset(data, units=units, types=types) as dataset:
+    with open_dataset(data, units=units, types=types, columns=columns) as dataset:
         check_exportable(dataset, form)
         check_writable(output)
         start = time.monotonic()

@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import h5py
@@ -285,6 +287,32 @@ def test_a_dump_may_come_through_a_pipe(folder):
     with pytest.raises(DataError, match="can be read only once") as caught:
         find_files("fifo")
     assert "gnnzoo convert fifo -o NAME.h5" in caught.value.hint
+
+
+def test_a_pipe_that_says_nothing_more_can_be_left(folder):
+    text = dumps.dump_text(dumps.argon(frames=20)).encode()
+    command = [sys.executable, "-m", "gnnzoo.cli", "convert", "-", "-o", "piped.h5"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(text)
+    process.stdin.flush()
+    assert b"converting" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)  # the other end stays open
+    assert process.returncode != 0
+    assert not list(folder.glob("*piped*"))
+    process.stdin.close()
+
+
+def test_a_full_temporary_folder_is_told(folder, monkeypatch):
+    dump = dumps.argon_dump(folder / "a.lammpstrj.gz", frames=200)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UserError, match="larger than you may write"):
+            open_dataset(dump)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_converting_loads_no_tensorflow(folder):

@@ -251,12 +251,29 @@ def test_an_element_of_fewer_frames_is_refused(foreign, element):
         H5mdDataset(foreign)
 
 
-@pytest.mark.parametrize(("name", "what"), [("position/value", "position"), ("box/edges", "cell")])
-def test_numbers_that_are_none_are_refused(foreign, name, what):
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("position/value", np.nan, "a position of frame 1 is not a number"),
+        ("force/value", np.inf, "a force of frame 1 is not a number"),
+        ("box/edges", np.nan, "the box of frame 0 has no volume that makes sense"),
+        ("box/edges", 0.0, "the box of frame 0 has no volume that makes sense"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(foreign, name, value, message):
     with h5py.File(foreign, "a") as file:
-        file[f"particles/atoms/{name}"][1, 2] = np.nan
-    with pytest.raises(DataError, match=f"a {what} of frame 1 is not a number"):
-        H5mdDataset(foreign)[1]
+        file[f"particles/atoms/{name}"][1, :] = value
+    with pytest.raises(DataError, match=message):
+        list(H5mdDataset(foreign))
+
+
+def test_an_atom_that_is_there_twice_is_refused(foreign):
+    with h5py.File(foreign, "a") as file:
+        group = file["particles/atoms"]
+        del group["id"]
+        group["id"] = np.ones(group["position/value"].shape[1], dtype=int)
+    with pytest.raises(DataError, match="atom id 1 comes twice in frame 0"):
+        H5mdDataset(foreign)[0]
 
 
 def test_a_file_of_positions_forces_and_a_box_is_enough(foreign):

@@ -464,8 +464,23 @@ def test_types_that_come_later_get_their_names_too(tmp_path):
         snapshot.columns["mass"] = np.array([39.948, 83.798])[snapshot.types - 1]
     path = dumps.write_dump(tmp_path / "a", snapshots, (*dumps.ARGON_COLUMNS, "element", "mass"))
     _, trajectory = read(path)
-    assert trajectory.atoms.type_names == {1: "Ar", 2: "Kr"}
-    assert trajectory.atoms.masses == {1: 39.948, 2: 83.798}
+    with DumpDataset([path]) as dataset:
+        for atoms in (trajectory.atoms, dataset.atoms):
+            assert atoms.type_names == {1: "Ar", 2: "Kr"}
+            assert atoms.masses == {1: 39.948, 2: 83.798}
+        assert dataset.type_names == {1: "Ar", 2: "Kr"}
+        assert set(dataset[2].names) == {"Kr"}
+
+
+def test_going_through_all_frames_gives_what_each_of_them_gives(tmp_path, monkeypatch):
+    monkeypatch.setattr(lammps, "BATCH_BYTES", 5000)  # three or four small frames
+    first = dumps.write_dump(tmp_path / "1", changing(), number=EXACT, shuffle=1)
+    second = dumps.write_dump(tmp_path / "2", dumps.argon(9, side=2, first=70), number=EXACT)
+    with DumpDataset([first, second]) as dataset:
+        assert_frames_hold(list(dataset), [*changing(), *dumps.argon(9, side=2, first=70)])
+        for frame, again in zip(dataset, map(dataset.__getitem__, range(len(dataset))), strict=True):
+            assert np.array_equal(frame.positions, again.positions)
+            assert frame.segment == again.segment
 
 
 def test_frames_without_atoms_are_left_out_and_told(tmp_path):
