@@ -17,7 +17,7 @@ MORE_DIGITS = "dump_modify ID format float %.9g"
 _LEAST_SAMPLES = 12
 _CERTAIN = 5.0  # a slope counts if it is so many times its own standard error
 _OUTLIER = 4.0
-_SCALED = {"xs", "xsu"}
+SCALED = {"xs", "xsu"}  # columns of shares of the cell
 _FIXED_DECIMALS = range(9)
 
 
@@ -139,27 +139,35 @@ def _slope(lengths: np.ndarray, distances: np.ndarray, along: np.ndarray) -> dic
     return {"distance": length, "stiffness": slope, "error": error, "samples": len(d)}
 
 
-def rounding(values: np.ndarray, digits: int) -> float:
-    """Root mean square of the error that printing made of these numbers.
+def printed_steps(values: np.ndarray, digits: int) -> np.ndarray:
+    """Size of the last printed digit of each number, of the same shape.
 
     Args:
         values: any shape, as printed.
-        digits: significant digits of the format.
-
-    Returns:
-        an error even over a last digit of size s has the root mean square s / sqrt(12); where all numbers end at one
-        decimal, as %.3f prints them, s is that decimal.
+        digits: significant digits of the format; where all numbers end at one decimal, as %.3f prints them, it is that
+            decimal.
     """
-    flat = np.abs(values[values != 0]).ravel()
-    if len(flat) == 0:
-        return 0.0
-    steps = 10.0 ** (np.floor(np.log10(flat)) + 1 - digits)
+    sizes = np.abs(values)
+    with np.errstate(divide="ignore"):  # 0 has no digit
+        steps = 10.0 ** (np.floor(np.log10(sizes)) + 1 - digits)
     for decimals in _FIXED_DECIMALS:
-        scaled = flat * 10.0**decimals
-        if np.all(np.abs(scaled - np.round(scaled)) < 1e-9 * np.maximum(scaled, 1)):
-            steps = np.maximum(steps, 10.0**-decimals)
-            break
-    return float(np.sqrt(np.mean(steps**2) / 12))
+        if all(_end_at(part, decimals) for part in (sizes.ravel()[:100], sizes)):
+            return np.maximum(steps, 10.0**-decimals)
+    return steps
+
+
+def _end_at(sizes: np.ndarray, decimals: int) -> bool:
+    scaled = sizes * 10.0**decimals
+    return bool(np.all(np.abs(scaled - np.round(scaled)) < 1e-9 * np.maximum(scaled, 1)))
+
+
+def rounding(values: np.ndarray, digits: int) -> float:
+    """Root mean square of the error that printing made of these numbers, 0 apart; see `printed_steps`.
+
+    An error even over a last digit of size s has the root mean square s / sqrt(12).
+    """
+    printed = values[values != 0]
+    return _root_mean_square(printed_steps(printed, digits)) / 12**0.5 if len(printed) else 0.0
 
 
 def force_floor(pairs: Sequence[NearPairs], provenance: Mapping, mean_norm: float, bond: dict | None = None) -> dict:
@@ -181,7 +189,7 @@ def force_floor(pairs: Sequence[NearPairs], provenance: Mapping, mean_norm: floa
     digits = provenance.get("digits")
     if not digits:
         return told | {"positions_rounding": None, "forces_rounding": None, "forces_share": None}
-    scaled = bool(_SCALED & set(provenance.get("columns", ())))
+    scaled = bool(SCALED & set(provenance.get("columns", ())))
     positions = _root_mean_square([_positions_rounding(sampled, digits["positions"], scaled) for sampled in pairs])
     forces = _root_mean_square([rounding(sampled.frame.forces, digits["forces"]) for sampled in pairs])
     told |= {
@@ -205,5 +213,6 @@ def _positions_rounding(sampled: NearPairs, digits: int, scaled: bool) -> float:
     return float(np.sqrt(np.mean((steps**2) @ (frame.cell**2)) / 12))
 
 
-def _root_mean_square(values: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
+def _root_mean_square(values: Sequence[float] | np.ndarray) -> float:
+    largest = float(np.max(values))  # the square of a very large one is more than a float holds
+    return largest * float(np.sqrt(np.mean(np.square(np.asarray(values) / largest)))) if largest > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Repeats: restarts that write an overlap, files that are there twice, and what only looks like them."""
+"""Repeats: restarts that write an overlap, frames that are there twice, and what only looks like them."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.repeats import repeated_frames, same_positions
 from small import MemoryDataset
+from systems import changed
 
 BOX = 12.0
 
@@ -89,15 +90,94 @@ def test_three_copies_are_copies_of_the_first():
     assert found(first, again(first, 1), again(first, 2)) == [0, 1, 2, 3] * 3
 
 
-def test_atoms_in_another_order_or_a_few_fewer_are_matched_by_id():
+def test_only_frames_of_the_same_atoms_are_the_same():
     first = walk(6, seed=1)
-    other = [frame(f.positions[:50], f.step, 1, f.ids[:50]) for f in first]
-    assert found(first, other) == [*range(6)] * 2
-    strangers = [frame(f.positions[:20], f.step, 1, f.ids[:20]) for f in first]
-    assert found(first, strangers) == [*range(12)]
+    fewer = [frame(f.positions[:50], f.step, 1, f.ids[:50]) for f in first]
+    assert found(first, fewer) == [*range(12)]
+    others = [changed(f, segment=1, types=f.types + 1) for f in first]
+    assert found(first, others) == [*range(12)]
 
 
-def test_many_runs_are_compared_at_a_few_frames_only():
+def displaced(atoms, each, size=0.01, origin=0.0, stiffness=5.0):
+    """Single frames of step 0: a lattice of which another atom is displaced in each, drawn back by harmonic springs."""
+    side = round(atoms ** (1 / 3))
+    sites = np.stack(np.meshgrid(*[np.arange(side)] * 3), axis=-1).reshape(-1, 3) * BOX / side + origin
+    made = []
+    for segment, atom in enumerate(each):
+        moved = np.zeros((atoms, 3))
+        moved[atom, 0] = size
+        made.append(changed(frame(sites + moved, 0, segment), forces=-stiffness * moved))
+    return made
+
+
+@pytest.mark.parametrize("stiffness", [5.0, 0.0])
+def test_finite_displacements_repeat_nothing(stiffness):
+    # all forces have one signature, and all atoms but two are where they were
+    frames = displaced(1000, range(0, 1000, 25), stiffness=stiffness)
+    assert found(frames) == [*range(40)]
+    one_run = [changed(f, segment=0, step=10 * number) for number, f in enumerate(frames)]
+    assert found(one_run) == [*range(40)]
+    assert not same_positions(MemoryDataset(one_run), 0, 1)
+
+
+def test_a_displacement_in_a_large_box_is_seen_as_far_as_it_is_printed():
+    frames = [changed(f, cell=np.eye(3) * 1000.0) for f in displaced(27, [3, 3, 4], origin=900.123)]
+    frames[1] = changed(frames[1], positions=frames[1].positions + 1000.0)  # its last digit is 0.01
+    dataset = MemoryDataset(frames)
+    dataset.provenance["digits"] = {"positions": 6, "forces": 6}
+    assert repeated_frames(dataset).tolist() == [0, 0, 2]
+    assert not same_positions(dataset, 0, 2)
+
+
+def with_forces(frames, seed=0):
+    random = np.random.default_rng(seed)
+    return [changed(f, forces=random.normal(size=f.positions.shape)) for f in frames]
+
+
+def test_frames_of_one_run_that_are_there_twice_are_found_whatever_their_step():
+    first = with_forces(walk(60, seed=1))
+    second = [changed(f, step=f.step + 600) for f in first]
+    assert found(first, second) == [*range(60)] * 2
+
+
+def test_single_frames_of_one_step_that_are_there_twice_are_found():
+    frames = with_forces(walk(60, seed=1))
+    twice = [changed(frames[number // 2], step=0, segment=number) for number in range(120)]
+    assert found(twice) == [2 * (number // 2) for number in range(120)]
+
+
+def test_forces_of_another_potential_make_another_frame():
+    first = with_forces(walk(10, seed=1))
+    turned = [changed(f, segment=1, forces=-f.forces) for f in first]  # of equal signature
+    assert found(first, turned) == [*range(20)]
+
+
+def test_among_many_runs_none_is_passed_over():
+    runs = [with_forces(walk(3, seed=seed, segment=seed, atoms=5), seed) for seed in range(60)]  # 1770 pairs of runs
+    last = [changed(f, segment=60) for f in runs[0]]
+    assert found(*runs, last) == [*range(180), 0, 1, 2]
+
+
+@pytest.mark.parametrize("same", ["TFTFTFTFTFTFTFTFTFTF", "FTTTTTFFTTTTTTTF", "TTTTFFFFFFTTTT"])
+@pytest.mark.parametrize("forces", [True, False])
+def test_agreement_need_not_begin_at_the_beginning_nor_stay(same, forces):
+    n = len(same)
+    first, other = walk(n, seed=1), walk(n, seed=2)
+    if forces:
+        first, other = with_forces(first), with_forces(other, 1)
+    second = [changed(f if letter == "T" else g, segment=1) for f, g, letter in zip(first, other, same, strict=True)]
+    expected = [number if letter == "T" else n + number for number, letter in enumerate(same)]
+    assert found(first, second) == [*range(n), *expected]
+
+
+def test_frames_of_different_digits_are_near_by_their_forces():
+    first = with_forces(walk(8, seed=1))
+    short = [changed(f, segment=1, forces=np.round(f.forces, 5), positions=np.round(f.positions, 3)) for f in first]
+    assert found(first, short[3:]) == [*range(8), *range(3, 8)]
+
+
+@pytest.mark.parametrize("forces", [True, False])
+def test_each_frame_is_read_a_few_times_only(forces):
     class Counted(MemoryDataset):
         reads = 0
 
@@ -105,9 +185,10 @@ def test_many_runs_are_compared_at_a_few_frames_only():
             self.reads += 1
             return self.frames[index]
 
-    dataset = Counted([one for seed in range(6) for one in walk(100, seed=seed, segment=seed, atoms=5)])
+    runs = [walk(100, seed=seed, segment=seed, atoms=5) for seed in range(6)]
+    dataset = Counted([one for run in runs for one in (with_forces(run, run[0].segment) if forces else run)])
     repeated_frames(dataset)
-    assert dataset.reads <= 15 * 3 * 6  # pairs of runs, frames looked at, reads for each
+    assert dataset.reads <= 3 * 600
 
 
 @pytest.mark.parametrize(("moved", "same"), [(0.0, True), (BOX, True), (5e-5, True), (1e-2, False)])
