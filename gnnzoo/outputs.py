@@ -11,7 +11,7 @@ from gnnzoo.errors import Place, UserError
 
 # No room for what is to be written: on the disk, in the user's share of it, under the limit of a file's size.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_MORE_ROOM = "free some space or choose another place with -o"
+_MORE_ROOM = "free some space or choose another place"
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
@@ -30,7 +30,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise OutputError(
             "exists already",
             place=Place(file=path),
-            hint="--overwrite to replace it (the old one is kept beside it), or another name with -o",
+            hint="--overwrite to replace it (the old one is kept beside it), or another name",
         )
 
 
@@ -48,7 +48,7 @@ def check_writable(path: Path) -> None:
         known = explained(error, path)
         if known is None:
             known = OutputError(
-                f"cannot be written: {error.strerror}", place=Place(file=path), hint="another place with -o"
+                f"cannot be written: {error.strerror}", place=Place(file=path), hint="another place for it"
             )
         raise known from error
     finally:
@@ -167,9 +167,9 @@ def explained(error: Exception, path: Path, more_room: str = _MORE_ROOM) -> Outp
     if number == errno.EFBIG:
         return OutputError("the file is larger than you may write", place=place, hint="ulimit -f tells the limit")
     if number in _FORBIDDEN:
-        return OutputError("cannot be written: no permission there", place=place, hint="another place with -o")
+        return OutputError("cannot be written: no permission there", place=place, hint="another place for it")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.exists():
-        return OutputError("cannot be made there", place=place, hint="another place with -o")
+        return OutputError("cannot be made there", place=place, hint="another place for it")
     return None
 
 

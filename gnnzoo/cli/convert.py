@@ -20,6 +20,11 @@ def parse_columns(_ctx, _param, texts: tuple[str, ...]) -> dict[str, str] | None
     for meaning, _, name in pairs:
         if not meaning or not name:
             raise click.BadParameter(f"'{meaning}{name}' does not say what a column means; say energy=c_pe")
+    for part, what in ((0, "meaning"), (2, "column")):
+        words = [pair[part] for pair in pairs]
+        twice = next((word for word in words if words.count(word) > 1), None)
+        if twice is not None:
+            raise click.BadParameter(f"the {what} '{twice}' is named twice")
     return {meaning: name for meaning, _, name in pairs} or None
 
 

@@ -19,6 +19,8 @@ from gnnzoo.data.lammps import Trajectory, provenance, stream
 from gnnzoo.data.lammps_log import LogEnergies
 from gnnzoo.errors import Place
 
+_SAME_SUM = 1e-3  # of the energy; a long tail or a fix may add to one of the two
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -80,9 +82,7 @@ def to_h5md(
         if logs and not joined:  # a log that does not help is told before the work
             joined.append(LogEnergies(logs, agreed[0]))
         whole = {"version": version, "command": command, **provenance(trajectory)}
-        return *agreed, whole | (
-            {"logs": {"files": list(map(str, logs)), "per_atom": joined[0].per_atom}} if logs else {}
-        )
+        return *agreed, whole | ({"logs": {"files": list(map(str, logs))}} if logs else {})
 
     done = _write(stream(dumps, trajectory, advance), output, about, version, compress, joined)
     return replace(done, trajectory=trajectory)
@@ -148,10 +148,27 @@ def _write(
                 writer.append(block)
             units, type_names, whole = about()
             for log in logs:
-                energy = log.of(writer.steps, writer.segments, writer.atoms)
-                writer.set_energy(energy)
-                whole["logs"] |= {"frames": int(np.isfinite(energy).sum()), "without": int(np.isnan(energy).sum())}
+                told = log.of(writer.steps, writer.segments, writer.atoms)
+                writer.set_energy(told.energies)
+                whole["doubts"] = [*whole.get("doubts", []), *_energy_doubts(told.energies, writer)]
+                without = int(np.isnan(told.energies).sum())
+                whole["logs"] |= {"frames": len(told.energies) - without, "without": without}
+                whole["logs"]["per_atom"] = int(told.per_atom.sum())
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
     ends = (ends, block.taken([len(block) - 1]))
     sizes = int(writer.atoms.min()), int(writer.atoms.max())
     return Conversion(writer.frames, *sizes, units, type_names, fingerprint, whole, ends)
+
+
+def _energy_doubts(energy: np.ndarray, writer: H5mdWriter) -> list[str]:
+    """What speaks against a log's energies: the sums of the atoms' energies, where the dump has them."""
+    sums = writer.energy_of_atoms
+    both = np.flatnonzero(np.isfinite(energy) & np.isfinite(sums))
+    wrong = both[np.abs(energy[both] - sums[both]) > _SAME_SUM * np.abs(sums[both]).max(initial=0)]
+    if len(wrong) == 0:
+        return []
+    first = wrong[0]
+    return [
+        f"the log's energies are not the sums of the atoms' energies in {len(wrong)} of {len(both)} frames: "
+        f"{energy[first]:.8g} against {sums[first]:.8g} in step {writer.steps[first]}"
+    ]

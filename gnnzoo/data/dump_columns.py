@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnnzoo.data.dump_header import Header
+from gnnzoo.data.dump_header import Header, dump_line
 from gnnzoo.errors import DataError, Place, UserError, did_you_mean
 
 FORCES = ("fx", "fy", "fz")
@@ -79,18 +79,18 @@ def check_meanings(columns: Mapping[str, str] | None) -> dict[str, str]:
     return dict(columns or {})
 
 
-def understand(header: Header, columns: Mapping[str, str] | None = None) -> Layout:
+def understand(header: Header, said: Mapping[str, str] | None = None) -> Layout:
     """The layout of a frame's rows.
 
     Args:
         header: of the frame.
-        columns: what the dump calls some columns, by what they mean; see `check_meanings`.
+        said: what the dump calls some columns, by what they mean; see `check_meanings`.
 
     Raises:
         DataError: ids, types, positions or forces lack; the hint is the dump line that writes them.
     """
     place = Place(header.file, header.rows_line - 1)
-    names = _renamed(header.columns, columns or {}, place)
+    names = _renamed(header.columns, said or {}, place)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"the column {repeated} comes twice", place=place, expected="each column once")
@@ -101,11 +101,36 @@ def understand(header: Header, columns: Mapping[str, str] | None = None) -> Layo
             problem,
             place=place,
             expected="columns id type x y z fx fy fz, in any order and with any others",
-            hint=f"in the LAMMPS input: dump 1 all custom 100 {header.file.name} {' '.join(completed(names))}",
+            hint=_hint(header),
         )
     fields = {"ids": ("id",), "types": ("type",), "positions": _POSITIONS[kind], "forces": FORCES}
-    fields |= {name: columns for name, columns in _OPTIONAL.items() if set(columns) <= set(names)}
+    fields |= {name: group for name, group in _OPTIONAL.items() if set(group) <= set(names)}
+    used = {name for group in fields.values() for name in group} | set(_NAMING)
+    for meaning, name in (said or {}).items():
+        if meaning not in used:
+            raise DataError(
+                f"the column {name}, said to be {meaning}, is of no use: {_why_useless(meaning, names)}",
+                place=place,
+                hint=f"leave out --column {meaning}={name}, or name the whole vector",
+            )
     return Layout(names, fields, scaled=kind in _SCALED)
+
+
+def _hint(header: Header) -> str:
+    """The dump line to type; and --column, where columns look like vectors under another name."""
+    names = header.columns
+    vector = next((name[:-3] for name in names if name.endswith("[1]") and f"{name[:-3]}[3]" in names), None)
+    line = f"in the LAMMPS input: {dump_line(header.file, ' '.join(completed(names)))}"
+    if vector is None or set(FORCES) <= set(names):
+        return line
+    said = " ".join(f"--column {force}={vector}[{number}]" for number, force in enumerate(FORCES, start=1))
+    return f"{line}; or, if these are the forces: {said}"
+
+
+def _why_useless(meaning: str, names: tuple[str, ...]) -> str:
+    group = next((group for group in (*_POSITIONS.values(), *_OPTIONAL.values()) if meaning in group), ())
+    lacking = [name for name in group if name not in names]
+    return f"{', '.join(lacking)} lack" if lacking else "positions are taken from other columns"
 
 
 def _renamed(names: tuple[str, ...], columns: Mapping[str, str], place: Place) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from gnnzoo.data.dump_rows import (
 from gnnzoo.data.dump_text import RawFrame
 from gnnzoo.errors import DataError, Place
 
+_LOOKS = 20  # frames of which the printed digits are counted
+
 
 class Atoms:
     """What the frames of a trajectory hold, and the way from raw frames to blocks.
@@ -47,9 +49,9 @@ class Atoms:
         self.columns = first.header.columns
         self.layout = understand(first.header, self._said)
         self.changes = 0
-        self.digits = {
-            name: printed_digits(first, self.layout.names, self.layout.fields[name]) for name in ("positions", "forces")
-        }
+        self.digits = {"positions": 0, "forces": 0}
+        self._looks = 0
+        self.count_digits(first)
         self.doubts: list[str] = []
         self.type_names: dict[int, str] = {}
         self.masses: dict[int, float] = {}
@@ -62,6 +64,14 @@ class Atoms:
         self._meet(parse_rows([first], self.layout.names, {"id": np.int64, "type": np.int64}), first)
         numbers, counts = np.unique(self._types, return_counts=True)
         self.counts = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+    def count_digits(self, frame: RawFrame) -> None:
+        """Count the digits that a frame prints, too: those of a first frame on a lattice are few."""
+        if self._looks < _LOOKS:
+            names = self.layout_of(frame.header).names
+            for field, most in self.digits.items():
+                self.digits[field] = max(most, printed_digits(frame, names, self.layout.fields[field]))
+            self._looks += 1
 
     # --- atoms that were not there before ---
 

@@ -29,7 +29,14 @@ _BLANKS = re.compile(r"[ \t]+")
 _MAX_ATOMS = 2**31 - 1  # what the ids of LAMMPS' usual build can count
 _MAX_STEP = 2**63 - 1
 
-DUMP_LINE = "dump 1 all custom 100 {file} id type x y z fx fy fz"
+_DUMP_NAME = re.compile(r"(.*?)(\.lammpstrj|\.dump|\.trj|\.custom)?(\.bin|\.gz|\.zst|\.xz|\.bz2)?")
+
+
+def dump_line(file: Path, columns: str = "id type x y z fx fy fz") -> str:
+    """The line of a LAMMPS input that writes a dump; never into a file that is something else."""
+    stem, suffix, packed = _DUMP_NAME.fullmatch(file.name).groups()
+    name = f"{stem}{suffix or '.lammpstrj'}" if suffix or packed else f"{Path(stem).stem or 'frames'}.lammpstrj"
+    return f"dump 1 all custom 100 {'frames.lammpstrj' if stem in ('-', '') else name} {columns}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +111,7 @@ def parse_header(text: str, file: Path, line: int) -> Header:
                 f"the frame has no ITEM: {name}",
                 place=Place(file, line),
                 expected="a text dump as LAMMPS writes it",
-                hint=DUMP_LINE.format(file=file.name),
+                hint=dump_line(file),
             )
     bounds_line, rest, bounds = sections["BOX BOUNDS"]
     units = _value(sections, "UNITS", str, "a unit style", file)
@@ -160,7 +167,7 @@ def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, 
                 f"'{line[:60]}' is not part of a dump of atoms",
                 place=Place(file, first + position),
                 expected="ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS, ATOMS, as LAMMPS' dump style custom writes them",
-                hint=DUMP_LINE.format(file=file.name),
+                hint=dump_line(file),
             )
         if name in sections:
             raise DataError(

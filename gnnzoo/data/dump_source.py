@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.data.dump_header import DUMP_LINE
+from gnnzoo.data.dump_header import dump_line
 from gnnzoo.errors import DataError, Place
 
 STDIN = Path("-")
@@ -30,7 +30,7 @@ _FOREIGN = {
     b"\x89HDF": ("an HDF5 file", "gnnzoo inspect {file}"),
     b"\x89PNG": ("a picture", None),
     b"PK\x03\x04": ("a zip archive, as a .keras model is one", "gnnzoo inspect {file}"),
-    b"CDF": ("a NetCDF file", DUMP_LINE),
+    b"CDF": ("a NetCDF file", None),
 }
 
 
@@ -190,10 +190,10 @@ def _is_cut(error: Exception) -> bool:
 def _refuse_foreign(first: bytes, path: Path) -> None:
     """Refuse what is no text dump, by its first block."""
     if not first or first.isspace():
-        raise DataError("the file is empty", place=Place(path), hint=DUMP_LINE.format(file=path.name))
+        raise DataError("the file is empty", place=Place(path), hint=dump_line(path))
     for magic, (what, hint) in _FOREIGN.items():
         if first.startswith(magic):
-            advice = hint.format(file=path.name) if hint else None
+            advice = hint.format(file=path.name) if hint else dump_line(path)
             raise DataError(f"this is {what}", place=Place(path), expected="a LAMMPS dump in text", hint=advice)
     if b"DUMPCUSTOM" in first[:64] or b"DUMPATOM" in first[:64] or b"\0" in first:
         raise DataError(
@@ -201,7 +201,7 @@ def _refuse_foreign(first: bytes, path: Path) -> None:
             place=Place(path),
             expected="a LAMMPS dump in text",
             hint=f"LAMMPS' tool turns binary dumps into text: binary2txt {path.name}; or write it as text: "
-            + DUMP_LINE.format(file=path.name.removesuffix(".bin")),
+            + dump_line(path),
         )
     start = first[:HEADER_LIMIT].lstrip()
     if not start.startswith(b"ITEM:"[: len(start)]):
@@ -210,5 +210,5 @@ def _refuse_foreign(first: bytes, path: Path) -> None:
             f"this is not a LAMMPS dump: it begins with '{line}'",
             place=Place(path, 1),
             expected="ITEM: TIMESTEP, as the dump style custom writes it",
-            hint=DUMP_LINE.format(file=path.name),
+            hint=dump_line(path),
         )

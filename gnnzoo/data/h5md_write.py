@@ -116,7 +116,7 @@ class H5mdWriter:
         self._fingerprint = Fingerprint()
         self._statistics = ForceStatistics()
         self._frames = 0
-        self._seen: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # of each block
+        self._seen: list[tuple[np.ndarray, ...]] = []  # of each block: steps, segments, atoms, energy of the atoms
         self._disk = _Disk(path, "w+")
         self._file = h5py.File(self._disk, "w")
         self._lay_out(first, version)
@@ -140,21 +140,28 @@ class H5mdWriter:
     @property
     def steps(self) -> np.ndarray:
         """(frames,) of the frames written so far."""
-        return np.concatenate([steps for steps, _, _ in self._seen])
+        return np.concatenate([seen[0] for seen in self._seen])
 
     @property
     def segments(self) -> np.ndarray:
         """(frames,) of the frames written so far."""
-        return np.concatenate([segments for _, segments, _ in self._seen])
+        return np.concatenate([seen[1] for seen in self._seen])
 
     @property
     def atoms(self) -> np.ndarray:
         """(frames,) number of atoms of the frames written so far."""
-        return np.concatenate([atoms for _, _, atoms in self._seen])
+        return np.concatenate([seen[2] for seen in self._seen])
+
+    @property
+    def energy_of_atoms(self) -> np.ndarray:
+        """(frames,) sum of the atoms' energies, NaN where they have none."""
+        return np.concatenate([seen[3] for seen in self._seen])
 
     def append(self, block: FrameBlock) -> None:
         """Write the frames of a block behind those before; it has the fields of the first block."""
-        self._seen.append((block.steps, block.segments, np.full(len(block), len(block.ids))))
+        energies = block.arrays.get("energies")
+        of_atoms = np.full(len(block), np.nan) if energies is None else energies.sum(axis=1)
+        self._seen.append((block.steps, block.segments, np.full(len(block), len(block.ids)), of_atoms))
         self._statistics.update(block.arrays["forces"], block.types)
         self._fingerprint.update(block)
         boundaries = np.array(block.boundaries, dtype="S2")

@@ -103,6 +103,8 @@ class Trajectory:
                 return None
             self._segment += 1
             what = f"comes after step {last.step}: segment {self._segment + 1} of the run starts here"
+            if header.n_atoms != last.n_atoms:
+                what += f", with {header.n_atoms:,} atoms instead of {last.n_atoms:,}"
             self.log.restarts.append(Event(header.file, header.line, header.step, what))
         self.first = self.first or header
         self.last, self._last_look = header, look
@@ -197,12 +199,17 @@ def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[tup
     for frame in frames:
         trajectory.meet(frame)
         if batch and (size + len(frame.rows) > BATCH_BYTES or not _alike(frame.header, batch[0].header)):
-            yield batch, trajectory.atoms.layout_of(batch[0].header)
+            yield _ready(batch, trajectory)
             batch, size = [], 0
         batch.append(frame)
         size += len(frame.rows)
     if batch:
-        yield batch, trajectory.atoms.layout_of(batch[0].header)
+        yield _ready(batch, trajectory)
+
+
+def _ready(batch: list[RawFrame], trajectory: Trajectory) -> tuple[list[RawFrame], Layout]:
+    trajectory.atoms.count_digits(batch[-1])
+    return batch, trajectory.atoms.layout_of(batch[0].header)
 
 
 def _alike(a: Header, b: Header) -> bool:

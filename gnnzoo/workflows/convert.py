@@ -180,6 +180,9 @@ def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, c
         with open_dataset(temporary) as dataset:
             evidence = checked_units(dataset, files[0])
     tell_conversion(done, evidence)
+    absent = [str(number) for number in types or () if int(number) not in done.type_names]
+    if absent:
+        warn(f"--types names type {', '.join(absent)}, of which the dumps hold no atom")
     size = sum(source.size for source in done.trajectory.log.sources)
     rate = size / 1e6 / max(seconds, 1e-9)
     _tell_written(output, done, f", from {size / 1e6:,.1f} MB of dump at {rate:,.0f} MB/s")

@@ -71,16 +71,17 @@ def _tell(
             f"{digits['forces']} in forces"
         )
     types = ", ".join(f"{number}={name} ({counts.get(number, 0):,} atoms)" for number, name in type_names.items())
-    note(f"types     {types}")
+    note(f"types     {types}" + (", in the first frame" if atoms is not None and atoms.changes else ""))
     note(f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"))
     note(f"steps     {first_step} to {last_step}")
     note(f"units     {units or 'not declared'}")
     if "logs" in provenance:
         logs = provenance["logs"]
         without = f", {logs['without']:,} frames have none" if logs["without"] else ""
-        per_atom = "; told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
+        some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
+        per_atom = f"; {some}told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
         note(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{without}{per_atom}")
-    doubts = atoms.doubts if atoms is not None else []
+    doubts = provenance.get("doubts", atoms.doubts if atoms is not None else [])
     for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *events_told(provenance)]:
         warn(line)
 

@@ -1,12 +1,13 @@
 """Text dumps: whatever form LAMMPS gives them, the same frames come out; whatever is wrong with them is said."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import dumps
-from gnnzoo.data import dump_source, dump_text, lammps
+from gnnzoo.data import dump_header, dump_source, dump_text, lammps
 from gnnzoo.data.lammps import DumpDataset, Trajectory, stream
 from gnnzoo.errors import DataError, UserError
 
@@ -171,6 +172,30 @@ def test_masses_and_printed_digits_are_noticed(tmp_path):
 
 
 # --- several files, frames that repeat, steps that go back --------------------------------------------
+
+
+def test_digits_are_those_of_a_run_and_not_of_its_first_lattice(tmp_path):
+    snapshots = dumps.argon(frames=3, side=2)
+    snapshots[0].positions = snapshots[0].positions.round(0)
+    snapshots[0].forces[:] = 0.0
+    path = dumps.write_dump(tmp_path / "a", snapshots, number="%.9g")
+    assert read(path)[1].atoms.digits == {"positions": 9, "forces": 9}
+    with DumpDataset([path]) as dataset:
+        assert dataset.provenance["digits"] == {"positions": 9, "forces": 9}
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("argon.lammpstrj", "argon.lammpstrj"),
+        ("argon.lammpstrj.zst", "argon.lammpstrj"),
+        ("README.md", "README.lammpstrj"),
+        ("dump.argon", "dump.lammpstrj"),
+        ("-", "frames.lammpstrj"),
+    ],
+)
+def test_the_line_to_type_overwrites_nothing_that_is_no_dump(name, written):
+    assert dump_header.dump_line(Path(name)) == f"dump 1 all custom 100 {written} id type x y z fx fy fz"
 
 
 def test_a_frame_repeated_at_the_border_of_two_files_is_dropped(tmp_path):
@@ -532,9 +557,20 @@ def test_a_column_said_to_be_the_forces_hides_those_of_that_name(tmp_path):
         assert dataset[0].forces.tolist() == [[1, 2, 3]] * 8
 
 
+def test_forces_under_another_name_are_recognised(tmp_path):
+    snapshots = dumps.argon(frames=1, side=2)
+    snapshots[0].columns |= {f"f_ave[{i}]": np.full(8, float(i)) for i in (1, 2, 3)}
+    columns = ("id", "type", "x", "y", "z", "f_ave[1]", "f_ave[2]", "f_ave[3]")
+    with pytest.raises(DataError) as caught:
+        read(dumps.write_dump(tmp_path / "a.lammpstrj", snapshots, columns))
+    assert "--column fx=f_ave[1] --column fy=f_ave[2] --column fz=f_ave[3]" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
+        ({"vx": "c_pe"}, "the column c_pe, said to be vx, is of no use: vy, vz lack"),
+        ({"xu": "c_pe"}, "said to be xu, is of no use"),
         ({"energy": "c_ep"}, r"line 9: there is no column 'c_ep', which was said to be energy. Did you mean 'c_pe'\?"),
         ({"energi": "c_pe"}, r"a column cannot be 'energi'. Did you mean 'energy'\?"),
     ],
