@@ -4,7 +4,7 @@ import textwrap
 
 import click
 
-from gnnzoo.cli.convert import parse_types
+from gnnzoo.cli.convert import parse_columns, parse_types
 
 _WIDTH = 99
 
@@ -16,6 +16,14 @@ _WIDTH = 99
 @click.option(
     "--types", metavar="1=O,2=H", callback=parse_types, help="Names of types, where the data do not tell them."
 )
+@click.option(
+    "--column",
+    "columns",
+    metavar="MEANING=NAME",
+    multiple=True,
+    callback=parse_columns,
+    help="What a column of the dump means: energy=c_pe. Again for each column.",
+)
 @click.option("--json", metavar="OUT", help="Write everything to this file, too.")
 @click.option("--html", metavar="OUT", help="Write everything to this page, with plots.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files; the old ones are kept beside them.")
@@ -24,7 +32,13 @@ def command(files, **options):
     from gnnzoo.workflows.inspect import inspect
 
     report = inspect(list(files), **options)
-    (_show_model if report["kind"] == "model" else _show_data)(report)
+    if report["kind"] == "model":
+        _show_model(report)
+        return
+    _show_data(report)
+    from gnnzoo.workflows.unit_doubts import refuse_contradicted
+
+    refuse_contradicted(report["unit_evidence"], report["path"])
 
 
 def _show_data(report: dict) -> None:

@@ -17,6 +17,10 @@ _BLANKS = (b" ", b"\t", b"\r", b"\n")
 _LONG_ROWS = 1 << 25  # rows of a frame that are longer than this are counted before more of them are awaited
 
 
+# What may come up, by its name in a `DumpLog` and in a dataset's provenance.
+KINDS = ("truncated", "empty", "repeated", "restarts")
+
+
 @dataclass(frozen=True)
 class Event:
     """Something about one frame that the user should hear."""

@@ -8,11 +8,12 @@ import numpy as np
 from gnnzoo.data.correlation import correlations
 from gnnzoo.data.dividing import wanted_gap
 from gnnzoo.data.drift import drift
+from gnnzoo.data.dump_text import KINDS
 from gnnzoo.data.force_floor import force_floor, stiffest_bond
 from gnnzoo.data.force_statistics import ForceStatistics
 from gnnzoo.data.forecast import HOLDS_FOR, cutoff_costs
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.near_pairs import NearPairs, sample_pairs, sensible_reach
+from gnnzoo.data.near_pairs import NearPairs, filled_volume, sample_pairs, sensible_reach
 from gnnzoo.data.rdf import radial_distributions
 from gnnzoo.data.tally import Tally, known_masses
 from gnnzoo.data.unit_evidence import unit_evidence
@@ -23,10 +24,11 @@ _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
 # longer than what the farther atoms add is worth.
 _EDGES = 100
 _SHELLS = 3  # further ones are in the distribution; as cutoffs they are out of the question
-_TOLD = ("columns", "digits", "sources", "simulation", "doubts", "truncated", "repeated", "restarts", "command")
+_TOLD = ("columns", "digits", "sources", "simulation", "doubts", *KINDS, "command")
 _FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy")
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of absurd forces the squares are infinite, which is told
 def survey(
     dataset: Dataset, cutoffs: Sequence[float] | None = None, advance: Callable[[int], object] | None = None
 ) -> dict:
@@ -154,7 +156,7 @@ def _recommended(table: list[dict]) -> float | None:
 
 def default_cutoffs(frame: Frame) -> tuple[float, ...]:
     """A few usual cutoffs; undeclared units are taken as reduced where else matter would be denser than diamond."""
-    reduced = frame.units == "lj" or (frame.units is None and len(frame) / frame.volume > 0.25)
+    reduced = frame.units == "lj" or (frame.units is None and len(frame) > 0.25 * filled_volume(frame))
     return _REDUCED_CUTOFFS if reduced else _CUTOFFS
 
 

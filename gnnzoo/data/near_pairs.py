@@ -19,8 +19,10 @@ _FRAMES = 16
 _PAIRS = 1_500_000  # of all frames together
 PIECE = 2_000  # atoms of a piece whose neighbours are all in it
 _LARGE = 6  # times the atoms of a piece; of larger frames a piece is taken
+_FLAT = 1e-9  # volume of a cell of no thickness, over the product of its edges
 _CELLS, _FEW_CELLS = 1e6, 500  # of a search for neighbours
-_LARGEST_MOLECULE = 100  # atoms; in a larger one, most pairs do not know that they share it
+_LENGTHS = (1e-2, 1e4)  # cutoffs that the search is given as they are
+LARGEST_MOLECULE = 100  # atoms; in a larger one, most pairs do not know that they share it
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ def sample_pairs(
     Raises:
         DataError: the cutoff asks for thousands of neighbours per atom.
     """
-    first = dataset[0]
+    first = with_volume(dataset[0])
     reach = sensible_reach(first, piece) if cutoff is None else cutoff
     around = max(NEIGHBORS, expected_neighbors(len(first), first.cell, first.pbc, reach))
     per_frame = min(len(first), _LARGE * piece) * around
@@ -74,8 +76,13 @@ def sample_pairs(
 
 def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) -> NearPairs:
     """The pairs of a frame nearer than `cutoff`, length unit; of a large frame those of a piece of so many atoms."""
-    part, counted = _piece(frame, cutoff, piece)
-    senders, receivers, vectors, _ = neighbor_list(part.positions, part.cell, part.pbc, cutoff)
+    part, counted = _piece(with_volume(frame), cutoff, piece)
+    # The search knows lengths of atoms: those in metres, or of stars, are brought there.
+    scale = 1.0 if _LENGTHS[0] < cutoff < _LENGTHS[1] else 1.0 / cutoff
+    senders, receivers, vectors, _ = neighbor_list(
+        part.positions * scale, part.cell * scale, part.pbc, cutoff * scale if scale == 1.0 else 1.0
+    )
+    vectors = vectors / scale
     kept = counted[receivers]
     if not kept.all():
         senders, receivers, vectors = senders[kept], receivers[kept], vectors[kept]
@@ -95,6 +102,18 @@ def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) ->
     )
 
 
+def with_volume(frame: Frame) -> Frame:
+    """The frame; where its cell has no volume, in an open box around its atoms instead."""
+    lengths = np.linalg.norm(frame.cell, axis=1)
+    if lengths.min() > 0 and abs(np.linalg.det(frame.cell / lengths[:, None])) > _FLAT:
+        return frame
+    low, extent = np.zeros(3), np.zeros(3)
+    if len(frame):
+        low, extent = frame.positions.min(axis=0), np.ptp(frame.positions, axis=0)
+    sides = np.maximum(extent, extent.max() / 50) if extent.any() else np.ones(3)
+    return replace(frame, cell=np.diag(sides), origin=low, boundary=("ff", "ff", "ff"))
+
+
 def spacing(frame: Frame) -> float:
     """Mean distance of atoms, (volume / atoms)^(1/3), taking of an open direction what the atoms fill of it."""
     return float((filled_volume(frame) / max(1, len(frame))) ** (1 / 3))
@@ -102,6 +121,7 @@ def spacing(frame: Frame) -> float:
 
 def filled_volume(frame: Frame) -> float:
     """Volume of the cell; along directions without periodic images only as far as there are atoms."""
+    frame = with_volume(frame)
     if frame.pbc.all() or len(frame) == 0:
         return frame.volume
     scaled = (frame.positions - frame.origin) @ np.linalg.inv(frame.cell)
@@ -115,6 +135,7 @@ def sensible_reach(frame: Frame, piece: int = PIECE) -> float:
 
     Where atoms fill a part of the cell only, the density around them counts, not that of the cell.
     """
+    frame = with_volume(frame)
     mean = spacing(frame)
     if not frame.pbc.any() and len(frame) <= NEIGHBORS:  # a cluster so small that every pair can be looked at
         return float(max(1.001 * np.linalg.norm(np.ptp(frame.positions, axis=0)), mean))
@@ -141,6 +162,11 @@ def _heights(cell: np.ndarray) -> np.ndarray:
     return 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
 
 
+def nearest_copy(frame: Frame) -> float:
+    """No nearer than this is an atom to its own images; infinite where there are none."""
+    return float(np.min(_heights(frame.cell)[frame.pbc], initial=np.inf))
+
+
 def _piece(frame: Frame, cutoff: float, piece: int) -> tuple[Frame, np.ndarray]:
     """A large frame cut down around a corner, and which of its atoms have all their neighbours in it."""
     if len(frame) <= _LARGE * piece:
@@ -164,12 +190,18 @@ def _piece(frame: Frame, cutoff: float, piece: int) -> tuple[Frame, np.ndarray]:
 
 
 def _molecules(frame: Frame) -> np.ndarray | None:
-    """(atoms,) molecule ids; atoms of molecule 0 belong to none; None where ids tell nothing of bonds."""
-    if frame.molecules is None:
+    """(atoms,) molecule ids, an atom of none being one of its own; None where ids tell nothing of bonds."""
+    if not 1 < largest_molecule(frame) <= LARGEST_MOLECULE:
         return None
-    molecules = np.where(frame.molecules == 0, -1 - np.arange(len(frame)), frame.molecules)
-    _, counts = np.unique(molecules, return_counts=True)
-    return molecules if 1 < counts.max() <= _LARGEST_MOLECULE else None
+    return np.where(frame.molecules > 0, frame.molecules, -1 - np.arange(len(frame)))
+
+
+def largest_molecule(frame: Frame) -> int:
+    """Atoms of the largest molecule; those whose id is 0 or negative belong to none. 0 where there is no molecule."""
+    if frame.molecules is None:
+        return 0
+    _, counts = np.unique(frame.molecules[frame.molecules > 0], return_counts=True)
+    return int(counts.max(initial=0))
 
 
 def atom_counts(pairs: Sequence[NearPairs], cutoff: float) -> tuple[float, int]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnnzoo.data.near_pairs import NearPairs, filled_volume
+from gnnzoo.data.near_pairs import NearPairs, filled_volume, nearest_copy
 
 BINS = 240
 _SMOOTH = 2.0  # bins: width of the Gaussian by which g(r) is smoothed before its shells are looked for
@@ -44,7 +44,7 @@ def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str],
     found = {}
     for a, first in enumerate(names):
         for b, second in enumerate(names[a:], start=a):
-            if ideal[a, b] == 0:
+            if not ideal[a, b].any():
                 continue
             expected = ideal[a, b] * volumes
             known = bool(np.any(every != outside))
@@ -63,11 +63,11 @@ def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str],
 def _counts(pairs: Sequence[NearPairs], names: list[str], edges: np.ndarray):
     """Pairs by distance: all, those between molecules; pairs per volume if atoms were spread evenly; atoms counted.
 
-    Shapes (names, names, bins) twice, (names, names), (names,).
+    Shapes (names, names, bins) three times, (names,).
     """
     kinds, bins = len(names), len(edges) - 1
     every, outside = np.zeros((2, kinds, kinds, bins))
-    ideal, centres = np.zeros((kinds, kinds)), np.zeros(kinds)
+    ideal, centres = np.zeros((kinds, kinds, bins)), np.zeros(kinds)
     width = edges[1] - edges[0]
     for sampled in pairs:
         frame = sampled.frame
@@ -80,9 +80,10 @@ def _counts(pairs: Sequence[NearPairs], names: list[str], edges: np.ndarray):
         outside += np.bincount(flat[~sampled.inside], minlength=np.prod(shape)).reshape(shape)[..., :bins]
         of_centre = np.bincount(index[sampled.counted], minlength=kinds)
         of_all = np.bincount(index, minlength=kinds)
-        # An atom is no neighbour of itself; in a small cell its images are.
-        others = of_all[None, :] - (np.eye(kinds) if not frame.pbc.any() else 0)
-        ideal += of_centre[:, None] * others / filled_volume(frame)
+        # An atom is no neighbour of itself; beyond the cell its images are, and a lone one sees nothing else.
+        images = (edges[1:] > nearest_copy(frame)) | (frame.pbc.any() & (of_all == 1))[:, None]
+        others = of_all[None, :, None] - np.eye(kinds)[..., None] * ~images[:, None]
+        ideal += of_centre[:, None, None] * others / filled_volume(frame)
         centres += of_centre
     return every, outside, ideal, centres
 

@@ -31,6 +31,7 @@ _FIRST_ATOMS = 64
 _TRIED = 32
 
 
+@np.errstate(over="ignore", invalid="ignore")  # signatures of absurd forces are infinite: their places decide
 def repeated_frames(dataset: Dataset) -> np.ndarray:
     """(frames,) int: the earliest frame that each one repeats; its own number where it repeats none.
 

@@ -63,7 +63,7 @@ class Tally:
             "mean_force": norms.mean(),
             "net_force": np.linalg.norm(frame.forces.sum(axis=0)),
             "temperature": np.nan,
-            "density": len(frame) / frame.volume,
+            "density": len(frame) / frame.volume if frame.volume > 0 else np.nan,
             "volume": frame.volume,
             "atoms": len(frame),
             "g_cm3": np.nan,
@@ -71,7 +71,7 @@ class Tally:
         numbers, which = np.unique(frame.types, return_inverse=True)
         if all(int(number) in self._masses for number in numbers):
             masses = np.array([self._masses[int(number)] for number in numbers])[which]
-            if self._units in ("real", "metal"):
+            if self._units in ("real", "metal") and frame.volume > 0:
                 add["g_cm3"] = masses.sum() / frame.volume * G_CM3
             if frame.velocities is not None and self._units is not None:
                 add["temperature"] = kinetic_temperature(frame.velocities, masses, self._units)
@@ -163,12 +163,17 @@ class Tally:
         return {"times_median": OUTLYING, "count": count, "largest": largest[:_SHOWN]}
 
 
+def told_masses(provenance: Mapping) -> dict[int, float]:
+    """Mass of each type that a column of the dump told."""
+    return {int(number): float(mass) for number, mass in provenance.get("masses", {}).items()}
+
+
 def known_masses(provenance: Mapping, type_names: Mapping[int, str], units: str | None) -> tuple[dict, str | None]:
     """Mass of each type, and where it comes from: the dump's column, names that are elements, or 1 in reduced units.
 
     Elements are taken for real and undeclared units alike; a single nameless type of reduced data has the mass 1.
     """
-    told = {int(number): float(mass) for number, mass in provenance.get("masses", {}).items()}
+    told = told_masses(provenance)
     if told and all(number in told for number in type_names):
         return told, "column mass"
     if units == "lj":

@@ -20,7 +20,9 @@ from gnnzoo.data.thermometer import BOLTZMANN, kinetic_temperature, thermal_ener
 from gnnzoo.units import EV_PER_KCAL_MOL, STYLES
 
 _ANGSTROM = ("real", "metal")
-_DENSEST, _NEVER = 0.25, 0.4  # atoms per A^3; diamond has 0.176, hydrogen at a megabar more
+# Atoms per A^3: diamond has 0.176, hydrogen at some megabar 0.6; no press and no laser comes near the second.
+_DENSEST, _NEVER = 0.25, 5.0
+_NEITHER = 1e6  # per cubed length: in no style of ours
 _FARTHEST = 1.7  # sigma: nearest neighbours of condensed matter are nearer in reduced units
 _FEWEST = 16  # atoms that make a density
 # Chemical bonds are shorter than this, A, and this stiff, eV/A^2: Li-H 6, H-H 36, O-H 48, C-C 30, N-N 143
@@ -31,9 +33,11 @@ _BOND, _BOND_STIFFNESS = 1.35, (8.0, 160.0)
 _USUAL = 300.0
 _CLEARLY, _AGAINST = 1.5, 6.0
 _IN_PASSING = {"frames": 4, "piece": 300}
-_POSSIBLE = (1.0, 2e4)  # K: velocities in the right unit are not beyond
+_POSSIBLE = (1.0, 2e4)  # K: velocities in the right unit are hardly beyond
+_ABSURD = 1e5  # times the usual temperature: in matter that is too dense as well, this is no plasma but another unit
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the squares of absurd forces are infinite and tell nothing
 def unit_evidence(
     dataset: Dataset,
     declared: str | None = None,
@@ -67,8 +71,10 @@ def unit_evidence(
     )  # the last third: runs begin far from equilibrium
     evidence = _of_lengths(pairs)
     # A reduced bond may have any stiffness, a reduced mass any velocity: these two hold real against metal alone.
-    if declared != "lj" and not _speak_for(evidence, "lj"):
-        evidence += [*_of_stiffness(bond), *_of_velocities(dataset, pairs, energy)]
+    if _speak_for(evidence, "lj"):
+        evidence += _of_absurd_velocities(dataset, pairs, declared)
+    elif declared != "lj":
+        evidence += [*_of_stiffness(bond), *_of_velocities(dataset, pairs)]
     evidence += _of_temperature(energy, evidence, declared)
     inferred = _agreed(evidence)
     against = [found for found in evidence if declared and found["for"] and declared not in found["for"]]
@@ -104,7 +110,8 @@ def _of_lengths(pairs: Sequence[NearPairs]) -> list[dict]:
     """Density and smallest distances: Angstrom, or the diameter of an atom."""
     if len(pairs[0].frame) < _FEWEST:
         return []
-    density = float(np.mean([len(p.frame) / filled_volume(p.frame) for p in pairs if p.counted.all()] or [np.nan]))
+    volumes = [(len(p.frame), filled_volume(p.frame)) for p in pairs if p.counted.all()]
+    density = float(np.mean([atoms / volume if volume > 0 else np.nan for atoms, volume in volumes] or [np.nan]))
     if not math.isfinite(density):
         density = float(np.mean([_local_density(sampled) for sampled in pairs]))
     nearest = min((float(sampled.distances.min()) for sampled in pairs if len(sampled.distances)), default=None)
@@ -113,6 +120,8 @@ def _of_lengths(pairs: Sequence[NearPairs]) -> list[dict]:
     text = f"{density:.3g} atoms per cubed length, the nearest two {nearest:.3g} apart"
     # Of a sheet or a chain nobody knows the thickness: what is around its atoms is sparser than a box drawn tightly.
     surely = min(density, float(np.mean([_local_density(sampled) for sampled in pairs])))
+    if surely > _NEITHER:
+        return [_found("density", f"{text}: neither A nor the diameter of an atom is such a length", [])]
     if surely > _DENSEST:
         return [_found("density", f"{text}: in A this were denser than diamond (0.18)", ["lj"], surely > _NEVER)]
     if nearest > _FARTHEST:
@@ -142,26 +151,41 @@ def _of_stiffness(bond: dict | None) -> list[dict]:
     return [_found("stiffness", f"{text}: not that of a chemical bond in kcal/mol/A^2 or eV/A^2", [])]
 
 
-def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs], energy: float | None) -> list[dict]:
+def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs]) -> list[dict]:
     """Temperature by velocities in each style; real and metal differ by a factor of a million.
 
-    Atoms that hardly move may have been quenched, unless their forces speak of heat (`energy`).
+    Nothing of it is certain: atoms that hardly move may have been quenched, and very fast ones may be a plasma.
     """
-    masses, _ = known_masses(dataset.provenance, dataset.type_names, "real")
-    frames = [sampled.frame for sampled in pairs]
-    if any(frame.velocities is None or not set(np.unique(frame.types)) <= set(masses) for frame in frames):
-        return []
-    found = {style: float(np.mean([_kinetic(frame, masses, style) for frame in frames])) for style in _ANGSTROM}
-    if max(found.values()) == 0:
+    found = _kinetic_temperatures(dataset, pairs)
+    if not found:
         return []
     low, high = _POSSIBLE
     possible = [style for style, kelvin in found.items() if low <= kelvin <= high]
-    told = ", ".join(f"{kelvin_text(kelvin)} in {style}" for style, kelvin in found.items())
-    text = f"velocities are a temperature of {told}"
-    other = next((style for style in _ANGSTROM if style not in possible), None)
-    quenched = other is not None and found[other] < low and (energy or 0) / BOLTZMANN[other] < low
     # Reduced data rarely name elements; where they do, nothing is said against them here.
-    return [_found("velocities", text, possible, certain=len(possible) == 1 and not quenched)]
+    return [_found("velocities", _velocities_text(found), possible)]
+
+
+def _of_absurd_velocities(dataset: Dataset, pairs: Sequence[NearPairs], declared: str | None) -> list[dict]:
+    """Of data too dense for A: velocities that in the declared style were hotter than anything."""
+    found = _kinetic_temperatures(dataset, pairs) if declared in _ANGSTROM else {}
+    if found.get(declared, 0) <= _ABSURD * _USUAL:
+        return []
+    return [_found("velocities", _velocities_text(found), ["lj"], certain=True)]
+
+
+def _velocities_text(found: Mapping[str, float]) -> str:
+    told = ", ".join(f"{kelvin_text(kelvin)} in {style}" for style, kelvin in found.items())
+    return f"velocities are a temperature of {told}"
+
+
+def _kinetic_temperatures(dataset: Dataset, pairs: Sequence[NearPairs]) -> dict[str, float]:
+    """Style -> K by velocities; empty where masses or velocities are not known, or nothing moves."""
+    masses, _ = known_masses(dataset.provenance, dataset.type_names, "real")
+    frames = [sampled.frame for sampled in pairs]
+    if any(frame.velocities is None or not set(np.unique(frame.types)) <= set(masses) for frame in frames):
+        return {}
+    found = {style: float(np.mean([_kinetic(frame, masses, style) for frame in frames])) for style in _ANGSTROM}
+    return found if max(found.values()) > 0 else {}
 
 
 def _kinetic(frame: Frame, masses: Mapping[int, float], style: str) -> float:

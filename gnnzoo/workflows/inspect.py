@@ -1,6 +1,7 @@
 """What a dump, a dataset or a model holds."""
 
 import json as json_text
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def inspect(
     cutoff: float | None = None,
     units: str | None = None,
     types: Mapping[int | str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
     json: str | Path | None = None,
     html: str | Path | None = None,
     overwrite: bool = False,
@@ -25,7 +27,7 @@ def inspect(
     Args:
         source: a dump, a glob or a list of dumps, a dataset, or a .keras model.
         cutoff: to be counted and forecast beside those that the data suggest, in the data's length unit.
-        units, types: fill in what the data do not tell.
+        units, types, columns: fill in what the data do not tell.
         json: a file that gets the description.
         html: a file that gets it as a page with plots; data only.
         overwrite: replace existing files; the old ones are kept beside them.
@@ -51,10 +53,10 @@ def inspect(
 
         report = {"kind": "model", "path": str(files[0]), **read_info(files[0])}
     else:
-        report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types)}
+        report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types, columns)}
     if json is not None:
         with written(json, overwrite) as temporary:
-            temporary.write_text(json_text.dumps(report, indent=1) + "\n")
+            temporary.write_text(json_text.dumps(_plain(report), indent=1, allow_nan=False) + "\n")
         note(f"wrote {json}")
     if html is not None:
         from gnnzoo.evaluation.data_report import data_report
@@ -65,7 +67,9 @@ def inspect(
     return report
 
 
-def _survey(files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None) -> dict:
+def _survey(
+    files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None, columns: Mapping | None
+) -> dict:
     from gnnzoo.data.inspect import survey
     from gnnzoo.evaluation.data_text import doubts
 
@@ -73,7 +77,7 @@ def _survey(files: list[Path], cutoff: float | None, units: str | None, types: M
         f"--cutoff R with {'a smaller R' if cutoff else 'R in their length unit; or --units lj, if they are reduced'}"
     )
     with (
-        open_dataset(files, units=units, types=types) as dataset,
+        open_dataset(files, units=units, types=types, columns=columns) as dataset,
         cutoff_explained(dataset.path, hint),
         progress("reading", len(dataset)) as shown,
     ):
@@ -81,6 +85,15 @@ def _survey(files: list[Path], cutoff: float | None, units: str | None, types: M
         absent = [str(number) for number in types or () if int(number) not in dataset.type_names]
     report["doubts"] = [*_absent(absent, report), *doubts(report), *events_told(report["provenance"])]
     return report
+
+
+def _plain(value):
+    """JSON has no infinity and no "not a number": both become null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _absent(numbers: list[str], report: dict) -> list[str]:

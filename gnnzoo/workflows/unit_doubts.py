@@ -7,14 +7,15 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.data.unit_evidence import unit_evidence
 from gnnzoo.errors import DataError, Place
 from gnnzoo.units import STYLES
+from gnnzoo.workflows.datasets import is_dataset
 
 
-def checked_units(dataset: Dataset, place: Path | str | None = None, *, hint: str = "--units {style}") -> dict:
+def checked_units(dataset: Dataset, place: Path | str | None = None, *, hint: str | None = None) -> dict:
     """Evidence about a dataset's units, of so few frames that nobody waits for it; inspection looks at more.
 
     Args:
         place: the file to name, by default the dataset's.
-        hint: what to type where its units cannot be; `{style}` is what they may be.
+        hint: what to type where its units cannot be; `{style}` is what they may be. By default what fits the place.
 
     Raises:
         DataError: the declared style cannot be that of the numbers.
@@ -24,17 +25,21 @@ def checked_units(dataset: Dataset, place: Path | str | None = None, *, hint: st
     return evidence
 
 
-def refuse_contradicted(evidence: Mapping, place: Path | str, hint: str = "--units {style}") -> None:
+def refuse_contradicted(evidence: Mapping, place: Path | str, hint: str | None = None) -> None:
     """Raise where the declared style cannot be that of the numbers; see `checked_units`."""
     if evidence["verdict"] != "contradicted":
         return
     certain = [found for found in evidence["evidence"] if found["certain"] and evidence["declared"] not in found["for"]]
     possible = [style for style in STYLES if all(style in found["for"] for found in certain)]
+    if hint is None:
+        # A dataset was told its units when it was made; they cannot be declared again.
+        hint = "gnnzoo convert DUMP --units {style}" if is_dataset(Path(place)) else "--units {style}"
     raise DataError(
         f"units {evidence['declared']} are declared, but cannot be: {'; '.join(found['text'] for found in certain)}",
         place=Place(file=place),
         expected=f"units {' or '.join(possible)}" if possible else None,
-        hint=hint.format(style=possible[0] if possible else "STYLE"),
+        hint=hint.format(style=possible[0] if possible else "STYLE")
+        + f"; if a line ITEM: UNITS of the dump says {evidence['declared']}, mend that line first",
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import dumps
@@ -52,6 +53,58 @@ def test_units_are_inferred_with_evidence_and_lines_fit_a_terminal(folder, capsy
     assert "a chemical bond in kcal/mol/A^2" in " ".join(out.split())
     assert "say --units real" in err
     assert max(map(len, [*out.splitlines(), *err.splitlines()])) <= 100
+
+
+def reduced(path, **options):
+    """A dump of argon whose lengths are a tenth of Angstrom."""
+    snapshots = dumps.argon(frames=3, side=4)
+    for snapshot in snapshots:
+        snapshot.positions, snapshot.cell = snapshot.positions / 10, snapshot.cell / 10
+    return dumps.write_dump(path, snapshots, **options)
+
+
+def test_units_that_cannot_be_are_refused_after_the_report(folder, capsys):
+    reduced(folder / "a.lammpstrj")
+    code, out, err = run(capsys, "inspect", "a.lammpstrj", "--units", "real", "--json", "out.json")
+    assert code == 2
+    assert "units: real is declared, but it cannot be" in out
+    assert "cutoffs, A" in out
+    assert "denser than diamond" in err
+    assert "next: --units lj" in err
+    assert json.loads((folder / "out.json").read_text())["unit_evidence"]["verdict"] == "contradicted"
+    assert run(capsys, "inspect", "a.lammpstrj", "--units", "lj")[0] == 0
+
+
+def test_a_dump_that_cannot_be_in_its_own_units_is_converted_once_its_line_is_mended(folder, capsys):
+    dump = reduced(folder / "a.lammpstrj", units="metal")
+    code, _, err = run(capsys, "convert", "a.lammpstrj")
+    assert code == 2
+    assert "ITEM: UNITS of the dump says metal, mend that line" in err
+    dump.write_text(dump.read_text().replace("ITEM: UNITS\nmetal", "ITEM: UNITS\nlj"))
+    assert run(capsys, "convert", "a.lammpstrj", "--units", "lj")[0] == 0
+
+
+def test_a_column_of_energies_is_named(folder, capsys):
+    snapshots = dumps.argon(frames=3)
+    for number, snapshot in enumerate(snapshots):
+        snapshot.columns = {"c_pe": np.full(len(snapshot.types), -1.0 - number)}
+    dumps.write_dump(folder / "a.lammpstrj", snapshots, (*dumps.ARGON_COLUMNS, "c_pe"))
+    assert run(capsys, "inspect", "a.lammpstrj", "--column", "energy=c_pe", "--json", "out.json")[0] == 0
+    assert "energies" in json.loads((folder / "out.json").read_text())["fields"]
+    assert run(capsys, "inspect", "a.lammpstrj", "--column", "energy=c_p")[0] == 2
+
+
+def test_what_is_no_number_is_null_in_json(folder, capsys):
+    snapshots = dumps.argon(frames=3)
+    for snapshot in snapshots:
+        snapshot.forces = snapshot.forces * 1e200
+    dumps.write_dump(folder / "a.lammpstrj", snapshots)
+    assert run(capsys, "inspect", "a.lammpstrj", "--json", "out.json")[0] == 0
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    assert json.loads((folder / "out.json").read_text(), parse_constant=refuse)["forces"]["mean_norm"] is None
 
 
 def test_results_of_inspect_are_never_overwritten_in_silence(folder, capsys):

@@ -1,14 +1,16 @@
 """Inspection: each figure against one computed by hand or by brute force."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 import dumps
+from gnnzoo.data.dump_text import KINDS, DumpLog
 from gnnzoo.data.elements import MASSES
 from gnnzoo.data.inspect import survey
-from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.datasets import events_told, open_dataset
 from gnnzoo.workflows.inspect import inspect
 
 
@@ -82,6 +84,19 @@ def test_frames_left_out_repeated_or_standing_still_are_counted(tmp_path):
     assert told["frames_equal_to_the_one_before"] == [3]
     assert len(told["provenance"]["repeated"]) == len(told["provenance"]["truncated"]) == 1
     assert told["provenance"]["digits"] == {"positions": 6, "forces": 6}
+
+
+def test_frames_without_atoms_are_told_of(tmp_path):
+    text = dumps.dump_text(dumps.argon(frames=2, side=2))
+    empty = "ITEM: TIMESTEP\n99\nITEM: NUMBER OF ATOMS\n0\nITEM: BOX BOUNDS pp pp pp\n0 1\n0 1\n0 1\n"
+    (tmp_path / "a").write_text(text + empty + "ITEM: ATOMS id type x y z fx fy fz\n")
+    told = survey(open_dataset(tmp_path / "a"))
+    assert "step 99 holds no atom" in told["provenance"]["empty"][0]
+
+
+def test_all_kinds_of_events_are_told():
+    assert {kind for kind in KINDS if events_told({kind: ["something"]}) == ["something"]} == set(KINDS)
+    assert {*KINDS, "sources"} == {field.name for field in dataclasses.fields(DumpLog)}
 
 
 def test_a_dataset_and_its_dump_are_described_alike(folder):

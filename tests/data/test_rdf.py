@@ -41,6 +41,23 @@ def test_g_is_one_where_atoms_are_anywhere_and_has_no_shell():
     assert (pair["first_shell"], pair["peak"], pair["shells"]) == (None, None, [])
 
 
+def test_an_atom_is_no_neighbour_of_itself_in_a_box_either():
+    random = np.random.default_rng(0)
+    frames = [frame(random.uniform(size=(20, 3)) * 20, np.zeros((20, 3)), np.eye(3) * 20) for _ in range(400)]
+    data = Frames(frames)
+    g = radial_distributions(sample_pairs(data, 9.9, frames=400), data.type_names)["pairs"]["1-1"]["g"]
+    # of 400 x 190 pairs half are within 9.9: their number fluctuates by half a percent
+    r = np.linspace(0, 1, len(g) + 1)
+    assert np.average(g, weights=np.diff(r**3)) == pytest.approx(1.0, abs=0.02)
+
+
+def test_images_of_a_lone_atom_are_its_neighbours():
+    (lone,) = [frame([[0, 0, 0]], np.zeros((1, 3)), np.eye(3) * 3)]
+    told = radial_distributions(sample_pairs(Frames([lone]), 4.0), {1: "1"})["pairs"]["1-1"]
+    assert np.isfinite(told["g"]).all()
+    assert max(told["g"]) > 10  # six at a distance of 3
+
+
 def test_a_dilute_gas_with_contacts_has_a_peak_but_no_shell():
     r = np.linspace(0.02, 12, 240)
     g = np.where(r < 3.3, 0.0, 1 + 2.0 * np.exp(-(((r - 3.8) / 0.5) ** 2)))

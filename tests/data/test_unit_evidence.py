@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dumps
+from gnnzoo.data.inspect import survey
 from gnnzoo.data.near_pairs import sample_pairs
 from gnnzoo.data.thermometer import BOLTZMANN, kinetic_temperature, thermal_energy
 from gnnzoo.data.unit_evidence import unit_evidence
@@ -61,8 +62,11 @@ def test_what_fits_a_declaration_is_no_doubt():
 
 
 def test_a_density_that_cannot_be_contradicts():
-    frames = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=2, side=4)), "lj")]
+    # 0.02 atoms/A^3, and lengths are divided by 10
+    frames = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=2, side=4)), "lj", sigma=10.0)]
     assert unit_evidence(Frames(frames))["verdict"] == "contradicted"
+    frames = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=2, side=4)), "lj")]
+    assert unit_evidence(Frames(frames))["verdict"] == "doubtful"  # 0.7 atoms/A^3: hydrogen may be so dense
     frames = frames_of(dumps.argon(frames=2, side=4), units="lj")
     assert unit_evidence(Frames(frames))["verdict"] == "doubtful"  # there may be atoms of several sigma
 
@@ -84,14 +88,78 @@ def test_a_bond_of_the_other_style_makes_a_declaration_doubtful():
     assert any("kcal/mol/A^2" in found["text"] for found in told["evidence"])
 
 
-def test_velocities_contradict_the_other_style():
+def test_velocities_of_the_other_style_make_a_declaration_doubtful():
     frames = [changed(f, type_names={1: "Ar"}) for f in argon()]
     declared = unit_evidence(Frames(frames), declared="metal")
-    assert declared["verdict"] == "contradicted"
+    assert declared["verdict"] == "doubtful"  # atoms may be as cold or as hot
     text = next(found["text"] for found in declared["evidence"] if found["what"] == "velocities")
     assert "in real" in text
     assert "in metal" in text
     assert unit_evidence(Frames(frames), declared="real")["verdict"] == "declared"
+
+
+def crystal(density, velocity, mass, units):
+    """A simple cubic crystal that shakes by a hundredth of its constant, its velocities as they are given."""
+    random = np.random.default_rng(0)
+    constant = density ** (-1 / 3)
+    sites = constant * np.stack(np.meshgrid(*[np.arange(5)] * 3), axis=-1).reshape(-1, 3)
+    moves = [random.normal(scale=0.01 * constant, size=sites.shape) for _ in range(3)]
+    return Frames(
+        [
+            frame(
+                sites + move,
+                -move,
+                np.eye(3) * 5 * constant,
+                step,
+                velocities=random.normal(scale=velocity, size=sites.shape),
+                units=units,
+            )
+            for step, move in enumerate(moves)
+        ],
+        masses={"1": mass},
+    )
+
+
+# T = m v^2 / k of a component: in metal 1 g/mol (A/ps)^2 is 1.2 K
+@pytest.mark.parametrize(
+    ("density", "velocity", "mass"),
+    [
+        (0.587, 30.0, 1.008),  # dense hydrogen at a thousand K
+        (0.587, 3e3, 1.008),  # and hot, in front of a laser: 1e7 K
+        (0.09, 3e3, 63.5),  # a metal as hot as a plasma
+        (0.18, 1e-3, 12.011),  # diamond, quenched
+        (1e-7, 5.0, 39.95),  # a dilute gas
+    ],
+)
+@pytest.mark.parametrize("style", ["real", "metal"])
+def test_extremes_that_are_legal_contradict_nothing(density, velocity, mass, style):
+    data = crystal(density, velocity / (1000 if style == "real" else 1), mass, style)
+    assert unit_evidence(data)["verdict"] in ("declared", "doubtful")
+
+
+def test_what_is_too_dense_and_too_hot_for_anything_contradicts():
+    # reduced argon: a velocity of one, in A/fs, were 3e9 K
+    assert unit_evidence(crystal(0.84, 30.0, 39.95, "real"))["verdict"] == "contradicted"
+    assert unit_evidence(crystal(0.84, 1.0, 39.95, "metal"))["verdict"] == "doubtful"
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-30, 1e10])
+@pytest.mark.parametrize("units", [None, "real"])
+def test_lengths_in_metres_tell_too_little_and_break_nothing(scale, units):
+    frames = [changed(f, positions=f.positions * scale, cell=f.cell * scale) for f in frames_of(dumps.argon(frames=3))]
+    told = unit_evidence(Frames([changed(f, units=units) for f in frames]), in_passing=True)
+    assert told["inferred"] != "lj"
+    assert told["verdict"] != "contradicted"
+
+
+@pytest.mark.parametrize("boundary", [("pp",) * 3, ("ff",) * 3])
+@pytest.mark.parametrize("edges", [(0, 0, 0), (12, 12, 0), (12, 0, 12)])
+def test_a_cell_without_volume_breaks_nothing(edges, boundary):
+    frames = [changed(f, cell=np.diag(edges) * 1.0, boundary=boundary) for f in frames_of(dumps.argon(frames=3))]
+    assert unit_evidence(Frames(frames))["frames"] == 3
+    told = survey(Frames(frames))
+    assert np.isnan(told["density"]["atoms_per_volume"])
+    assert told["cutoffs"]
 
 
 def test_quenched_atoms_contradict_nothing():
@@ -116,7 +184,7 @@ def test_a_sheet_in_a_tight_box_is_no_dense_matter():
 
 
 def test_what_is_looked_at_in_passing_says_the_same_of_a_piece():
-    declared = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=4, side=13)), "lj")]
+    declared = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=4, side=13)), "lj", sigma=10.0)]
     told = unit_evidence(Frames(declared), in_passing=True)
     assert (told["verdict"], told["inferred"], told["frames"]) == ("contradicted", "lj", 4)
     assert unit_evidence(Frames(frames_of(dumps.water(frames=8))), in_passing=True)["inferred"] == "real"

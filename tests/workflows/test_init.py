@@ -125,7 +125,7 @@ def test_units_that_cannot_be_told_are_asked_for(folder):
 def test_units_that_cannot_be_are_refused(folder):
     snapshots = dumps.argon(frames=4, side=4)
     for snapshot in snapshots:
-        snapshot.positions, snapshot.cell = snapshot.positions / 3.405, snapshot.cell / 3.405
+        snapshot.positions, snapshot.cell = snapshot.positions / 10, snapshot.cell / 10
     dumps.write_dump(folder / "a.dump", snapshots)
     with pytest.raises(DataError, match="units real are declared, but cannot be"):
         init("a.dump", units="real")

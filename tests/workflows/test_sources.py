@@ -150,7 +150,7 @@ def reduced(path, units=None):
     """A dump of argon in reduced units."""
     snapshots = dumps.argon(frames=3, side=4)
     for snapshot in snapshots:
-        snapshot.positions, snapshot.cell = snapshot.positions / 3.405, snapshot.cell / 3.405
+        snapshot.positions, snapshot.cell = snapshot.positions / 10, snapshot.cell / 10
     return dumps.write_dump(path, snapshots, units=units)
 
 
@@ -160,7 +160,7 @@ def test_units_that_cannot_be_are_not_converted(folder, form):
     with pytest.raises(DataError, match=r"units real are declared, but cannot be: .*denser than diamond") as caught:
         convert("a.lammpstrj", form, units="real", cutoff=1.5 if form == "a.tfrecord" else None)
     assert str(caught.value.place) == "a.lammpstrj"
-    assert caught.value.hint == "--units lj"
+    assert caught.value.hint == "--units lj; if a line ITEM: UNITS of the dump says real, mend that line first"
     assert [path.name for path in folder.iterdir()] == ["a.lammpstrj"]
 
 
