@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from gnnzoo.errors import Place, UserError
 # No room for what is to be written: on the disk, in the user's share of it, under the limit of a file's size.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MORE_ROOM = "free some space or choose another place"
+_STILL = 600  # seconds after which an unfinished file of a process that is not here, or elsewhere, is nobody's
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
@@ -113,6 +116,16 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
 
 
+def _clear_away(path: Path) -> None:
+    """Remove what killed processes left unfinished of this very file: their numbers are nobody's, and nothing grows."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"):
+        number = left.name.removesuffix(f".part{path.suffix}").rpartition(".")[2]
+        with contextlib.suppress(OSError):  # gone meanwhile
+            still = time.time() - left.stat().st_mtime > _STILL
+            if number.isdigit() and not os.path.exists(f"/proc/{number}") and os.path.isdir("/proc/self") and still:
+                _remove(left)
+
+
 @contextlib.contextmanager
 def written(path: Path | str, overwrite: bool = False, more_room: str = _MORE_ROOM) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what the caller makes there becomes `path` when the block ends well.
@@ -127,6 +140,7 @@ def written(path: Path | str, overwrite: bool = False, more_room: str = _MORE_RO
     with told(path, more_room):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _clear_away(path)
             yield temporary
             while True:
                 if overwrite:

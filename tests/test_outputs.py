@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -105,3 +107,20 @@ def test_what_could_not_be_written_is_refused_beforehand(folder):
     with pytest.raises(OutputError, match="cannot be written: File name too long"):
         check_writable(folder / ("a" * 300 + ".txt"))
     assert {path.name for path in folder.iterdir()} == {"deep", "file"}
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = (f".data.{dead.pid}.part.h5", f".data.{dead.pid}9999999.part.h5", f".else.{dead.pid}.part.h5")
+    old, new, other = (tmp_path / name for name in names)
+    for left in (old, new, other):
+        left.write_text("unfinished")
+    for left in (old, other):
+        os.utime(left, (0, 0))
+    with written(tmp_path / "data.h5") as temporary:
+        assert not old.exists()
+        assert new.exists()  # it may be growing on another machine
+        assert other.exists()
+        temporary.write_text("done")
+    assert (tmp_path / "data.h5").read_text() == "done"

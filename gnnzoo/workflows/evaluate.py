@@ -22,6 +22,7 @@ from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.units import force_factor
 from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, is_dataset, open_dataset
+from gnnzoo.workflows.unit_doubts import checked_units, unit_doubt
 
 
 def evaluate(
@@ -79,7 +80,11 @@ def _opened(model: ForceField, item: str | Path | Dataset) -> Iterator[tuple[Dat
         if not is_dataset(find_files(item)[0]):  # a dataset's conversion told it
             for line in events_told(dataset.provenance, ("truncated", "repeated")):
                 warn(line)
-        yield _declared(model, dataset, item), str(item)
+        declared = _declared(model, dataset, item)
+        doubt = unit_doubt(checked_units(declared))
+        if doubt:
+            warn(doubt)
+        yield declared, str(item)
 
 
 def _declared(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
@@ -158,6 +163,14 @@ def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
 
 def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
     """All frames of foreign data; of the data the model was trained on, only those it has never seen."""
+    trained_on = model.info["dataset"]
+    if dataset.fingerprint == trained_on["fingerprint"] and dataset.units != trained_on.get("units", dataset.units):
+        raise DataError(
+            f"these are the numbers that the model was trained on, in {dataset.units} units; they were taken to be "
+            f"in {trained_on['units']} units then",
+            place=Place(file=dataset.path),
+            hint=f"gnnzoo convert DUMP --units {trained_on['units']}",
+        )
     if dataset.fingerprint != model.info["dataset"]["fingerprint"]:
         part = "whole"
         if _partly_known(model, dataset):

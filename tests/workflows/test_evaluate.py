@@ -77,6 +77,12 @@ def test_they_are_known_by_their_content_whatever_file_they_lie_in(model, own, w
         assert (result["part"], result["frames"], result["force"]) == ("test", 4, expected)
 
 
+def test_the_same_numbers_in_other_units_are_refused(model, own, folder):
+    again = convert(own.with_suffix(".lammpstrj"), "again.h5", units="metal", types={1: "Ar"})
+    with pytest.raises(DataError, match="in metal units; they were taken to be in real units then"):
+        evaluate(model, again, plot=False)
+
+
 def test_other_data_are_judged_whole(model, foreign, folder):
     result = evaluate(model, foreign, plot=False)
     assert (result["part"], result["frames"]) == ("whole", 5)
@@ -181,7 +187,7 @@ def test_frames_cut_short_in_a_dump_are_told(model, folder, capsys):
 def test_a_cutoff_too_large_for_the_data_is_told_with_their_file(model, folder):
     snapshots = dumps.argon(frames=1)
     for snapshot in snapshots:
-        snapshot.positions, snapshot.cell = snapshot.positions * 0.05, snapshot.cell * 0.05
+        snapshot.positions, snapshot.cell = snapshot.positions * 0.2, snapshot.cell * 0.2
     dumps.write_dump(folder / "dense.lammpstrj", snapshots)
     with pytest.raises(DataError, match="a cutoff of 6 would give each atom about") as caught:
         evaluate(model, "dense.lammpstrj", plot=False)
