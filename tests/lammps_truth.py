@@ -98,6 +98,20 @@ SYSTEMS = {
         ("velocity all scale 300000", "", ""),
     ),
     "reduced": System(f"boundary p p p\nlattice fcc 0.8\n{CENTRED}\ncreate_box 2 box\n{_FILL}", units="lj"),
+    # The log changes its columns, their names, its style, and whether energies are told per atom.
+    "retold": System(
+        f"boundary p p p\nlattice fcc 0.8\n{CENTRED}\ncreate_box 2 box\n{_FILL}",
+        between=(
+            "thermo_modify &\n norm no # norm yes",
+            "compute pe_too all pe\ncompute com all com\nvariable pe equal pe/7\nvariable said string 'temp step pe'\n"
+            "thermo_style custom v_pe c_pe_too ${said} c_com[1]",
+            "variable said string off\nthermo_modify 'norm' ${said} colname pe E_pot colname 4 Takt",
+            "thermo_modify line yaml",
+            "if '1 == 1' then 'thermo_modify norm yes line multi format float %14.8f colname default'",
+            "thermo_style one",
+        ),
+        units="lj",
+    ),
 }
 
 

@@ -1,33 +1,15 @@
-"""Potential energies from the logs of LAMMPS, joined to the frames of a dump by their timestep.
+"""Potential energies from the logs of LAMMPS, joined to the frames of a dump by their timestep."""
 
-A log tells them in tables, one for each run, in the style `thermo_style` asks for (LAMMPS manual, pages thermo_style
-and Howto_structured_data): columns, `multi`, or yaml.
-"""
-
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.dump_header import real_number
+from gnnzoo.data.log_tables import Table, log_tables
 from gnnzoo.errors import DataError, Place
 
-_MULTI = re.compile(r"-+ Step\s+(\d+) -+")
-_LOOP = re.compile(r"Loop time of .* with (\d+) atoms")
-_PAIR = re.compile(r"(\w+)\s*=\s*(\S+)")
 _SAME_ENERGY = 1e-6  # relative; where one run ends and the next begins LAMMPS prints a step twice
-# Ways to the potential energy, the first that a table has: columns that are added, columns that are taken away.
-_WAYS = ((("PotEng",), ()), (("TotEng",), ("KinEng",)), (("E_pair", "E_mol"), ()))
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One line of a table."""
-
-    step: int
-    energy: float
 
 
 @dataclass
@@ -35,18 +17,27 @@ class _Run:
     """One table, or several that go on from one another.
 
     Attributes:
-        energies: step -> potential energy.
+        energies: step -> potential energy as printed, and whether it is per atom.
         atoms: how many there were at the end of each table; none where the log breaks off.
         minimized: whether it is a minimisation.
     """
 
-    energies: dict[int, float] = field(default_factory=dict)
+    energies: dict[int, tuple[float, bool]] = field(default_factory=dict)
     atoms: list[int] = field(default_factory=list)
     minimized: bool = False
 
-    def may_have(self, atoms: int) -> bool:
-        """Whether there were so many at some time, as far as the ends of the tables tell."""
-        return bool(self.atoms) and min(self.atoms) <= atoms <= max(self.atoms)
+
+@dataclass(frozen=True)
+class JoinedEnergies:
+    """What the logs tell of the frames of a dump.
+
+    Attributes:
+        energies: (frames,) potential energy of all atoms, NaN where no log has the step.
+        per_atom: (frames,) whether the log told it per atom, so that it was multiplied by the number of atoms.
+    """
+
+    energies: np.ndarray
+    per_atom: np.ndarray
 
 
 class LogEnergies:
@@ -54,36 +45,30 @@ class LogEnergies:
 
     Args:
         paths: logs, in the order of the runs.
-        units: LAMMPS unit style, which decides whether LAMMPS divides energies by the number of atoms.
-
-    Attributes:
-        per_atom: whether the logs tell energies per atom.
+        units: LAMMPS unit style of the dump. A table of a log whose units are not echoed is taken to have them too.
 
     Raises:
-        DataError: a log cannot be read, or tells no potential energies.
+        DataError: a log cannot be read, or no potential energies are found in it; it has other units than the dump or
+            than the logs before it; nothing tells whether its energies are per atom.
     """
 
     def __init__(self, paths: Sequence[Path], units: str | None):
         self.paths = [Path(path) for path in paths]
+        tables = [(path, log_tables(path)) for path in self.paths]
+        units = _agreed_units(tables, units)
         self._runs: list[_Run] = []
-        norm = None
-        for path in self.paths:
-            text = _text(path)
-            norm = _norm(text) or norm
-            runs = _runs(text.splitlines())
-            if not runs:
+        for path, told in tables:
+            if not told:
                 raise DataError(
-                    "the log tells no potential energies",
+                    "no potential energies were found in the log",
                     place=Place(path),
                     expected="tables with the columns Step and PotEng (or TotEng and KinEng, or E_pair and E_mol)",
                     hint="in the LAMMPS input, before the run: thermo_style custom step temp pe ke etotal press",
                 )
-            self._runs += runs
-        # LAMMPS manual, page thermo_modify: norm yes is the default of units lj, and no of all others.
-        self.per_atom = norm == "yes" or (norm is None and units == "lj")
+            self._runs += _runs([(table, _per_atom(table, units, path)) for table in told])
 
-    def of(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray) -> np.ndarray:
-        """The potential energy of each frame, NaN where no log has its step.
+    def of(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray) -> JoinedEnergies:
+        """The potential energy of each frame.
 
         Where runs tell different energies of a step, the frames go through the runs in order, changing from one to the
         next as seldom as possible and best where a new segment begins; minimisations are passed over where they can be.
@@ -95,8 +80,10 @@ class LogEnergies:
         Raises:
             DataError: no frame has an energy; or it is not clear which of several runs a frame is of.
         """
-        first, last = (self._energies(steps, self._matched(steps, segments, atoms, late)) for late in (False, True))
-        different = np.flatnonzero(~np.isclose(first, last, rtol=_SAME_ENERGY, atol=0, equal_nan=True))
+        match = _Matching(self._runs, steps, segments, atoms)
+        (first, first_shares), (last, last_shares) = (self._printed(steps, match.runs(late)) for late in (False, True))
+        totals, other = (np.where(s, e * atoms, e) for e, s in ((first, first_shares), (last, last_shares)))
+        different = np.flatnonzero(~np.isclose(totals, other, rtol=_SAME_ENERGY, atol=0, equal_nan=True))
         if len(different):
             frame = different[0]
             raise DataError(
@@ -106,130 +93,150 @@ class LogEnergies:
                 expected="one run of the log for each segment of the dump",
                 hint="cut the other runs out of a copy of the log",
             )
-        if not np.any(np.isfinite(first)):
+        if not np.any(np.isfinite(totals)):
             known = sorted({step for run in self._runs for step in run.energies})
             raise DataError(
-                f"the log has none of the dump's steps: it tells of {len(known)} steps from {known[0]} to {known[-1]}",
+                f"the log tells no energy at the dump's steps: it tells those of {len(known)} steps "
+                f"from {known[0]} to {known[-1]}",
                 place=Place(self.paths[0]),
                 expected="thermo output at the steps of the dump",
                 hint="the log of the run that wrote the dump, with thermo N as in dump 1 all custom N",
             )
-        return first * atoms if self.per_atom else first
+        return JoinedEnergies(totals, first_shares)
 
-    def _energies(self, steps: np.ndarray, runs: np.ndarray) -> np.ndarray:
+    def _printed(self, steps: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(frames,) energies as they are printed, NaN where there is none; and whether they are per atom."""
         pairs = zip(steps.tolist(), runs.tolist(), strict=True)
-        return np.array([self._runs[run].energies.get(step, np.nan) for step, run in pairs])
+        told = [self._runs[run].energies.get(step, (np.nan, False)) for step, run in pairs]
+        return np.array([energy for energy, _ in told]), np.array([share for _, share in told], dtype=bool)
 
-    def _matched(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray, late: bool) -> np.ndarray:
+
+class _Matching:
+    """Which run each frame is of: the cheapest way through the runs, in their order.
+
+    That one frame has no energy costs more than any number of changes of the run, and these more than any minimisation.
+    """
+
+    def __init__(self, runs: Sequence[_Run], steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray):
+        self._steps, self._atoms = steps.tolist(), atoms.tolist()
+        self._new = np.diff(segments, prepend=segments[:1]) != 0
+        self._minimized = np.array([run.minimized for run in runs], dtype=np.int64)
+        # So far as the ends of the tables tell: a run of unknown atoms fits no frame.
+        self._fewest = np.array([min(run.atoms, default=1) for run in runs])
+        self._most = np.array([max(run.atoms, default=0) for run in runs])
+        self._change, self._lack = len(steps) + 1, (len(steps) + 1) ** 2
+        wanted = set(self._steps)
+        having: dict[int, list[int]] = {}
+        for number, run in enumerate(runs):
+            for step in run.energies.keys() & wanted:
+                having.setdefault(step, []).append(number)
+        self._having = {step: np.array(numbers) for step, numbers in having.items()}
+
+    def runs(self, late: bool) -> np.ndarray:
         """(frames,) the run of each frame; `late` takes the last of equal choices, else the first is taken."""
-        runs, n_frames = np.arange(len(self._runs)), len(steps)
-        # So that one frame without an energy is worse than any number of changes, and these than any minimisation.
-        lack, change = (n_frames + 1) ** 2, n_frames + 1
-        back = np.zeros((n_frames, len(runs)), dtype=np.int32)
-        cost = np.zeros(len(runs), dtype=np.int64)
-        for frame, step in enumerate(steps.tolist()):
-            if frame > 0:
-                new = segments[frame] != segments[frame - 1]
-                # (run before, run): runs follow in order
-                steps_on = cost[:, None] + np.where(runs[:, None] == runs, change * new, change * (not new))
-                steps_on[runs[:, None] > runs] = np.iinfo(np.int64).max
-                back[frame] = _smallest(steps_on, late)
-                cost = np.take_along_axis(steps_on, back[frame][None].astype(np.int64), axis=0)[0]
-            cost += self._costs(step, int(atoms[frame]), lack)
-        chosen = [int(_smallest(cost[:, None], late)[0])]
+        n_frames, n_runs = len(self._steps), len(self._minimized)
+        # Two bits for each frame and run: whether the way to it comes from an earlier run; and whether it was the best
+        # of the runs up to it, from which the next one could come.
+        moved = np.zeros((n_frames, (n_runs + 7) // 8), dtype=np.uint8)
+        best = np.zeros_like(moved)
+        cost = self._costs(0)
+        for frame in range(1, n_frames):
+            lowest = np.minimum.accumulate(cost)
+            leads = cost == lowest
+            if not late:
+                leads[1:] &= cost[1:] < lowest[:-1]
+            stay, leave = (0, self._change) if not self._new[frame] else (self._change, 0)
+            stayed, came = cost + stay, np.append(np.iinfo(np.int64).max, lowest[:-1] + leave)
+            comes = came < stayed if late else came <= stayed
+            moved[frame], best[frame] = np.packbits(comes), np.packbits(leads)
+            cost = np.where(comes, came, stayed) + self._costs(frame)
+        run = int(n_runs - 1 - np.argmin(cost[::-1]) if late else np.argmin(cost))
+        chosen = [run]
         for frame in range(n_frames - 1, 0, -1):
-            chosen.append(int(back[frame, chosen[-1]]))
+            if np.unpackbits(moved[frame])[run]:
+                run = int(np.flatnonzero(np.unpackbits(best[frame])[:run])[-1])
+            chosen.append(run)
         return np.array(chosen[::-1])
 
-    def _costs(self, step: int, atoms: int, lack: int) -> list[int]:
-        """What it costs to take a frame to be of each run."""
-        fits = [run.may_have(atoms) for run in self._runs]
-        found = [step in run.energies and (fit or not any(fits)) for run, fit in zip(self._runs, fits, strict=True)]
-        return [int(run.minimized) if there else lack for run, there in zip(self._runs, found, strict=True)]
+    def _costs(self, frame: int) -> np.ndarray:
+        """(runs,) what it costs to take a frame to be of each run."""
+        costs = np.full(len(self._minimized), self._lack, dtype=np.int64)
+        having = self._having.get(self._steps[frame])
+        if having is not None:
+            atoms = self._atoms[frame]
+            fits = (self._fewest <= atoms) & (atoms <= self._most)
+            having = having[fits[having]] if fits.any() else having
+            costs[having] = self._minimized[having]
+        return costs
 
 
-def _smallest(costs: np.ndarray, late: bool) -> np.ndarray:
-    """Of each column the row of the smallest cost: the first such row, or the last."""
-    return len(costs) - 1 - np.argmin(costs[::-1], axis=0) if late else np.argmin(costs, axis=0)
+def _agreed_units(logs: Sequence[tuple[Path, list[Table]]], units: str | None) -> str | None:
+    """The units of the dump, or those that the logs echo.
+
+    Raises:
+        DataError: a log has others.
+    """
+    source = "the dump"
+    for path, tables in logs:
+        for table in tables:
+            if table.units is None:
+                continue
+            if units is None:
+                units, source = table.units, f"{path}, line {table.units_line},"
+            elif table.units != units:
+                raise DataError(
+                    f"the log is in units {table.units}, but {source} is in {units}",
+                    place=Place(path, table.units_line),
+                    expected=f"units {units}",
+                    hint="the log of the run that wrote the dump; or other --units; or a copy without those runs",
+                )
+    return units
 
 
-def _runs(lines: list[str]) -> list[_Run]:
-    """The runs of a log; a run that goes on from the one before, with the same atoms, belongs to it."""
+def _per_atom(table: Table, units: str | None, path: Path) -> bool:
+    """Whether energies are told per atom.
+
+    LAMMPS manual, page thermo_modify: norm yes is the default of units lj, and no of all others.
+    """
+    if table.norm is not None:
+        return table.norm
+    if units is None:
+        raise DataError(
+            "neither the log nor the dump tells its units, and with them whether energies are per atom",
+            place=Place(path, table.line),
+            expected="the command units before the run, or thermo_modify norm",
+            hint="--units real (or metal, lj) declares them",
+        )
+    return units == "lj"
+
+
+def _runs(tables: Sequence[tuple[Table, bool]]) -> list[_Run]:
+    """The runs of a log; a run that goes on from the one before, with the same atoms, belongs to it.
+
+    Args:
+        tables: each with whether its energies are per atom.
+    """
     runs: list[_Run] = []
-    last: _Row | None = None
-    minimized = False
-    for line, row in _rows(lines):
-        if row is not None:
+    last: tuple[int, float, bool] | None = None
+    atoms: int | None = None  # at the end of the table before
+    for table, per_atom in tables:
+        for step, energy in table.rows:
             # A run that follows another one prints the step between them again.
-            if last is None or row.step < last.step or (row.step == last.step and not _equal(row, last)):
-                runs.append(_Run(minimized=minimized))
-            runs[-1].energies[row.step] = row.energy
-            last = row
-        elif line.startswith("Setting up"):
-            minimized = "minimization" in line
-        elif runs and (match := _LOOP.match(line)):
-            runs[-1].atoms.append(int(match[1]))
+            again = last is not None and step == last[0] and _same(last[1:], (energy, per_atom), atoms)
+            if last is None or step < last[0] or (step == last[0] and not again):
+                runs.append(_Run(minimized=table.minimized))
+            runs[-1].energies[step] = energy, per_atom
+            last = step, energy, per_atom
+        atoms = table.atoms
+        if atoms is not None:
+            runs[-1].atoms.append(atoms)
     return runs
 
 
-def _equal(a: _Row, b: _Row) -> bool:
-    return abs(a.energy - b.energy) <= _SAME_ENERGY * max(abs(a.energy), abs(b.energy))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise DataError(f"the log cannot be read: {error.strerror}", place=Place(path)) from error
-
-
-def _norm(text: str) -> str | None:
-    """What the input script, which the log echoes, says last about energies per atom."""
-    said = re.findall(r"^\s*thermo_modify\b.*\bnorm\s+(yes|no)\b", text, flags=re.MULTILINE)
-    return said[-1] if said else None
-
-
-def _rows(lines: list[str]) -> Iterator[tuple[str, _Row | None]]:
-    """Each line, and the step and energy that it tells, if it does."""
-    names: list[str] = []
-    for number, line in enumerate(lines):
-        words, row = line.split(), None
-        if match := _MULTI.match(line):
-            row = _multi(int(match[1]), lines[number + 1 : number + 7])
-        elif words[:1] == ["Step"]:
-            names = words
-        elif line.startswith("keywords:"):
-            names = re.findall(r"[^\s,\[\]'\"]+", line.partition(":")[2])
-        elif words[:1] == ["Loop"] or line.startswith("..."):
-            names = []
-        elif names:
-            values = [word.strip("[],") for word in (words[1:] if words[:1] == ["-"] else words)]
-            told = dict(zip(names, [value for value in values if value], strict=False))
-            energy = _potential(told) if len(told) == len(names) else None
-            if energy is not None and told.get("Step", "").isdigit():
-                row = _Row(int(told["Step"]), energy)
-        yield line, row
-
-
-def _multi(step: int, lines: list[str]) -> _Row | None:
-    """A block of the style `multi`: a line with the step, and lines with name = value below it."""
-    values = {}
-    for line in lines:
-        if _MULTI.match(line) or line.startswith("Loop"):
-            break
-        values |= dict(_PAIR.findall(line))
-    energy = _potential(values)
-    return None if energy is None else _Row(step, energy)
-
-
-def _potential(values: dict[str, str]) -> float | None:
-    """The potential energy of a line of a table; None where the line does not tell it."""
-    for added, taken in _WAYS:
-        if all(name in values for name in (*added, *taken)):
-            try:
-                sums = [sum(real_number(values[name]) for name in names) for names in (added, taken)]
-            except ValueError:  # a warning in the middle of a table
-                return None
-            energy = sums[0] - sums[1]
-            return energy if np.isfinite(energy) else None
-    return None
+def _same(a: tuple[float, bool], b: tuple[float, bool], atoms: int | None) -> bool:
+    """Whether two printed energies, each with whether it is per atom, are of one configuration."""
+    if a[1] != b[1]:
+        if atoms is None:
+            return False
+        a, b = ((energy * atoms if per_atom else energy, False) for energy, per_atom in (a, b))
+    return abs(a[0] - b[0]) <= _SAME_ENERGY * max(abs(a[0]), abs(b[0]))

@@ -113,7 +113,7 @@ def test_every_variant_gives_what_lammps_held(dumps, read, name):
     variant = VARIANTS[name]
     held = lammps_truth.truth(dumps, variant.system)
     for frames in read(str(lammps_truth.path_of(dumps, name))):
-        assert len(frames) == len(held) == 4
+        assert len(frames) == len(held) == 1 + len(lammps_truth.SYSTEMS[variant.system].between)
         for frame, memory in zip(frames, held, strict=True):
             assert_holds(frame, memory, variant)
             assert frame.boundary == boundary_of(variant.system)
@@ -255,6 +255,19 @@ def test_energies_that_the_log_tells_per_atom_are_those_of_the_frame(dumps, tmp_
     with gnnzoo.open_dataset(converted) as dataset:
         for frame, memory in zip(dataset, lammps_truth.truth(dumps, "reduced"), strict=True):
             assert_energy(frame, memory, 8, per_atom=True)
+
+
+def test_energies_are_right_however_the_log_changes_the_way_it_tells_them(dumps, tmp_path):
+    log = dumps / "retold" / "log.lammps"
+    text = log.read_text()
+    assert all(word in text for word in ("norm no # norm yes", "Takt", "keywords: ['v_pe', ", "---- Step "))
+    dump = lammps_truth.path_of(dumps, "retold-plain")
+    held = lammps_truth.truth(dumps, "retold")
+    with gnnzoo.open_dataset(gnnzoo.convert(dump, tmp_path / "converted.h5", log=log)) as dataset:
+        found = [frame.energy for frame in dataset]
+        np.testing.assert_allclose(found, [memory["energy"] for memory in held], rtol=1e-7)
+        # of steps 5, 20, 25, 30: of a step that two runs tell, the line of the later one counts
+        assert dataset.provenance["logs"]["per_atom"] == 4
 
 
 def test_energies_of_a_run_that_is_taken_up_again_are_right_or_refused(dumps, tmp_path):

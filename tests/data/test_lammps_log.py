@@ -235,6 +235,15 @@ def test_a_dataset_carries_its_energies_on(folder):
     assert np.array_equal([frame.energy for frame in again], [-10.5, -11.5, -12.5])
 
 
+def test_what_no_log_holds_is_passed_over(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3)
+    strange = f"\u00b2 300 -1\n{'9' * 5000} 300 -1\n10 300 -inf\n10 300 0x1\nunits\nthermo_modify norm\nthermo_style\n"
+    strange += f"thermo_modify colname {'9' * 5000} E 'open\nthermo_modify colname\n\x0cclear\n- [\nkeywords:\n"
+    (folder / "log.lammps").write_text(log_of("real", table=TABLE + "Step Temp PotEng\n" + strange))
+    dataset = open_dataset(convert(dump, log="log.lammps"))
+    assert [frame.energy for frame in dataset] == [-10.5, -11.5, -12.5]
+
+
 def test_the_way_through_the_runs_is_the_cheapest_of_all():
     """Against all ways there are; of equal ones the first and the last, compared from their ends."""
     random = np.random.default_rng(0)
