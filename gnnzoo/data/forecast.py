@@ -15,7 +15,7 @@ HOLDS_FOR = "recipes like argon and water, 2 cores with AVX2; within a factor of
 
 # One edge in memory, see `pipeline.Graph`: a vector of three float32, two indices and a class of four bytes each.
 BYTES_PER_EDGE = 24
-_TRAINING = 0.8
+TRAINING = 0.8
 
 
 def cutoff_costs(cutoff: float, pairs: Sequence[NearPairs], frames: int, atoms: float) -> dict:
@@ -32,7 +32,7 @@ def cutoff_costs(cutoff: float, pairs: Sequence[NearPairs], frames: int, atoms: 
     """
     mean, most = atom_counts(pairs, cutoff)
     edges = mean * atoms
-    training = max(1.0, _TRAINING * frames)
+    training = max(1.0, TRAINING * frames)
     size = edges * training * BYTES_PER_EDGE
     return {
         "edges_per_atom": {"mean": mean, "max": most},

@@ -22,7 +22,7 @@ from gnnzoo.data.unit_evidence import unit_evidence
 _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
 # Of the shells' ends the largest with no more edges per atom than this is recommended: beyond, a step on a CPU takes
 # longer than what the farther atoms add is worth.
-_EDGES = 100
+EDGES = 100
 _SHELLS = 3  # further ones are in the distribution; as cutoffs they are out of the question
 _TOLD = ("columns", "digits", "sources", "simulation", "doubts", *KINDS, "command")
 _FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy")
@@ -150,7 +150,7 @@ def _recommended(table: list[dict]) -> float | None:
     shells = [line for line in table if line["why"].startswith("end of")]
     if not shells:
         return None
-    light = [line["cutoff"] for line in shells if line["edges_per_atom"]["mean"] <= _EDGES]
+    light = [line["cutoff"] for line in shells if line["edges_per_atom"]["mean"] <= EDGES]
     return light[-1] if light else shells[0]["cutoff"]
 
 

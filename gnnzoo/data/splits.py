@@ -166,14 +166,26 @@ def split_frames(
         _open_gaps(labels, timeline, gap)
     _part_stalled(labels, timeline)
     split = Split(*(np.flatnonzero(labels == part) for part in PARTS))
+    left_out = [int(np.sum(labels == why)) for why in ("gap", "repeat")]
     for part in PARTS:
         if getattr(shares, part) > 0 and len(getattr(split, part)) == 0:
-            raise DataError(
-                f"{n_frames} frames are too few for a {part} part of {getattr(shares, part):.0%} with gaps of {gap}",
-                hint=f"more frames, or --set data.split.gap=0, or --set data.split.{part}=0",
-            )
-    left_out = [int(np.sum(labels == why)) for why in ("gap", "repeat")]
+            raise _too_few(n_frames, shares, part, gap, *left_out)
     return Division(split, blocks, gap, *left_out, _apart(labels, timeline))
+
+
+def _too_few(n_frames: int, shares: Shares, part: str, gap: int, gaps: int, repeats: int) -> DataError:
+    """What takes the frames of a part that gets none, and what would leave it some."""
+    share = getattr(shares, part)
+    taken = [f"{repeats} of them come{'s' if repeats == 1 else ''} twice"] if repeats else []
+    if gap:
+        taken.append(f"gaps of {gap} leave out {gaps}" if gaps else f"gaps of {gap} leave no room")
+    ways = ["more frames", *(["--set data.split.gap=0"] if gap else [])]
+    if part != "train":
+        ways.append(f"--set data.split.{part}=0 --set data.split.train={shares.train + share:g}")
+    return DataError(
+        f"{n_frames} frames are too few for a {part} part of {share:.0%}" + (f": {', '.join(taken)}" if taken else ""),
+        hint=", or ".join(ways),
+    )
 
 
 def _share(n_frames: int, share: float) -> int:

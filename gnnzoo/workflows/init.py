@@ -14,26 +14,31 @@ import numpy as np
 from gnnzoo.console import duration, note, progress, warn
 from gnnzoo.data.declare import declare
 from gnnzoo.data.dividing import SplitReport, divide
+from gnnzoo.data.forecast import TRAINING
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.inspect import survey
-from gnnzoo.data.splits import Shares, Split
+from gnnzoo.data.inspect import EDGES, survey
+from gnnzoo.data.splits import PARTS, Shares, Split
+from gnnzoo.data.tally import told_masses
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.evaluation.data_text import doubts
 from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.recipe import schema
 from gnnzoo.recipe.load import recipe_from_dict
 from gnnzoo.recipe.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
 from gnnzoo.units import STYLES, length_unit
 from gnnzoo.workflows.convert import plain_stem
 from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, open_dataset
-from gnnzoo.workflows.init_choices import bonded_species, known_masses, names_by_mass, schedule
+from gnnzoo.workflows.init_choices import bonded_species, names_by_mass, schedule
 from gnnzoo.workflows.split_words import tell_split
 from gnnzoo.workflows.unit_doubts import decided_units
 
 _WIDTH, _LABEL = 99, 10
 # Below so many frames a test part would be a frame or two, which judge nothing.
 _FEW = 20
-_SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
-_SHARES_OF_FEW = {"train": 0.8, "validation": 0.2, "test": 0.0}
+_DEFAULT = schema.Split()
+_SHARES = {part: getattr(_DEFAULT, part) for part in PARTS}
+_SHARES_OF_FEW = _SHARES | {"validation": round(1 - _DEFAULT.train, 6), "test": 0.0}
+_MORE = "a longer run, or several dumps of it: gnnzoo init DUMP DUMP ..."
 _USUAL = {"lj": 2.5}  # cutoffs where nothing else is known; 5 A otherwise
 
 
@@ -79,7 +84,7 @@ def init(
             raise DataError(
                 f"{len(dataset)} frame is too few to train on and to judge by",
                 place=Place(files[0]),
-                hint="a longer run, or several dumps of it: gnnzoo init DUMP DUMP ...",
+                hint=_MORE,
             )
         raw = _recipe(dataset, _source(data, files, output.parent), name, columns, cutoff)
     recipe_from_dict(raw)
@@ -140,7 +145,7 @@ class _Reach:
 
     cutoff: float
     edges_per_frame: float
-    seconds_per_epoch: float  # of 0.8 of the frames
+    seconds_per_epoch: float  # of the share `TRAINING` of the frames
 
 
 def _tell(label: str, text: str) -> None:
@@ -178,7 +183,7 @@ def _recipe(dataset: Dataset, source, name: str, columns: Mapping | None, cutoff
             **({"types": types} if types else {}),
             **({"columns": dict(columns)} if columns else {}),
             **({"atoms": parameters} if parameters else {}),
-            "split": {"method": "blocks", **shares},
+            "split": {"method": _DEFAULT.method, **shares},
         },
     }
     raw["graph"] |= {"cutoff": reach.cutoff}
@@ -217,9 +222,9 @@ def _types(dataset: Dataset) -> dict[str, str] | None:
             f"transferred to other data: --types {example}"
         )
     elif by_mass:
-        masses = known_masses(dataset)
-        told_masses = ", ".join(f"{masses[number]:g} is {name}" for number, name in by_mass.items())
-        reason = f"by the masses in the dump, {told_masses}"
+        masses = told_masses(dataset.provenance)
+        spoken = ", ".join(f"{masses[number]:g} is {name}" for number, name in by_mass.items())
+        reason = f"by the masses in the dump, {spoken}"
     else:
         reason = "as declared or as the data have it"
     _tell("types", f"{told}: {reason}")
@@ -272,11 +277,11 @@ def _cutoff(dataset: Dataset, report: dict, asked: float | None) -> _Reach:
         others = [f"{other['cutoff']:g} {other['why']}" for other in table if other is not line]
         why += f" (others: {', '.join(others)})" if others else ""
     else:
-        light = [line for line in table if line["edges_per_atom"]["mean"] <= 100]
+        light = [line for line in table if line["edges_per_atom"]["mean"] <= EDGES]
         line = light[-1] if light else table[0]
         why = "a usual one: no shell of neighbours can be told from these data"
     reach = _Reach(line["cutoff"], line["edges_per_frame"], line["seconds_per_epoch"])
-    frame_ms = 1e3 * reach.seconds_per_epoch / max(1.0, 0.8 * report["frames"])
+    frame_ms = 1e3 * reach.seconds_per_epoch / max(1.0, TRAINING * report["frames"])
     _tell(
         "cutoff",
         f"{reach.cutoff:g} {unit}: {why}; {line['edges_per_atom']['mean']:.0f} edges per atom, about {frame_ms:.2g} ms "
@@ -324,15 +329,23 @@ def _first_that_fits(dataset: Dataset) -> tuple[Split, SplitReport, dict]:
         ways = [_SHARES, *ways]
     for shares in ways:
         try:
-            return *divide(dataset, Shares(**shares), method="blocks", blocks=10, gap="auto", seed=0), shares
+            divided = divide(
+                dataset,
+                Shares(**shares),
+                method=_DEFAULT.method,
+                blocks=_DEFAULT.blocks,
+                gap=_DEFAULT.gap,
+                seed=schema.Training().seed,
+            )
+            return *divided, shares
         except DataError as error:
             refused = error
-    raise refused
+    raise DataError(refused.what, place=Place(dataset.path), hint=_MORE) from refused
 
 
 def _training(raw: dict, report: Mapping, reach: _Reach, split: Split) -> None:
     """Batch size and length of the schedule, whose shape is that of the recipe it begins with."""
-    per_frame = reach.seconds_per_epoch / max(1.0, 0.8 * report["frames"])
+    per_frame = reach.seconds_per_epoch / max(1.0, TRAINING * report["frames"])
     frames = len(split.train)
     found = schedule(frames, report["atoms_range"]["mean"], per_frame, raw["training"])
     raw["training"] |= found

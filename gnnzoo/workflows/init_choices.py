@@ -7,11 +7,12 @@ import numpy as np
 
 from gnnzoo.data.elements import MASSES
 from gnnzoo.data.frames import Dataset
+from gnnzoo.data.near_pairs import LARGEST_MOLECULE, largest_molecule
+from gnnzoo.data.tally import told_masses
 
 # A mass is an element's if it is so near, g/mol, and for heavy ones by this share: as force fields round them, but not
 # so far that a CH2 of united atoms (14.027) were a nitrogen (14.007).
 _NEAR, _NEAR_SHARE, _HEAVY = 0.012, 1e-3, 20.0
-_LARGEST_MOLECULE = 100  # atoms; in a larger one, most pairs do not know that they share it
 _ATOMS = 400  # atoms of a step, about: on a CPU, fewer cost nearly as much
 _LARGEST_BATCH = 16
 _STEPS = 10_000  # of a training that is worth it ...
@@ -24,18 +25,13 @@ def names_by_mass(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
 
     Reduced units have reduced masses: nothing is told by them.
     """
-    masses = known_masses(dataset)
+    masses = told_masses(dataset.provenance)
     if dataset.units == "lj":
         return {}
     found = {number: symbol for number in numbers if (symbol := _element(masses.get(number))) is not None}
     taken = [name for number, name in dataset.type_names.items() if number not in found]
     every = [*found.values(), *taken]
     return {number: symbol if every.count(symbol) == 1 else f"{symbol}{number}" for number, symbol in found.items()}
-
-
-def known_masses(dataset: Dataset) -> dict[int, float]:
-    """Mass of each type, as a column of the dump told it."""
-    return {int(number): float(mass) for number, mass in dataset.provenance.get("masses", {}).items()}
 
 
 def _element(mass: float | None) -> str | None:
@@ -54,15 +50,13 @@ def bonded_species(dataset: Dataset) -> list[list[str]] | None:
         shares a molecule.
     """
     frame = dataset[0]
-    if frame.molecules is None:
-        return None
-    _, counts = np.unique(frame.molecules[frame.molecules != 0], return_counts=True)
-    if len(counts) == 0 or counts.max() < 2 or counts.max() > _LARGEST_MOLECULE:
+    largest = largest_molecule(frame)
+    if not 1 < largest <= LARGEST_MOLECULE:
         return None
     names = sorted(set(frame.names.tolist()), key=frame.names.tolist().index)
-    if counts.max() <= 3 and len(names) == 2:
+    if largest <= 3 and len(names) == 2:
         return [names]
-    if counts.max() == 2 and len(names) == 1:
+    if largest == 2 and len(names) == 1:
         return [[names[0], names[0]]]
     return []
 

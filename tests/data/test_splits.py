@@ -109,6 +109,26 @@ def test_too_few_frames_say_so():
         divided(2)
 
 
+def test_too_few_frames_say_what_takes_them():
+    twice = replace(Timeline.of(30), first=np.zeros(30, dtype=int))
+    with pytest.raises(DataError, match="30 frames are too few for a .* part of .*%: 29 of them come twice") as caught:
+        divided(twice, gap=0)
+    assert "data.split.gap" not in caught.value.hint
+    with pytest.raises(
+        DataError, match=r"12 frames are too few for a train part of 80%: gaps of 20 leave out \d+"
+    ) as caught:
+        divided(12, gap=20, method="cut")
+    assert "--set data.split.gap=0" in caught.value.hint
+    assert "data.split.train=0" not in caught.value.hint
+
+
+def test_the_way_out_of_too_few_frames_is_one():
+    with pytest.raises(DataError) as caught:
+        divided(2, gap=0)
+    assert caught.value.hint == "more frames, or --set data.split.test=0 --set data.split.train=0.9"
+    assert len(divided(2, Shares(0.9, 0.1, 0.0), gap=0).split.validation) == 1
+
+
 def test_a_split_survives_json():
     split = divided(30).split
     again = Split.from_dict(split.as_dict())

@@ -1,5 +1,6 @@
 """A recipe from a dump: each choice against the numbers it comes from, and a training that takes it as it is."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,16 +8,21 @@ import numpy as np
 import pytest
 
 import dumps
+from gnnzoo.data.forecast import TRAINING
 from gnnzoo.data.inspect import survey
+from gnnzoo.data.near_pairs import pairs_of
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.outputs import OutputError
 from gnnzoo.recipe.load import load_recipe
+from gnnzoo.recipe.schema import Split
 from gnnzoo.recipe.template import as_name, installed_recipe, recipe_text
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.init import init
-from gnnzoo.workflows.init_choices import names_by_mass, schedule
+from gnnzoo.workflows.init_choices import bonded_species, names_by_mass, schedule
 from gnnzoo.workflows.train import train
+from inspected import Frames
+from systems import changed, water_frame
 
 WATER = {"units": "real", "types": {"1": "O", "2": "H"}}
 
@@ -204,6 +210,31 @@ def test_few_frames_have_no_test_part(folder, capsys):
     dumps.argon_dump(folder / "b.dump", frames=1)
     with pytest.raises(DataError, match="1 frame is too few"):
         init("b.dump", units="real")
+
+
+def test_frames_that_come_twice_are_counted_where_they_are_too_few(folder):
+    snapshots = dumps.argon(frames=1) * 30
+    snapshots = [dataclasses.replace(snapshot, step=10 * number) for number, snapshot in enumerate(snapshots)]
+    dumps.write_dump(folder / "a.dump", snapshots)
+    with pytest.raises(DataError, match="30 frames are too few .* 29 of them come twice") as caught:
+        init("a.dump", units="real")
+    assert "--set" not in caught.value.hint
+    assert "gnnzoo init DUMP DUMP" in caught.value.hint
+
+
+def test_the_split_is_that_of_the_schema(folder):
+    dumps.argon_dump(folder / "a.dump", frames=40)
+    assert load_recipe(init("a.dump", units="real")).data.split == Split()
+    assert Split().train == TRAINING  # of which the forecast speaks
+
+
+@pytest.mark.parametrize(("ids", "bonded"), [((1, 1, 1), [["O", "H"]]), ((0, 0, 0), None), ((-1, -1, -1), None)])
+def test_ids_of_no_molecule_bond_nothing(ids, bonded):
+    frame = water_frame()
+    molecules = frame.molecules * np.tile(ids, 8)
+    data = Frames([changed(frame, molecules=molecules)])
+    assert bonded_species(data) == bonded
+    assert pairs_of(data[0], 3.0).inside.any() == bool(bonded)
 
 
 def test_the_schedule_bends_like_the_one_it_is_made_from():
