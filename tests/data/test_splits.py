@@ -111,7 +111,7 @@ def test_too_few_frames_say_so():
 
 def test_too_few_frames_say_what_takes_them():
     twice = replace(Timeline.of(30), first=np.zeros(30, dtype=int))
-    with pytest.raises(DataError, match="30 frames are too few for a .* part of .*%: 29 of them come twice") as caught:
+    with pytest.raises(DataError, match=r"30 frames are too few for a .* part of .*%: 29 of them come twice") as caught:
         divided(twice, gap=0)
     assert "data.split.gap" not in caught.value.hint
     with pytest.raises(
@@ -125,8 +125,8 @@ def test_too_few_frames_say_what_takes_them():
 def test_the_way_out_of_too_few_frames_is_one():
     with pytest.raises(DataError) as caught:
         divided(2, gap=0)
-    assert caught.value.hint == "more frames, or --set data.split.test=0 --set data.split.train=0.9"
-    assert len(divided(2, Shares(0.9, 0.1, 0.0), gap=0).split.validation) == 1
+    assert caught.value.hint == "more frames, or --set data.split.validation=0 --set data.split.train=0.9"
+    assert len(divided(2, Shares(0.9, 0.0, 0.1), gap=0).split.test) == 1
 
 
 def test_a_split_survives_json():

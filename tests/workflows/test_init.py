@@ -216,7 +216,7 @@ def test_frames_that_come_twice_are_counted_where_they_are_too_few(folder):
     snapshots = dumps.argon(frames=1) * 30
     snapshots = [dataclasses.replace(snapshot, step=10 * number) for number, snapshot in enumerate(snapshots)]
     dumps.write_dump(folder / "a.dump", snapshots)
-    with pytest.raises(DataError, match="30 frames are too few .* 29 of them come twice") as caught:
+    with pytest.raises(DataError, match=r"30 frames are too few .* 29 of them come twice") as caught:
         init("a.dump", units="real")
     assert "--set" not in caught.value.hint
     assert "gnnzoo init DUMP DUMP" in caught.value.hint
