@@ -9,6 +9,7 @@ import numpy as np
 from gnnzoo.data.log_tables import Table, log_tables
 from gnnzoo.errors import DataError, Place
 
+_NEVER = 2**61
 _SAME_ENERGY = 1e-6  # relative; where one run ends and the next begins LAMMPS prints a step twice
 
 
@@ -66,12 +67,13 @@ class LogEnergies:
                     hint="in the LAMMPS input, before the run: thermo_style custom step temp pe ke etotal press",
                 )
             self._runs += _runs([(table, _per_atom(table, units, path)) for table in told])
+        self._runs = _with_gaps(self._runs)
 
     def of(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray) -> JoinedEnergies:
         """The potential energy of each frame.
 
-        Where runs tell different energies of a step, the frames go through the runs in order, changing from one to the
-        next as seldom as possible and best where a new segment begins; minimisations are passed over where they can be.
+        The frames go through the runs in order, changing from one to the next as seldom as possible within a segment;
+        minimisations are passed over where they can be. A new segment is of a later run, or of none that the logs show.
 
         Args:
             steps, segments: (frames,) of the dump.
@@ -111,6 +113,11 @@ class LogEnergies:
         return np.array([energy for energy, _ in told]), np.array([share for _, share in told], dtype=bool)
 
 
+def _with_gaps(runs: Sequence[_Run]) -> list[_Run]:
+    """The runs, before and behind each of them an empty one for frames of runs that the logs do not show."""
+    return [_Run(), *(run for shown in runs for run in (shown, _Run()))]
+
+
 class _Matching:
     """Which run each frame is of: the cheapest way through the runs, in their order.
 
@@ -121,6 +128,7 @@ class _Matching:
         self._steps, self._atoms = steps.tolist(), atoms.tolist()
         self._new = np.diff(segments, prepend=segments[:1]) != 0
         self._minimized = np.array([run.minimized for run in runs], dtype=np.int64)
+        self._empty = np.array([not run.energies for run in runs])
         # So far as the ends of the tables tell: a run of unknown atoms fits no frame.
         self._fewest = np.array([min(run.atoms, default=1) for run in runs])
         self._most = np.array([max(run.atoms, default=0) for run in runs])
@@ -145,7 +153,8 @@ class _Matching:
             leads = cost == lowest
             if not late:
                 leads[1:] &= cost[1:] < lowest[:-1]
-            stay, leave = (0, self._change) if not self._new[frame] else (self._change, 0)
+            # A segment that goes back in time is of another run, or of none that the logs show.
+            stay, leave = (0, self._change) if not self._new[frame] else (np.where(self._empty, 0, _NEVER), 0)
             stayed, came = cost + stay, np.append(np.iinfo(np.int64).max, lowest[:-1] + leave)
             comes = came < stayed if late else came <= stayed
             moved[frame], best[frame] = np.packbits(comes), np.packbits(leads)

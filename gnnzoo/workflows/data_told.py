@@ -77,10 +77,12 @@ def _tell(
     note(f"units     {units or 'not declared'}")
     if "logs" in provenance:
         logs = provenance["logs"]
-        without = f", {logs['without']:,} frames have none" if logs["without"] else ""
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
         per_atom = f"; {some}told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
-        note(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{without}{per_atom}")
+        note(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{per_atom}")
+        if logs["without"]:
+            total = logs["frames"] + logs["without"]
+            warn(f"{logs['without']:,} of {total:,} frames have no energy in the log")
     doubts = provenance.get("doubts", atoms.doubts if atoms is not None else [])
     for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *events_told(provenance)]:
         warn(line)

@@ -7,7 +7,7 @@ import pytest
 
 import dumps
 from gnnzoo.data.h5md import H5mdDataset
-from gnnzoo.data.lammps_log import _Matching, _Run
+from gnnzoo.data.lammps_log import _Matching, _Run, _with_gaps
 from gnnzoo.errors import DataError
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
@@ -58,7 +58,9 @@ def test_frames_without_an_energy_are_counted(folder, capsys):
     (folder / "log.lammps").write_text(COLUMNS)
     dataset = open_dataset(convert(dump, log="log.lammps"))
     assert [frame.energy for frame in dataset] == [-10.5, -11.5, -12.5, None, None]
-    assert "energies  of 3 frames from log.lammps, 2 frames have none" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "energies  of 3 frames from log.lammps" in said
+    assert "warning: 2 of 5 frames have no energy in the log" in said
 
 
 def log_of(units: str | None, *said: str, table: str = TABLE) -> str:
@@ -244,14 +246,26 @@ def test_what_no_log_holds_is_passed_over(folder):
     assert [frame.energy for frame in dataset] == [-10.5, -11.5, -12.5]
 
 
+def test_a_restart_whose_log_is_missing_gets_no_energies(folder, capsys):
+    """Its steps are those of the run before it, which had other energies at them."""
+    runs = [
+        dumps.write_dump(folder / f"{n}.lammpstrj", dumps.argon(3 - n, seed=n, first=10 * n), units="real")
+        for n in range(2)
+    ]
+    (folder / "log.lammps").write_text(COLUMNS)
+    dataset = open_dataset(convert(runs, "a.h5", log="log.lammps"))
+    assert [frame.energy for frame in dataset] == [-10.5, -11.5, -12.5, None, None]
+    assert "warning: 2 of 5 frames have no energy in the log" in capsys.readouterr().err
+
+
 def test_the_way_through_the_runs_is_the_cheapest_of_all():
     """Against all ways there are; of equal ones the first and the last, compared from their ends."""
     random = np.random.default_rng(0)
     for _ in range(150):
-        n_frames, n_runs = random.integers(1, 6), random.integers(1, 5)
+        n_frames, n_runs = random.integers(1, 6), random.integers(1, 4)
         steps, segments = random.integers(0, 4, n_frames), np.cumsum(random.integers(0, 2, n_frames))
         atoms = random.integers(4, 6, n_frames)
-        runs = [
+        shown = [
             _Run(
                 {int(step): (0.0, False) for step in np.flatnonzero(random.integers(0, 2, 4))},
                 random.integers(4, 6, random.integers(0, 3)).tolist(),
@@ -259,6 +273,7 @@ def test_the_way_through_the_runs_is_the_cheapest_of_all():
             )
             for _ in range(n_runs)
         ]
+        runs = _with_gaps(shown)
 
         def cost(way, steps=steps, segments=segments, atoms=atoms, runs=runs):
             lacks, minimized = 0, 0
@@ -266,10 +281,12 @@ def test_the_way_through_the_runs_is_the_cheapest_of_all():
                 fits = [bool(run.atoms) and min(run.atoms) <= count <= max(run.atoms) for run in runs]
                 has = step in runs[number].energies and (fits[number] or not any(fits))
                 lacks, minimized = lacks + (not has), minimized + (has and runs[number].minimized)
-            changes = sum((way[i] != way[i - 1]) != (segments[i] != segments[i - 1]) for i in range(1, len(way)))
-            return lacks, changes, minimized
+            pairs = [(way[i - 1], way[i], segments[i] != segments[i - 1]) for i in range(1, len(way))]
+            backwards = any(new and before == after and runs[after].energies for before, after, new in pairs)
+            changes = sum(not new and before != after for before, after, new in pairs)
+            return backwards, lacks, changes, minimized
 
-        ways = list(itertools.combinations_with_replacement(range(n_runs), n_frames))
+        ways = list(itertools.combinations_with_replacement(range(len(runs)), n_frames))
         cheapest = [way for way in ways if cost(way) == min(map(cost, ways))]
         matching = _Matching(runs, steps, segments, atoms)
         assert tuple(matching.runs(late=False)) == min(cheapest, key=lambda way: way[::-1])
