@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnnzoo.data.frames import squares_and_signatures
+
 
 @dataclass
 class _Sums:
@@ -41,9 +43,9 @@ class ForceStatistics:
         self._sums: dict[int, _Sums] = {}
         self._largest = 0.0
 
-    def update(self, forces: np.ndarray, types: np.ndarray) -> None:
-        """Take (frames, atoms, 3) of atoms whose types are (atoms,)."""
-        squares = np.einsum("fac,fac->fa", forces, forces)
+    def update(self, forces: np.ndarray, types: np.ndarray) -> np.ndarray:
+        """Take (frames, atoms, 3) of atoms whose types are (atoms,); returns the signature of each frame on the way."""
+        squares, signatures = squares_and_signatures(forces)
         norms = np.sqrt(squares)
         # (frames, atoms) -> (atoms,), then by type: the sums over frames are the long ones
         per_atom = norms.sum(axis=0), np.abs(forces).sum(axis=(0, 2)), squares.sum(axis=0)
@@ -52,6 +54,7 @@ class ForceStatistics:
             sums = _Sums(len(forces) * int(chosen.sum()), *(float(values[chosen].sum()) for values in per_atom))
             self._sums[number] = self._sums.get(number, _Sums()) + sums
         self._largest = max(self._largest, float(norms.max()))
+        return signatures
 
     def summary(self, type_names: dict[int, str]) -> dict:
         """In the force unit of the data.

@@ -76,7 +76,14 @@ def frame_signatures(forces: np.ndarray) -> np.ndarray:
     Returns:
         (frames,) float64.
     """
-    return np.einsum("fac,fac->fa", forces, forces).sum(axis=1)
+    return squares_and_signatures(forces)[1]
+
+
+def squares_and_signatures(forces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(frames, atoms) |F|^2 of each atom, and with them the signatures of the frames; see `frame_signatures`."""
+    with np.errstate(over="ignore"):
+        squares = np.einsum("fac,fac->fa", forces, forces)
+        return squares, squares.sum(axis=1)
 
 
 class Dataset(Sequence[Frame]):

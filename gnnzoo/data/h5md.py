@@ -301,7 +301,11 @@ class H5mdDataset(Dataset):
                 arrays[name] = arrays[name].astype(dtype, copy=False)[order]
         for name, values in arrays.items():
             if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise DataError(f"a {ELEMENTS[name][0]} of frame {index} is not a number", place=self._place)
+                raise DataError(
+                    f"a {ELEMENTS[name][0]} of frame {index} is not a number",
+                    place=self._place,
+                    hint="make the file anew from its source: gnnzoo convert DUMP",
+                )
         self._check_ids(arrays["ids"], index)
         time = None if self._times is None or self._times.shape == () else float(self._times[index])
         energy = float(self._energy[index])

@@ -18,7 +18,6 @@ import numpy as np
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.fingerprint import Fingerprint
 from gnnzoo.data.force_statistics import ForceStatistics
-from gnnzoo.data.frames import frame_signatures
 from gnnzoo.data.h5md import (
     BOUNDARY,
     ELEMENTS,
@@ -162,7 +161,7 @@ class H5mdWriter:
         energies = block.arrays.get("energies")
         of_atoms = np.full(len(block), np.nan) if energies is None else energies.sum(axis=1)
         self._seen.append((block.steps, block.segments, np.full(len(block), len(block.ids)), of_atoms))
-        self._statistics.update(block.arrays["forces"], block.types)
+        signatures = self._statistics.update(block.arrays["forces"], block.types)
         self._fingerprint.update(block)
         boundaries = np.array(block.boundaries, dtype="S2")
         self._periodic &= np.all(boundaries == b"pp", axis=0)
@@ -180,7 +179,7 @@ class H5mdWriter:
             "boundaries": boundaries,
             "segments": block.segments,
             "files": block.files,
-            "signatures": frame_signatures(block.arrays["forces"]),
+            "signatures": signatures,
             "energy": block.energy,
         }
         stop = self._frames + len(block)

@@ -520,7 +520,7 @@ def test_a_force_that_is_not_a_number(sound, frame):
         file["particles/all/force/value"][frame, 3, 1] = np.nan
     error = refused(DataError, f"a force of frame {frame} is not a number", data=sound)
     assert error.place.file == sound
-    assert "gnnzoo inspect" in error.hint
+    assert "gnnzoo convert" in error.hint
 
 
 def test_a_force_in_a_dump_that_is_not_a_number(folder):
