@@ -44,6 +44,10 @@ def test_every_command_is_understood(line):
     command.make_context(name, list(arguments))  # refuses unknown options and missing arguments
 
 
+def test_no_figure_is_left_open():
+    assert not re.findall(r"@\w*@", README)
+
+
 def test_scripts_that_are_named_are_there():
     for script in re.findall(r"bash (tools/\S+\.sh)", README):
         assert (Path(__file__).resolve().parents[1] / script).is_file()

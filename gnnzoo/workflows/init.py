@@ -280,6 +280,12 @@ def _cutoff(dataset: Dataset, report: dict, asked: float | None) -> _Reach:
         light = [line for line in table if line["edges_per_atom"]["mean"] <= EDGES]
         line = light[-1] if light else table[0]
         why = "a usual one: no shell of neighbours can be told from these data"
+    if line["edges_per_atom"]["max"] == 0:
+        raise UserError(
+            f"no two atoms are nearer than the cutoff of {line['cutoff']:g}",
+            place=Place(file=dataset.path),
+            hint="--cutoff R with a larger R, in the data's length unit; gnnzoo inspect tells the distances",
+        )
     reach = _Reach(line["cutoff"], line["edges_per_frame"], line["seconds_per_epoch"])
     frame_ms = 1e3 * reach.seconds_per_epoch / max(1.0, TRAINING * report["frames"])
     _tell(

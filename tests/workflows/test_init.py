@@ -200,6 +200,8 @@ def test_the_cutoff_asked_for_is_taken(folder, capsys):
     assert "cutoff 4.25 A: asked for" in heard(capsys)
     with pytest.raises(UserError, match="gives no edges"):
         init("a.dump", units="real", cutoff=0.0, name="b")
+    with pytest.raises(UserError, match=r"no two atoms are nearer than the cutoff of 0\.5"):
+        init("a.dump", units="real", cutoff=0.5, name="b")
 
 
 def test_few_frames_have_no_test_part(folder, capsys):
