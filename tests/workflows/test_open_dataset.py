@@ -1,6 +1,5 @@
 """Opening data of any form, and declaring what they do not say of themselves."""
 
-
 import numpy as np
 import pytest
 
