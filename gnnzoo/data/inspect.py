@@ -51,7 +51,8 @@ def survey(
         - `box`: `first`, `last` (cell rows), `boundary`, `changes`, `volume` (`min`, `mean`, `max`).
         - `density`: `atoms_per_volume`, `g_cm3` or None, `masses` (where they come from, or None).
         - `forces`: see `ForceStatistics.summary`; and `histogram`, see `Tally.histograms`.
-        - `net_force`: `mean`, `max` of |sum of F|; `share`: mean of it over atoms and mean |F|.
+        - `net_force`: `mean`, `max` of |sum of F|; `share`: mean of it over atoms and mean |F|; `noise`: mean of
+          it over the root of the atoms and mean |F|, the share of a noise that each atom has of its own.
         - `zero_forces`, `outliers`: see `Tally`. `frames_equal_to_the_one_before`: their numbers.
         - `drift`: see `drift.drift`. `series`: along the run, for plots, see `Tally.kept_series`.
         - `force_floor`: see `force_floor.force_floor`.
@@ -214,7 +215,9 @@ def _density(series: dict, source: str | None) -> dict:
 def _net_force(series: dict) -> dict:
     net, whole = series["net_force"], series["mean_force"] * series["atoms"]
     share = float(np.mean(net) / np.mean(whole)) if np.any(whole) else 0.0
-    return {"mean": float(net.mean()), "max": float(net.max()), "share": share}
+    mean = float(np.mean(series["mean_force"]))
+    noise = float(np.mean(net / np.sqrt(series["atoms"]))) / mean if mean > 0 else 0.0
+    return {"mean": float(net.mean()), "max": float(net.max()), "share": share, "noise": noise}
 
 
 def _smallest(pairs: Sequence[NearPairs]) -> dict | None:

@@ -178,7 +178,7 @@ def _drift_doubts(report: Mapping) -> list[str]:
         return []
     cut, heat = found["cut"], found["drifts"].get("temperature")
     state = "is not equilibrated" if heat is None else "heats up" if heat["change"] > 0 else "cools down"
-    line = f"the run {state} while it is written: {', '.join(moves)}"
+    line = f"the run {state} while it is written: {', '.join(moves)}, by straight lines through it"
     if "mean_force" in found["drifts"]:
         line += (
             f". One cut in time would train at mean |F| {cut['first']:.3g} and judge at {cut['last']:.3g}; the default "
@@ -201,7 +201,8 @@ def _force_doubts(report: Mapping) -> list[str]:
     if report["net_force"]["share"] > _NET_SHARE:
         lines.append(
             f"forces do not sum to zero: the net force is {report['net_force']['share']:.2%} of mean |F| per atom. "
-            "Some atoms are not in the data, or a wall, a field or a fix adds forces that atoms do not give each other"
+            "Some atoms are not in the data, or a wall, a field or a fix adds forces that atoms do not give each other. "
+            f"As noise of each atom, which fix langevin adds, it is {report['net_force']['noise']:.0%} of mean |F|"
         )
     if outliers["count"]:
         most = outliers["largest"][0]

@@ -296,7 +296,7 @@ def test_a_pipe_that_says_nothing_more_can_be_left(folder):
     process.stdin.write(text)
     process.stdin.flush()
     assert b"converting" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # as Ctrl-C, and heeded where that is shut out
     process.wait(timeout=60)  # the other end stays open
     assert process.returncode != 0
     assert not list(folder.glob("*piped*"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import dumps
+import inspected
 from gnnzoo.data.dump_text import KINDS, DumpLog
 from gnnzoo.data.elements import MASSES
 from gnnzoo.data.inspect import survey
@@ -161,3 +162,13 @@ def test_a_page_is_for_data(folder):
     with pytest.raises(UserError, match="--html is for data") as caught:
         inspect("m.keras", html="m.html")
     assert "gnnzoo evaluate m.keras DATA" in caught.value.hint
+
+
+def test_noise_of_each_atom_is_told_by_the_net_force():
+    random = np.random.default_rng(0)
+    frames = [
+        inspected.frame(random.uniform(0, 20, (200, 3)), random.normal(size=(200, 3)), 20 * np.eye(3), step)
+        for step in range(40)
+    ]
+    told = survey(inspected.Frames(frames))["net_force"]
+    assert told["noise"] == pytest.approx(1.0, abs=0.1)  # nothing but noise
