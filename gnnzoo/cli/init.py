@@ -2,24 +2,13 @@
 
 import click
 
-from gnnzoo.cli.convert import parse_columns, parse_types
+from gnnzoo.cli.meaning import meaning_options
 
 
 @click.command(name="init")
 @click.argument("data", metavar="DUMP...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="RECIPE.json", help="The recipe; by default NAME.json, here.")
-@click.option("--units", metavar="STYLE", help="LAMMPS unit style, where the data do not tell it.")
-@click.option(
-    "--types", metavar="1=O,2=H", callback=parse_types, help="Names of types, where the data do not tell them."
-)
-@click.option(
-    "--column",
-    "columns",
-    metavar="MEANING=NAME",
-    multiple=True,
-    callback=parse_columns,
-    help="What a column of the dump means: energy=c_pe. Again for each column.",
-)
+@meaning_options
 @click.option("--cutoff", type=float, metavar="R", help="Reach of the edges, instead of one from the shells.")
 @click.option("--name", metavar="NAME", help="The recipe's name; by default that of the dump.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing recipe; the old one is kept beside it.")

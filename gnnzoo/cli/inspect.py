@@ -4,7 +4,7 @@ import textwrap
 
 import click
 
-from gnnzoo.cli.convert import parse_columns, parse_types
+from gnnzoo.cli.meaning import meaning_options
 
 _WIDTH = 99
 
@@ -12,18 +12,7 @@ _WIDTH = 99
 @click.command(name="inspect")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--cutoff", type=float, metavar="R", help="Count edges up to here, and forecast their cost.")
-@click.option("--units", metavar="STYLE", help="LAMMPS unit style, where the data do not tell it.")
-@click.option(
-    "--types", metavar="1=O,2=H", callback=parse_types, help="Names of types, where the data do not tell them."
-)
-@click.option(
-    "--column",
-    "columns",
-    metavar="MEANING=NAME",
-    multiple=True,
-    callback=parse_columns,
-    help="What a column of the dump means: energy=c_pe. Again for each column.",
-)
+@meaning_options
 @click.option("--json", metavar="OUT", help="Write everything to this file, too.")
 @click.option("--html", metavar="OUT", help="Write everything to this page, with plots.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files; the old ones are kept beside them.")

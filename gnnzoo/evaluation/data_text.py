@@ -201,7 +201,7 @@ def _force_doubts(report: Mapping) -> list[str]:
     if report["net_force"]["share"] > _NET_SHARE:
         lines.append(
             f"forces do not sum to zero: the net force is {report['net_force']['share']:.2%} of mean |F| per atom. "
-            "Some atoms are not in the data, or a wall, a field or a fix adds forces that atoms do not give each other. "
+            "Atoms lack in the data, or a wall, a field or a fix adds forces that atoms do not give each other. "
             f"As noise of each atom, which fix langevin adds, it is {report['net_force']['noise']:.0%} of mean |F|"
         )
     if outliers["count"]:

@@ -105,23 +105,17 @@ print(json.dumps({"frames": count, "seconds": seconds, "opened": opened, "forces
 """
 
 # Each defines parse(path) on a file of numbers alone.
+_PYARROW = """
+import pyarrow as pa, pyarrow.csv
+def parse(path):
+    types = {f"f{column}": pa.int64() if column < 3 else pa.float64() for column in range(9)}
+    pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(autogenerate_column_names=True, use_threads=%s),
+                    parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
+                    convert_options=pa.csv.ConvertOptions(column_types=types))
+"""
 _PARSERS = {
-    "pyarrow csv, all threads": """
-import pyarrow as pa, pyarrow.csv
-def parse(path):
-    types = {f"f{column}": pa.int64() if column < 3 else pa.float64() for column in range(9)}
-    pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(autogenerate_column_names=True, use_threads=True),
-                    parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
-                    convert_options=pa.csv.ConvertOptions(column_types=types))
-""",
-    "pyarrow csv, one thread": """
-import pyarrow as pa, pyarrow.csv
-def parse(path):
-    types = {f"f{column}": pa.int64() if column < 3 else pa.float64() for column in range(9)}
-    pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
-                    parse_options=pa.csv.ParseOptions(delimiter=" ", quote_char=False),
-                    convert_options=pa.csv.ConvertOptions(column_types=types))
-""",
+    "pyarrow csv, all threads": _PYARROW % True,
+    "pyarrow csv, one thread": _PYARROW % False,
     "polars": """
 import polars
 def parse(path):
