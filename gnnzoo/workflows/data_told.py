@@ -26,6 +26,8 @@ def tell_conversion(done: "Conversion", evidence: Mapping) -> None:
     ends = [(int(block.steps[0]), box_told(block.cells[0], block.boundaries[0])) for block in (first, last)]
     provenance = done.provenance if done.trajectory else {}
     _tell(atoms, _counts(first.types), done.type_names, done.units, ends, provenance, evidence)
+    if provenance.get("restarts"):
+        note("steps     go back; for other readers of H5MD they continue, and /gnnzoo/step has those of the dump")
     if atoms is not None and atoms.changes:
         note(f"atoms     come, go or change their type {atoms.changes:,} times")
 
