@@ -53,7 +53,7 @@ class NearPairs:
 def sample_pairs(
     dataset: Dataset, cutoff: float | None = None, frames: int = _FRAMES, piece: int = PIECE
 ) -> list[NearPairs]:
-    """Pairs of an even sample of frames; of many frames neither the first nor the last one is among them.
+    """Pairs of an even sample of frames; of many frames the first one is not among them.
 
     Args:
         dataset: any.
@@ -69,9 +69,9 @@ def sample_pairs(
     around = max(NEIGHBORS, expected_neighbors(len(first), first.cell, first.pbc, reach))
     per_frame = min(len(first), _LARGE * piece) * around
     count = int(np.clip(_PAIRS // per_frame, min(2, len(dataset)), frames))
-    # From the middle of equal parts: a run often begins on a lattice, where nothing is as it is later.
+    # The last of each of equal parts: a run often begins on a lattice, where nothing is as it is later.
     count = min(count, len(dataset))
-    chosen = ((np.arange(count) + 0.5) * len(dataset) / count).astype(int)
+    chosen = (np.arange(1, count + 1) * len(dataset)) // count - 1
     return [pairs_of(dataset[int(index)], reach, int(index), piece) for index in chosen]
 
 
