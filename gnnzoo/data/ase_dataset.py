@@ -22,7 +22,7 @@ class AseDataset(H5mdDataset):
         try:
             copy = Path(self._folder.name) / "frames.h5"
             with told(copy, "TMPDIR=/a/larger/place before the command keeps it elsewhere"):
-                ase_to_h5md(Path(path), copy, version="", command="", advance=advance)
+                ase_to_h5md(Path(path), copy, advance)
             super().__init__(copy)
         except BaseException:
             self._folder.cleanup()

@@ -88,22 +88,20 @@ def to_h5md(
     return replace(done, trajectory=trajectory)
 
 
-def ase_to_h5md(
-    path: Path,
-    output: Path,
-    *,
-    version: str,
-    command: str,
-    compress: bool = False,
-    advance: Callable[[int], object] | None = None,
-) -> Conversion:
-    """Write the frames of a file that ASE reads, see `ase_files`; arguments as for `to_h5md`."""
+def ase_to_h5md(path: Path, output: Path, advance: Callable[[int], object] | None = None) -> Conversion:
+    """Write the frames of a file that ASE reads, see `ase_files`; the way by which it is opened, see `ase_dataset`.
+
+    Args:
+        path: .extxyz, .xyz or .traj.
+        output: the file to make.
+        advance: called with 1 after each frame.
+    """
     names: dict[int, str] = {}
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     source = {"file": str(path), "size": path.stat().st_size, "sha256": sha256}
-    whole = {"version": version, "command": command, "sources": [source]}
-    return _write(ase_blocks(path, names, advance), output, lambda: (ASE_UNITS, dict(names), whole), version, compress)
+    about = (ASE_UNITS, names, {"sources": [source]})  # the names are there when the frames went by
+    return _write(ase_blocks(path, names, advance), output, lambda: about, version="", compress=False)
 
 
 def dataset_to_h5md(

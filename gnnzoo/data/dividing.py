@@ -131,16 +131,11 @@ def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline
         segments=np.asarray(dataset.segments).astype(np.int64),
         clock=clock.astype(float),
         first=repeated_frames(dataset),
-        files=_files(dataset),
+        files=np.asarray(dataset.files),
         names=tuple(str(source.get("file", "")) for source in dataset.provenance.get("sources", []))
         or (Path(dataset.path).name,),
         same=lambda one, other: same_positions(dataset, one, other),
     )
-
-
-def _files(dataset: Dataset) -> np.ndarray:
-    """(frames,) the file of each frame; one for all where the data do not tell."""
-    return np.asarray(getattr(dataset, "files", np.zeros(len(dataset), dtype=np.int32)))
 
 
 def _report(
@@ -159,7 +154,7 @@ def _report(
         wanted=wanted,
         reason=found.reason,
         structure=plain["structure"],
-        files=len(np.unique(_files(dataset))),
+        files=len(np.unique(dataset.files)),
         apart=division.apart,
         left_at=left_at,
         structure_left=None if found.structure is None else found.structure.at(left_at),

@@ -36,7 +36,6 @@ class Atoms:
     Attributes:
         columns: as the first frame names them.
         layout: what the columns mean.
-        counts: atoms of each type in the first frame.
         changes: how often the atoms changed from one frame to the next, in number or in kind.
         type_names: name of each type that occurred; the number as text where the dump does not tell.
         masses: mass of each type, where the dump has the column.
@@ -62,8 +61,6 @@ class Atoms:
         self._ids = np.zeros(0, dtype=np.int64)  # of the frame before, with their types
         self._types = np.zeros(0, dtype=np.int32)
         self._meet(parse_rows([first], self.layout.names, {"id": np.int64, "type": np.int64}), first)
-        numbers, counts = np.unique(self._types, return_counts=True)
-        self.counts = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
     def count_digits(self, frame: RawFrame) -> None:
         """Count the digits that a frame prints, too: those of a first frame on a lattice are few."""

@@ -78,6 +78,11 @@ def is_compressed(path: Path) -> bool:
         return file.read(longest).startswith(tuple(_COMPRESSIONS))
 
 
+def unpacked_name(path: Path) -> str:
+    """The name of a file without the ending that says how it is compressed."""
+    return path.stem if path.suffix in COMPRESSED_SUFFIXES else path.name
+
+
 def unpacked(source: Source, advance: Callable[[int], object] | None = None) -> Iterator[bytes]:
     """Blocks of the text of `source.path`.
 

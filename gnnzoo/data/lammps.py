@@ -21,7 +21,7 @@ from gnnzoo.data.dump_frames import Atoms
 from gnnzoo.data.dump_header import Header, parse_header
 from gnnzoo.data.dump_rows import parse_fields, parse_rows
 from gnnzoo.data.dump_source import is_compressed, is_stream
-from gnnzoo.data.dump_text import DumpLog, Event, RawFrame, raw_frames, whole_rows
+from gnnzoo.data.dump_text import KINDS, DumpLog, Event, RawFrame, raw_frames, whole_rows
 from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.simulate import simulation_record
@@ -49,13 +49,12 @@ class Trajectory:
         atoms: known once the first frame went by.
         units: LAMMPS unit style, or None where no file tells.
         fewest, most: number of atoms of a frame.
-        first, last: headers of the first and of the last frame that were taken.
+        last: header of the last frame that was taken.
     """
 
     def __init__(self, columns: Mapping[str, str] | None = None):
         self._columns = columns
         self.log = DumpLog()
-        self.first: Header | None = None
         self.last: Header | None = None
         self.atoms: Atoms | None = None
         self.units: str | None = None
@@ -106,7 +105,6 @@ class Trajectory:
             if header.n_atoms != last.n_atoms:
                 what += f", with {header.n_atoms:,} atoms instead of {last.n_atoms:,}"
             self.log.restarts.append(Event(header.file, header.line, header.step, what))
-        self.first = self.first or header
         self.last, self._last_look = header, look
         return self._segment
 
@@ -225,9 +223,7 @@ def provenance(trajectory: Trajectory) -> dict:
     ]
     record = simulation_record(log.sources[0].path) if len(log.sources) == 1 else None
     changing = {"atoms": {"fewest": trajectory.fewest, "most": trajectory.most}}
-    events = {
-        name: [str(event) for event in getattr(log, name)] for name in ("truncated", "empty", "repeated", "restarts")
-    }
+    events = {kind: [str(event) for event in getattr(log, kind)] for kind in KINDS}
     return {
         "sources": sources,
         "columns": list(atoms.columns),
@@ -236,7 +232,7 @@ def provenance(trajectory: Trajectory) -> dict:
         "doubts": atoms.doubts,
         **({"simulation": record} if record else {}),
         **(changing if trajectory.fewest < trajectory.most else {}),
-        **{name: events for name, events in events.items() if events},
+        **{kind: found for kind, found in events.items() if found},
     }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnzoo.data.dump_source import unpacked_name
 from gnnzoo.errors import Place, UserError
 
 
@@ -177,7 +178,7 @@ def script_digest(script: Path) -> str:
 
 def record_path(dump: Path) -> Path:
     """Where it is written down how a dump was made: data/argon.simulation.json beside data/argon.lammpstrj."""
-    return dump.with_name(f"{Path(dump.name.removesuffix('.gz')).stem}.simulation.json")
+    return dump.with_name(f"{Path(unpacked_name(dump)).stem}.simulation.json")
 
 
 def simulation_record(dump: Path) -> dict | None:

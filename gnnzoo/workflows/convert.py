@@ -10,7 +10,7 @@ from gnnzoo import __version__
 from gnnzoo.console import progress, say, warn
 from gnnzoo.data.ase_files import SUFFIXES as ASE_SUFFIXES
 from gnnzoo.data.ase_files import is_ase
-from gnnzoo.data.dump_source import COMPRESSED_SUFFIXES, STDIN, is_stream
+from gnnzoo.data.dump_source import STDIN, is_stream, unpacked_name
 from gnnzoo.errors import Place, UserError
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.workflows.data_told import tell_conversion, tell_dataset
@@ -150,7 +150,7 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
 
 def plain_stem(file: Path) -> str:
     """The name of data without endings that say no more than what kind of file it is."""
-    name = file.name.removesuffix(file.suffix) if file.suffix in COMPRESSED_SUFFIXES else file.name
+    name = unpacked_name(file)
     known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, ".tfrecord")
     return Path(name).stem if Path(name).suffix in known else name
 

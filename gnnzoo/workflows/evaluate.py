@@ -10,7 +10,7 @@ import numpy as np
 
 from gnnzoo.console import note, progress, table, warn
 from gnnzoo.data.declare import declare
-from gnnzoo.data.dump_source import COMPRESSED_SUFFIXES
+from gnnzoo.data.dump_source import unpacked_name
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource
 from gnnzoo.data.splits import Split
@@ -131,9 +131,7 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
 
 def _stem(path) -> str:
     """A file's name without its ending, N216.81 of N216.81.lammpstrj.gz; N216 of N216.*"""
-    name = Path(path).name
-    name = name.removesuffix(Path(name).suffix) if name.endswith(COMPRESSED_SUFFIXES) else name
-    return re.sub(r"[*?\[\]]", "", Path(name).stem).rstrip(".")
+    return re.sub(r"[*?\[\]]", "", Path(unpacked_name(Path(path))).stem).rstrip(".")
 
 
 @contextlib.contextmanager
