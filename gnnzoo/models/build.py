@@ -8,8 +8,8 @@ from gnnzoo import fields
 from gnnzoo.errors import ModelError, Place, did_you_mean
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import derived_seed
-from gnnzoo.recipe.checks import layer_names
-from gnnzoo.recipe.schema import EdgeEncoder, MessagePassing, PairForceDecoder, Recipe
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
 
 
 @dataclass(frozen=True)
@@ -99,30 +99,26 @@ def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> lis
         )
     ]
     for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True):
-        arguments = entry.model_dump(exclude={"layer", "name", "inputs"}) | _derived(entry, recipe, species, scales)
         constructor = LAYERS[entry.layer]
-        if "seed" in getattr(constructor, "arguments", ()):
-            arguments["seed"] = derived_seed(recipe.training.seed, name)
-        layers.append(constructor(**arguments, name=name, dtype=dtype))
+        given = entry.model_dump(exclude={"layer", "name", "inputs"})
+        known = _derived(entry, recipe, species, scales) | {"seed": derived_seed(recipe.training.seed, name)}
+        derived = {key: known[key] for key in constructor.arguments if key in known and key not in given}
+        layers.append(constructor(**given, **derived, name=name, dtype=dtype))
     layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale", dtype=dtype))
     return layers
 
 
 def _derived(entry, recipe: Recipe, species: list[str], scales: Scales) -> dict:
-    """Constructor arguments that follow from the rest of the recipe and from the data."""
+    """Constructor arguments that follow from the rest of the recipe and from the data; a layer takes what it names."""
     has_bonds = "bond" in recipe.graph.edges
+    derived = {"neighbor_scale": scales.neighbors**-0.5, "bond_features": has_bonds, "cutoff": recipe.graph.cutoff}
     if entry.layer == "atom_encoder":
-        return {"table": species_table(recipe, species, entry.inputs)}
-    if isinstance(entry, EdgeEncoder):
-        readers = [e for e in recipe.model.layers if isinstance(e, MessagePassing | PairForceDecoder)]
-        with_bonds = [_reads_bonds(reader, has_bonds) for reader in readers]
-        return {"plain": not all(with_bonds), "bonded": any(with_bonds)}
-    if isinstance(entry, MessagePassing):
-        return {"neighbor_scale": scales.neighbors**-0.5}
-    if isinstance(entry, PairForceDecoder):
-        return {"neighbor_scale": scales.neighbors**-0.5, "bond_features": has_bonds}
-    return {}
+        derived["table"] = species_table(recipe, species, entry.inputs)
+    if entry.layer == "edge_encoder":
+        with_bonds = [_reads_bonds(e, has_bonds) for e in recipe.model.layers if e.layer in EDGE_READERS]
+        derived |= {"plain": not all(with_bonds), "bonded": any(with_bonds)}
+    return derived
 
 
 def _reads_bonds(entry, has_bonds: bool) -> bool:
-    return entry.bond_features if isinstance(entry, MessagePassing) else has_bonds
+    return getattr(entry, "bond_features", has_bonds)

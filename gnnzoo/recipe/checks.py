@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from gnnzoo.errors import did_you_mean
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
-
-DECODERS = ("force_decoder", "pair_force_decoder")
-_STACK = ("model", "layers")
+from gnnzoo.recipe.stack_checks import check_stack
 
 
 def check(recipe: Recipe) -> list[Problem]:
@@ -15,18 +13,8 @@ def check(recipe: Recipe) -> list[Problem]:
     return [
         *_atoms(recipe),
         *_bonds(recipe),
-        *_edges(recipe),
-        *_order(recipe),
-        *_names(recipe),
-        *_widths(recipe),
+        *check_stack(recipe),
     ]
-
-
-def _kinds(recipe: Recipe) -> list[str]:
-    return [entry.layer for entry in recipe.model.layers]
-
-
-# --- data ---------------------------------------------------------------------------------------------------------
 
 
 def _atoms(recipe: Recipe) -> Iterator[Problem]:
@@ -55,84 +43,3 @@ def _bonds(recipe: Recipe) -> Iterator[Problem]:
             if known and name not in known:
                 what = f"unknown species '{name}'." + did_you_mean(name, known)
                 yield Problem(("graph", "bonds", number), what, f"two of {', '.join(known)}")
-
-
-# --- graph --------------------------------------------------------------------------------------------------------
-
-
-def _edges(recipe: Recipe) -> Iterator[Problem]:
-    """The edge features suffice for what the stack does with them, and something reads them."""
-    edges = recipe.graph.edges
-    if not {"message_passing", "pair_force_decoder"} & set(_kinds(recipe)):
-        yield Problem(_STACK, "no layer reads an edge: forces could not depend on positions", "message_passing")
-    if recipe.graph.bonds is not None and "bond" not in edges:
-        yield Problem(("graph", "bonds"), "bonds are named, but edges carry no bond features", '"bond" in graph.edges')
-    if edges == ["bond"]:
-        yield Problem(("graph", "edges"), "a bond alone does not say how far apart two atoms are", '"distance" too')
-    for number, entry in enumerate(recipe.model.layers):
-        path = (*_STACK, number)
-        if entry.layer == "message_passing" and entry.bond_features and "bond" not in edges:
-            yield Problem((*path, "bond_features"), "edges carry no bond features", '"bond" in graph.edges')
-        if entry.layer == "force_decoder" and "direction" not in edges:
-            yield Problem(
-                path,
-                "a force_decoder cannot know where forces point: edges carry no direction",
-                '"direction" in graph.edges',
-                "or a pair_force_decoder, which needs none",
-            )
-
-
-# --- stack --------------------------------------------------------------------------------------------------------
-
-
-def _order(recipe: Recipe) -> Iterator[Problem]:
-    """One atom encoder first, one decoder last, at most one edge encoder, which stands before whatever reads edges."""
-    kinds = _kinds(recipe)
-    if kinds[0] != "atom_encoder":
-        yield Problem((*_STACK, 0), f"the stack begins with {kinds[0]}", "an atom_encoder first")
-    if kinds[-1] not in DECODERS:
-        last = (*_STACK, len(kinds) - 1)
-        yield Problem(last, f"the stack ends with {kinds[-1]}", f"{' or '.join(DECODERS)} at the end")
-    for number, kind in enumerate(kinds):
-        path = (*_STACK, number)
-        if kind == "atom_encoder" and number > 0:
-            if kinds[0] == kind:
-                yield Problem(path, "a second atom_encoder", "one, at the beginning")
-        elif kind in DECODERS and number < len(kinds) - 1:
-            yield Problem(path, f"{kind} is not at the end", "one decoder, as the last entry")
-        elif kind == "edge_encoder":
-            before = kinds[:number]
-            if kind in before:
-                yield Problem(path, "a second edge_encoder", "one at most")
-            elif "message_passing" in before:
-                yield Problem(path, "edge_encoder stands after a layer that reads edges", "before message_passing")
-
-
-def _names(recipe: Recipe) -> Iterator[Problem]:
-    """No two layers have one name."""
-    first: dict[str, int] = {}
-    for number, name in enumerate(layer_names(recipe)):
-        if name in first:
-            path = (*_STACK, number, "name") if recipe.model.layers[number].name else (*_STACK, number)
-            yield Problem(path, f"'{name}' is the name of model.layers[{first[name]}] too", "a name of its own")
-        first.setdefault(name, number)
-
-
-def layer_names(recipe: Recipe) -> list[str]:
-    """The name of each entry: its own, or its kind and its number of that kind ("graph_norm_2")."""
-    kinds = _kinds(recipe)
-    return [
-        entry.name or f"{entry.layer}_{kinds[: number + 1].count(entry.layer)}"
-        for number, entry in enumerate(recipe.model.layers)
-    ]
-
-
-def _widths(recipe: Recipe) -> Iterator[Problem]:
-    """A residual connection adds what comes in to what goes out: both must be equally wide."""
-    width = None
-    for number, entry in enumerate(recipe.model.layers):
-        if entry.layer == "message_passing" and entry.residual and width not in (None, entry.units):
-            what = f"residual: {width} features come in and {entry.units} go out"
-            yield Problem((*_STACK, number, "residual"), what, f'"units": {width}, or no residual')
-        if entry.layer in ("atom_encoder", "message_passing", "dense"):
-            width = entry.units

@@ -1,7 +1,8 @@
 """A recipe in a dozen lines, as a person would tell it."""
 
-from gnnzoo.recipe.checks import layer_names
-from gnnzoo.recipe.schema import Entry, Recipe
+from gnnzoo.recipe.layer_parts import Entry
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.units import length_unit
 
 

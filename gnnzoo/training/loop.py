@@ -17,7 +17,7 @@ from gnnzoo.data.splits import Split
 from gnnzoo.data.statistics import TrainingStatistics, even_sample
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, input_signature
-from gnnzoo.recipe.schema import Training
+from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.augmentation import random_rotations, rotate
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
 from gnnzoo.training.feed import BatchFeed

@@ -22,9 +22,10 @@ from gnnzoo.data.tally import told_masses
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.evaluation.data_text import doubts
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.recipe import schema
+from gnnzoo.recipe.data_part import Split
 from gnnzoo.recipe.load import recipe_from_dict
 from gnnzoo.recipe.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
+from gnnzoo.recipe.training_part import Training
 from gnnzoo.units import STYLES, length_unit
 from gnnzoo.workflows.convert import plain_stem
 from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, open_dataset
@@ -35,7 +36,7 @@ from gnnzoo.workflows.unit_doubts import decided_units
 _WIDTH, _LABEL = 99, 10
 # Below so many frames a test part would be a frame or two, which judge nothing.
 _FEW = 20
-_DEFAULT = schema.Split()
+_DEFAULT = Split()
 _SHARES = {part: getattr(_DEFAULT, part) for part in PARTS}
 _SHARES_OF_FEW = _SHARES | {"validation": round(1 - _DEFAULT.train, 6), "test": 0.0}
 _MORE = "a longer run, or several dumps of it: gnnzoo init DUMP DUMP ..."
@@ -341,7 +342,7 @@ def _first_that_fits(dataset: Dataset) -> tuple[Split, SplitReport, dict]:
                 method=_DEFAULT.method,
                 blocks=_DEFAULT.blocks,
                 gap=_DEFAULT.gap,
-                seed=schema.Training().seed,
+                seed=Training().seed,
             )
             return *divided, shares
         except DataError as error:

@@ -8,9 +8,10 @@ from gnnzoo.console import note, progress
 from gnnzoo.data.simulate import record_path, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import Place, UserError
 from gnnzoo.outputs import written
+from gnnzoo.recipe.data_part import Simulation
 from gnnzoo.recipe.find import find_recipe, installed_recipes
 from gnnzoo.recipe.load import load_recipe, resolve_source
-from gnnzoo.recipe.schema import Recipe, Simulation
+from gnnzoo.recipe.schema import Recipe
 
 
 def simulate(

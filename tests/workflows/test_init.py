@@ -13,8 +13,8 @@ from gnnzoo.data.inspect import survey
 from gnnzoo.data.near_pairs import pairs_of
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.outputs import OutputError
+from gnnzoo.recipe.data_part import Split
 from gnnzoo.recipe.load import load_recipe
-from gnnzoo.recipe.schema import Split
 from gnnzoo.recipe.template import as_name, installed_recipe, recipe_text
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset

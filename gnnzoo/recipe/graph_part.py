@@ -1,0 +1,42 @@
+"""Which atoms are neighbours, and what an edge tells about its pair."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from gnnzoo.recipe.part import Name, Part
+
+
+class Radial(Part):
+    """Radial basis in which distances are expanded."""
+
+    basis: Literal["bessel", "gaussian"] = "bessel"
+    """`bessel`: spherical Bessel functions (arXiv 2003.03123, eq. 7). `gaussian`: evenly spaced Gaussians (arXiv
+    1706.08566)."""
+    functions: PositiveInt = 8
+    """Number of functions."""
+
+
+class Graph(Part):
+    """Which atoms are neighbours, and what an edge tells about its pair."""
+
+    cutoff: PositiveFloat
+    """Pairs nearer than this are edges, periodic images included; in the data's length unit."""
+    edges: list[Literal["bond", "distance", "direction", "radial"]] = Field(
+        default=["bond", "distance", "direction"], min_length=1
+    )
+    """Edge features. `bond`: one-hot of {different molecules, bonded, same molecule}. `distance`: one number.
+    `direction`: the unit vector (then rotation must be learned). `radial`: the distance in a radial basis."""
+    bonds: list[tuple[Name, Name]] | None = None
+    """Pairs of species that are bonded when they share a molecule; null: any two different species of one molecule.
+    Without molecule ids all pairs count as of different molecules."""
+    radial: Radial = Field(default_factory=Radial)
+    """Used where `edges` holds `radial`."""
+    envelope: bool = False
+    """Multiply messages and pair forces by a polynomial that ends smoothly at the cutoff (arXiv 2003.03123, eq. 8)."""
+
+    @model_validator(mode="after")
+    def _no_repeats(self):
+        if len(set(self.edges)) != len(self.edges):
+            raise ValueError("edges names a feature twice")
+        return self

@@ -1,0 +1,105 @@
+"""The entries of the layer stack."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from gnnzoo.recipe.part import Fraction, Name, Part
+
+
+class Mlp(Part):
+    """Dense + activation, then `hidden_layers` x (dropout, dense without bias, activation), then dense."""
+
+    units: PositiveInt = 128
+    """Width of every layer of the perceptron."""
+    hidden_layers: int = Field(default=2, ge=0)
+    """Number of hidden layers after the first."""
+    dropout: Fraction = 0.0
+    """Share of the activations dropped before each hidden layer during training."""
+    activation: Literal["prelu", "silu"] = "prelu"
+    """`prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852); `silu` is smooth."""
+
+
+class Entry(Part):
+    """An entry of the layer stack."""
+
+    name: Name | None = None
+    """Name in the model, by which transfer finds the layer; by default the layer's kind and its number of that kind."""
+
+
+class AtomEncoder(Entry, Mlp):
+    """Perceptron from what a species is to the atoms' features."""
+
+    layer: Literal["atom_encoder"]
+    inputs: Literal["parameters", "species"] = "parameters"
+    """`parameters`: charge, epsilon and sigma of `data.atoms`, so that another element is another point of the same
+    space. `species`: a one-hot of the species, for substances whose parameters nobody knows."""
+
+
+class EdgeEncoder(Entry, Mlp):
+    """Perceptron from the edge features of `graph.edges` to those that later layers read, if it is there."""
+
+    layer: Literal["edge_encoder"]
+
+
+class MessagePassing(Entry, Mlp):
+    """x_i' = MLP(sum_j MLP((x_i * x_j) || e_ji)), the sum over neighbours (the general shape: arXiv 2112.03383)."""
+
+    layer: Literal["message_passing"]
+    combine: Literal["product", "sum"] = "product"
+    """How the pair enters the inner perceptron. `product`: (x_i * x_j) || e_ji, as in the network of origin. `sum`:
+    A x_i + B x_j + C e_ji, many times cheaper on long neighbour lists."""
+    bond_features: bool = False
+    """Whether this layer's edge features include the bond one-hot."""
+    residual: bool = False
+    """Whether the input is added to the output."""
+
+
+class GraphNorm(Entry):
+    """Normalisation over the atoms of each graph, with a learned share of the mean (arXiv 2009.03294)."""
+
+    layer: Literal["graph_norm"]
+
+
+class PReLU(Entry):
+    """max(0, x) + a min(0, x), the slope a learned per channel from 0.25 (arXiv 1502.01852)."""
+
+    layer: Literal["prelu"]
+
+
+class Dropout(Entry):
+    """Sets a share of the atom features to zero during training."""
+
+    layer: Literal["dropout"]
+    rate: Fraction = 0.1
+    """The share."""
+
+
+class Dense(Entry):
+    """A linear map of the atom features."""
+
+    layer: Literal["dense"]
+    units: PositiveInt = 128
+    """Width of the output."""
+    bias: bool = True
+    """Whether a constant is added."""
+
+
+class ForceDecoder(Entry, Mlp):
+    """Perceptron from the atom features to the three force components; rotation must be learned."""
+
+    layer: Literal["force_decoder"]
+
+
+class PairForceDecoder(Entry, Mlp):
+    """F_i = sum_j f_ij r_ij/|r_ij|, f_ij from a perceptron over both atoms and their edge: turns with the atoms."""
+
+    layer: Literal["pair_force_decoder"]
+    antisymmetric: bool = True
+    """f_ij = f_ji, so that forces sum to zero exactly."""
+
+
+LayerEntry = Annotated[
+    AtomEncoder | EdgeEncoder | MessagePassing | GraphNorm | PReLU | Dropout | Dense | ForceDecoder | PairForceDecoder,
+    Field(discriminator="layer"),
+]

@@ -1,0 +1,18 @@
+"""The network as a stack of layers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gnnzoo.recipe.layer_parts import LayerEntry
+from gnnzoo.recipe.part import Part
+
+
+class Model(Part):
+    """The network as a stack of layers, read from top to bottom."""
+
+    layers: list[LayerEntry] = Field(min_length=2)
+    """The stack; `layer` names the kind of each entry."""
+    normalization: Literal["training", "none"] = "training"
+    """`training`: forces are scaled by the RMS force component of the training split and sums over neighbours by its
+    mean number of neighbours. `none`: raw forces, as the network of origin did."""
