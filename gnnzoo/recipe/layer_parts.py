@@ -1,6 +1,6 @@
 """The entries of the layer stack."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -97,9 +97,3 @@ class PairForceDecoder(Entry, Mlp):
     layer: Literal["pair_force_decoder"]
     antisymmetric: bool = True
     """f_ij = f_ji, so that forces sum to zero exactly."""
-
-
-LayerEntry = Annotated[
-    AtomEncoder | EdgeEncoder | MessagePassing | GraphNorm | PReLU | Dropout | Dense | ForceDecoder | PairForceDecoder,
-    Field(discriminator="layer"),
-]

@@ -1,11 +1,26 @@
 """The network as a stack of layers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gnnzoo.recipe.layer_parts import LayerEntry
+from gnnzoo.recipe.layer_parts import (
+    AtomEncoder,
+    Dense,
+    Dropout,
+    EdgeEncoder,
+    ForceDecoder,
+    GraphNorm,
+    MessagePassing,
+    PairForceDecoder,
+    PReLU,
+)
 from gnnzoo.recipe.part import Part
+
+LayerEntry = Annotated[
+    AtomEncoder | EdgeEncoder | MessagePassing | GraphNorm | PReLU | Dropout | Dense | ForceDecoder | PairForceDecoder,
+    Field(discriminator="layer"),
+]
 
 
 class Model(Part):

@@ -22,7 +22,7 @@ from gnnzoo.data.tally import told_masses
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.evaluation.data_text import doubts
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.recipe.data_part import Split
+from gnnzoo.recipe import data_part
 from gnnzoo.recipe.load import recipe_from_dict
 from gnnzoo.recipe.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
 from gnnzoo.recipe.training_part import Training
@@ -36,7 +36,7 @@ from gnnzoo.workflows.unit_doubts import decided_units
 _WIDTH, _LABEL = 99, 10
 # Below so many frames a test part would be a frame or two, which judge nothing.
 _FEW = 20
-_DEFAULT = Split()
+_DEFAULT = data_part.Split()
 _SHARES = {part: getattr(_DEFAULT, part) for part in PARTS}
 _SHARES_OF_FEW = _SHARES | {"validation": round(1 - _DEFAULT.train, 6), "test": 0.0}
 _MORE = "a longer run, or several dumps of it: gnnzoo init DUMP DUMP ..."
