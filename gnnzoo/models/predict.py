@@ -1,6 +1,6 @@
 """Forces from a network, graph by graph, compiled once for each shape."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
@@ -10,21 +10,49 @@ from gnnzoo import fields
 from gnnzoo.data.pipeline import Graph, pad
 
 
+class PerShape:
+    """A function of tensors, traced and compiled anew for each combination of shapes.
+
+    So that layers know their sizes when they are traced, and may choose another way of computing for small ones. One
+    trace with open sizes would be compiled by XLA for each shape all the same.
+
+    Args:
+        function: of nested dicts and sequences of tensors.
+        xla: whether to compile with XLA.
+    """
+
+    def __init__(self, function: Callable, xla: bool):
+        self._function, self._xla = function, xla
+        self._traced: dict[tuple, tf.types.experimental.PolymorphicFunction] = {}
+
+    def __call__(self, *arguments):
+        key = shapes(arguments)
+        if key not in self._traced:  # a function of its own each: none is ever traced twice
+            self._traced[key] = tf.function(self._function, jit_compile=self._xla)
+        return self._traced[key](*arguments)
+
+    def __len__(self) -> int:
+        """How many shapes have come so far."""
+        return len(self._traced)
+
+
+def shapes(arguments) -> tuple:
+    """The shapes of all tensors in nested dicts and sequences."""
+    return tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(arguments))
+
+
 class Predictor:
     """Runs a network on graphs; keep it to keep what it compiled.
 
     Args:
         network: dict batch -> {"forces"}.
         xla: whether to compile with XLA: faster by far, after seconds of compilation.
+        head: which head of the network answers, where it has two; by default the network's own choice.
     """
 
-    def __init__(self, network: keras.Model, xla: bool = True):
-        # Traced once with open sizes; XLA compiles for each size it meets.
-        self._forward = tf.function(
-            lambda batch: network(batch, training=False)[fields.FORCES],
-            input_signature=[input_signature()],
-            jit_compile=xla,
-        )
+    def __init__(self, network: keras.Model, xla: bool = True, head: str | None = None):
+        chosen = {} if head is None else {"head": head}
+        self._forward = PerShape(lambda batch: network(batch, training=False, **chosen)[fields.FORCES], xla)
 
     def forces(self, graph: Graph) -> np.ndarray:
         """(atoms, 3) float32 forces in the model's unit."""
@@ -36,8 +64,3 @@ class Predictor:
         """Each graph with the forces on its atoms, one at a time."""
         for graph in graphs:
             yield graph, self.forces(graph)
-
-
-def input_signature() -> dict[str, tf.TensorSpec]:
-    """What a network is called with, sizes open."""
-    return {key: tf.TensorSpec((None, *shape), dtype, name=key) for key, (shape, dtype) in fields.BATCH_SHAPES.items()}

@@ -16,7 +16,7 @@ from gnnzoo.data.pipeline import GraphSource, Prefetcher
 from gnnzoo.data.splits import Split
 from gnnzoo.data.statistics import TrainingStatistics, even_sample
 from gnnzoo.errors import UserError
-from gnnzoo.models.predict import Predictor, input_signature
+from gnnzoo.models.predict import PerShape, Predictor
 from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.augmentation import random_rotations, rotate
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
@@ -96,9 +96,7 @@ class Trainer:
         self.optimizer.build(network.trainable_variables)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
         self._predictor = predictor or Predictor(network, xla=xla)
-        batch = input_signature() | {fields.FORCES: tf.TensorSpec((None, 3), tf.float32)}
-        scalars = [tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)]
-        self._step = tf.function(self._train_step, input_signature=[batch, *scalars], jit_compile=xla)
+        self._step = PerShape(self._train_step, xla)
         self._seconds_before = 0.0
         self._follow_every = 1  # epochs
 
@@ -139,14 +137,14 @@ class Trainer:
         """The schedule that fits into the time until `deadline`, from steps tried out and then undone."""
         variables = [*self.network.variables, *self.optimizer.variables]
         before = [variable.numpy() for variable in variables]
-        trial, seen, compiling, running = self._schedule(10**6), set(), [], []
+        trial, running = self._schedule(10**6), []
         began = time.monotonic()
         for step in range(4 * _CALIBRATION_STEPS):
             batch = self.feed.batch(step)
-            shape, start = batch[fields.SENDERS].shape[0], time.monotonic()
+            start, known = time.monotonic(), len(self._step)
             self._run_step(batch, step, trial)
-            (running if shape in seen else compiling).append(time.monotonic() - start)
-            seen.add(shape)
+            if len(self._step) == known:  # else it was compiled in this step
+                running.append(time.monotonic() - start)
             if stop.name:  # nothing is worth saving yet
                 raise Interrupted(stop.name)
             if len(running) >= _CALIBRATION_STEPS or (running and time.monotonic() > (began + deadline) / 2):
