@@ -1,0 +1,66 @@
+"""What a model promises, derived from its recipe: the one place that says which symmetries its stack holds exactly.
+
+Tests hold every recipe to it (`tests/contracts.py`), and whoever describes a model says what it says. A layer or head
+that brings a promise, or breaks one, is named here.
+"""
+
+from dataclasses import dataclass
+
+from gnnzoo.recipe.schema import Recipe
+
+HEADS = ("force_decoder", "pair_force_decoder", "vector_force_decoder", "energy_decoder")
+ENERGY_HEADS = ("energy_decoder",)
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What holds by construction, whatever the weights.
+
+    Attributes:
+        rotation: forces turn with the atoms, and are mirrored with them.
+        smooth_cutoff: forces and their slopes are continuous where a pair passes the cutoff.
+        conservative: forces are -dE/dx of an energy that the network returns, with its virial.
+        zero_net_force: the forces of a graph sum to zero.
+        additive: groups of atoms farther apart than the layers reach do not feel each other.
+    """
+
+    rotation: bool
+    smooth_cutoff: bool
+    conservative: bool
+    zero_net_force: bool
+    additive: bool
+
+
+def heads(recipe: Recipe) -> list[str]:
+    """The kinds of the stack's heads, in its order: one, or a direct one before one of energies."""
+    return [entry.layer for entry in recipe.model.layers if entry.layer in HEADS]
+
+
+def promises(recipe: Recipe, head: str | None = None) -> Promises:
+    """What the forces of a recipe's network promise.
+
+    Args:
+        recipe: its `graph` and `model` are read.
+        head: of a stack of several, by kind; by default the last.
+    """
+    entry = _head(recipe, head)
+    conservative = entry.layer in ENERGY_HEADS
+    return Promises(
+        # directions as plain numbers are the one thing in a stack that does not turn
+        rotation="direction" not in recipe.graph.edges,
+        smooth_cutoff=recipe.graph.envelope,
+        conservative=conservative,
+        # an energy that knows only differences of places pulls on nothing as a whole
+        zero_net_force=conservative or (entry.layer == "pair_force_decoder" and entry.antisymmetric),
+        additive=not any(_spans_the_graph(entry) for entry in recipe.model.layers),
+    )
+
+
+def _head(recipe: Recipe, kind: str | None):
+    found = [entry for entry in recipe.model.layers if entry.layer in HEADS]
+    return found[-1] if kind is None else next(entry for entry in found if entry.layer == kind)
+
+
+def _spans_the_graph(entry) -> bool:
+    """Whether a layer couples all atoms of a graph: statistics over its atoms, unless they are those of the training."""
+    return entry.layer == "graph_norm" and getattr(entry, "statistics", "graph") == "graph"
