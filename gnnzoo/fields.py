@@ -32,6 +32,7 @@ RECEIVERS = "receivers"  # (edges,) int32 | index of atom i, ascending
 EDGE_VECTORS = "edge_vectors"  # (edges, 3) float32 | length | from receiver to sender
 EDGE_CLASS = "edge_class"  # (edges,) int32 | EDGE_CLASSES index
 EDGE_MASK = "edge_mask"  # (edges,) float32 | 1 on real edges, 0 on padding
+SLOTS = "slots"  # (atoms, slots) int32 | the edges of each receiver; empty slots name the last edge, a masked one
 
 # Trailing shape and dtype of each input; the leading size is that of the batch.
 BATCH_SHAPES = {
@@ -44,6 +45,7 @@ BATCH_SHAPES = {
     EDGE_VECTORS: ((3,), "float32"),
     EDGE_CLASS: ((), "int32"),
     EDGE_MASK: ((), "float32"),
+    SLOTS: ((None,), "int32"),
 }
 MODEL_INPUTS = tuple(BATCH_SHAPES)
 

@@ -180,7 +180,7 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32"
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
     atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
-    edges = padded_size(sum(edge_counts))
+    edges = padded_size(sum(edge_counts) + 1)  # at least one is padding, which empty slots can name
     batch = {
         fields.SPECIES: np.zeros(atoms, np.int32),
         fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
@@ -209,7 +209,27 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32"
             batch[fields.FORCES][a] = graph.forces
         atom, edge = a.stop, e.stop
     batch[fields.GRAPH_MASK][: len(graphs)] = 1
+    batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, empty=edges - 1)
     return batch
+
+
+def edge_slots(receivers: np.ndarray, atoms: int, empty: int) -> np.ndarray:
+    """The edges of each atom as rows of one length: what sums over neighbours become products of matrices with.
+
+    Args:
+        receivers: (edges,) ascending.
+        atoms: number of rows.
+        empty: what empty slots hold, the number of a masked edge.
+
+    Returns:
+        (atoms, slots) int32; the number of slots is a multiple of 8, of 16 from 64 on.
+    """
+    counts = np.bincount(receivers, minlength=atoms)
+    largest = max(1, int(counts.max(initial=0)))
+    step = 8 if largest <= 64 else 16
+    places = np.arange(-(-largest // step) * step)
+    numbers = (np.cumsum(counts) - counts)[:, None] + places
+    return np.where(places < counts[:, None], numbers, empty).astype(np.int32)
 
 
 class Prefetcher:

@@ -18,7 +18,7 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.pipeline import Graph, graph_of
-from gnnzoo.deploy.neighbors import edge_classes, neighbor_list
+from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
 
@@ -62,7 +62,11 @@ class FrozenForceField(tf.Module):
                 return tf.identity(index)
 
         def run(species, senders, receivers, vectors, edge_class):
-            atoms, edges = tf.shape(species)[0], tf.shape(senders)[0]
+            atoms = tf.shape(species)[0]
+            # one masked edge at the end, which empty slots name
+            mask = tf.concat([tf.ones(tf.shape(senders)), [0.0]], axis=0)
+            senders, receivers, edge_class = (tf.pad(part, [[0, 1]]) for part in (senders, receivers, edge_class))
+            vectors = tf.concat([vectors, [[1.0, 0.0, 0.0]]], axis=0)
             batch = {
                 fields.SPECIES: species,
                 fields.GRAPH_INDEX: tf.zeros(atoms, tf.int32),
@@ -72,7 +76,8 @@ class FrozenForceField(tf.Module):
                 fields.RECEIVERS: receivers,
                 fields.EDGE_VECTORS: vectors,
                 fields.EDGE_CLASS: edge_class,
-                fields.EDGE_MASK: tf.ones(edges),
+                fields.EDGE_MASK: mask,
+                fields.SLOTS: edge_slots(receivers[:-1], atoms),
             }
             return network(batch, training=False)[fields.FORCES]
 
@@ -86,13 +91,9 @@ class FrozenForceField(tf.Module):
             return run(index, senders, receivers, tf.cast(vectors, tf.float32), classes)
 
         def forces_from_edges(types, senders, receivers, vectors, edge_class=None):
-            return run(
-                species(types),
-                senders,
-                receivers,
-                vectors,
-                tf.zeros_like(senders) if edge_class is None else edge_class,
-            )
+            edge_class = tf.zeros_like(senders) if edge_class is None else edge_class
+            order = tf.argsort(receivers, stable=True)  # callers may list edges in any order
+            return run(species(types), *(tf.gather(part, order) for part in (senders, receivers, vectors, edge_class)))
 
         self.forces = tf.function(forces)
         self.forces_from_edges = tf.function(forces_from_edges)

@@ -95,3 +95,19 @@ def edge_classes(senders, receivers, vectors, species, molecules, bonded):
     classes = tf.where(nearest, tf.where(tf.gather_nd(bonded, ends), bond, within), other)
     everywhere = tf.fill(tf.shape(same), other)
     return tf.tensor_scatter_nd_update(everywhere, inside[:, None], classes)
+
+
+def edge_slots(receivers, atoms):
+    """The edges of each atom as rows of one length, as in `gnnzoo.data.pipeline.edge_slots`.
+
+    Args:
+        receivers: (edges,) int32, ascending.
+        atoms: () int32.
+
+    Returns:
+        (atoms, most edges of an atom) int32; empty slots name the edge after the last one.
+    """
+    counts = tf.math.bincount(receivers, minlength=atoms, maxlength=atoms)
+    places = tf.range(tf.maximum(1, tf.reduce_max(counts)))
+    numbers = tf.cumsum(counts, exclusive=True)[:, None] + places
+    return tf.where(places < counts[:, None], numbers, tf.size(receivers))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnnzoo import fields
-from gnnzoo.data.pipeline import Prefetcher, graph_of, pad, padded_size, species_index
+from gnnzoo.data.pipeline import Prefetcher, edge_slots, graph_of, pad, padded_size, species_index
 from gnnzoo.errors import DataError
 from systems import changed, water_frame
 
@@ -30,6 +30,20 @@ def test_two_graphs_laid_end_to_end():
     assert np.all(np.linalg.norm(batch[fields.EDGE_VECTORS], axis=1) > 0)
     assert np.all(np.diff(batch[fields.RECEIVERS]) >= 0)
     np.testing.assert_array_equal(batch[fields.FORCES][24:48], second.forces)
+
+
+def test_slots_list_the_edges_of_each_receiver():
+    # atom 0 receives edges 0, 1, 2; atom 1 none; atom 2 edges 3 and 4; 7 is a masked edge
+    slots = edge_slots(np.array([0, 0, 0, 2, 2]), atoms=3, empty=7)
+    assert slots.tolist() == [[0, 1, 2, 7, 7, 7, 7, 7], [7] * 8, [3, 4, 7, 7, 7, 7, 7, 7]]
+
+
+def test_empty_slots_of_a_batch_name_a_masked_edge():
+    batch = pad([graph_of(water_frame(), ["O", "H"], 3.4, None)], n_graphs=1, n_atoms=30)
+    rows = np.arange(30)[:, None] * np.ones_like(batch[fields.SLOTS])
+    taken = batch[fields.EDGE_MASK][batch[fields.SLOTS]] > 0
+    assert sorted(batch[fields.SLOTS][taken]) == np.flatnonzero(batch[fields.EDGE_MASK]).tolist()
+    np.testing.assert_array_equal(batch[fields.RECEIVERS][batch[fields.SLOTS][taken]], rows[taken])
 
 
 def test_forces_are_converted_at_the_door():

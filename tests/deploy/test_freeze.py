@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gnnzoo.data.pipeline import graph_of
 from gnnzoo.deploy import freeze as freezing
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.build import Scales, build_network, network_species
@@ -83,6 +84,16 @@ def test_frames_of_any_size_and_box_give_the_live_forces(frozen):
         np.testing.assert_allclose(
             loaded.forces(*arguments(frame, molecules=False)), without, atol=1e-5 * np.max(np.abs(without))
         )
+
+
+def test_edges_may_come_in_any_order(frozen):
+    folder, model = frozen
+    frame = water_frame()
+    graph = graph_of(frame, model.species, model.cutoff, model.recipe.graph.bonds)
+    order = np.random.default_rng(0).permutation(len(graph.senders))
+    edges = [tf.constant(part[order]) for part in (graph.senders, graph.receivers, graph.vectors, graph.edge_class)]
+    found = tf.saved_model.load(str(folder)).forces_from_edges(tf.constant(frame.types, tf.int32), *edges).numpy()
+    np.testing.assert_allclose(found, model.forces(frame), rtol=0, atol=1e-4 * np.abs(found).max())
 
 
 def test_a_script_with_tensorflow_alone_gets_the_same_forces(frozen):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from gnnzoo.data import neighbors as vesin
+from gnnzoo.data import pipeline
 from gnnzoo.deploy import neighbors as frozen
 from gnnzoo.fields import EDGE_CLASSES
 from systems import replicated, water_frame
@@ -94,3 +95,13 @@ def test_an_atom_alone_and_no_atoms_of_one_molecule():
         tf.constant([[False, True], [True, False]]),
     )
     assert classes.numpy().tolist() == [0, 0]
+
+
+def test_slots_are_those_of_the_batches():
+    receivers = np.array([0, 0, 0, 2, 2])
+    found = frozen.edge_slots(tf.constant(receivers, tf.int32), tf.constant(4)).numpy()
+    np.testing.assert_array_equal(found, pipeline.edge_slots(receivers, 4, empty=5)[:, :3])
+
+
+def test_slots_of_no_edges_are_one_empty_slot_each():
+    assert frozen.edge_slots(tf.zeros(0, tf.int32), tf.constant(2)).numpy().tolist() == [[0], [0]]
