@@ -24,14 +24,24 @@ class EdgeGeometry(StackLayer):
         cutoff: length unit.
         basis, functions: radial basis, used for "radial".
         envelope: whether edge weights end smoothly at the cutoff; else they are 1 up to it.
+        envelope_order: see `radial.polynomial_envelope`.
     """
 
-    arguments = ("features", "cutoff", "basis", "functions", "envelope")
+    arguments = ("features", "cutoff", "basis", "functions", "envelope", "envelope_order")
 
-    def __init__(self, features: list[str], cutoff: float, basis: str, functions: int, envelope: bool, **kwargs):
+    def __init__(
+        self,
+        features: list[str],
+        cutoff: float,
+        basis: str,
+        functions: int,
+        envelope: bool,
+        envelope_order: int,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.features, self.cutoff, self.basis = list(features), float(cutoff), basis
-        self.functions, self.envelope = functions, envelope
+        self.functions, self.envelope, self.envelope_order = functions, envelope, envelope_order
 
     def call(self, graph):
         vectors = graph[EDGE_VECTORS]
@@ -41,7 +51,7 @@ class EdgeGeometry(StackLayer):
         directions = vectors / distance
         weight = ops.cast(graph[EDGE_MASK], vectors.dtype)[:, None]
         if self.envelope:
-            weight = weight * polynomial_envelope(distance, self.cutoff)
+            weight = weight * polynomial_envelope(distance, self.cutoff, self.envelope_order)
         parts = []
         if "distance" in self.features:
             parts.append(distance)

@@ -94,6 +94,7 @@ def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> lis
             basis=settings.radial.basis,
             functions=settings.radial.functions,
             envelope=settings.envelope,
+            envelope_order=settings.envelope_order,
             name="edge_geometry",
             dtype=dtype,
         )

@@ -10,9 +10,9 @@ from gnnzoo.recipe.part import Name, Part
 class Radial(Part):
     """Radial basis in which distances are expanded."""
 
-    basis: Literal["bessel", "gaussian"] = "bessel"
+    basis: Literal["bessel", "gaussian", "exp_normal"] = "bessel"
     """`bessel`: spherical Bessel functions (arXiv 2003.03123, eq. 7). `gaussian`: evenly spaced Gaussians (arXiv
-    1706.08566)."""
+    1706.08566). `exp_normal`: Gaussians of exp(-5 distance/cutoff), narrower at short distances (arXiv 1902.08408)."""
     functions: PositiveInt = 8
     """Number of functions."""
 
@@ -34,6 +34,8 @@ class Graph(Part):
     """Used where `edges` holds `radial`."""
     envelope: bool = False
     """Multiply messages and pair forces by a polynomial that ends smoothly at the cutoff (arXiv 2003.03123, eq. 8)."""
+    envelope_order: int = Field(default=6, ge=3)
+    """The polynomial's p, where `envelope` is true: the higher, the longer it stays near 1 and the steeper it ends."""
 
     @model_validator(mode="after")
     def _no_repeats(self):

@@ -146,7 +146,13 @@ def test_message_passing_with_the_sum_by_hand():
 
 def test_edge_geometry():
     layer = LAYERS["edge_geometry"](
-        features=["bond", "distance", "direction"], cutoff=4.0, basis="bessel", functions=2, envelope=False, name="g"
+        features=["bond", "distance", "direction"],
+        cutoff=4.0,
+        basis="bessel",
+        functions=2,
+        envelope=False,
+        envelope_order=6,
+        name="g",
     )
     result = layer(graph())
     np.testing.assert_allclose(result[EDGES][0], [2, 1, 0, 0])
