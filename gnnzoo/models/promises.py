@@ -31,9 +31,9 @@ class Promises:
     additive: bool
 
 
-def heads(recipe: Recipe) -> list[str]:
-    """The kinds of the stack's heads, in its order: one, or a direct one before one of energies."""
-    return [entry.layer for entry in recipe.model.layers if entry.layer in HEADS]
+def heads(recipe: Recipe) -> list[str | None]:
+    """What `head` may be when the recipe's network is called: None of a single one, else "direct" and "energy"."""
+    return [None] if len(_heads(recipe)) == 1 else ["direct", "energy"]
 
 
 def promises(recipe: Recipe, head: str | None = None) -> Promises:
@@ -41,7 +41,7 @@ def promises(recipe: Recipe, head: str | None = None) -> Promises:
 
     Args:
         recipe: its `graph` and `model` are read.
-        head: of a stack of several, by kind; by default the last.
+        head: of a stack of two, "direct" or "energy"; by default the last.
     """
     entry = _head(recipe, head)
     conservative = entry.layer in ENERGY_HEADS
@@ -56,11 +56,14 @@ def promises(recipe: Recipe, head: str | None = None) -> Promises:
     )
 
 
-def _head(recipe: Recipe, kind: str | None):
-    found = [entry for entry in recipe.model.layers if entry.layer in HEADS]
-    return found[-1] if kind is None else next(entry for entry in found if entry.layer == kind)
+def _heads(recipe: Recipe) -> list:
+    return [entry for entry in recipe.model.layers if entry.layer in HEADS]
+
+
+def _head(recipe: Recipe, name: str | None):
+    return _heads(recipe)[0 if name == "direct" else -1]
 
 
 def _spans_the_graph(entry) -> bool:
-    """Whether a layer couples all atoms of a graph: statistics over its atoms, unless they are those of the training."""
+    """Whether a layer couples all atoms of a graph by statistics over them; those of the training are constants."""
     return entry.layer == "graph_norm" and getattr(entry, "statistics", "graph") == "graph"

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from gnnzoo.recipe.part import Fraction, Name, Part
+
+ALL_SETS = "all"  # no evaluation set's name: it stands for every one
 
 
 class AtomParameters(Part):
@@ -72,6 +74,15 @@ class Split(Part):
         return self
 
 
+class EvaluationSet(Part):
+    """Data that a model is judged on and never trained on: another size, temperature or density of its substance."""
+
+    source: str | list[str]
+    """As `data.source`; units and types are those of `data`."""
+    simulate: Simulation | None = None
+    """Makes the source where it is missing."""
+
+
 class Data(Part):
     """Where the frames come from and what they mean."""
 
@@ -90,3 +101,12 @@ class Data(Part):
     """Force-field parameters of each named species: the atom features of the network."""
     split: Split = Field(default_factory=Split)
     """How frames are divided among training, validation and test."""
+    evaluation: dict[Name, EvaluationSet] = Field(default_factory=dict)
+    """Data that the trained model is judged on by name: `gnnzoo evaluate MODEL --on NAME`, or `--on all`."""
+
+    @field_validator("evaluation")
+    @classmethod
+    def _all_is_taken(cls, sets: dict[str, EvaluationSet]):
+        if ALL_SETS in sets:
+            raise ValueError(f'"{ALL_SETS}" stands for every set that the recipe declares: choose another name')
+        return sets

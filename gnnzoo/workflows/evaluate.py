@@ -20,15 +20,19 @@ from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.evaluation.report import COLUMNS, error_rows
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.recipe.find import recipe_names
 from gnnzoo.units import force_factor
 from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, is_dataset, open_dataset
+from gnnzoo.workflows.evaluation_sets import chosen_sets
+from gnnzoo.workflows.sources import evaluation_dataset
 from gnnzoo.workflows.unit_doubts import checked_units, unit_doubt
 
 
 def evaluate(
     model: str | Path | ForceField,
-    data: str | Path | Dataset | list,
+    data: str | Path | Dataset | list | None = None,
     *,
+    on: str | list[str] | tuple[str, ...] = (),
     json_output: str | Path | None = None,
     plot: bool | str | Path = True,
     overwrite: bool = False,
@@ -41,6 +45,8 @@ def evaluate(
     Args:
         model: a model or its path.
         data: a dataset, its path, or several; each is judged on its own.
+        on: names of evaluation sets that the model's recipe declares, or "all"; made by their simulation where they
+            are missing.
         json_output: where the figures go as JSON.
         plot: whether to draw MODEL-DATA-parity.png in the working folder, or where (with one dataset only).
         overwrite: replace existing outputs, keeping the old ones beside them. A parity plot under its default name is
@@ -48,26 +54,55 @@ def evaluate(
 
     Returns:
         The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part"; where several
-        datasets are given, by what they were given as.
+        datasets are given, by what they were given as: path or name.
+
+    Raises:
+        UserError: nothing was named to judge on, which tells what could be; a name that the recipe does not declare.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model)
-    items = data if isinstance(data, list | tuple) else [data]
+    items = [] if data is None else data if isinstance(data, list | tuple) else [data]
+    sets = chosen_sets(force_field.recipe, on)
+    if not items and not sets:
+        raise _nothing_named(force_field)
     if json_output is not None:
         refuse_existing(Path(json_output), overwrite)
     if isinstance(plot, str | Path):
-        if len(items) > 1:
+        if len(items) + len(sets) > 1:
             raise UserError("one plot cannot show several datasets", hint="leave out --plot: each gets one of its own")
         refuse_existing(Path(plot), overwrite)
     results = {}
     for item in items:
         with _opened(force_field, item) as (dataset, name):
             results[name] = _judge(force_field, dataset, name, plot, overwrite)
+    for name in sets:
+        with evaluation_dataset(force_field.recipe, recipe_names().get(force_field.recipe.name), name) as dataset:
+            figures = _judge(force_field, dataset, name, plot, overwrite)
+            results[name] = figures | {"data": str(dataset.path), "on": name}
     answer = results if len(results) > 1 else next(iter(results.values()))
     if json_output is not None:
         with written(json_output, overwrite) as temporary:
             temporary.write_text(json.dumps(answer, indent=1) + "\n")
         note(f"wrote {json_output}")
     return answer
+
+
+def _nothing_named(model: ForceField) -> UserError:
+    """What there is to judge a model on: the data of its training, what its recipe declares, any other."""
+    name = model.path or "MODEL"
+    trained_on = (model.info.get("dataset") or {}).get("path")
+    expected = [f"{trained_on}, which it was trained on (judged on what was held out)"] if trained_on else []
+    for key, declared in model.recipe.data.evaluation.items():
+        source = declared.source if isinstance(declared.source, str) else ", ".join(declared.source)
+        made = f", else made by LAMMPS from {declared.simulate.input}" if declared.simulate else ""
+        expected.append(f"--on {key}: {source}{made}")
+    expected.append("any dataset or dump of its species")
+    sets = next(iter(model.recipe.data.evaluation), None)
+    given = f"--on {sets}" if sets else trained_on or "DATA"
+    return UserError(
+        f"nothing was named that {name} is to be judged on",
+        expected="one or more of\n    " + "\n    ".join(expected),
+        hint=f"gnnzoo evaluate {name} {given}",
+    )
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from gnnzoo.recipe.data_part import Simulation
 from gnnzoo.recipe.find import find_recipe, installed_recipes
 from gnnzoo.recipe.load import load_recipe, resolve_source
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.workflows.evaluation_sets import as_recipe
 
 
 def simulate(
@@ -19,6 +20,7 @@ def simulate(
     *,
     recipe_path: Path | None = None,
     overrides: Iterable[str] = (),
+    on: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Run a recipe's simulation in the working folder's `data/`.
@@ -29,6 +31,7 @@ def simulate(
         recipe: a recipe, its path or its name.
         recipe_path: where a recipe given as an object lies; its scripts are looked up there too.
         overrides: changes to a recipe given by path or name, see `gnnzoo.load_recipe`.
+        on: the evaluation set whose data are wanted, instead of those to train on.
         overwrite: run again where a dump exists; the old one is kept beside it.
 
     Returns:
@@ -41,12 +44,14 @@ def simulate(
     if not isinstance(recipe, Recipe):
         recipe_path = find_recipe(recipe)
         recipe = load_recipe(recipe_path, overrides)
+    recipe, key = (recipe, "data") if on is None else (as_recipe(recipe, on), f"data.evaluation.{on}")
+    take = "gnnzoo train RECIPE --data" if on is None else "gnnzoo evaluate MODEL"
     if recipe.data.simulate is None:
         raise UserError(
             f"recipe '{recipe.name}' names no simulation",
-            place=Place(file=recipe_path, key="data.simulate"),
+            place=Place(file=recipe_path, key=f"{key}.simulate"),
             expected='"simulate": {"input": "simulations/argon.in"}',
-            hint="bring data of your own: gnnzoo train RECIPE --data DUMP",
+            hint=f"bring data of your own: {take} DUMP",
         )
     script = _script(recipe.data.simulate, recipe_path)
     folder, name = Path("data"), _data_name(recipe)
@@ -59,7 +64,7 @@ def simulate(
         raise UserError(
             "exists already, made by another simulation or by hand",
             place=Place(file=dump),
-            hint=f"--data {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps it beside",
+            hint=f"{take} {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps it beside",
         )
     log = folder / f"{name}.log"
     note(f"simulating {name} with LAMMPS: {script}, log in {log}")
@@ -69,10 +74,14 @@ def simulate(
     return dump
 
 
-def older_source(recipe: str | Path, overrides: Iterable[str], dump: Path) -> Path | None:
-    """Data other than this dump that a training of the recipe would take; None where it would convert the dump."""
+def older_source(recipe: str | Path, overrides: Iterable[str], dump: Path, on: str | None = None) -> Path | None:
+    """Data other than this dump that the recipe's training, or the judging `on` a set, would take; None where the dump
+    would be converted.
+    """
     path = find_recipe(recipe)
-    return next((source for source in resolve_source(load_recipe(path, overrides), path) if source != dump), None)
+    wanted = load_recipe(path, overrides)
+    wanted = wanted if on is None else as_recipe(wanted, on)
+    return next((source for source in resolve_source(wanted, path) if source != dump), None)
 
 
 def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.console import note, warn
@@ -11,9 +12,29 @@ from gnnzoo.recipe.load import resolve_source
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import find_files, is_dataset, open_dataset
+from gnnzoo.workflows.evaluation_sets import as_recipe
 from gnnzoo.workflows.unit_doubts import checked_units, unit_doubt
 
 DATA = Path("data")
+
+
+@dataclass(frozen=True)
+class _Role:
+    """What data are wanted for, so that errors name the recipe's key and the option by which others are taken.
+
+    Attributes:
+        on: the declared evaluation set; None for the data to train on.
+    """
+
+    on: str | None = None
+
+    @property
+    def key(self) -> str:
+        return "data" if self.on is None else f"data.evaluation.{self.on}"
+
+    def taking(self, path) -> str:
+        """How data are taken as they are."""
+        return f"--data {path}" if self.on is None else f"gnnzoo evaluate MODEL {path}"
 
 
 def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | list | None = None) -> Dataset:
@@ -29,9 +50,42 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | 
             the units.
         UserError: the recipe's source was made by another simulation than the recipe names.
     """
-    paths = find_files(data) if data is not None else resolve_source(recipe, recipe_path)
+    if data is None:
+        return _declared(recipe, recipe_path, _Role())
+    return _opened(find_files(data), recipe)
+
+
+def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str) -> Dataset:
+    """Open the data that a recipe declares for judging; simulated or converted first, as those to train on are.
+
+    Args:
+        recipe: declares them in `data.evaluation`.
+        recipe_path: where the recipe lies.
+        name: which of them.
+
+    Raises:
+        DataError, UserError: see `recipe_dataset`.
+    """
+    return _declared(recipe, recipe_path, _Role(name))
+
+
+def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role) -> Dataset:
+    """Open the source that a recipe, or an evaluation set of it, names."""
+    wanted = recipe if role.on is None else as_recipe(recipe, role.on)
+    paths = resolve_source(wanted, recipe_path)
     if not paths:
-        paths = [_simulated(recipe, recipe_path)]
+        paths = [_simulated(recipe, wanted, recipe_path, role)]
+    dataset = _opened(paths, wanted)
+    try:
+        _refuse_other_simulation(wanted, recipe_path, dataset, paths[0], role)
+    except UserError:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _opened(paths: list[Path], recipe: Recipe) -> Dataset:
+    """One dataset, or dumps that are converted first; with the recipe's units and types, held against the numbers."""
     if is_dataset(paths[0]):
         if len(paths) > 1:
             raise DataError(f"{len(paths)} datasets were given, one is wanted", place=Place(file=paths[1]))
@@ -40,8 +94,6 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | 
         path = _converted(paths, recipe)
     dataset = open_dataset(path, units=recipe.data.units, types=recipe.data.types)
     try:
-        if data is None:
-            _refuse_other_simulation(recipe, recipe_path, dataset, paths[0])
         hint = "--set data.units={style}, or where the data say it themselves: gnnzoo convert DUMP --units {style}"
         doubt = unit_doubt(checked_units(dataset, hint=hint))
     except UserError:
@@ -52,7 +104,9 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | 
     return dataset
 
 
-def _refuse_other_simulation(recipe: Recipe, recipe_path: Path | None, dataset: Dataset, source: Path) -> None:
+def _refuse_other_simulation(
+    recipe: Recipe, recipe_path: Path | None, dataset: Dataset, source: Path, role: _Role
+) -> None:
     """Refuse data that say of themselves that another simulation made them."""
     record = dataset.provenance.get("simulation")
     if record is None or recipe.data.simulate is None:
@@ -64,30 +118,28 @@ def _refuse_other_simulation(recipe: Recipe, recipe_path: Path | None, dataset: 
         raise UserError(
             f"another simulation made these data than the recipe names: {'; '.join(told)}",
             place=Place(file=source),
-            hint=f"remove or rename {source}, and the simulation runs anew; or --data {source} takes it as it is",
+            hint=f"remove or rename {source}, and the simulation runs anew; or {role.taking(source)} takes it as it is",
         )
 
 
-def _simulated(recipe: Recipe, recipe_path: Path | None) -> Path:
-    """Make the missing source by the recipe's simulation."""
-    if recipe.data.simulate is None:
-        source = recipe.data.source
-        wanted = source if isinstance(source, str) else ", ".join(source)
-        stem = Path(wanted).stem
+def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role) -> Path:
+    """Make the missing source by the simulation that the recipe names for it."""
+    source = wanted.data.source
+    if wanted.data.simulate is None:
+        names = source if isinstance(source, str) else ", ".join(source)
         raise DataError(
-            f"the data '{wanted}' are not here, and the recipe names no simulation that would make them",
-            place=Place(file=recipe_path, key="data.source"),
-            hint=f"gnnzoo convert {stem}.lammpstrj, or --data DATASET",
+            f"the data '{names}' are not here, and the recipe names no simulation that would make them",
+            place=Place(file=recipe_path, key=f"{role.key}.source"),
+            hint=f"gnnzoo convert {Path(names).stem}.lammpstrj, or {role.taking('DATASET')}",
         )
     from gnnzoo.workflows.simulate import simulate
 
-    note(f"{recipe.data.source} is not here: running the simulation that the recipe names")
-    dump = simulate(recipe, recipe_path=recipe_path)
-    source = recipe.data.source if isinstance(recipe.data.source, str) else recipe.data.source[0]
-    output = Path(source)
+    note(f"{source} is not here: running the simulation that the recipe names")
+    dump = simulate(recipe, recipe_path=recipe_path, on=role.on)
+    output = Path(source if isinstance(source, str) else source[0])
     if not is_dataset(output):
         return dump
-    return convert([dump], output, recipe=recipe)  # cutoff and bonds too, for TFRecord shards
+    return convert([dump], output, recipe=wanted)  # cutoff and bonds too, for TFRecord shards
 
 
 def _converted(dumps: list[Path], recipe: Recipe) -> Path:
