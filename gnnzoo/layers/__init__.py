@@ -3,7 +3,7 @@
 Importing this package registers every layer under its short name (`registry.LAYERS`).
 """
 
-from gnnzoo.layers import basic, encoders, graph_norm, heads, message_passing
+from gnnzoo.layers import basic, convolutions, encoders, heads, message_passing, normalization
 from gnnzoo.layers.registry import LAYERS
 
-__all__ = ["LAYERS", "basic", "encoders", "graph_norm", "heads", "message_passing"]
+__all__ = ["LAYERS", "basic", "convolutions", "encoders", "heads", "message_passing", "normalization"]

@@ -1,10 +1,12 @@
-"""Layers on atom features alone: PReLU, dropout, dense; and the perceptron that the others are made of."""
+"""Layers on atom features alone: activations, dropout, dense, residual; and the perceptron that others are made of."""
+
+import math
 
 import keras
 from keras import ops
 
 from gnnzoo.layers.dropout import HashedDropout
-from gnnzoo.layers.registry import ATOMS, derived_seed, register
+from gnnzoo.layers.registry import ATOMS, atoms_after, derived_seed, register
 
 
 @keras.saving.register_keras_serializable(package="gnnzoo")
@@ -20,10 +22,18 @@ class ChannelPReLU(keras.layers.Layer):
         return ops.maximum(x, 0) + self.slope * ops.minimum(x, 0)
 
 
-def _activation(kind: str, name: str, dtype) -> keras.layers.Layer:
+@keras.saving.register_keras_serializable(package="gnnzoo")
+def shifted_softplus(x):
+    """ln(e^x / 2 + 1 / 2), which is 0 at 0 and smooth everywhere (arXiv 1706.08566, sec. 4.1)."""
+    return ops.softplus(x) - math.log(2)
+
+
+def activation_layer(kind: str, name: str, dtype) -> keras.layers.Layer:
+    """The layer of an activation: "prelu", "shifted_softplus", or what Keras calls so."""
     if kind == "prelu":
         return ChannelPReLU(name=name, dtype=dtype)
-    return keras.layers.Activation(kind, name=name, dtype=dtype)
+    function = shifted_softplus if kind == "shifted_softplus" else kind
+    return keras.layers.Activation(function, name=name, dtype=dtype)
 
 
 @keras.saving.register_keras_serializable(package="gnnzoo")
@@ -69,7 +79,7 @@ class Perceptron(keras.layers.Layer):
         )
 
     def _activation(self, name: str) -> keras.layers.Layer:
-        return _activation(self.activation, name, self.dtype_policy)
+        return activation_layer(self.activation, name, self.dtype_policy)
 
     def build(self, input_shape):
         self.first.build((None, input_shape[-1]))
@@ -180,6 +190,32 @@ class PReLU(StackLayer):
 
     def call(self, graph):
         return {ATOMS: self.function(graph[ATOMS])}
+
+
+@register("silu")
+class SiLU(StackLayer):
+    """x / (1 + e^-x) on the atom features."""
+
+    def call(self, graph):
+        return {ATOMS: ops.silu(graph[ATOMS])}
+
+
+@register("residual")
+class Residual(StackLayer):
+    """Adds the atom features as they were after an earlier layer of the stack; the widths must agree.
+
+    Args:
+        of: name of that layer; the graph holds its features under `atoms_after(of)`.
+    """
+
+    arguments = ("of",)
+
+    def __init__(self, of: str, **kwargs):
+        super().__init__(**kwargs)
+        self.of = of
+
+    def call(self, graph):
+        return {ATOMS: graph[ATOMS] + graph[atoms_after(self.of)]}
 
 
 @register("dropout")

@@ -10,8 +10,16 @@ LAYERS: dict[str, type[keras.layers.Layer]] = {}
 ATOMS = "atoms"  # (atoms, units) | features of the atoms
 EDGES = "edges"  # (edges, n) | features of the edges without the bond one-hot; an edge encoder replaces them
 BONDED_EDGES = "bonded_edges"  # (edges, n) | the same with the bond one-hot; only where the recipe names "bond"
+VECTORS = "vectors"  # (atoms, 3, units) | features of the atoms that turn with the frame
+RADIAL = "radial"  # (edges, functions) | the radial basis alone; only where the recipe names "radial"
 DIRECTIONS = "directions"  # (edges, 3) | unit vectors from receiver to sender
+ATOM_ENERGIES = "atom_energies"  # (atoms, 1) | share of each atom in the potential energy
 EDGE_WEIGHT = "edge_weight"  # (edges, 1) | 0 on padding; with an envelope it ends smoothly at the cutoff
+
+
+def atoms_after(name: str) -> str:
+    """The key of the atom features as they were after the layer of this name, for those that come back to them."""
+    return f"{ATOMS}_after_{name}"
 
 
 def register(name: str):

@@ -7,7 +7,7 @@ import keras
 from gnnzoo import fields
 from gnnzoo.errors import ModelError, Place, did_you_mean
 from gnnzoo.layers import LAYERS
-from gnnzoo.layers.registry import derived_seed
+from gnnzoo.layers.registry import ATOMS, atoms_after, derived_seed
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
 
@@ -79,8 +79,11 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
         for key, (shape, kind) in fields.BATCH_SHAPES.items()
     }
     graph = dict(inputs)
+    come_back_to = {entry.of for entry in recipe.model.layers if entry.layer == "residual"}
     for layer in stack(recipe, species, scales, dtype):
         graph.update(layer(graph))
+        if layer.name in come_back_to:
+            graph[atoms_after(layer.name)] = graph[ATOMS]
     return keras.Model(inputs, {fields.FORCES: graph[fields.FORCES]}, name=recipe.name.replace(".", "_"))
 
 

@@ -33,7 +33,8 @@ class AtomEncoder(Entry, Mlp):
     layer: Literal["atom_encoder"]
     inputs: Literal["parameters", "species"] = "parameters"
     """`parameters`: charge, epsilon and sigma of `data.atoms`, so that another element is another point of the same
-    space. `species`: a one-hot of the species, for substances whose parameters nobody knows."""
+    space. `species`: a one-hot of the species, for substances whose parameters nobody knows; with `"hidden_layers": 0`
+    it is a learned embedding: each species has a vector of its own, on which an activation and a linear map follow."""
 
 
 class EdgeEncoder(Entry, Mlp):
@@ -55,16 +56,72 @@ class MessagePassing(Entry, Mlp):
     """Whether the input is added to the output."""
 
 
+class SchNetConvolution(Entry):
+    """x_i' = x_i + MLP(sum_j (U x_j) * MLP(e_ji)): SchNet's continuous-filter convolution (arXiv 1706.08566). The
+    second perceptron, of the edge features, is the filter; the activations are shifted softplus. Wants `radial` or
+    `distance` among the edge features."""
+
+    layer: Literal["schnet_convolution"]
+    units: PositiveInt = 128
+    """Width of the atom features before and after, and of the filters."""
+    bond_features: bool = False
+    """Whether this layer's edge features include the bond one-hot."""
+
+
+class GamdConvolution(Entry):
+    """x_i' = x_i + V s(P h_i + Q sum_j m_ij) with m_ij = h_j * MLP(s(MLP(e_ji) + A h_i + B h_j)), s the activation and
+    h the layer-normalised x (arXiv 2112.03383). Wants `radial` or `distance` among the edge features; the paper has
+    `direction` too, and learns rotation."""
+
+    layer: Literal["gamd_convolution"]
+    units: PositiveInt = 128
+    """Width of the atom features before and after, and of the perceptrons."""
+    activation: Literal["prelu", "silu"] = "silu"
+    """`silu` is smooth; `prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852)."""
+    layer_norm: bool = True
+    """Whether h is normalised over the channels of each atom; else h = x."""
+    bond_features: bool = False
+    """Whether this layer's edge features include the bond one-hot."""
+
+
 class GraphNorm(Entry):
-    """Normalisation over the atoms of each graph, with a learned share of the mean (arXiv 2009.03294)."""
+    """Normalisation of the atom features, channel by channel, over many atoms (arXiv 2009.03294)."""
 
     layer: Literal["graph_norm"]
+    statistics: Literal["graph", "running"] = "graph"
+    """Whose mean and deviation. `graph`: those of the atoms of each graph, with a learned share of the mean. They join
+    atoms however far apart: the force on an atom then depends on the size of the box and on what else is in it, and two
+    far systems in one box do not behave as each alone. `running`: moving averages over the batches of training, used
+    as they are afterwards; each atom feels its neighbourhood alone, in a box of any size."""
+    momentum: Fraction = 0.99
+    """With `running`: the share of the old average that a training step keeps; the first 1/(1 - momentum) steps average
+    all batches alike."""
+
+
+class LayerNorm(Entry):
+    """Normalisation of each atom's features over their channels (arXiv 1607.06450); joins no atoms."""
+
+    layer: Literal["layer_norm"]
 
 
 class PReLU(Entry):
     """max(0, x) + a min(0, x), the slope a learned per channel from 0.25 (arXiv 1502.01852)."""
 
     layer: Literal["prelu"]
+
+
+class SiLU(Entry):
+    """x / (1 + e^-x): a smooth activation."""
+
+    layer: Literal["silu"]
+
+
+class Residual(Entry):
+    """Adds the atom features as they were after an earlier entry of the stack."""
+
+    layer: Literal["residual"]
+    of: Name
+    """The earlier entry: its `name`, or where it has none its kind and its number of that kind, as `graph_norm_2`."""
 
 
 class Dropout(Entry):

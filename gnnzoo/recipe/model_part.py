@@ -10,15 +10,33 @@ from gnnzoo.recipe.layer_parts import (
     Dropout,
     EdgeEncoder,
     ForceDecoder,
+    GamdConvolution,
     GraphNorm,
+    LayerNorm,
     MessagePassing,
     PairForceDecoder,
     PReLU,
+    Residual,
+    SchNetConvolution,
+    SiLU,
 )
 from gnnzoo.recipe.part import Part
 
 LayerEntry = Annotated[
-    AtomEncoder | EdgeEncoder | MessagePassing | GraphNorm | PReLU | Dropout | Dense | ForceDecoder | PairForceDecoder,
+    AtomEncoder
+    | EdgeEncoder
+    | MessagePassing
+    | SchNetConvolution
+    | GamdConvolution
+    | GraphNorm
+    | LayerNorm
+    | PReLU
+    | SiLU
+    | Dropout
+    | Dense
+    | Residual
+    | ForceDecoder
+    | PairForceDecoder,
     Field(discriminator="layer"),
 ]
 

@@ -1,19 +1,20 @@
-"""What must agree within a recipe's stack of layers: order, edge features, names, widths."""
+"""What must agree within a recipe's stack of layers: order, edge features, names; widths are checked beside it."""
 
 from collections.abc import Iterator
 
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.width_checks import check_widths
 
 DECODERS = ("force_decoder", "pair_force_decoder")
 # Layers that read the features of edges, encoded where an edge_encoder stands before them.
-EDGE_READERS = ("message_passing", "pair_force_decoder")
+EDGE_READERS = ("message_passing", "schnet_convolution", "gamd_convolution", "pair_force_decoder")
 _STACK = ("model", "layers")
 
 
 def check_stack(recipe: Recipe) -> list[Problem]:
     """Everything in the stack that does not agree."""
-    return [*_edges(recipe), *_order(recipe), *_names(recipe), *_widths(recipe)]
+    return [*_edges(recipe), *_order(recipe), *_names(recipe), *check_widths(recipe, layer_names(recipe))]
 
 
 def _kinds(recipe: Recipe) -> list[str]:
@@ -31,8 +32,10 @@ def _edges(recipe: Recipe) -> Iterator[Problem]:
         yield Problem(("graph", "edges"), "a bond alone does not say how far apart two atoms are", '"distance" too')
     for number, entry in enumerate(recipe.model.layers):
         path = (*_STACK, number)
-        if entry.layer == "message_passing" and entry.bond_features and "bond" not in edges:
+        if getattr(entry, "bond_features", False) and "bond" not in edges:
             yield Problem((*path, "bond_features"), "edges carry no bond features", '"bond" in graph.edges')
+        if entry.layer in ("schnet_convolution", "gamd_convolution") and not {"distance", "radial"} & set(edges):
+            yield Problem(path, f"{entry.layer}: edges carry no distance", '"radial" or "distance" in graph.edges')
         if entry.layer == "force_decoder" and "direction" not in edges:
             yield Problem(
                 path,
@@ -61,8 +64,8 @@ def _order(recipe: Recipe) -> Iterator[Problem]:
             before = kinds[:number]
             if kind in before:
                 yield Problem(path, "a second edge_encoder", "one at most")
-            elif "message_passing" in before:
-                yield Problem(path, "edge_encoder stands after a layer that reads edges", "before message_passing")
+            elif readers := [name for name in before if name in EDGE_READERS]:
+                yield Problem(path, "edge_encoder stands after a layer that reads edges", f"before {readers[0]}")
 
 
 def _names(recipe: Recipe) -> Iterator[Problem]:
@@ -82,14 +85,3 @@ def layer_names(recipe: Recipe) -> list[str]:
         entry.name or f"{entry.layer}_{kinds[: number + 1].count(entry.layer)}"
         for number, entry in enumerate(recipe.model.layers)
     ]
-
-
-def _widths(recipe: Recipe) -> Iterator[Problem]:
-    """A residual connection adds what comes in to what goes out: both must be equally wide."""
-    width = None
-    for number, entry in enumerate(recipe.model.layers):
-        if entry.layer == "message_passing" and entry.residual and width not in (None, entry.units):
-            what = f"residual: {width} features come in and {entry.units} go out"
-            yield Problem((*_STACK, number, "residual"), what, f'"units": {width}, or no residual')
-        if entry.layer in ("atom_encoder", "message_passing", "dense"):
-            width = entry.units

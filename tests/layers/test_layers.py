@@ -82,14 +82,14 @@ def test_symmetric_pairs_do_not_know_which_atom_receives():
 
 
 def test_graph_norm_by_hand():
-    layer = LAYERS["graph_norm"](name="n")
+    layer = LAYERS["graph_norm"](statistics="graph", momentum=0.9, name="n")
     result = layer(graph())[ATOMS].numpy()
     # Graph 0 holds [1, 2] and [3, 4]: mean [2, 3], deviation 1 each. Graph 1 holds one atom: nothing is left of it.
     np.testing.assert_allclose(result[:3], [[-1, -1], [1, 1], [0, 0]], atol=1e-4)
 
 
 def test_graph_norm_keeps_a_share_of_the_mean():
-    layer = LAYERS["graph_norm"](name="n")
+    layer = LAYERS["graph_norm"](statistics="graph", momentum=0.9, name="n")
     layer.build({ATOMS: (None, 2)})
     layer.alpha.assign([0.0, 1.0])
     result = layer(graph())[ATOMS].numpy()
@@ -98,7 +98,7 @@ def test_graph_norm_keeps_a_share_of_the_mean():
 
 
 def test_padding_changes_nothing_in_graph_norm():
-    layer = LAYERS["graph_norm"](name="n")
+    layer = LAYERS["graph_norm"](statistics="graph", momentum=0.9, name="n")
     x = graph()[ATOMS].numpy()
     x[3] = 1e6
     np.testing.assert_allclose(layer(graph(**{ATOMS: tensor(x)}))[ATOMS][:3], layer(graph())[ATOMS][:3])
