@@ -54,3 +54,6 @@ EDGE_CLASSES = ("other_molecule", "bonded", "same_molecule")
 
 # --- what a model returns, and what it is compared with ------------------------------------------------------------
 FORCES = "forces"  # (atoms, 3) float32 | force
+ENERGY = "energy"  # (graphs,) float32 | energy | potential energy; of models with an energy head, of data that have it
+VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -sum r_ij dE/dr_ij, of models with an energy head
+ENERGY_MASK = "energy_mask"  # (graphs,) float32 | 1 where the energy is known, beside the targets of a batch

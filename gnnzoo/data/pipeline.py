@@ -27,6 +27,7 @@ class Graph:
 
     Attributes:
         forces: (atoms, 3) float32 in the model's unit, or None where nobody knows them.
+        energy: potential energy of the frame in the model's unit, or None.
     """
 
     species: np.ndarray
@@ -35,6 +36,7 @@ class Graph:
     vectors: np.ndarray
     edge_class: np.ndarray
     forces: np.ndarray | None = None
+    energy: float | None = None
 
     @property
     def nbytes(self) -> int:
@@ -66,7 +68,10 @@ def graph_of(
     force_factor: float = 1.0,
     dtype: str = "float32",
 ) -> Graph:
-    """The graph of one frame: neighbours within `cutoff`, forces multiplied by `force_factor`, numbers in `dtype`."""
+    """The graph of one frame: neighbours within `cutoff`, forces and energy times `force_factor`, numbers in `dtype`.
+
+    One factor serves both, because lengths are never converted.
+    """
     senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
     return Graph(
         species=species_index(frame.names, species),
@@ -75,7 +80,16 @@ def graph_of(
         vectors=vectors.astype(dtype),
         edge_class=edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds),
         forces=None if frame.forces is None else (frame.forces * force_factor).astype(dtype),
+        energy=_energy(frame, force_factor),
     )
+
+
+def _energy(frame: Frame, factor: float) -> float | None:
+    """The frame's own energy, or the sum of its atoms'; None where neither is known."""
+    energy = frame.energy
+    if energy is None and frame.energies is not None:
+        energy = float(np.sum(frame.energies))
+    return None if energy is None or not np.isfinite(energy) else energy * factor
 
 
 def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:
@@ -153,7 +167,12 @@ class GraphSource:
             return graph_of(frame, self.species, self.cutoff, self.bonds, self.force_factor)
         senders, receivers, vectors, classes = self.dataset.stored_graph(index)
         forces = (frame.forces * self.force_factor).astype(np.float32)
-        return Graph(species_index(frame.names, self.species), senders, receivers, vectors, classes, forces)
+        species, energy = species_index(frame.names, self.species), _energy(frame, self.force_factor)
+        return Graph(species, senders, receivers, vectors, classes, forces, energy)
+
+
+# A batch is padded to the edges of a full one, if that makes it no longer than this.
+_NEARLY_FULL = 8 / 7
 
 
 def padded_size(count: int) -> int:
@@ -165,8 +184,12 @@ def padded_size(count: int) -> int:
     return max(1, -(-count // step)) * step
 
 
-def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32") -> dict[str, np.ndarray]:
-    """Graphs laid end to end and padded: the inputs of a model, and "forces" where every graph has them.
+def pad(
+    graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32", n_edges: int = 0, n_slots: int = 0
+) -> dict[str, np.ndarray]:
+    """Graphs laid end to end and padded: the inputs of a model, and what it is compared with.
+
+    "forces" are there where every graph has them; "energy" always, with "energy_mask" telling where it is known.
 
     Padding atoms belong to the last graph; padding edges join the last atom to itself along x, so that nothing divides
     by zero. All of it is masked.
@@ -175,12 +198,16 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32"
         graphs: at least one.
         n_graphs: graphs of a full batch.
         n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
-        dtype: of vectors, forces and masks.
+        dtype: of vectors, forces, energies and masks.
+        n_edges: padded edges of a full batch; a batch that is nearly full is padded to it, so that shapes are few.
+        n_slots: the least number of slots.
     """
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
     atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
     edges = padded_size(sum(edge_counts) + 1)  # at least one is padding, which empty slots can name
+    if edges < n_edges <= _NEARLY_FULL * edges:
+        edges = n_edges
     batch = {
         fields.SPECIES: np.zeros(atoms, np.int32),
         fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
@@ -191,6 +218,8 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32"
         fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], dtype), (edges, 1)),
         fields.EDGE_CLASS: np.zeros(edges, np.int32),
         fields.EDGE_MASK: np.zeros(edges, dtype),
+        fields.ENERGY: np.zeros(n_graphs, dtype),
+        fields.ENERGY_MASK: np.zeros(n_graphs, dtype),
     }
     if all(graph.forces is not None for graph in graphs):
         batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
@@ -207,29 +236,36 @@ def pad(graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32"
         batch[fields.EDGE_MASK][e] = 1
         if fields.FORCES in batch:
             batch[fields.FORCES][a] = graph.forces
+        if graph.energy is not None:
+            batch[fields.ENERGY][number], batch[fields.ENERGY_MASK][number] = graph.energy, 1
         atom, edge = a.stop, e.stop
     batch[fields.GRAPH_MASK][: len(graphs)] = 1
-    batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, empty=edges - 1)
+    batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, edges - 1, n_slots)
     return batch
 
 
-def edge_slots(receivers: np.ndarray, atoms: int, empty: int) -> np.ndarray:
+def edge_slots(receivers: np.ndarray, atoms: int, empty: int, at_least: int = 0) -> np.ndarray:
     """The edges of each atom as rows of one length: what sums over neighbours become products of matrices with.
 
     Args:
         receivers: (edges,) ascending.
         atoms: number of rows.
         empty: what empty slots hold, the number of a masked edge.
+        at_least: the least number of slots.
 
     Returns:
         (atoms, slots) int32; the number of slots is a multiple of 8, of 16 from 64 on.
     """
     counts = np.bincount(receivers, minlength=atoms)
-    largest = max(1, int(counts.max(initial=0)))
-    step = 8 if largest <= 64 else 16
-    places = np.arange(-(-largest // step) * step)
+    places = np.arange(max(at_least, slot_count(int(counts.max(initial=0)))))
     numbers = (np.cumsum(counts) - counts)[:, None] + places
     return np.where(places < counts[:, None], numbers, empty).astype(np.int32)
+
+
+def slot_count(largest: int) -> int:
+    """Slots for atoms of at most `largest` edges."""
+    step = 8 if largest <= 64 else 16
+    return max(1, -(-largest // step)) * step
 
 
 class Prefetcher:

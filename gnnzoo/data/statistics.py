@@ -61,6 +61,28 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
     )
 
 
+def energy_offsets(source: GraphSource, train: np.ndarray) -> np.ndarray:
+    """(species,) float64 energy of one atom of each species, by least squares over frames whose energy is known.
+
+    The zero of energies is arbitrary, and most of a total energy is often the same for each atom of a species. Where
+    all frames have one composition only its sum is determined, and the offsets of least norm are taken; a species that
+    does not occur gets zero, and so do all where no energy is known.
+
+    Args:
+        source: graphs, with energies in the model's unit.
+        train: (frames,) indices of the training split; never anything else. At most `MAX_SAMPLE` are looked at.
+    """
+    counts, energies = [], []
+    for index in even_sample(train, MAX_SAMPLE):
+        graph = source.graph(index)
+        if graph.energy is not None:
+            counts.append(np.bincount(graph.species, minlength=len(source.species)))
+            energies.append(graph.energy)
+    if not energies:
+        return np.zeros(len(source.species))
+    return np.linalg.lstsq(np.array(counts, np.float64), np.array(energies), rcond=None)[0]
+
+
 def even_sample(indices: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of the indices, evenly spaced, first and last included."""
     if len(indices) <= count:

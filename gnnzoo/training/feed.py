@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from gnnzoo import fields
-from gnnzoo.data.pipeline import GraphSource, pad
+from gnnzoo.data.pipeline import GraphSource, pad, padded_size, slot_count
+from gnnzoo.data.statistics import MAX_SAMPLE, even_sample
 
 
 class BatchFeed:
@@ -22,7 +22,17 @@ class BatchFeed:
         self.source, self.train = source, np.asarray(train)
         self.batch_size = min(batch_size, len(self.train))
         self.n_atoms, self.seed = self.batch_size * max_atoms, seed
+        self.n_edges, self.n_slots = self._sizes()
         self._order: tuple[int, np.ndarray] = (-1, self.train)
+
+    def _sizes(self) -> tuple[int, int]:
+        """Edges and slots of a full batch of the largest frames, so that nearly all batches have one shape."""
+        edges = neighbors = 0
+        for index in even_sample(self.train, MAX_SAMPLE):
+            graph = self.source.graph(index)
+            edges = max(edges, len(graph.senders))
+            neighbors = max(neighbors, int(np.bincount(graph.receivers, minlength=1).max()))
+        return padded_size(self.batch_size * edges + 1), slot_count(neighbors)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -37,7 +47,7 @@ class BatchFeed:
         return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
 
     def batch(self, step: int) -> dict[str, tf.Tensor]:
-        """The padded batch of step number `step`: model inputs and "forces"."""
+        """The padded batch of step number `step`: model inputs and what they are compared with."""
         graphs = [self.source.graph(index) for index in self.frames(step)]
-        batch = pad(graphs, self.batch_size, self.n_atoms)
-        return {key: tf.convert_to_tensor(batch[key]) for key in (*fields.MODEL_INPUTS, fields.FORCES)}
+        batch = pad(graphs, self.batch_size, self.n_atoms, n_edges=self.n_edges, n_slots=self.n_slots)
+        return {key: tf.convert_to_tensor(value) for key, value in batch.items()}

@@ -75,3 +75,26 @@ def test_prefetching_keeps_the_order_and_hands_over_errors():
 def test_leaving_a_prefetcher_early_does_not_hang():
     with Prefetcher(iter(int, 1), lambda item: item) as items:  # an endless supply
         assert next(iter(items)) == 0
+
+
+def test_energies_come_along_where_they_are_known():
+    frame = water_frame()
+    first = graph_of(changed(frame, energy=-8.0), ["O", "H"], 3.4, None, force_factor=0.5)
+    atoms = np.full(len(frame), 0.25)
+    second = graph_of(changed(frame, energies=atoms), ["O", "H"], 3.4, None)
+    unknown = graph_of(frame, ["O", "H"], 3.4, None)
+    batch = pad([first, unknown, second], n_graphs=4, n_atoms=100)
+    assert batch[fields.ENERGY].tolist() == [-4, 0, len(frame) / 4, 0]
+    assert batch[fields.ENERGY_MASK].tolist() == [1, 0, 1, 0]
+
+
+def test_a_nearly_full_batch_takes_the_shape_of_a_full_one():
+    graph = graph_of(water_frame(), ["O", "H"], 3.4, None)
+    own = pad([graph], 1, 24)
+    edges, slots = len(own[fields.EDGE_MASK]), own[fields.SLOTS].shape[1]
+    wider = pad([graph], 1, 24, n_edges=edges + edges // 8, n_slots=slots + 8)
+    assert (len(wider[fields.EDGE_MASK]), wider[fields.SLOTS].shape) == (edges + edges // 8, (24, slots + 8))
+    assert wider[fields.EDGE_MASK].sum() == len(graph.senders)
+    assert np.all(wider[fields.EDGE_MASK][wider[fields.SLOTS][:, slots:]] == 0)
+    much = pad([graph], 1, 24, n_edges=2 * edges)
+    assert len(much[fields.EDGE_MASK]) == edges
