@@ -11,38 +11,8 @@ from gnnzoo import fields
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.basic import ChannelPReLU, PairPerceptron, Perceptron
 from gnnzoo.layers.dropout import HashedDropout
-from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, DIRECTIONS, EDGE_WEIGHT, EDGES
-
-
-def tensor(values, dtype="float32"):
-    return tf.constant(values, dtype=dtype)
-
-
-def graph(**changes):
-    """Two graphs: atoms 0, 1 and atom 2, a padding atom 3. Edges 1->0 and 0->1 along x, length 2; one padding edge."""
-    return {
-        fields.SPECIES: tensor([0, 1, 1, 0], "int32"),
-        fields.GRAPH_INDEX: tensor([0, 0, 1, 1], "int32"),
-        fields.ATOM_MASK: tensor([1, 1, 1, 0]),
-        fields.GRAPH_MASK: tensor([1, 1]),
-        fields.SENDERS: tensor([1, 0, 3], "int32"),
-        fields.RECEIVERS: tensor([0, 1, 3], "int32"),
-        fields.EDGE_VECTORS: tensor([[2, 0, 0], [-2, 0, 0], [1, 0, 0]]),
-        fields.EDGE_CLASS: tensor([1, 1, 0], "int32"),
-        fields.EDGE_MASK: tensor([1, 1, 0]),
-        ATOMS: tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]),
-        EDGES: tensor([[0.5], [0.5], [9.0]]),
-        BONDED_EDGES: tensor([[0.5], [0.5], [9.0]]),
-        EDGE_WEIGHT: tensor([[1.0], [0.5], [0.0]]),
-        DIRECTIONS: tensor([[1, 0, 0], [-1, 0, 0], [1, 0, 0]]),
-    } | changes
-
-
-def fill(layer, value):
-    """Set every trainable matrix to `value` times ones, every bias to zero; slopes of PReLU keep their 0.25."""
-    for weight in layer.trainable_weights:
-        if weight.name != "slope":
-            weight.assign(np.full(weight.shape, 0.0 if weight.name == "bias" else value))
+from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, EDGE_WEIGHT, EDGES, atoms_after
+from tiny_graph import build, fill, graph, tensor
 
 
 def test_prelu_has_a_slope_per_channel_from_a_quarter():
@@ -81,29 +51,6 @@ def test_symmetric_pairs_do_not_know_which_atom_receives():
     np.testing.assert_allclose(hidden[0], hidden[1], rtol=1e-6)
 
 
-def test_graph_norm_by_hand():
-    layer = LAYERS["graph_norm"](statistics="graph", momentum=0.9, name="n")
-    result = layer(graph())[ATOMS].numpy()
-    # Graph 0 holds [1, 2] and [3, 4]: mean [2, 3], deviation 1 each. Graph 1 holds one atom: nothing is left of it.
-    np.testing.assert_allclose(result[:3], [[-1, -1], [1, 1], [0, 0]], atol=1e-4)
-
-
-def test_graph_norm_keeps_a_share_of_the_mean():
-    layer = LAYERS["graph_norm"](statistics="graph", momentum=0.9, name="n")
-    layer.build({ATOMS: (None, 2)})
-    layer.alpha.assign([0.0, 1.0])
-    result = layer(graph())[ATOMS].numpy()
-    # channel 0 keeps its mean: x / sqrt(mean x^2) = [1, 3] / sqrt(5)
-    np.testing.assert_allclose(result[:2, 0], np.array([1, 3]) / np.sqrt(5), rtol=1e-4)
-
-
-def test_padding_changes_nothing_in_graph_norm():
-    layer = LAYERS["graph_norm"](statistics="graph", momentum=0.9, name="n")
-    x = graph()[ATOMS].numpy()
-    x[3] = 1e6
-    np.testing.assert_allclose(layer(graph(**{ATOMS: tensor(x)}))[ATOMS][:3], layer(graph())[ATOMS][:3])
-
-
 PRODUCT = {
     "units": 2,
     "hidden_layers": 0,
@@ -120,7 +67,7 @@ PRODUCT = {
 def test_message_passing_with_the_product_by_hand():
     layer = LAYERS["message_passing"](**PRODUCT, name="m")
     data = graph()
-    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    build(layer, data)
     fill(layer, 1.0)
     # Edge 1->0: x_0 * x_1 = [3, 8], e = 0.5: [11.5, 11.5] -> [23, 23], weight 1. Update: [46, 46] -> [92, 92].
     # Edge 0->1: the same message with weight 0.5: half of it. Atoms 2 and 3 have no neighbours: 0.
@@ -130,7 +77,7 @@ def test_message_passing_with_the_product_by_hand():
 def test_message_passing_residual_and_neighbour_scale():
     layer = LAYERS["message_passing"](**PRODUCT | {"residual": True, "neighbor_scale": 0.5}, name="m")
     data = graph()
-    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    build(layer, data)
     fill(layer, 1.0)
     np.testing.assert_allclose(layer(data)[ATOMS], [[47, 48], [26, 27], [5, 6], [7, 8]])
 
@@ -138,7 +85,7 @@ def test_message_passing_residual_and_neighbour_scale():
 def test_message_passing_with_the_sum_by_hand():
     layer = LAYERS["message_passing"](**PRODUCT | {"combine": "sum"}, name="m")
     data = graph()
-    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    build(layer, data)
     fill(layer, 1.0)
     # Edge 1->0: (1 + 2) + (3 + 4) + 0.5 = 10.5 in both channels -> [21, 21] -> update [42, 42] -> [84, 84]
     np.testing.assert_allclose(layer(data)[ATOMS], [[84, 84], [42, 42], [0, 0], [0, 0]])
@@ -170,6 +117,31 @@ def test_atom_encoder_sees_the_species_table():
     np.testing.assert_allclose(layer(graph())[ATOMS], [[2, 2], [-1, -1], [-1, -1], [2, 2]])
 
 
+def test_encoded_species_are_a_learned_embedding():
+    """Without hidden layers a species is a row of its own in the first map: moving it moves no other species."""
+    layer = LAYERS["atom_encoder"](
+        table=[[1.0, 0.0], [0.0, 1.0]], units=2, hidden_layers=0, dropout=0.0, activation="silu", seed=0, name="a"
+    )
+    layer.build(None)
+    before = layer(graph())[ATOMS].numpy()
+    layer.perceptron.first.kernel.assign_add([[0.0, 0.0], [1.0, 1.0]])
+    after = layer(graph())[ATOMS].numpy()
+    np.testing.assert_array_equal(after[[0, 3]], before[[0, 3]])
+    assert np.all(np.any(after[[1, 2]] != before[[1, 2]], axis=1))
+
+
+def test_silu_by_hand():
+    # x / (1 + e^-x) at ln 3: ln 3 / (1 + 1/3) = 3/4 ln 3; at 0: 0
+    found = LAYERS["silu"](name="s")(graph(**{ATOMS: tensor([[np.log(3), 0.0]] * 4)}))[ATOMS]
+    np.testing.assert_allclose(found[0], [0.75 * np.log(3), 0], rtol=1e-6)
+
+
+def test_residual_adds_what_was_there():
+    data = graph(**{atoms_after("first"): tensor([[10.0, 20.0]] * 4)})
+    found = LAYERS["residual"](of="first", name="r")(data)[ATOMS]
+    np.testing.assert_allclose(found, [[11, 22], [13, 24], [15, 26], [17, 28]])
+
+
 def test_pair_forces_are_opposite_and_along_the_pair():
     layer = LAYERS["pair_force_decoder"](
         units=2,
@@ -183,7 +155,7 @@ def test_pair_forces_are_opposite_and_along_the_pair():
         name="d",
     )
     data = graph(**{EDGE_WEIGHT: tensor([[1.0], [1.0], [0.0]])})
-    layer.build({key: tuple(value.shape) for key, value in data.items()})
+    build(layer, data)
     fill(layer, 1.0)
     # strength: 10.5 in both channels -> 21; the force on atom 0 points to atom 1, which lies along +x
     np.testing.assert_allclose(layer(data)[fields.FORCES], [[21, 0, 0], [-21, 0, 0], [0, 0, 0], [0, 0, 0]])

@@ -1,0 +1,76 @@
+"""Stacks of the layers that no recipe of gnnzoo's uses satisfy the contract as well."""
+
+import inspect
+
+import pytest
+
+from contracts import ModelContract
+from gnnzoo.models.build import Scales, build_network
+from gnnzoo.models.promises import promises
+from small import WATER, recipe
+from systems import contract_frame
+
+CHECKS = [name for name, _ in inspect.getmembers(ModelContract) if name.startswith("check_")]
+ENCODER = {"layer": "atom_encoder", "units": 6, "inputs": "species", "hidden_layers": 0, "activation": "silu"}
+HEAD = {"layer": "pair_force_decoder", "units": 6, "hidden_layers": 0, "activation": "silu"}
+STACKS = {
+    "schnet": [
+        ENCODER,
+        {"layer": "graph_norm", "statistics": "running"},
+        {"layer": "schnet_convolution", "units": 6, "bond_features": True},
+        {"layer": "silu"},
+        {"layer": "schnet_convolution", "units": 6},
+        HEAD,
+    ],
+    "gamd": [
+        ENCODER,
+        {"layer": "gamd_convolution", "units": 6, "bond_features": True},
+        {"layer": "layer_norm", "name": "middle"},
+        {"layer": "gamd_convolution", "units": 6, "layer_norm": False},
+        {"layer": "dense", "units": 6},
+        {"layer": "residual", "of": "middle"},
+        HEAD,
+    ],
+}
+GRAPH = {"cutoff": 4.0, "edges": ["bond", "radial"], "radial": {"basis": "exp_normal"}, "envelope_order": 4}
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def made(request):
+    stack = recipe(WATER, model={"layers": STACKS[request.param]}, graph=GRAPH)
+    return ModelContract(stack, contract_frame(stack))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract(made, check, tmp_path, record_property):
+    given = {"folder": tmp_path, "report": record_property}
+    method = getattr(made, check)
+    method(**{name: given[name] for name in inspect.signature(method).parameters})
+
+
+def test_moving_statistics_promise_additivity_and_those_of_the_graph_do_not():
+    for statistics, additive in (("running", True), ("graph", False)):
+        layers = [ENCODER, {"layer": "graph_norm", "statistics": statistics}, *STACKS["schnet"][2:]]
+        assert promises(recipe(WATER, model={"layers": layers}, graph=GRAPH)).additive == additive
+
+
+def test_a_residual_comes_back_to_the_features_after_the_layer_it_names():
+    """x + x after an encoder is what the encoder's last map would give twice."""
+    layers = [ENCODER | {"name": "start"}, {"layer": "dropout", "rate": 0.0}, {"layer": "residual", "of": "start"}]
+    made = recipe(WATER, model={"layers": [*layers, HEAD]}, graph=GRAPH)
+    plain = recipe(WATER, model={"layers": [ENCODER | {"name": "start"}, HEAD]}, graph=GRAPH)
+    frame = contract_frame(made)
+    with_sum, without = ModelContract(made, frame), ModelContract(plain, frame)
+    for network in (with_sum.network, without.network):
+        network.set_weights(with_sum.network.get_weights())
+    last = without.network.get_layer("start").perceptron.last
+    last.kernel.assign(2 * last.kernel)
+    last.bias.assign(2 * last.bias)
+    with_sum.assert_close(with_sum.forces(frame), without.forces(frame))
+
+
+def test_the_same_seed_gives_other_weights_to_each_part_of_a_convolution():
+    network = build_network(recipe(WATER, model={"layers": STACKS["gamd"]}, graph=GRAPH), ["O", "H"], Scales())
+    kernels = [w.numpy() for w in network.get_layer("gamd_convolution_2").weights if w.shape == (6, 6)]
+    assert len(kernels) == 8
+    assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
