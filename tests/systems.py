@@ -68,3 +68,30 @@ def replicated(frame: Frame, copies: tuple[int, int, int]) -> Frame:
         if frame.molecules is None
         else (frame.molecules[None] + np.arange(m)[:, None] * 10_000).reshape(-1),
     )
+
+
+def few_atoms(frame: Frame, chosen, **values) -> Frame:
+    """A frame of these atoms alone, in this order, with other values beside."""
+    chosen = np.asarray(chosen)
+    return changed(
+        frame,
+        **{
+            "positions": frame.positions[chosen],
+            "forces": frame.forces[chosen],
+            "types": frame.types[chosen],
+            "ids": np.arange(1, len(chosen) + 1),
+            "molecules": None if frame.molecules is None else frame.molecules[chosen],
+        }
+        | values,
+    )
+
+
+def contract_frame(recipe) -> Frame:
+    """A dense little liquid of the species that a recipe names, in a box smaller than twice its cutoff."""
+    cell = np.array([[6.4, 0, 0], [0.8, 6.2, 0], [-0.6, 0.4, 6.6]])
+    frame = water_frame(molecules=8, cell=cell, seed=1)
+    if len(recipe.data.types) > 1:
+        return frame
+    # a substance of single atoms: the oxygens' places, widened
+    oxygens = few_atoms(frame, np.flatnonzero(frame.types == 1), molecules=None)
+    return changed(oxygens, positions=oxygens.positions * 1.3, cell=cell * 1.3, type_names={1: recipe.data.types["1"]})

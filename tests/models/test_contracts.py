@@ -2,36 +2,26 @@
 
 import inspect
 
-import numpy as np
 import pytest
 
-from contracts import TRICLINIC, ModelContract
+from contracts import ModelContract
+from gnnzoo.models.promises import heads
 from gnnzoo.recipe.load import load_recipe, recipe_names
-from systems import changed, water_frame
+from systems import contract_frame
 
 CHECKS = [name for name, _ in inspect.getmembers(ModelContract) if name.startswith("check_")]
+NETWORKS = [(name, head) for name in sorted(recipe_names()) for head in heads(load_recipe(name))]
 
 
-@pytest.fixture(scope="module", params=sorted(recipe_names()))
+@pytest.fixture(scope="module", params=NETWORKS, ids=lambda network: "-".join(filter(None, network)))
 def contract(request):
-    recipe = load_recipe(request.param)
-    frame = water_frame(molecules=8, cell=TRICLINIC, seed=1)
-    if len(recipe.data.types) == 1:  # a substance of single atoms: the oxygens' places, widened
-        oxygens = frame.types == 1
-        frame = changed(
-            frame,
-            positions=frame.positions[oxygens] * 1.3,
-            forces=frame.forces[oxygens],
-            cell=frame.cell * 1.3,
-            types=np.ones(oxygens.sum(), np.int32),
-            ids=np.arange(1, oxygens.sum() + 1),
-            type_names={1: recipe.data.types["1"]},
-            molecules=None,
-        )
-    return ModelContract(recipe, frame)
+    name, head = request.param
+    recipe = load_recipe(name)
+    return ModelContract(recipe, contract_frame(recipe), head)
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_contract(contract, check, tmp_path):
+def test_contract(contract, check, tmp_path, record_property):
+    given = {"folder": tmp_path, "report": record_property}
     method = getattr(contract, check)
-    method(tmp_path) if "folder" in inspect.signature(method).parameters else method()
+    method(**{name: given[name] for name in inspect.signature(method).parameters})
