@@ -3,7 +3,17 @@
 Importing this package registers every layer under its short name (`registry.LAYERS`).
 """
 
-from gnnzoo.layers import basic, convolutions, encoders, heads, message_passing, normalization
+from gnnzoo.layers import basic, convolutions, density, encoders, heads, message_passing, normalization, painn
 from gnnzoo.layers.registry import LAYERS
 
-__all__ = ["LAYERS", "basic", "convolutions", "encoders", "heads", "message_passing", "normalization"]
+__all__ = [
+    "LAYERS",
+    "basic",
+    "convolutions",
+    "density",
+    "encoders",
+    "heads",
+    "message_passing",
+    "normalization",
+    "painn",
+]

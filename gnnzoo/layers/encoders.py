@@ -11,6 +11,7 @@ from gnnzoo.layers.registry import (
     DIRECTIONS,
     EDGE_WEIGHT,
     EDGES,
+    RADIAL,
     register,
 )
 
@@ -57,9 +58,11 @@ class EdgeGeometry(StackLayer):
             parts.append(distance)
         if "direction" in self.features:
             parts.append(directions)
+        result = {DIRECTIONS: directions, EDGE_WEIGHT: weight}
         if "radial" in self.features:
-            parts.append(BASES[self.basis](distance, self.cutoff, self.functions))
-        result = {DIRECTIONS: directions, EDGE_WEIGHT: weight, EDGES: ops.concatenate(parts, axis=-1)}
+            result[RADIAL] = BASES[self.basis](distance, self.cutoff, self.functions)
+            parts.append(result[RADIAL])
+        result[EDGES] = ops.concatenate(parts, axis=-1)
         if "bond" in self.features:
             bond = ops.cast(ops.one_hot(graph[EDGE_CLASS], len(EDGE_CLASSES)), vectors.dtype)
             result[BONDED_EDGES] = ops.concatenate([bond, *parts], axis=-1)

@@ -1,11 +1,21 @@
-"""Heads: from features to forces."""
+"""Heads: from features to forces, or to an energy whose derivative they are."""
 
 import keras
 from keras import ops
 
-from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS
+from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS, SPECIES
 from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
-from gnnzoo.layers.registry import ATOMS, DIRECTIONS, EDGE_WEIGHT, edge_features, register, segment_sum
+from gnnzoo.layers.painn import linear
+from gnnzoo.layers.registry import (
+    ATOM_ENERGIES,
+    ATOMS,
+    DIRECTIONS,
+    EDGE_WEIGHT,
+    VECTORS,
+    edge_features,
+    register,
+    segment_sum,
+)
 
 
 @register("force_decoder")
@@ -99,25 +109,95 @@ class PairForceDecoder(StackLayer):
         return {FORCES: forces * self.neighbor_scale}
 
 
+@register("vector_force_decoder")
+class VectorForceDecoder(StackLayer):
+    """F_i = sum_c g_c(s_i) (U v_i)_c: forces that turn with the atoms (arXiv 2102.03150, sec. 4.3, without its update).
+
+    Args:
+        units, hidden_layers, dropout, activation, seed: see `Perceptron`, for g.
+    """
+
+    arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
+
+    def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
+        self.activation, self.seed = activation, seed
+        self.gate = Perceptron(
+            units, units, hidden_layers, dropout, activation, seed, name="gate", dtype=self.dtype_policy
+        )
+        self.map = linear(self, "map", units)
+
+    def build(self, graph):
+        self.gate.build(graph[ATOMS])
+        self.map.build((None, 3, graph[VECTORS][-1]))
+
+    def call(self, graph, training=None):
+        gate = self.gate(graph[ATOMS], training=training)[:, None, :]
+        return {FORCES: ops.sum(gate * self.map(graph[VECTORS]), axis=-1)}  # (atoms, 3, units) -> (atoms, 3)
+
+
+@register("energy_decoder")
+class EnergyDecoder(StackLayer):
+    """The share of each atom in the potential energy, from its features; forces are its derivative (`models`).
+
+    Args:
+        units, hidden_layers, dropout, activation, seed: see `Perceptron`.
+    """
+
+    arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
+
+    def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
+        self.activation, self.seed = activation, seed
+        self.perceptron = Perceptron(
+            units, 1, hidden_layers, dropout, activation, seed, name="perceptron", dtype=self.dtype_policy
+        )
+
+    def build(self, graph):
+        self.perceptron.build(graph[ATOMS])
+
+    def call(self, graph, training=None):
+        return {ATOM_ENERGIES: self.perceptron(graph[ATOMS], training=training)}
+
+
 @register("force_scale")
 class ForceScale(StackLayer):
     """Network units -> force units, and zero on padding: the last layer of every model.
 
+    Energies are scaled alike, times one length unit, and shifted by what an atom of each species has of the data's
+    arbitrary zero.
+
     Args:
         scale: force unit per network unit; kept as a weight that is not trained.
+        offsets: (species,) energy unit, kept as a weight that is not trained; None where there is no energy.
     """
 
-    arguments = ("scale",)
+    arguments = ("scale", "offsets")
 
-    def __init__(self, scale: float, **kwargs):
+    def __init__(self, scale: float, offsets: list[float] | None = None, **kwargs):
         super().__init__(**kwargs)
         self.scale = float(scale)
+        self.offsets = None if offsets is None else [float(offset) for offset in offsets]
 
     def build(self, graph):
         self.factor = self.add_weight(
             name="scale", shape=(), initializer=keras.initializers.Constant(self.scale), trainable=False
         )
+        if self.offsets is not None:
+            self.shift = self.add_weight(
+                name="offsets", shape=(len(self.offsets),), initializer="zeros", trainable=False
+            )
+            self.shift.assign(ops.convert_to_tensor(self.offsets, dtype=self.shift.dtype))
 
     def call(self, graph):
-        mask = ops.cast(graph[ATOM_MASK], graph[FORCES].dtype)[:, None]
-        return {FORCES: graph[FORCES] * self.factor * mask}
+        result = {}
+        for key in (FORCES, ATOM_ENERGIES):
+            if key in graph:
+                mask = ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None]
+                value = graph[key] * self.factor
+                if key == ATOM_ENERGIES and self.offsets is not None:
+                    value = value + ops.take(self.shift, graph[SPECIES])[:, None]
+                result[key] = value * mask
+        return result

@@ -7,7 +7,8 @@ import keras
 from gnnzoo import fields
 from gnnzoo.errors import ModelError, Place, did_you_mean
 from gnnzoo.layers import LAYERS
-from gnnzoo.layers.registry import ATOMS, atoms_after, derived_seed
+from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
+from gnnzoo.models.conservative import ConservativeModel
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
 
@@ -19,10 +20,12 @@ class Scales:
     Attributes:
         force: force unit per network unit.
         neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
+        energy_offsets: (species,) energy of an atom of each species, where the data have energies.
     """
 
     force: float = 1.0
     neighbors: float = 1.0
+    energy_offsets: list[float] | None = None
 
 
 RAW = Scales()
@@ -66,7 +69,8 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
         dtype: "float32", or "float64" for checks of symmetries and derivatives.
 
     Returns:
-        A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit.
+        A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit; with an
+        energy head a `ConservativeModel`, which answers with energy and virial, too.
     """
     if not species:
         raise ModelError(
@@ -84,7 +88,9 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
         graph.update(layer(graph))
         if layer.name in come_back_to:
             graph[atoms_after(layer.name)] = graph[ATOMS]
-    return keras.Model(inputs, {fields.FORCES: graph[fields.FORCES]}, name=recipe.name.replace(".", "_"))
+    outputs = {key: graph[key] for key in (fields.FORCES, ATOM_ENERGIES) if key in graph}
+    kind = ConservativeModel if ATOM_ENERGIES in outputs else keras.Model
+    return kind(inputs, outputs, name=recipe.name.replace(".", "_"))
 
 
 def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[keras.layers.Layer]:
@@ -108,7 +114,10 @@ def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> lis
         known = _derived(entry, recipe, species, scales) | {"seed": derived_seed(recipe.training.seed, name)}
         derived = {key: known[key] for key in constructor.arguments if key in known and key not in given}
         layers.append(constructor(**given, **derived, name=name, dtype=dtype))
-    layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale", dtype=dtype))
+    offsets = None
+    if any(entry.layer == "energy_decoder" for entry in recipe.model.layers):
+        offsets = scales.energy_offsets or [0.0] * len(species)
+    layers.append(LAYERS["force_scale"](scale=scales.force, offsets=offsets, name="force_scale", dtype=dtype))
     return layers
 
 

@@ -6,10 +6,8 @@ that brings a promise, or breaks one, is named here.
 
 from dataclasses import dataclass
 
+from gnnzoo.recipe.head_checks import ENERGY_HEADS, HEADS
 from gnnzoo.recipe.schema import Recipe
-
-HEADS = ("force_decoder", "pair_force_decoder", "vector_force_decoder", "energy_decoder")
-ENERGY_HEADS = ("energy_decoder",)
 
 
 @dataclass(frozen=True)

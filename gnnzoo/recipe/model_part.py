@@ -4,6 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gnnzoo.recipe.equivariant_parts import (
+    AtomicDensity,
+    EnergyDecoder,
+    PaiNNMessage,
+    PaiNNUpdate,
+    VectorForceDecoder,
+)
 from gnnzoo.recipe.layer_parts import (
     AtomEncoder,
     Dense,
@@ -35,8 +42,13 @@ LayerEntry = Annotated[
     | Dropout
     | Dense
     | Residual
+    | AtomicDensity
+    | PaiNNMessage
+    | PaiNNUpdate
     | ForceDecoder
-    | PairForceDecoder,
+    | PairForceDecoder
+    | VectorForceDecoder
+    | EnergyDecoder,
     Field(discriminator="layer"),
 ]
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from gnnzoo.recipe.head_checks import VECTOR_MAKERS, check_heads
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.width_checks import check_widths
 
-DECODERS = ("force_decoder", "pair_force_decoder")
 # Layers that read the features of edges, encoded where an edge_encoder stands before them.
 EDGE_READERS = ("message_passing", "schnet_convolution", "gamd_convolution", "pair_force_decoder")
 _STACK = ("model", "layers")
@@ -14,7 +14,8 @@ _STACK = ("model", "layers")
 
 def check_stack(recipe: Recipe) -> list[Problem]:
     """Everything in the stack that does not agree."""
-    return [*_edges(recipe), *_order(recipe), *_names(recipe), *check_widths(recipe, layer_names(recipe))]
+    widths = check_widths(recipe, layer_names(recipe))
+    return [*_edges(recipe), *_order(recipe), *check_heads(recipe), *_names(recipe), *widths]
 
 
 def _kinds(recipe: Recipe) -> list[str]:
@@ -24,7 +25,7 @@ def _kinds(recipe: Recipe) -> list[str]:
 def _edges(recipe: Recipe) -> Iterator[Problem]:
     """The edge features suffice for what the stack does with them, and something reads them."""
     edges = recipe.graph.edges
-    if not set(EDGE_READERS) & set(_kinds(recipe)):
+    if not {*EDGE_READERS, *VECTOR_MAKERS} & set(_kinds(recipe)):
         yield Problem(_STACK, "no layer reads an edge: forces could not depend on positions", "message_passing")
     if recipe.graph.bonds is not None and "bond" not in edges:
         yield Problem(("graph", "bonds"), "bonds are named, but edges carry no bond features", '"bond" in graph.edges')
@@ -46,20 +47,15 @@ def _edges(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _order(recipe: Recipe) -> Iterator[Problem]:
-    """One atom encoder first, one decoder last, at most one edge encoder, which stands before whatever reads edges."""
+    """One atom encoder first, at most one edge encoder, which stands before whatever reads edges."""
     kinds = _kinds(recipe)
     if kinds[0] != "atom_encoder":
         yield Problem((*_STACK, 0), f"the stack begins with {kinds[0]}", "an atom_encoder first")
-    if kinds[-1] not in DECODERS:
-        last = (*_STACK, len(kinds) - 1)
-        yield Problem(last, f"the stack ends with {kinds[-1]}", f"{' or '.join(DECODERS)} at the end")
     for number, kind in enumerate(kinds):
         path = (*_STACK, number)
         if kind == "atom_encoder" and number > 0:
             if kinds[0] == kind:
                 yield Problem(path, "a second atom_encoder", "one, at the beginning")
-        elif kind in DECODERS and number < len(kinds) - 1:
-            yield Problem(path, f"{kind} is not at the end", "one decoder, as the last entry")
         elif kind == "edge_encoder":
             before = kinds[:number]
             if kind in before:

@@ -1,0 +1,58 @@
+"""Entries of the stack whose features turn with the atoms, and the heads that go with them."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from gnnzoo.recipe.layer_parts import Entry, Mlp
+from gnnzoo.recipe.part import Part
+
+
+class RadialReader(Part):
+    """A layer that reads the radial basis of `graph.radial`."""
+
+    functions: PositiveInt | None = None
+    """How many of the radial functions are read, the first ones, which are the smoothest; null: all."""
+
+
+class AtomicDensity(Entry, RadialReader):
+    """Density of neighbours around each atom in Cartesian tensors (arXiv 2402.07472, eqs. 4 and 5), mapped to scalars
+    and vectors of the width of the atom features, with products of up to three densities. Makes the vectors that later
+    layers read."""
+
+    layer: Literal["atomic_density"]
+    channels: PositiveInt = 4
+    """Channels of the density, linear in the atom features; as many as there are species tell them all apart."""
+    rank: Literal[1, 2] = 2
+    """Highest rank: 1 for vectors, 2 for tensors beside them."""
+
+
+class PaiNNMessage(Entry, RadialReader):
+    """Scalars and vectors from neighbours, added to those of each atom (arXiv 2102.03150, eqs. 7 and 8)."""
+
+    layer: Literal["painn_message"]
+    filters: Literal["channel", "mixing"] = "mixing"
+    """`channel`: a radial filter for each channel, as in the paper. `mixing`: each radial function has a matrix from
+    channels to channels: more weights, little more time, smaller errors."""
+
+
+class PaiNNUpdate(Entry):
+    """Scalars and vectors of each atom act on each other (arXiv 2102.03150, eqs. 9 and 10)."""
+
+    layer: Literal["painn_update"]
+
+
+class VectorForceDecoder(Entry, Mlp):
+    """Forces from the vectors of each atom, gated by a perceptron over its scalars: they turn with the atoms."""
+
+    layer: Literal["vector_force_decoder"]
+
+
+class EnergyDecoder(Entry, Mlp):
+    """Perceptron from the atom features to the share of each atom in the energy. Forces are the derivative of the
+    energy, so that dynamics conserve it, and a virial comes with them. Stands last; a head of forces may stand before
+    it, for a first stage of training (`training.stages`)."""
+
+    layer: Literal["energy_decoder"]
+    activation: Literal["silu"] = Field(default="silu")
+    """Smooth on purpose: with a kink forces would jump."""
