@@ -45,20 +45,29 @@ class Predictor:
     """Runs a network on graphs; keep it to keep what it compiled.
 
     Args:
-        network: dict batch -> {"forces"}.
+        network: dict batch -> {"forces"} and whatever else.
         xla: whether to compile with XLA: faster by far, after seconds of compilation.
         head: which head of the network answers, where it has two; by default the network's own choice.
     """
 
     def __init__(self, network: keras.Model, xla: bool = True, head: str | None = None):
         chosen = {} if head is None else {"head": head}
-        self._forward = PerShape(lambda batch: network(batch, training=False, **chosen)[fields.FORCES], xla)
+
+        def forward(batch):
+            found = network(batch, training=False, **chosen)
+            return {key: found[key] for key in (fields.FORCES, fields.ENERGY) if key in found}
+
+        self._forward = PerShape(forward, xla)
 
     def forces(self, graph: Graph) -> np.ndarray:
         """(atoms, 3) float32 forces in the model's unit."""
+        return self.results(graph)[fields.FORCES]
+
+    def results(self, graph: Graph) -> dict[str, np.ndarray]:
+        """What the network answers, in the model's units: forces (atoms, 3), and energy (1,) if it has one."""
         batch = pad([graph], n_graphs=1, n_atoms=len(graph.species))
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
-        return self._forward(inputs).numpy()
+        return {key: value.numpy() for key, value in self._forward(inputs).items()}
 
     def __call__(self, graphs: Iterable[Graph]) -> Iterator[tuple[Graph, np.ndarray]]:
         """Each graph with the forces on its atoms, one at a time."""

@@ -6,6 +6,7 @@ from gnnzoo.errors import did_you_mean
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import check_stack
+from gnnzoo.recipe.training_checks import check_training
 
 
 def check(recipe: Recipe) -> list[Problem]:
@@ -14,6 +15,7 @@ def check(recipe: Recipe) -> list[Problem]:
         *_atoms(recipe),
         *_bonds(recipe),
         *check_stack(recipe),
+        *check_training(recipe),
     ]
 
 

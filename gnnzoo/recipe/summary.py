@@ -3,6 +3,7 @@
 from gnnzoo.recipe.layer_parts import Entry
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import layer_names
+from gnnzoo.recipe.training_part import LearningRate, Training
 from gnnzoo.units import length_unit
 
 
@@ -51,16 +52,48 @@ def _entry(entry: Entry) -> str:
 def _training(recipe: Recipe) -> list[tuple[str, str]]:
     training = recipe.training
     length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
-    rate, warmup = training.learning_rate, training.warmup
-    lines = [
-        (
-            "schedule",
-            f"{length}, {training.batch_size} frames a step, checkpoint every {training.checkpoint_every} epochs",
-        ),
-        ("loss", f"{training.loss}, {training.optimizer}, rate {rate.initial:g} x {rate.decay:g} per epoch"),
-    ]
-    if warmup.epochs:
-        lines.append(("warm-up", f"{warmup.epochs} epoch{'s' if warmup.epochs > 1 else ''}, {warmup.loss}"))
-    if training.augmentation.rotation:
-        lines.append(("augmentation", "random rotations"))
+    every = f"{training.batch_size} frames a step, checkpoint every {training.checkpoint_every} epochs"
+    lines = [("schedule", f"{length}, {every}"), ("loss", _loss(training))]
+    if training.warmup.epochs:
+        epochs = training.warmup.epochs
+        lines.append(("warm-up", f"{epochs} epoch{'s' if epochs > 1 else ''}, {training.warmup.loss}"))
+    changes = _changes(training)
+    if changes:
+        lines.append(("augmentation", ", ".join(changes)))
+    for number, stage in enumerate(training.stages, 1):
+        length = f"{stage.steps} steps" if stage.steps else f"{stage.share:.0%}"
+        rate = stage.learning_rate or training.learning_rate
+        lines.append(
+            (f"stage {number}", f"{length}, {stage.head} head, {stage.loss or training.loss}, rate {_rate(rate)}")
+        )
     return lines
+
+
+def _loss(training: Training) -> str:
+    """What is minimised and how, with what differs from the default."""
+    weights = training.loss_weights
+    parts = [training.loss, training.optimizer, f"rate {_rate(training.learning_rate)}"]
+    parts += [f"weight of {name} {weight:g}" for name, weight in weights.types.items()]
+    if weights.energy:
+        parts.append(f"forces {weights.forces:g}, energy {weights.energy:g}")
+    if training.clip_norm:
+        parts.append(f"gradient up to {training.clip_norm:g}")
+    if training.ema:
+        parts.append(f"weights averaged with {training.ema.decay:g}")
+    if training.early_stopping:
+        parts.append(f"ends after {training.early_stopping.patience} epochs without gain")
+    return ", ".join(parts)
+
+
+def _rate(rate: LearningRate) -> str:
+    how = {
+        "exponential": f"x {rate.decay:g} per epoch",
+        "plateau": f"x {rate.factor:g} after {rate.patience} epochs without gain",
+    }
+    return f"{rate.initial:g} {how.get(rate.schedule, f'to zero, {rate.schedule}')}"
+
+
+def _changes(training: Training) -> list[str]:
+    changes = training.augmentation
+    noise = [f"positions moved by {changes.noise:g}"] if changes.noise else []
+    return (["random rotations"] if changes.rotation else []) + noise

@@ -1,19 +1,31 @@
-"""The training schedule."""
+"""The training: its length, what it minimises, how the weights move, what ends it."""
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gnnzoo.recipe.part import Part
 
+Loss = Literal["l1", "l2", "huber", "vector"]
+Optimizer = Literal[
+    "adam", "adamw", "adamax", "nadam", "lamb", "lion", "muon", "rmsprop", "sgd", "adagrad", "adafactor"
+]
+
 
 class LearningRate(Part):
-    """Exponential decay: initial x decay^epochs after the warm-up."""
+    """The learning rate after the warm-up: `initial` times a factor that falls along the schedule."""
 
     initial: PositiveFloat = 1e-3
     """Learning rate at the end of the warm-up."""
+    schedule: Literal["exponential", "cosine", "linear", "plateau"] = "exponential"
+    """`exponential` is initial x decay^epochs; `cosine` and `linear` come down to zero at the end of the schedule;
+    `plateau` multiplies by `factor` whenever the validation error has not fallen for `patience` epochs."""
     decay: float = Field(default=0.9, gt=0, le=1)
-    """Factor per epoch."""
+    """Factor per epoch, of `exponential`."""
+    factor: float = Field(default=0.5, gt=0, lt=1)
+    """Factor of `plateau`."""
+    patience: PositiveInt = 3
+    """Epochs without a smaller validation error, of `plateau`."""
 
 
 class Warmup(Part):
@@ -27,10 +39,55 @@ class Warmup(Part):
 
 
 class Augmentation(Part):
-    """Random changes of the training frames that leave the physics alone."""
+    """Random changes of the training frames, drawn anew at each step."""
 
     rotation: bool = False
     """Turn each graph and its forces by a random rotation, uniform on SO(3), at each step."""
+    noise: NonNegativeFloat = 0.0
+    """Standard deviation, in the data's length unit, of a normal displacement of each atom along x, y and z; the forces
+    stay those of the undisturbed frame."""
+
+
+class LossWeights(Part):
+    """What counts how much in the loss."""
+
+    forces: NonNegativeFloat = 1.0
+    """Weight of the error of the forces, in network units."""
+    energy: NonNegativeFloat = 0.0
+    """Weight of the error of a graph's energy per atom, in network units of force times length. It needs an energy head
+    and energies in the data; frames without one count for nothing."""
+    types: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Weight of the force errors by species: {"H": 2}; 1 for the others. The loss is divided by the sum of the atoms'
+    weights."""
+
+
+class Ema(Part):
+    """An exponential moving average of the weights."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """Share of the average that is kept at each step; (1 + step) / (10 + step) where that is smaller."""
+
+
+class EarlyStopping(Part):
+    """An end before the end of the schedule."""
+
+    patience: PositiveInt = 10
+    """Epochs without a smaller validation error after which training ends."""
+
+
+class Stage(Part):
+    """One of several trainings in a row of the same network."""
+
+    head: Literal["direct", "energy"]
+    """Which head of the stack answers: the one of direct forces, or the one of an energy."""
+    share: PositiveFloat
+    """Share of the schedule, of time under a time limit; the shares of all stages make 1."""
+    steps: PositiveInt | None = None
+    """Length in steps instead of a share; of all stages, or of none."""
+    loss: Loss | None = None
+    """Loss, if another than `training.loss`."""
+    learning_rate: LearningRate | None = None
+    """Learning rate, if another than `training.learning_rate`."""
 
 
 class Training(Part):
@@ -43,22 +100,42 @@ class Training(Part):
     """Length of the schedule in steps, instead of `epochs` passes over the data."""
     stop_after: PositiveInt | None = None
     """Stop after this many steps of the schedule; repeats exactly a run that a time limit stopped before its end."""
+    stages: list[Stage] = Field(default_factory=list)
+    """Trainings in a row, for a stack with a direct head and an energy head: first fast on direct forces, then on those
+    of the energy. Each begins the learning rate and its warm-up anew; the model is the best of the last one."""
     batch_size: PositiveInt = 16
     """Frames per step."""
-    loss: Literal["l1", "l2", "huber"] = "l1"
+    loss: Loss = "l1"
     """Over force components: mean absolute, mean square, or Huber with its bend at one network unit, which is the
-    training RMS unless `normalization` is `none`."""
-    optimizer: Literal["adam", "adamw", "nadam"] = "adam"
-    """Keras optimizer."""
+    training RMS unless `normalization` is `none`. `vector` is the mean length of the error vector, which is what the
+    relative error measures."""
+    loss_weights: LossWeights = Field(default_factory=LossWeights)
+    """What counts how much in the loss."""
+    optimizer: Optimizer = "adam"
+    """Keras optimizer. `muon` moves matrices by orthogonalised momentum, and the rest by Adam."""
+    weight_decay: NonNegativeFloat | None = None
+    """Share of each weight, times the learning rate, that is taken off at each step; null for the optimizer's own:
+    0.004 of `adamw` and `muon`, else none."""
+    momentum: float | None = Field(default=None, ge=0, lt=1)
+    """Momentum of `sgd`, `rmsprop` and `muon`; null for the optimizer's own: 0, 0 and 0.95."""
+    clip_norm: PositiveFloat | None = None
+    """Largest norm of the gradient of all weights together; a larger gradient is scaled down to it."""
+    ema: Ema | None = None
+    """Average of the weights along the training. Validation, checkpoints and the model take the average, while training
+    goes on from the weights themselves."""
     learning_rate: LearningRate = Field(default_factory=LearningRate)
     """Learning rate along the schedule."""
     warmup: Warmup = Field(default_factory=Warmup)
     """The first epochs."""
     augmentation: Augmentation = Field(default_factory=Augmentation)
     """Random changes of the training frames."""
+    early_stopping: EarlyStopping | None = None
+    """End before the end of the schedule; with `stages`, of the last one."""
     checkpoint_every: PositiveInt = 6
     """Epochs between checkpoints; one is always made at the end. The best by validation becomes the model."""
     validation_frames: PositiveInt = 16
     """Frames of the validation part, evenly spaced, on which the error is followed during training."""
+    validate_every: PositiveInt | None = None
+    """Epochs between validations; null for every epoch, or under a time limit as often as a twentieth of it allows."""
     seed: int = Field(default=0, ge=0, lt=2**31)
-    """Seed of weights, order of frames, rotations and dropout."""
+    """Seed of weights, order of frames, rotations, noise and dropout."""

@@ -1,4 +1,4 @@
-"""Random rotations, uniform on SO(3)."""
+"""Random changes of a batch: rotations, uniform on SO(3), and displacements of atoms."""
 
 import tensorflow as tf
 
@@ -38,3 +38,19 @@ def rotate(batch: dict, rotations) -> dict:
         fields.EDGE_VECTORS: tf.einsum("eij,ej->ei", of_edge, batch[fields.EDGE_VECTORS]),
         fields.FORCES: tf.einsum("aij,aj->ai", of_atom, batch[fields.FORCES]),
     }
+
+
+def displace(batch: dict, deviation: float, seed) -> dict:
+    """Move each atom by a normal displacement; forces stay those of the undisturbed positions.
+
+    Args:
+        batch: model inputs.
+        deviation: standard deviation along each axis, length unit.
+        seed: (2,) int32; equal seeds give equal displacements.
+    """
+    vectors = batch[fields.EDGE_VECTORS]
+    shape = (tf.shape(batch[fields.SPECIES])[0], 3)
+    moved = deviation * tf.random.stateless_normal(shape, seed=seed, dtype=vectors.dtype)
+    # r_ij = r_j - r_i; a padding edge joins an atom to itself and stays
+    change = tf.gather(moved, batch[fields.SENDERS]) - tf.gather(moved, batch[fields.RECEIVERS])
+    return {**batch, fields.EDGE_VECTORS: vectors + change}

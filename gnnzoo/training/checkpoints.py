@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from gnnzoo.errors import ModelError, Place
 from gnnzoo.outputs import written
+from gnnzoo.training.ema import WeightAverage
 from gnnzoo.training.runs import MORE_ROOM
 
 _PATTERN = re.compile(r"step-(\d+)\.npz$")
@@ -25,21 +27,36 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path, step: int, network: keras.Model, optimizer: keras.Optimizer, state: dict
+    folder: Path,
+    step: int,
+    network: keras.Model,
+    optimizer: keras.Optimizer,
+    state: dict,
+    raw: Sequence[np.ndarray] = (),
 ) -> Checkpoint:
-    """Write the variables of network (dropout's seeds included) and optimizer, and `state` (JSON-able)."""
+    """Write the variables of network (dropout's seeds included) and optimizer, and `state` (JSON-able).
+
+    Args:
+        raw: the trainable weights to go on from, where those of the network are an average.
+    """
     path = folder / f"step-{step:08d}.npz"
     if path.exists():
         return Checkpoint(path, step)
     arrays = {f"network/{i}": variable.numpy() for i, variable in enumerate(network.variables)}
     arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
+    arrays |= {f"raw/{i}": value for i, value in enumerate(raw)}
     with written(path, more_room=MORE_ROOM) as temporary:
         np.savez(temporary, state=json.dumps(state), **arrays)
     return Checkpoint(path, step)
 
 
-def load_checkpoint(checkpoint: Checkpoint, network: keras.Model, optimizer: keras.Optimizer | None = None) -> dict:
-    """Put a checkpoint back into network and, where given, optimizer; returns its state.
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    network: keras.Model,
+    optimizer: keras.Optimizer | None = None,
+    average: WeightAverage | None = None,
+) -> dict:
+    """Put a checkpoint back into network and, where given, optimizer and average; returns its state.
 
     Raises:
         ModelError: the file is damaged, or of another network.
@@ -49,6 +66,8 @@ def load_checkpoint(checkpoint: Checkpoint, network: keras.Model, optimizer: ker
             _assign(arrays, "network", network.variables)
             if optimizer is not None:
                 _assign(arrays, "optimizer", optimizer.variables)
+            if average is not None:
+                average.restore([arrays[f"raw/{i}"] for i in range(len(average.raw))])
             return json.loads(str(arrays["state"]))
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(

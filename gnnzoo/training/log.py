@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Container
 from pathlib import Path
 
 import tensorflow as tf
@@ -26,16 +27,27 @@ COLUMNS = (
 
 
 class RunLog:
-    """Appends rows to `log.csv` and `tensorboard/` in a run's folder; a resumed run drops the rows it will repeat."""
+    """Appends rows to `log.csv` and `tensorboard/` in a run's folder.
 
-    def __init__(self, folder: Path, from_step: int = 0):
-        self.path = folder / "log.csv"
-        rows = [row for row in read_log(self.path) if row["step"] <= from_step] if self.path.exists() else []
+    Args:
+        folder: the run's.
+        from_step: where a run goes on; rows beyond it will come again and are dropped.
+        more: columns beside `COLUMNS`, which depend on the recipe.
+        keep: of the rows before it those at these steps stay; all by default. A stop leaves a row that a run without a
+            stop does not have.
+    """
+
+    def __init__(
+        self, folder: Path, from_step: int = 0, more: tuple[str, ...] = (), keep: Container[int] | None = None
+    ):
+        self.path, self.columns = folder / "log.csv", (*COLUMNS, *more)
+        rows = read_log(self.path) if self.path.exists() else []
+        rows = [row for row in rows if row["step"] <= from_step and (keep is None or row["step"] in keep)]
         temporary = self.path.with_suffix(".part")
         with told(self.path, MORE_ROOM):
             try:
                 with temporary.open("w", newline="") as file:
-                    writer = csv.DictWriter(file, COLUMNS)
+                    writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
                     writer.writeheader()
                     writer.writerows(rows)
                 os.replace(temporary, self.path)
@@ -44,12 +56,12 @@ class RunLog:
         self._board = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
     def write(self, row: dict) -> None:
-        """Append one row; keys are `COLUMNS`."""
+        """Append one row, with a value for each column."""
         with told(self.path, MORE_ROOM):
             with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, COLUMNS).writerow(row)
+                csv.DictWriter(file, self.columns).writerow(row)
             with self._board.as_default(step=row["step"]):
-                for name in COLUMNS[2:]:
+                for name in self.columns[2:]:
                     tf.summary.scalar(name, row[name])
             self._board.flush()
 
@@ -61,7 +73,16 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict]:
-    """The rows of a `log.csv`, as numbers; a last row that a full disk or a kill cut short is left out."""
+    """The rows of a `log.csv`, as numbers, NaN in a column that an older session did not have.
+
+    A last row that a full disk or a kill cut short is left out.
+    """
     with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if all(row.values())]
-    return [{name: (int if name == "step" else float)(value) for name, value in row.items()} for row in rows]
+        text = file.read()
+    lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+    rows = [row for row in csv.DictReader(lines) if None not in row.values()]
+    return [{name: _number(name, value) for name, value in row.items()} for row in rows]
+
+
+def _number(name: str, value: str) -> float:
+    return int(value) if name == "step" else float(value or "nan")

@@ -1,6 +1,6 @@
-"""The training loop: schedule, steps, validation, checkpoints, and a clean stop whenever one is asked for."""
+"""The training loop: steps, validation, checkpoints, and a clean stop whenever one is asked for."""
 
-import math
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,29 +9,25 @@ from typing import NoReturn
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from gnnzoo import fields
 from gnnzoo.data.pipeline import GraphSource, Prefetcher
 from gnnzoo.data.splits import Split
 from gnnzoo.data.statistics import TrainingStatistics, even_sample
 from gnnzoo.errors import UserError
-from gnnzoo.models.predict import PerShape, Predictor
+from gnnzoo.models.predict import Predictor
 from gnnzoo.recipe.training_part import Training
-from gnnzoo.training.augmentation import random_rotations, rotate
+from gnnzoo.training.calibrate import Cost, fitted, timed_step, timed_validation, trial_plan
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
+from gnnzoo.training.ema import WeightAverage
 from gnnzoo.training.feed import BatchFeed
+from gnnzoo.training.follow import Follower
 from gnnzoo.training.interrupt import StopRequest
 from gnnzoo.training.log import RunLog, read_log
-from gnnzoo.training.losses import force_loss, zero_output_penalty
-from gnnzoo.training.schedule import Schedule
-
-_OPTIMIZERS = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "nadam": keras.optimizers.Nadam}
-# Of the time that is left after calibration, this share is planned; the rest covers steps that turn out slower.
-_PLANNED_SHARE = 0.95
-_CALIBRATION_STEPS = 12
-# Under a time limit following the error may cost this share of it, checkpoints aside; then it is done less often.
-_VALIDATION_SHARE = 0.05
+from gnnzoo.training.optimizers import make_optimizer
+from gnnzoo.training.plan import Plan, lengths_of, phases
+from gnnzoo.training.progress import Progress
+from gnnzoo.training.step import TrainStep
+from gnnzoo.training.targets import check_targets
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,17 +39,23 @@ class Outcome:
     """How a training ended.
 
     Attributes:
-        schedule: the schedule it followed.
-        steps: steps done; fewer than the schedule's where time ran out.
+        schedule: the plan it followed.
+        steps: steps done; fewer than the plan's where time ran out or the error no longer fell.
         seconds: from the start of training, compilation included; over all sessions of a resumed run.
         best: the checkpoint with the smallest validation error, now loaded into the network.
+        stopped_early: whether it ended because the error no longer fell.
+        follow_every: epochs between validations.
+        force_bounds: (3,) sizes of the force between the bins of the log, force unit.
         log: one row a validation.
     """
 
-    schedule: Schedule
+    schedule: Plan
     steps: int
     seconds: float
     best: Checkpoint
+    stopped_early: bool
+    follow_every: int
+    force_bounds: np.ndarray
     log: list[dict] = field(repr=False)
 
 
@@ -61,7 +63,7 @@ class Trainer:
     """Trains one network on one dataset.
 
     Args:
-        network: dict batch -> {"forces"}; its weights are changed in place.
+        network: dict batch -> {"forces"}; its weights are changed in place. One with two heads also takes `head`.
         settings: the recipe's `training`.
         source: graphs with forces.
         split: which frames are for what.
@@ -88,120 +90,86 @@ class Trainer:
         xla: bool = True,
         predictor: Predictor | None = None,
     ):
-        self.network, self.settings, self.source, self.split = network, settings, source, split
-        self.force_scale, self.folder, self.report = force_scale, folder, report
+        check_targets(settings, source, split)
+        self.network, self.settings = network, settings
+        self.folder, self.report = folder, report
         self.feed = BatchFeed(source, split.train, settings.batch_size, statistics.max_atoms, settings.seed)
-        self.validation = even_sample(split.validation, settings.validation_frames)
-        self.optimizer = _OPTIMIZERS[settings.optimizer](settings.learning_rate.initial)
-        self.optimizer.build(network.trainable_variables)
+        validation = even_sample(split.validation, settings.validation_frames)
+        self.follower = Follower(source, validation, split.train, energy=settings.loss_weights.energy > 0)
+        self.optimizer = make_optimizer(settings, network.trainable_variables)
+        self.average = WeightAverage(network.trainable_variables, settings.ema.decay) if settings.ema else None
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
-        self._predictor = predictor or Predictor(network, xla=xla)
-        self._step = PerShape(self._train_step, xla)
-        self._seconds_before = 0.0
-        self._follow_every = 1  # epochs
+        self.phases = phases(settings)
+        self.plan = trial_plan(settings, self.phases)
+        self.progress = Progress(self.plan.lengths)
+        weights = [settings.loss_weights.types.get(name, 1.0) for name in source.species]
+        shared = (weights, force_scale, self.average, xla)
+        self._train_steps = [TrainStep(network, self.optimizer, settings, phase, *shared) for phase in self.phases]
+        main = predictor or Predictor(network, xla=xla)  # answers with the energy head where there are two
+        self._predictors = [
+            Predictor(network, xla=xla, head="direct") if phase.head == "direct" else main for phase in self.phases
+        ]
 
-    # --- one step -------------------------------------------------------------------------------------------------
+    # --- one step, one validation ---------------------------------------------------------------------------------
 
-    def _train_step(self, batch: dict, step, penalty):
-        """Loss of a batch; the weights are moved against its gradient. `penalty` weighs the warm-up's extra term."""
-        settings, variables = self.settings, self.network.trainable_variables
-        if settings.augmentation.rotation:
-            seed = tf.stack([tf.constant(settings.seed, tf.int32), step])
-            batch = rotate(batch, random_rotations(self.feed.batch_size, seed))
-        target, mask = batch[fields.FORCES], batch[fields.ATOM_MASK]
-        with tf.GradientTape() as tape:
-            inputs = {key: batch[key] for key in fields.MODEL_INPUTS}
-            predicted = self.network(inputs, training=True)[fields.FORCES]
-            loss = force_loss(settings.loss, predicted, target, mask, self.force_scale)
-            total = loss
-            if settings.warmup.loss == "nonzero_output":
-                total = total + penalty * zero_output_penalty(predicted, target, mask)
-        gradients = tape.gradient(total, variables)
-        self.optimizer.apply(gradients, variables)
-        return loss
+    def _run_step(self, batch: dict, step: int) -> float:
+        plan, number = self.plan, self.plan.stage(step)
+        self.progress.enter(number, plan.epoch(step))
+        self.optimizer.learning_rate.assign(plan.learning_rate(step) * self.progress.factor)
+        decay = self.average.decay(plan.local(step)) if self.average else 0.0
+        return self._train_steps[number](batch, step, float(plan.in_warmup(step)), decay)
 
-    def _run_step(self, batch: dict, step: int, schedule: Schedule) -> float:
-        self.optimizer.learning_rate.assign(schedule.learning_rate(step))
-        penalty = tf.constant(float(schedule.in_warmup(step)))
-        return float(self._step(batch, tf.constant(step, tf.int32), penalty))
+    def _follow(self, stage: int) -> dict[str, float]:
+        """Errors with the head of a stage, and with the averaged weights where there are any."""
+        with self.average.shown() if self.average else contextlib.nullcontext():
+            return self.follower.errors(self._predictors[stage])
 
-    # --- the schedule ---------------------------------------------------------------------------------------------
+    # --- the plan -------------------------------------------------------------------------------------------------
 
-    def _schedule(self, steps: int) -> Schedule:
-        s = self.settings
-        return Schedule(
-            steps, s.epochs, s.learning_rate.initial, s.learning_rate.decay, s.warmup.epochs, s.checkpoint_every
-        )
-
-    def _fitted_schedule(self, deadline: float, stop: StopRequest) -> Schedule:
-        """The schedule that fits into the time until `deadline`, from steps tried out and then undone."""
-        variables = [*self.network.variables, *self.optimizer.variables]
+    def _fit_plan(self, deadline: float, stop: StopRequest) -> None:
+        """A plan that fits into the time until `deadline`, from steps tried out and then undone."""
+        averages = self.average.averages if self.average else []
+        variables = [*self.network.variables, *self.optimizer.variables, *averages]
         before = [variable.numpy() for variable in variables]
-        trial, running = self._schedule(10**6), []
-        began = time.monotonic()
-        for step in range(4 * _CALIBRATION_STEPS):
-            batch = self.feed.batch(step)
-            start, known = time.monotonic(), len(self._step)
-            self._run_step(batch, step, trial)
-            if len(self._step) == known:  # else it was compiled in this step
-                running.append(time.monotonic() - start)
-            if stop.name:  # nothing is worth saving yet
-                raise Interrupted(stop.name)
-            if len(running) >= _CALIBRATION_STEPS or (running and time.monotonic() > (began + deadline) / 2):
-                break
-        self._follow()  # compiles
-        start = time.monotonic()
-        self._follow()
-        validation = time.monotonic() - start
+        costs, began = [], time.monotonic()
+        for number, begin in enumerate(self.plan.begins):
+
+            def run(batch, step, begin=begin):
+                self._run_step(batch, begin + step)
+                if stop.name:  # nothing is worth saving yet
+                    raise Interrupted(stop.name)
+
+            until = began + (deadline - began) / 2 * (number + 1) / len(self.phases)
+            train_step = self._train_steps[number]
+            step_cost = timed_step(self.feed, run, lambda step=train_step: step.shapes, until)
+            costs.append(Cost(step_cost, timed_validation(lambda number=number: self._follow(number))))
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
-        left = (deadline - time.monotonic()) * _PLANNED_SHARE
-        affordable = max(1, int(left * _VALIDATION_SHARE / validation))
-        self._follow_every = math.ceil(self.settings.epochs / affordable)
-        follow = len(self._schedule(self.settings.epochs).validation_steps(self._follow_every)) * validation
-        return self._schedule(max(self.settings.epochs, int((left - follow) / float(np.mean(running)))))
+        self._set_plan(*fitted(self.settings, self.phases, costs, deadline - time.monotonic()))
 
-    # --- validation and state -------------------------------------------------------------------------------------
+    def _set_plan(self, lengths: list[int], follow_every: int) -> None:
+        self.plan, self.progress = Plan(self.settings, lengths), Progress(lengths, follow_every)
 
-    def _follow(self) -> dict[str, float]:
-        """Errors on the followed validation frames, and `zero`, the mean |component| of the true forces there."""
-        sums, atoms, vector, size, zero = np.zeros(3), 0, 0.0, 0.0, 0.0
-        for graph, predicted in self._predictor(self.source.graph(index) for index in self.validation):
-            error = predicted.astype(np.float64) - graph.forces
-            sums += np.abs(error).sum(axis=0)
-            vector += np.linalg.norm(error, axis=1).sum()
-            size += np.linalg.norm(graph.forces, axis=1).sum()
-            zero += np.abs(graph.forces).sum() / 3
-            atoms += len(error)
-        x, y, z = sums / atoms if atoms else np.full(3, np.nan)
-        errors = {"mae": (x + y + z) / 3, "mae_x": x, "mae_y": y, "mae_z": z, "sum_abs": x + y + z}
-        errors |= {"vector_mae": vector / max(atoms, 1), "relative": vector / size if size else np.nan}
-        return {name: float(value) for name, value in errors.items()} | {"zero": float(zero / max(atoms, 1))}
-
-    def _save(self, step: int, schedule: Schedule, seconds: float) -> Checkpoint:
-        """A checkpoint; the loss belonged to the weights before the last update, so they are looked at once more."""
-        if not all(np.all(np.isfinite(variable.numpy())) for variable in self.network.variables):
-            self._diverged(f"after step {step} a weight")
-        state = {"steps": schedule.steps, "seconds": seconds}
-        return save_checkpoint(self.folder / "checkpoints", step, self.network, self.optimizer, state)
-
-    def _begin(self, resume: bool, deadline: float | None, stop: StopRequest) -> tuple[int, Schedule]:
-        """The first step to do, and the schedule."""
-        saved = checkpoints(self.folder / "checkpoints")
+    def _begin(self, resume: bool, deadline: float | None, stop: StopRequest) -> int:
+        """Make plan and progress; returns the first step to do."""
+        settings, saved = self.settings, checkpoints(self.folder / "checkpoints")
         if resume and saved:
-            state = load_checkpoint(saved[-1], self.network, self.optimizer)
-            self._seconds_before = state["seconds"]
-            return saved[-1].step, self._schedule(state["steps"])
-        if self.settings.steps is not None:
-            return 0, self._schedule(self.settings.steps)
-        if deadline is not None:
-            return 0, self._fitted_schedule(deadline, stop)
-        return 0, self._schedule(self.settings.epochs * self.feed.steps_per_epoch)
+            state = load_checkpoint(saved[-1], self.network, self.optimizer, self.average)
+            self.progress = Progress.from_dict(state)
+            self.plan = Plan(settings, self.progress.lengths)
+            return saved[-1].step
+        fixed = settings.steps is not None or any(stage.steps for stage in settings.stages)
+        if deadline is not None and not fixed:
+            self._fit_plan(deadline, stop)
+        else:
+            steps = settings.steps or settings.epochs * self.feed.steps_per_epoch
+            self._set_plan(lengths_of(settings, steps), settings.validate_every or 1)
+        return 0
 
     # --- the run --------------------------------------------------------------------------------------------------
 
     def run(self, *, time_limit: float | None = None, resume: bool = False, until: int | None = None) -> Outcome:
-        """Train to the end of the schedule, or until `time_limit` seconds are over; the best checkpoint is loaded.
+        """Train to the end of the plan, or until `time_limit` seconds are over; the best checkpoint is loaded.
 
         Args:
             time_limit: seconds.
@@ -216,62 +184,102 @@ class Trainer:
         deadline = None if time_limit is None else start + time_limit
         (self.folder / "checkpoints").mkdir(exist_ok=True)
         with StopRequest() as stop:
-            step, schedule = self._begin(resume, deadline, stop)
+            step = self._begin(resume, deadline, stop)
             self.callbacks.on_train_begin()
-            last = min(schedule.steps, self.settings.stop_after or schedule.steps, until or schedule.steps)
-            step = self._steps(step, last, schedule, start, deadline, stop)
-            seconds = self._seconds_before + time.monotonic() - start
-            self._save(step, schedule, seconds)
+            plan, began = self.plan, start - self.progress.seconds
+            last = min(plan.steps, self.settings.stop_after or plan.steps, until or plan.steps)
+            step = self._steps(step, last, began, deadline, stop)
+            self.progress.seconds = time.monotonic() - began
+            self._save(step)
             if stop.name is not None:
                 raise Interrupted(stop.name)
         self.callbacks.on_train_end()
         log = read_log(self.folder / "log.csv")
-        best = self._best(log, schedule.checkpoint_steps() | {step})
+        best = self._best(log, plan.checkpoint_steps(last_stage=step > plan.begins[-1]) | {step})
         load_checkpoint(best, self.network)
-        return Outcome(schedule, step, seconds, best, log)
+        progress = self.progress
+        bounds = self.follower.bounds
+        return Outcome(plan, step, progress.seconds, best, progress.stopped, progress.follow_every, bounds, log)
 
-    def _steps(
-        self, step: int, last: int, schedule: Schedule, start: float, deadline: float | None, stop: StopRequest
-    ) -> int:
-        """Run the steps; returns how many are done when `last`, the time or the user ends them."""
-        follow_at, save_at = schedule.validation_steps(self._follow_every) | {last}, schedule.checkpoint_steps()
-        losses, first, began = [], step, time.monotonic()
-        with RunLog(self.folder, step) as log, Prefetcher(range(step, last), self.feed.batch) as batches:
+    def _steps(self, step: int, last: int, began: float, deadline: float | None, stop: StopRequest) -> int:
+        """Run the steps; returns how many are done when `last`, the time, the error or the user ends them.
+
+        Args:
+            step: the first to do.
+            last: steps of the plan to do at most.
+            began: when the run would have begun, had it run in one session.
+        """
+        plan, progress = self.plan, self.progress
+        regular, save_at = plan.validation_steps(progress.follow_every), plan.checkpoint_steps()
+        follow_at, last = regular | {last}, step if progress.stopped else last
+        first, since = step, time.monotonic()
+        columns = self.follower.columns
+        with (
+            RunLog(self.folder, step, columns, keep=follow_at) as log,
+            Prefetcher(range(step, last), self.feed.batch) as batches,
+        ):
             for batch in batches:
-                losses.append(self._run_step(batch, step, schedule))
+                progress.losses.append(self._run_step(batch, step))
                 step += 1
-                if not np.isfinite(losses[-1]):
+                if not np.isfinite(progress.losses[-1]):
                     self._diverged(f"the loss of step {step}")
                 now = time.monotonic()
+                progress.seconds = now - began
                 out_of_time = deadline is not None and now > deadline
                 if step in follow_at or out_of_time or stop.name:
-                    seconds = self._seconds_before + now - start
-                    left = (now - began) / (step - first) * (last - step)
-                    left = left if deadline is None else min(left, deadline - now)
-                    self._log_row(log, step, schedule, seconds, float(np.mean(losses)), left)
-                    losses, first, began = [], step, now  # the next stretch foretells better than the one that compiled
+                    left = (now - since) / (step - first) * (last - step)
+                    self._log_row(log, step, left if deadline is None else min(left, deadline - now), step in regular)
+                    first, since = step, now  # the next stretch foretells better than the one that compiled
+                    if step in follow_at:
+                        progress.losses = []
                 if step in save_at:
-                    self._save(step, schedule, self._seconds_before + now - start)
-                if out_of_time or stop.name:
+                    self._save(step)
+                if out_of_time or stop.name or progress.stopped:
                     break
         return step
 
-    def _log_row(self, log: RunLog, step: int, schedule: Schedule, seconds: float, loss: float, left: float) -> None:
-        errors = self._follow()
-        if len(self.validation) and not np.isfinite(errors["mae"]):
+    def _log_row(self, log: RunLog, step: int, left: float, regular: bool) -> None:
+        """Judge, write and tell; a regular validation also counts for plateau and early stopping."""
+        plan, progress = self.plan, self.progress
+        errors = self._follow(plan.stage(step - 1))
+        if len(self.follower.validation) and not np.isfinite(errors["mae"]):
             self._diverged(f"after step {step} the error on the validation frames")
         zero = errors.pop("zero")
         row = {
             "step": step,
-            "epoch": round(schedule.epoch(step), 3),
-            "seconds": round(seconds, 2),
-            "learning_rate": schedule.learning_rate(step - 1),
-            "loss": loss,
+            "epoch": round(plan.epoch(step), 3),
+            "seconds": round(progress.seconds, 2),
+            "learning_rate": plan.learning_rate(step - 1) * progress.factor,
+            "loss": float(np.mean(progress.losses)),
             **errors,
         }
+        if regular:
+            self._wait(step, errors["mae"])
         log.write(row)
         self.report(row, zero, left)
-        self.callbacks.on_epoch_end(round(schedule.epoch(step)), row)
+        self.callbacks.on_epoch_end(round(plan.epoch(step)), row)
+
+    def _wait(self, step: int, error: float) -> None:
+        """Lower the learning rate, or end, where the error has not fallen for long enough."""
+        progress, epoch = self.progress, self.plan.epoch(step)
+        stage = self.plan.stage(step - 1)
+        rate, stopping = self.phases[stage].rate, self.settings.early_stopping
+        if rate.schedule == "plateau" and progress.plateau.exhausted(epoch, error, rate.patience):
+            progress.factor, progress.plateau.since = progress.factor * rate.factor, epoch
+        if stopping and stage == len(self.phases) - 1:
+            progress.stopped = progress.stopping.exhausted(epoch, error, stopping.patience)
+
+    # --- what is kept ---------------------------------------------------------------------------------------------
+
+    def _save(self, step: int) -> Checkpoint:
+        """A checkpoint; the loss belonged to the weights before the last update, so they are looked at once more."""
+        if not all(np.all(np.isfinite(variable.numpy())) for variable in self.network.variables):
+            self._diverged(f"after step {step} a weight")
+        folder, state = self.folder / "checkpoints", self.progress.as_dict()
+        if self.average is None:
+            return save_checkpoint(folder, step, self.network, self.optimizer, state)
+        with self.average.shown() as raw:
+            return save_checkpoint(folder, step, self.network, self.optimizer, state, raw)
 
     def _diverged(self, what: str) -> NoReturn:
         saved = checkpoints(self.folder / "checkpoints")

@@ -2,25 +2,39 @@
 
 import tensorflow as tf
 
+# Below this many network units the length of an error vector is bent to be smooth at zero.
+_BEND = 1e-4
 
-def force_loss(kind: str, predicted, target, mask, scale: float):
-    """Mean over the force components of real atoms, in network units so that no weight depends on the unit style.
+
+def force_loss(kind: str, predicted, target, weights, scale: float):
+    """Weighted mean over the force components of real atoms, in network units, whatever the unit style.
 
     Args:
-        kind: "l1", "l2" or "huber" (bent at one network unit).
+        kind: "l1", "l2", "huber" (bent at one network unit), or "vector": the mean length of the error vector.
         predicted, target: (atoms, 3), force unit.
-        mask: (atoms,), 1 on real atoms.
+        weights: (atoms,), of each atom; 0 on padding.
         scale: force unit per network unit.
     """
-    error = (predicted - target) / scale * mask[:, None]
-    if kind == "l1":
-        values = tf.abs(error)
-    elif kind == "l2":
-        values = tf.square(error)
+    error = (predicted - target) / scale
+    if kind == "vector":  # (atoms, 3) -> (atoms,)
+        values = tf.sqrt(tf.reduce_sum(tf.square(error), axis=-1) + _BEND**2) - _BEND
     else:
-        size = tf.abs(error)
-        values = tf.where(size < 1, 0.5 * tf.square(error), size - 0.5)
-    return tf.reduce_sum(values) / _components(mask)
+        values = tf.reduce_mean(_component_loss(kind, error), axis=-1)
+    return tf.reduce_sum(values * weights) / tf.maximum(tf.reduce_sum(weights), _TINY)
+
+
+def energy_loss(kind: str, predicted, target, mask, graph_sizes, scale: float):
+    """Mean over graphs of the loss of the energy's error per atom, in network units of force times length.
+
+    Args:
+        kind: as of `force_loss`; "vector" is "l1" here.
+        predicted, target: (graphs,), energy unit.
+        mask: (graphs,), 1 where the target is known.
+        graph_sizes: (graphs,), real atoms of each graph.
+        scale: energy unit per network unit, which is that of the force.
+    """
+    error = (predicted - target) * mask / (scale * tf.maximum(graph_sizes, 1))
+    return tf.reduce_sum(_component_loss(kind, error)) / tf.maximum(tf.reduce_sum(mask), 1)
 
 
 def zero_output_penalty(predicted, target, mask):
@@ -31,8 +45,16 @@ def zero_output_penalty(predicted, target, mask):
     """
     size = lambda forces: tf.reduce_sum(tf.abs(forces) * mask[:, None])  # noqa: E731
     tiny = tf.constant(1e-12, predicted.dtype)
-    return size(target) / (size(predicted) + tiny) / _components(mask)
+    return size(target) / (size(predicted) + tiny) / (3 * tf.maximum(tf.reduce_sum(mask), 1))
 
 
-def _components(mask):
-    return 3 * tf.maximum(tf.reduce_sum(mask), 1)
+_TINY = 1e-12
+
+
+def _component_loss(kind: str, error):
+    size = tf.abs(error)
+    if kind == "l2":
+        return tf.square(error)
+    if kind == "huber":
+        return tf.where(size < 1, 0.5 * tf.square(error), size - 0.5)
+    return size

@@ -19,9 +19,10 @@ class Schedule:
         steps: length in steps.
         epochs: length in epochs of the recipe.
         initial: learning rate at the end of the warm-up.
-        decay: factor per epoch after the warm-up.
+        decay: factor per epoch after the warm-up, of the exponential shape.
         warmup_epochs: length of the linear ramp.
         checkpoint_every: epochs between checkpoints.
+        shape: "exponential", "cosine", "linear" or "plateau", which is flat.
     """
 
     steps: int
@@ -30,6 +31,7 @@ class Schedule:
     decay: float
     warmup_epochs: int
     checkpoint_every: int
+    shape: str = "exponential"
 
     def epoch(self, step: int) -> float:
         """Epochs done after `step` steps."""
@@ -43,7 +45,13 @@ class Schedule:
         """Learning rate of step number `step`, counted from 0."""
         if self.in_warmup(step):
             return self.initial * min(1.0, self.epoch(step + 1) / self.warmup_epochs)
-        return self.initial * self.decay ** (self.epoch(step) - self.warmup_epochs)
+        after = self.epoch(step) - self.warmup_epochs
+        if self.shape == "exponential":
+            return self.initial * self.decay**after
+        done = after / (self.epochs - self.warmup_epochs)  # 0 at the end of the warm-up, 1 at the end of all
+        if self.shape == "cosine":
+            return self.initial * 0.5 * (1 + math.cos(math.pi * done))
+        return self.initial * (1 - done) if self.shape == "linear" else self.initial
 
     def step_of_epoch(self, epoch: int) -> int:
         """Steps done when `epoch` epochs are complete."""

@@ -1,6 +1,7 @@
 """From a network that stands ready to a model's file: what training and transfer share."""
 
 import contextlib
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from gnnzoo.training.loop import Interrupted, Outcome, Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run, new_run
+from gnnzoo.training.targets import check_targets
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.model_info import dataset_info, model_info, parameters
 from gnnzoo.workflows.split_words import tell_split
@@ -66,6 +68,7 @@ def fit(
         origin: what the model was transferred from, for its provenance.
     """
     keep_freed_memory()
+    check_targets(model.recipe.training, prepared.source, prepared.split)
     resume = run is not None
     run = run or new_run(output.stem)
     with run.held():
@@ -86,7 +89,7 @@ def fit(
             outcome = trainer.run(time_limit=time_limit, resume=resume, until=run.state.get("trained"))
             run.update(trained=outcome.steps)
             model.info = model_info(model, dataset, prepared, outcome, run, origin)
-            _tell_end(outcome, run)
+            _tell_end(outcome, run, model)
             save_model(model, output, overwrite)
         run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
     return model
@@ -190,19 +193,50 @@ def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
     )
 
 
-def _tell_end(outcome: Outcome, run: Run) -> None:
-    schedule = outcome.schedule
+def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
+    plan = outcome.schedule
     note(
         f"{outcome.steps} steps in {duration(outcome.seconds)}; "
         f"best of the checkpoints by validation: step {outcome.best.step}"
     )
-    repeat = f"--set training.steps={schedule.steps}"
-    if outcome.steps < schedule.steps:
-        note(f"it ended {schedule.steps - outcome.steps} steps before the schedule's end")
-        if outcome.steps < _MOST_OF_IT * schedule.steps:
+    _tell_errors(outcome, model)
+    if outcome.stopped_early:
+        patience = model.recipe.training.early_stopping.patience
+        note(f"it ended {plan.steps - outcome.steps} steps early: the error had not fallen for {patience} epochs")
+    elif outcome.steps < plan.steps:
+        note(f"it ended {plan.steps - outcome.steps} steps before the schedule's end")
+        if outcome.steps < _MOST_OF_IT * plan.steps:
             warn(
-                f"only {outcome.steps / schedule.steps:.0%} of the schedule was done, so the learning rate had not "
+                f"only {outcome.steps / plan.steps:.0%} of the schedule was done, so the learning rate had not "
                 "come down: the steps were slower than those tried at first. A longer --time-limit does better"
             )
-        repeat += f" --set training.stop_after={outcome.steps}"
-    note(f"to repeat it exactly: the same command with {repeat} and without a time limit; log: {run.folder}/log.csv")
+    repeat = f"the same command with {_repeat(outcome)} and without a time limit"
+    note(f"to repeat it exactly: {repeat}; log: {run.folder}/log.csv")
+
+
+def _repeat(outcome: Outcome) -> str:
+    """The options with which a run of fixed length does what this one did."""
+    lengths = outcome.schedule.lengths
+    changes = {"steps": lengths[0]}
+    if len(lengths) > 1:
+        changes = {f"stages[{number}].steps": steps for number, steps in enumerate(lengths)}
+    if outcome.follow_every > 1:
+        changes["validate_every"] = outcome.follow_every
+    if outcome.steps < outcome.schedule.steps and not outcome.stopped_early:
+        changes["stop_after"] = outcome.steps
+    return " ".join(f"--set {shlex.quote(f'training.{key}={value}')}" for key, value in changes.items())
+
+
+def _tell_errors(outcome: Outcome, model: ForceField) -> None:
+    """The relative error at the best checkpoint by species, and by quarters of the atoms from small to large forces."""
+    rows = [row for row in outcome.log if row["step"] == outcome.best.step and np.isfinite(row["relative"])]
+    if not rows:
+        return
+    share = lambda name: f"{rows[-1][f'relative_{name}']:.1%}"  # noqa: E731
+    by_species = "  ".join(
+        f"{name} {share(name)}" for name in model.species if np.isfinite(rows[-1][f"relative_{name}"])
+    )
+    bounds = [f"{bound:.3g}" for bound in outcome.force_bounds]
+    names = [f"below {bounds[0]}", *(f"to {bound}" for bound in bounds[1:]), f"above {bounds[-1]}"]
+    by_size = "  ".join(f"{name}: {share(f'bin{number}')}" for number, name in enumerate(names, 1))
+    note(f"mean |dF| / mean |F| there: {by_species}; by |F|, in {force_unit(model.units)}: {by_size}")

@@ -1,0 +1,104 @@
+"""One training step as it is compiled: augmentation, losses, gradient, update, average of the weights."""
+
+import keras
+import tensorflow as tf
+
+from gnnzoo import fields
+from gnnzoo.models.predict import PerShape
+from gnnzoo.recipe.training_part import Training
+from gnnzoo.training.augmentation import displace, random_rotations, rotate
+from gnnzoo.training.ema import WeightAverage
+from gnnzoo.training.losses import energy_loss, force_loss, zero_output_penalty
+from gnnzoo.training.plan import Phase
+
+# Added to the recipe's seed for displacements, so that they have nothing to do with the rotations of the same step.
+_NOISE = 0x5EED
+
+
+class TrainStep:
+    """Moves the weights against the gradient of a batch's loss.
+
+    Args:
+        network: dict batch -> {"forces"}, and "energy" where energies count.
+        optimizer: built for the network's trainable weights.
+        settings: the recipe's `training`.
+        phase: which head and loss.
+        species_weights: (species,) weight of an atom of each species.
+        force_scale: force unit per network unit.
+        average: of the weights, where one is kept.
+        xla: whether to compile with XLA.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        optimizer: keras.Optimizer,
+        settings: Training,
+        phase: Phase,
+        species_weights: list[float],
+        force_scale: float,
+        average: WeightAverage | None,
+        xla: bool,
+    ):
+        self.network, self.optimizer, self.settings, self.phase = network, optimizer, settings, phase
+        self.species_weights, self.force_scale, self.average = species_weights, force_scale, average
+        self._compiled = PerShape(self._step, xla)
+
+    @property
+    def shapes(self) -> int:
+        """For how many shapes it was compiled."""
+        return len(self._compiled)
+
+    def __call__(self, batch: dict, step: int, penalty: float, decay: float) -> float:
+        """Do one step; returns the batch's loss, without the warm-up's extra term.
+
+        Args:
+            batch: model inputs and what they are compared with.
+            step: its number, the seed of what is random in it.
+            penalty: weight of the warm-up's extra term.
+            decay: share of the average of the weights that is kept.
+        """
+        scalars = tf.constant(step, tf.int32), tf.constant(penalty), tf.constant(decay)
+        return float(self._compiled(batch, *scalars))
+
+    def _step(self, batch: dict, step, penalty, decay):
+        batch, variables = self._augmented(batch, step), self.network.trainable_variables
+        chosen = {} if self.phase.head is None else {"head": self.phase.head}
+        with tf.GradientTape() as tape:
+            inputs = {key: batch[key] for key in fields.MODEL_INPUTS}
+            found = self.network(inputs, training=True, **chosen)
+            loss = self._loss(found, batch)
+            total = loss
+            if self.settings.warmup.loss == "nonzero_output":
+                predicted, target = found[fields.FORCES], batch[fields.FORCES]
+                total = total + penalty * zero_output_penalty(predicted, target, batch[fields.ATOM_MASK])
+        gradients = tape.gradient(total, variables)
+        moved = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]  # of this head
+        self.optimizer.apply(*zip(*moved, strict=True))
+        if self.average is not None:
+            self.average.update(decay)
+        return loss
+
+    def _augmented(self, batch: dict, step) -> dict:
+        settings = self.settings.augmentation
+        if settings.noise:
+            seed = tf.stack([tf.constant(self.settings.seed ^ _NOISE, tf.int32), step])
+            batch = displace(batch, settings.noise, seed)
+        if settings.rotation:
+            seed = tf.stack([tf.constant(self.settings.seed, tf.int32), step])
+            batch = rotate(batch, random_rotations(batch[fields.GRAPH_MASK].shape[0], seed))
+        return batch
+
+    def _loss(self, found: dict, batch: dict):
+        weights, mask, kind = self.settings.loss_weights, batch[fields.ATOM_MASK], self.phase.loss
+        of_atom = mask
+        if weights.types:
+            of_atom = mask * tf.gather(tf.constant(self.species_weights, mask.dtype), batch[fields.SPECIES])
+        predicted, target = found[fields.FORCES], batch[fields.FORCES]
+        loss = weights.forces * force_loss(kind, predicted, target, of_atom, self.force_scale)
+        if weights.energy and self.phase.head != "direct":
+            sizes = tf.math.unsorted_segment_sum(mask, batch[fields.GRAPH_INDEX], batch[fields.ENERGY].shape[0])
+            loss += weights.energy * energy_loss(
+                kind, found[fields.ENERGY], batch[fields.ENERGY], batch[fields.ENERGY_MASK], sizes, self.force_scale
+            )
+        return loss
