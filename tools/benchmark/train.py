@@ -8,7 +8,6 @@ of |component| errors per atom and mean |dF| over mean |F| beside the zero-force
 
 import argparse
 import contextlib
-import csv
 import os
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from gnnzoo.console import quiet_tensorflow, table
 quiet_tensorflow()
 
 import numpy as np  # noqa: E402
+from steps import seconds_per_step  # noqa: E402
 
 import gnnzoo  # noqa: E402
 from gnnzoo.units import force_unit  # noqa: E402
@@ -60,7 +60,7 @@ def _print(model, results: dict, given) -> None:
     columns = ("data", "frames", "sum of |components|", "zero forces", "unit", "mean |dF| / mean |F|")
     table(title, columns, rows)
     training = model.info["training"]
-    seconds = _seconds_per_step(Path(training["run"]) / "log.csv")
+    seconds = seconds_per_step(Path(training["run"]) / "log.csv")
     batch = model.recipe.training.batch_size
     figures = [
         ("steps", f"{training['steps']:,}"),
@@ -91,16 +91,6 @@ def _row(name: str, results: list[dict]) -> tuple[str, ...]:
         unit,
         f"{relative:.2%}",
     )
-
-
-def _seconds_per_step(log: Path) -> float:
-    """Median over the stretches between two validations: compilation weighs on the first of them alone."""
-    with log.open() as file:
-        rows = [(int(row["step"]), float(row["seconds"])) for row in csv.DictReader(file)]
-    steps, seconds = np.array(rows).T
-    if len(steps) < 2:
-        return float(seconds[0] / steps[0])
-    return float(np.median(np.diff(seconds) / np.diff(steps)))
 
 
 if __name__ == "__main__":

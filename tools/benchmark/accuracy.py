@@ -1,0 +1,214 @@
+"""How good a recipe becomes within a time on simulated water or argon that everybody can make, and what it costs.
+
+    python tools/benchmark/accuracy.py water --time-limit 8m [--set KEY=VALUE] [--seed N] [--folder FOLDER]
+    python tools/benchmark/accuracy.py --table [--folder FOLDER]
+
+Trains on 400 frames, judges on the 100 that follow and on larger boxes (water) or a hotter liquid (argon), prints the
+figures and adds a line to results.jsonl; --table prints all lines as Markdown. The data (see known_data.py) and the
+models stay in the folder. Training takes a tenth of its frames for validation and none for a test: what is judged comes
+after it in time, so that no gaps are kept within it either. --set data.split.gap=auto and the like change that.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+from gnnzoo.console import note, quiet_tensorflow, say, table
+
+quiet_tensorflow()
+
+from flops import arithmetic_of_a_step, sgemm_rate  # noqa: E402
+from known_data import known_data, substance_of  # noqa: E402
+from steps import seconds_per_step  # noqa: E402
+
+import gnnzoo  # noqa: E402
+from gnnzoo.recipe.find import find_recipe  # noqa: E402
+
+SPLIT = {"method": "blocks", "train": 0.9, "validation": 0.1, "test": 0.0, "gap": 0}
+RESULTS = Path("results.jsonl")
+TIMED = 5  # evaluations, of which the median counts
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", nargs="?", help="path or name of a recipe for SPC/Fw water or argon")
+    parser.add_argument("--time-limit", default="8m")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--label", help="what the table calls this run; by default the recipe and what was set")
+    parser.add_argument("--folder", type=Path, default=Path("benchmark"), help="keeps data, models and results")
+    parser.add_argument("--table", action="store_true", help="print all results of the folder as Markdown")
+    given = parser.parse_args()
+    if given.recipe is None and not given.table:
+        parser.error("a recipe, or --table")
+    recipe = None if given.recipe is None else find_recipe(given.recipe).resolve()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(given.folder):
+        if recipe is not None:
+            result = measured(recipe, given)
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+            table(f"{result['label']}, {os.cpu_count()} cores", ("what", "value"), figures(result))
+            table("judged on frames never seen", JUDGED, judged_rows(result))
+        if given.table:
+            say("\n\n".join(markdown([json.loads(line) for line in RESULTS.read_text().splitlines()])))
+
+
+def measured(path: Path, given) -> dict:
+    """Train a recipe, judge it, time it: everything of a line of the results."""
+    overrides = [f"data.split={json.dumps(SPLIT)}", f"training.seed={given.seed}", *given.overrides]
+    recipe = gnnzoo.load_recipe(path, overrides)
+    substance = substance_of(recipe.data.types)
+    if substance is None:
+        raise SystemExit(f"{path}: its data.types are neither O and H nor Ar")
+    train, judged = known_data(substance, Path())
+    model = gnnzoo.train(path, data=train, time_limit=given.time_limit, overrides=overrides, output=_output(recipe))
+    sets = {}
+    for name, data in judged.items():
+        sets[name] = gnnzoo.evaluate(model, data, plot=False)
+    training = model.info["training"]
+    seconds = seconds_per_step(Path(training["run"]) / "log.csv")
+    with gnnzoo.open_dataset(train) as dataset:
+        frame = dataset[0]
+    batch = min(recipe.training.batch_size, len(model.info["split"]["train"]))
+    return {
+        "label": given.label or " ".join([recipe.name, *given.overrides]),
+        "recipe": recipe.name,
+        "substance": substance,
+        "set": given.overrides,
+        "seed": given.seed,
+        "cutoff": recipe.graph.cutoff,
+        "time_limit": given.time_limit,
+        "seconds": training["seconds"],
+        "steps": training["steps"],
+        "seconds_per_step": seconds,
+        "atom_frames_per_second": batch * len(frame) / seconds,
+        "parameters": model.info["parameters"],
+        "cores": os.cpu_count(),
+        "made": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "sets": sets,
+        **_inference(model, judged),
+        **_arithmetic(model, frame, batch, seconds),
+    }
+
+
+def _output(recipe) -> Path:
+    """A free name for the model."""
+    number = 1
+    while (path := Path(f"{recipe.name}-{number:03d}.keras")).exists():
+        number += 1
+    return path
+
+
+def _inference(model, judged: dict[str, Path]) -> dict:
+    """Seconds of one evaluation of a frame with its search for neighbours, compiled before: 512 waters, or argon."""
+    data = judged.get("512-waters", next(iter(judged.values())))
+    with gnnzoo.open_dataset(data) as dataset:
+        frame = dataset[0]
+    seconds = []
+    for _ in range(TIMED + 1):
+        begin = time.perf_counter()
+        model.forces(frame)
+        seconds.append(time.perf_counter() - begin)
+    return {"evaluated_atoms": len(frame), "seconds_per_evaluation": statistics.median(seconds[1:])}
+
+
+def _arithmetic(model, frame, batch: int, seconds: float) -> dict:
+    """GFLOP of a step, counted from the traced graph, and the rates of step and machine."""
+    rate = sgemm_rate()
+    try:
+        found = arithmetic_of_a_step(model, frame, batch)
+    except NotImplementedError as error:
+        note(f"arithmetic not counted: {error}")
+        return {"sgemm": rate}
+    return {
+        "flop_products": found.products,
+        "flop_others": found.others,
+        "flop_rate": found.total / seconds,
+        "sgemm": rate,
+    }
+
+
+# --- printing ---------------------------------------------------------------------------------------------------------
+
+JUDGED = ("set", "frames", "mean |dF| / mean |F|", "by type", "MAE", "zero forces: MAE", "sum of |components|", "unit")
+
+
+def figures(result: dict) -> list[tuple[str, str]]:
+    """One result's costs as rows."""
+    rows = [
+        ("training", f"{result['seconds']:,.0f} s, {result['steps']:,} steps"),
+        ("a step", f"{result['seconds_per_step'] * 1e3:.1f} ms"),
+        ("atoms x frames a second", f"{result['atom_frames_per_second']:,.0f}"),
+        ("parameters", f"{result['parameters']:,}"),
+        (f"one evaluation of {result['evaluated_atoms']:,} atoms", f"{result['seconds_per_evaluation'] * 1e3:.0f} ms"),
+        ("the machine's SGEMM", f"{result['sgemm'] / 1e9:.0f} GFLOP/s"),
+    ]
+    if "flop_rate" in result:
+        gigas = [result[name] / 1e9 for name in ("flop_products", "flop_others", "flop_rate")]
+        rows.append(("arithmetic of a step", f"{gigas[0]:.2f} GFLOP in products of matrices, {gigas[1]:.2f} others"))
+        rows.append(("its rate", f"{gigas[2]:.1f} GFLOP/s, {result['flop_rate'] / result['sgemm']:.0%} of SGEMM"))
+    return rows
+
+
+def judged_rows(result: dict) -> list[tuple[str, ...]]:
+    """One result's errors as rows of `JUDGED`."""
+    return [
+        (
+            name,
+            f"{found['frames']}",
+            f"{found['force']['relative']:.2%}",
+            _by_type(found),
+            f"{found['force']['mae']:.4g}",
+            f"{found['baseline']['mae']:.4g}",
+            f"{found['force']['sum_abs']:.4g}",
+            "kcal/mol/A",
+        )
+        for name, found in result["sets"].items()
+    ]
+
+
+def _by_type(found: dict) -> str:
+    if len(found["per_type"]) < 2:
+        return ""
+    return ", ".join(f"{name} {errors['relative']:.2%}" for name, errors in found["per_type"].items())
+
+
+def markdown(results: list[dict]) -> list[str]:
+    """A table for each substance, a line for each run."""
+    tables = []
+    for substance in dict.fromkeys(result["substance"] for result in results):
+        chosen = [result for result in results if result["substance"] == substance]
+        sets = list(dict.fromkeys(name for result in chosen for name in result["sets"]))
+        atoms = chosen[0]["evaluated_atoms"]
+        head = ["recipe", "seed", "time", "steps", "ms a step", "atoms x frames / s", "parameters", *sets]
+        head += [f"ms for {atoms:,} atoms", "GFLOP/s (of SGEMM)"]
+        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines += ["| " + " | ".join(_cells(result, sets)) + " |" for result in chosen]
+        tables.append("\n".join(lines))
+    return tables
+
+
+def _cells(result: dict, sets: list[str]) -> list[str]:
+    rate = result.get("flop_rate")
+    return [
+        f"`{result['label']}`",
+        f"{result['seed']}",
+        f"{result['seconds'] / 60:.1f} min",
+        f"{result['steps']:,}",
+        f"{result['seconds_per_step'] * 1e3:.1f}",
+        f"{result['atom_frames_per_second']:,.0f}",
+        f"{result['parameters']:,}",
+        *(f"{result['sets'][name]['force']['relative']:.2%}" if name in result["sets"] else "" for name in sets),
+        f"{result['seconds_per_evaluation'] * 1e3:.0f}",
+        f"{rate / 1e9:.1f} ({rate / result['sgemm']:.0%})" if rate else "",
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""How much arithmetic a model asks for, beside how much the machine can do.
+
+    python tools/benchmark/flops.py MODEL.keras DATASET
+
+XLA does not tell TensorFlow's Python what a program costs. So the operations of the traced graph are counted, forward
+and backward, for the padded batch of one frame: 2 m n k for a product of matrices, one for each element of what other
+arithmetic gives. The machine's rate is that of a large product of float32 matrices.
+"""
+
+import argparse
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnnzoo.console import quiet_tensorflow, table
+
+quiet_tensorflow()
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import gnnzoo  # noqa: E402
+from gnnzoo import fields  # noqa: E402
+from gnnzoo.data.pipeline import graph_of, pad  # noqa: E402
+
+_PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+# Operations that calculate; others move, compare or shape.
+_OF_OUTPUT = {
+    *("Mul", "Add", "AddV2", "Sub", "RealDiv", "DivNoNan", "Maximum", "Minimum", "Neg", "Abs", "Square", "Sqrt"),
+    *("Rsqrt", "RsqrtGrad", "SqrtGrad", "Pow", "Exp", "Log", "Sin", "Cos", "Tanh", "TanhGrad", "Sigmoid"),
+    *("SigmoidGrad", "AddN", "BiasAdd", "SquaredDifference", "Reciprocal", "Inv", "Erf", "Softplus", "SoftplusGrad"),
+}
+_OF_INPUT = {"Sum", "Mean", "Max", "Prod", "UnsortedSegmentSum", "SegmentSum", "BiasAddGrad"}
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Floating-point operations: those in products of matrices, and the others."""
+
+    products: int
+    others: int
+
+    @property
+    def total(self) -> int:
+        return self.products + self.others
+
+
+def arithmetic_of_a_step(model, frame, frames: int = 1) -> Arithmetic:
+    """What the loss of a padded batch and its gradient by the weights take; the optimizer's share is small.
+
+    Args:
+        model: its network answers with forces; of two heads the one that answers by default is counted.
+        frame: one of the data.
+        frames: in a batch.
+    """
+    graph = graph_of(frame, model.species, model.cutoff, model.recipe.graph.bonds)
+    batch = pad([graph] * frames, frames, frames * len(frame))
+    inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
+
+    @tf.function
+    def step(inputs, target):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.abs(model.network(inputs, training=True)[fields.FORCES] - target))
+        return tape.gradient(loss, model.network.trainable_variables)
+
+    traced = step.get_concrete_function(inputs, tf.convert_to_tensor(batch[fields.FORCES]))
+    return _counted(traced.graph)
+
+
+def _counted(graph) -> Arithmetic:
+    products = others = 0
+    for operation in graph.get_operations():
+        kind = operation.type
+        if kind in _PRODUCTS:
+            products += 2 * _size(operation.outputs[0]) * _inner(operation)
+        elif kind == "Einsum":
+            raise NotImplementedError("an Einsum is not counted")
+        elif kind in _OF_OUTPUT:
+            others += _size(operation.outputs[0])
+        elif kind in _OF_INPUT:
+            others += _size(operation.inputs[0])
+        elif kind in ("PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile"):
+            raise NotImplementedError(f"what is inside {operation.name} is not counted")
+    return Arithmetic(products, others)
+
+
+def _inner(operation) -> int:
+    """The length over which a product of matrices sums."""
+    turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+    return int(operation.inputs[0].shape[-2 if turned else -1])
+
+
+def _size(tensor) -> int:
+    if not tensor.dtype.is_floating:
+        return 0
+    return math.prod(tensor.shape.as_list())  # shapes are known: the batch was given
+
+
+def sgemm_rate(size: int = 2048, repeats: int = 5) -> float:
+    """Operations a second of the best of a few products of square float32 matrices."""
+    matrix = tf.random.normal((size, size))
+    seconds = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        tf.matmul(matrix, matrix).numpy()
+        seconds.append(time.perf_counter() - begin)
+    return 2 * size**3 / min(seconds[1:])
+
+
+def main() -> None:
+    """Parse, count, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="a .keras file of gnnzoo")
+    parser.add_argument("data", help="a dataset of its species")
+    given = parser.parse_args()
+    model = gnnzoo.load_model(given.model)
+    with gnnzoo.open_dataset(given.data) as dataset:
+        frame = dataset[0]
+    found, rate = arithmetic_of_a_step(model, frame), sgemm_rate()
+    rows = [
+        ("atoms", f"{len(frame):,}"),
+        ("products of matrices in a training step", f"{found.products / 1e9:.3f} GFLOP"),
+        ("other arithmetic in it", f"{found.others / 1e9:.3f} GFLOP"),
+        ("the machine's SGEMM", f"{rate / 1e9:.0f} GFLOP/s"),
+        ("a step takes at least", f"{found.products / rate * 1e3:.1f} ms"),
+        ("weights", f"{sum(int(np.prod(v.shape)) for v in model.network.trainable_variables):,}"),
+    ]
+    table(f"{Path(given.model).name} on one frame of {Path(given.data).name}", ("what", "value"), rows)
+
+
+if __name__ == "__main__":
+    main()

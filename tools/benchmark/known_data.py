@@ -1,0 +1,114 @@
+"""The simulated data that recipes are compared on: made once in a folder, by LAMMPS inputs that come with gnnzoo.
+
+Each substance has a run whose first 400 frames are trained on and whose next 100 are judged, and sets that are judged
+only: larger boxes of the same liquid, or a hotter one.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import gnnzoo
+from gnnzoo.console import note
+from gnnzoo.data.simulate import run_lammps, script_digest
+from gnnzoo.recipe.find import installed_recipes
+
+TRAINED_ON = 400  # frames; those of the run that follow are judged
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A run: the input under recipes/simulations, and its variables."""
+
+    script: str
+    variables: dict
+
+
+@dataclass(frozen=True)
+class Substance:
+    """Runs by name, the first of them the one that is trained on; `types` are those of the dumps."""
+
+    types: dict[str, str]
+    runs: dict[str, Simulated]
+
+
+def _waters(nx: int, ny: int, nz: int, **variables) -> Simulated:
+    return Simulated("water-box.in", {"nx": nx, "ny": ny, "nz": nz, **variables})
+
+
+SUBSTANCES = {
+    # 0.997 g/cm3 and 300 K in every box: what the error gains from box to box is due to the size alone
+    "water": Substance(
+        {"1": "O", "2": "H"},
+        {
+            "64-waters": _waters(4, 4, 4, frames=500, spacing=50),
+            "512-waters": _waters(8, 8, 8, frames=10, spacing=500, settle=5000, seed=4712),
+            "1600-waters": _waters(10, 10, 16, frames=5, spacing=500, settle=4000, seed=4713),
+        },
+    ),
+    # 500 atm keep it a liquid at 130 K, far above its vapour pressure there; 1.29 instead of 1.36 g/cm3
+    "argon": Substance(
+        {"1": "Ar"},
+        {
+            "argon": Simulated("argon.in", {"T": 90, "P": 3, "frames": 500}),
+            "hot-argon": Simulated("argon.in", {"T": 130, "P": 500, "frames": 100, "seed": 4712}),
+        },
+    ),
+}
+
+
+def substance_of(types: dict[str, str] | None) -> str | None:
+    """The substance whose species a recipe names; None where there is none."""
+    named = set((types or {}).values())
+    return next((name for name, substance in SUBSTANCES.items() if set(substance.types.values()) == named), None)
+
+
+def known_data(substance: str, folder: Path) -> tuple[Path, dict[str, Path]]:
+    """The dataset to train on, and those to judge on by name; what is not in the folder yet is simulated.
+
+    Args:
+        substance: of `SUBSTANCES`.
+        folder: where they lie; a run whose input or variables have changed is made anew.
+    """
+    chosen = SUBSTANCES[substance]
+    first, *others = chosen.runs
+    made = {name: _made(name, run, chosen.types, folder, name == first) for name, run in chosen.runs.items()}
+    train, judge = made[first]
+    return train, {first: judge, **{name: made[name][0] for name in others}}
+
+
+def _made(name: str, run: Simulated, types: dict, folder: Path, divided: bool) -> list[Path]:
+    """The dataset of a run, or the two that it is divided into."""
+    outputs = [folder / f"{name}-{part}.h5" for part in ("train", "judge")] if divided else [folder / f"{name}.h5"]
+    script = installed_recipes() / "simulations" / run.script
+    record, path = {"sha256": script_digest(script), "variables": run.variables}, folder / f"{name}.json"
+    if all(output.exists() for output in outputs) and path.exists() and json.loads(path.read_text()) == record:
+        return outputs
+    note(f"simulating {name} with LAMMPS, log in {folder / name}.log")
+    dump = folder / f"{name}.lammpstrj"
+    run_lammps(script, dump, run.variables, folder / f"{name}.log")
+    for part, output in zip(_parts(dump, TRAINED_ON) if divided else [dump], outputs, strict=True):
+        output.unlink(missing_ok=True)
+        gnnzoo.convert(part, output, types=types)
+        part.unlink()
+    dump.unlink(missing_ok=True)
+    path.write_text(json.dumps(record))
+    return outputs
+
+
+def _parts(dump: Path, frames: int) -> list[Path]:
+    """A dump's first frames and the rest, as two dumps; LAMMPS writes the units before the first frame alone."""
+    parts = [dump.with_name(f"{dump.stem}-{part}.lammpstrj") for part in ("first", "rest")]
+    with dump.open() as lines, parts[0].open("w") as first, parts[1].open("w") as rest:
+        seen, into = 0, first
+        for line in lines:
+            if line.startswith("ITEM: UNITS"):
+                units = line + next(lines)
+                first.write(units)
+                rest.write(units)
+                continue
+            if line.startswith("ITEM: TIME") and not line.startswith("ITEM: TIMESTEP"):  # of each frame the first
+                seen += 1
+                into = first if seen <= frames else rest
+            into.write(line)
+    return parts
