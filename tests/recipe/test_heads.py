@@ -1,0 +1,82 @@
+"""Which heads may end a stack, and what they need before them, said when a recipe is validated."""
+
+import copy
+
+import pytest
+
+from gnnzoo.errors import RecipeError
+from gnnzoo.recipe.load import load_recipe, recipe_from_dict
+
+ATOM = {"layer": "atom_encoder", "units": 16, "hidden_layers": 0, "activation": "silu", "inputs": "species"}
+DENSITY, UPDATE, MESSAGE = {"layer": "atomic_density"}, {"layer": "painn_update"}, {"layer": "painn_message"}
+VECTOR = {"layer": "vector_force_decoder", "activation": "silu"}
+PAIR = {"layer": "pair_force_decoder", "activation": "silu"}
+ENERGY = {"layer": "energy_decoder"}
+
+
+def raw(*layers, **graph):
+    base = load_recipe("water-equivariant").model_dump(mode="json", by_alias=True, exclude_none=True)
+    base = copy.deepcopy(base)
+    base["model"]["layers"] = list(layers)
+    base["graph"] |= graph
+    return base
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (ATOM, DENSITY, VECTOR),
+        (ATOM, MESSAGE, UPDATE, VECTOR),
+        (ATOM, DENSITY, UPDATE, ENERGY),
+        (ATOM, DENSITY, UPDATE, VECTOR, ENERGY),
+        (ATOM, DENSITY, {"layer": "painn_message", "functions": 10}, VECTOR),
+    ],
+)
+def test_stacks_that_can_be_built(layers):
+    assert len(recipe_from_dict(raw(*layers)).model.layers) == len(layers)
+
+
+@pytest.mark.parametrize(
+    ("layers", "graph", "message"),
+    [
+        ((ATOM, DENSITY, UPDATE), {}, "model.layers[2]: the stack ends with painn_update"),
+        ((ATOM, VECTOR, DENSITY, VECTOR), {}, "model.layers[1]: two heads of one kind: vector_force_decoder and"),
+        (
+            (ATOM, DENSITY, VECTOR, PAIR),
+            {},
+            "model.layers[2]: two heads of one kind: vector_force_decoder and pair_for",
+        ),
+        ((ATOM, DENSITY, ENERGY, VECTOR), {}, "model.layers[2]: a second head, vector_force_decoder, after energy_dec"),
+        ((ATOM, DENSITY, ENERGY, ENERGY), {}, "model.layers[2]: a second head, energy_decoder, after energy_decoder"),
+        ((ATOM, DENSITY, VECTOR, UPDATE, ENERGY), {}, "model.layers[2]: vector_force_decoder is not at the end"),
+        ((ATOM, VECTOR), {}, "model.layers[1]: vector_force_decoder reads vectors, and no layer before it makes them"),
+        ((ATOM, UPDATE, DENSITY, VECTOR), {}, "model.layers[1]: painn_update reads vectors, and no layer before it"),
+        ((ATOM, DENSITY, VECTOR), {"edges": ["distance"]}, "model.layers[1]: atomic_density: edges carry no radial"),
+        (
+            (ATOM, DENSITY, {"layer": "dense", "units": 8}, UPDATE, VECTOR),
+            {},
+            "model.layers[3]: painn_update: 8 scalars and 16 vectors for each atom",
+        ),
+        (
+            (ATOM, {"layer": "atomic_density", "functions": 11}, VECTOR),
+            {},
+            "model.layers[1].functions: 11 radial functions, and graph.radial has 10",
+        ),
+        ((ATOM, DENSITY, ENERGY), {"envelope": False}, "graph.envelope: an energy_decoder wants a smooth end"),
+        ((ATOM, DENSITY, {"layer": "prelu"}, ENERGY), {}, "model.layers[2]: prelu has a kink"),
+        (
+            (ATOM, DENSITY, {"layer": "message_passing", "units": 16, "activation": "prelu"}, ENERGY),
+            {},
+            "model.layers[2].activation: message_passing has a kink (prelu)",
+        ),
+    ],
+)
+def test_stacks_that_cannot_be_built_are_refused_by_entry(layers, graph, message):
+    with pytest.raises(RecipeError) as caught:
+        recipe_from_dict(raw(*layers, **graph))
+    assert message in str(caught.value)
+
+
+def test_a_kink_in_a_direct_head_beside_an_energy_is_allowed():
+    head = {"layer": "vector_force_decoder", "activation": "prelu"}
+    assert recipe_from_dict(raw(ATOM, DENSITY, head, ENERGY)).model.layers[2].activation == "prelu"
