@@ -36,7 +36,7 @@ def test_every_key_has_a_meaning_in_the_schema_and_in_the_text():
 def test_the_text_tells_type_default_and_meaning():
     text = markdown()
     assert "- `cutoff`: number > 0 (required). Pairs nearer than this are edges" in text
-    assert '- `loss`: "l1" | "l2" | "huber" (default "l1"). Over force components' in text
+    assert '- `loss`: "l1" | "l2" | "huber" | "vector" (default "l1"). Over force components' in text
     assert '## {"layer": "message_passing"}\n' in text
     assert "## training.learning_rate\n" in text
 
