@@ -21,7 +21,8 @@ class GraphNorm(StackLayer):
     training. Training, too, divides by the moving ones, the current batch included, and takes them as constants when
     it derives; batch normalisation would take those of the batch. The function that is trained is then the one that
     is used: no atom feels a far one, a force is the same derivative of the energy in training and after it, and a
-    batch of one or two frames adds no noise. The price: steps do not know that the statistics will follow the weights.
+    batch of one or two frames adds no noise. The price: a step does not know that the statistics will follow it, and
+    with a short memory the weights below drift on and on (arXiv 1502.03167, sec. 2), so that momentum should be near 1.
     Young averages move faster: the first batch counts whole, the n-th as 1/n, until that is less than 1 - momentum.
 
     Args:
