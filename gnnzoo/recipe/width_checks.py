@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gnnzoo.errors import did_you_mean
+from gnnzoo.recipe.head_checks import HEADS
 from gnnzoo.recipe.layer_parts import Entry, Residual
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
@@ -10,7 +11,7 @@ from gnnzoo.recipe.schema import Recipe
 # Layers that always add their result to what comes in; others do so where they are told to by `residual`.
 ADDING = ("schnet_convolution", "gamd_convolution")
 # Layers whose `units` are not the width of the atom features after them.
-_OTHER_UNITS = ("edge_encoder", "force_decoder", "pair_force_decoder")
+_OTHER_UNITS = ("edge_encoder", *HEADS)
 
 
 def check_widths(recipe: Recipe, names: list[str]) -> Iterator[Problem]:
