@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 
 from contracts import ModelContract
@@ -21,6 +22,13 @@ STACKS = {
         {"layer": "silu"},
         {"layer": "schnet_convolution", "units": 6},
         HEAD,
+    ],
+    "schnet of energies": [
+        ENCODER,
+        {"layer": "schnet_convolution", "units": 6, "bond_features": True},
+        {"layer": "graph_norm", "statistics": "running"},
+        {"layer": "schnet_convolution", "units": 6},
+        {"layer": "energy_decoder", "units": 6, "hidden_layers": 0},
     ],
     "gamd": [
         ENCODER,
@@ -52,6 +60,16 @@ def test_moving_statistics_promise_additivity_and_those_of_the_graph_do_not():
     for statistics, additive in (("running", True), ("graph", False)):
         layers = [ENCODER, {"layer": "graph_norm", "statistics": statistics}, *STACKS["schnet"][2:]]
         assert promises(recipe(WATER, model={"layers": layers}, graph=GRAPH)).additive == additive
+
+
+def test_with_moving_statistics_forces_are_the_same_derivative_in_training_and_after():
+    stack = recipe(WATER, model={"layers": STACKS["schnet of energies"]}, graph=GRAPH)
+    made = ModelContract(stack, contract_frame(stack))
+    before = made.forces(made.frame)
+    training = made.forces(made.frame, network=lambda inputs: made.network(inputs, training=True))
+    assert made.network.get_layer("graph_norm_1").batches == 1
+    assert np.max(np.abs(training - before)) > 0.01 * np.max(np.abs(before))  # the statistics were others
+    made.assert_close(made.forces(made.frame), training)
 
 
 def test_a_residual_comes_back_to_the_features_after_the_layer_it_names():
