@@ -1,4 +1,5 @@
-"""Standard atomic masses (IUPAC 2021, abridged) in g/mol; of the longest-lived isotope where none is stable."""
+"""Atomic numbers, and standard atomic masses (IUPAC 2021, abridged) in g/mol; of the longest-lived isotope where no
+isotope is stable."""
 
 # In the order of the periodic table.
 _SYMBOLS = """
@@ -16,3 +17,4 @@ _MASSES = """
 """.split()  # noqa: SIM905
 
 MASSES: dict[str, float] = dict(zip(_SYMBOLS, map(float, _MASSES), strict=True))
+ATOMIC_NUMBERS: dict[str, int] = {symbol: number for number, symbol in enumerate(_SYMBOLS, start=1)}

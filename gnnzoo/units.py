@@ -3,12 +3,15 @@
 The factors follow the LAMMPS manual, page `units`; the constants behind them are the exact ones of the 2019 SI.
 """
 
+import math
 from dataclasses import dataclass
 
 from gnnzoo.errors import UserError
 
 # 1 kcal = 4184 J, 1 mol = 6.02214076e23, 1 eV = 1.602176634e-19 J: 1 kcal/mol = 0.0433641... eV
 EV_PER_KCAL_MOL = 4184.0 / 6.02214076e23 / 1.602176634e-19
+# e^2 / (4 pi eps_0), the energy of two elementary charges one A apart: CODATA 2018
+COULOMB_EV_ANGSTROM = 1.602176634e-19 / (4 * math.pi * 8.8541878128e-12) * 1e10
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,22 @@ class UnitStyle:
     charge: str
     force_in_mev_per_angstrom: float | None  # None: cannot be expressed (reduced units)
     timestep: float | None = None  # LAMMPS' default timestep, in `time`
+    coulomb: float = 1.0  # energy times length per squared charge
 
 
 STYLES: dict[str, UnitStyle] = {
     style.name: style
     for style in (
         UnitStyle(
-            "real", "A", "kcal/mol/A", "kcal/mol", "A/fs", "fs", "e", force_in_mev_per_angstrom=1e3 * EV_PER_KCAL_MOL
+            *("real", "A", "kcal/mol/A", "kcal/mol", "A/fs", "fs", "e"),
+            force_in_mev_per_angstrom=1e3 * EV_PER_KCAL_MOL,
+            coulomb=COULOMB_EV_ANGSTROM / EV_PER_KCAL_MOL,
         ),
-        UnitStyle("metal", "A", "eV/A", "eV", "A/ps", "ps", "e", force_in_mev_per_angstrom=1e3),
+        UnitStyle(
+            *("metal", "A", "eV/A", "eV", "A/ps", "ps", "e"),
+            force_in_mev_per_angstrom=1e3,
+            coulomb=COULOMB_EV_ANGSTROM,
+        ),
         UnitStyle("lj", "sigma", "epsilon/sigma", "epsilon", "sigma/tau", "tau", "q*", force_in_mev_per_angstrom=None),
     )
 }

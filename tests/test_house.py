@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A file imports only from floors below it or from its own; names are packages or modules of gnnzoo.
 FLOORS = [
-    {"", "errors", "fields", "units", "outputs", "console"},  # "": gnnzoo itself, for its version
+    {"", "errors", "fields", "units", "elements", "outputs", "console"},  # "": gnnzoo itself, for its version
     {"recipe", "data", "layers"},
     {"models"},
     {"training", "evaluation", "deploy", "zoo"},

@@ -10,8 +10,8 @@ import numpy as np
 
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.dump_columns import FORCES
-from gnnzoo.data.elements import MASSES
 from gnnzoo.data.text_rows import frame_texts, name_column, reals, vector_columns
+from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Place
 
 # Columns in their order; the names of the types stand behind `type`.

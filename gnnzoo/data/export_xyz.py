@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from gnnzoo.data.blocks import FrameBlock
-from gnnzoo.data.elements import MASSES
 from gnnzoo.data.text_rows import frame_texts, name_column, reals, vector_columns
+from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.units import EV_PER_KCAL_MOL, force_factor
 

@@ -1,13 +1,16 @@
 """What a model takes from its data: scales and sizes, from the training split alone."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gnnzoo.data.pipeline import GraphSource
+from gnnzoo.data.pipeline import Graph, GraphSource
+from gnnzoo.fields import EDGE_CLASSES
 
 # An even sample of this many training frames fixes scales to well under a per cent and is read in seconds.
 MAX_SAMPLE = 256
+PRIOR_SAMPLE = 32  # a prior costs more to look at, and its rest is fixed to a per cent by fewer
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class TrainingStatistics:
         force_mean_abs: mean absolute force component, model's force unit.
         mean_neighbors: mean number of edges per atom.
         max_atoms, max_edges: largest frame of the sample.
+        shortest: (2, species, species) shortest distances between and within molecules; where two species never met,
+            the shortest of all. Model's length unit.
         frames: training frames that were looked at, evenly spaced.
     """
 
@@ -27,6 +32,7 @@ class TrainingStatistics:
     mean_neighbors: float
     max_atoms: int
     max_edges: int
+    shortest: list
     frames: int
 
     def as_dict(self) -> dict:
@@ -44,6 +50,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
     sample = even_sample(train, MAX_SAMPLE)
     squares = absolutes = 0.0
     atoms = edges = max_atoms = max_edges = 0
+    shortest = np.full((2, len(source.species), len(source.species)), np.inf)
     for index in sample:
         graph = source.graph(index)
         forces = graph.forces.astype(np.float64)
@@ -51,17 +58,51 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
         absolutes += float(np.sum(np.abs(forces)))
         atoms, edges = atoms + len(forces), edges + len(graph.senders)
         max_atoms, max_edges = max(max_atoms, len(forces)), max(max_edges, len(graph.senders))
+        _shorten(shortest, graph)
+    met = shortest[np.isfinite(shortest)]
+    shortest[np.isinf(shortest)] = met.min() if len(met) else 0.0
     return TrainingStatistics(
         force_rms=(squares / (3 * atoms)) ** 0.5,
         force_mean_abs=absolutes / (3 * atoms),
         mean_neighbors=edges / atoms,
         max_atoms=max_atoms,
         max_edges=max_edges,
+        shortest=shortest.tolist(),
         frames=len(sample),
     )
 
 
-def energy_offsets(source: GraphSource, train: np.ndarray) -> np.ndarray:
+def _shorten(shortest: np.ndarray, graph: Graph) -> None:
+    """Take the distances of a graph into (2, species, species) shortest ones."""
+    inside = (graph.edge_class != EDGE_CLASSES.index("other_molecule")).astype(int)
+    ends = graph.species[graph.receivers], graph.species[graph.senders]
+    np.minimum.at(shortest, (inside, *ends), np.sqrt(np.sum(np.square(graph.vectors, dtype=np.float64), axis=1)))
+
+
+def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Graph], np.ndarray]) -> tuple[float, float]:
+    """What is left of the training forces when known ones are taken off.
+
+    Args:
+        source: graphs with forces.
+        train: (frames,) indices of the training split; never anything else. At most `PRIOR_SAMPLE` are looked at.
+        known: (atoms, 3) forces of a graph that need not be learned.
+
+    Returns:
+        root mean square component, model's force unit; mean |F - known| over mean |F|.
+    """
+    squares = left = size = components = 0.0
+    for index in even_sample(train, PRIOR_SAMPLE):
+        graph = source.graph(index)
+        rest = graph.forces.astype(np.float64) - known(graph)
+        squares, components = squares + float(np.sum(rest**2)), components + rest.size
+        left += float(np.linalg.norm(rest, axis=1).sum())
+        size += float(np.linalg.norm(graph.forces, axis=1).sum())
+    return (squares / components) ** 0.5, left / size
+
+
+def energy_offsets(
+    source: GraphSource, train: np.ndarray, known: Callable[[Graph], float] = lambda graph: 0.0
+) -> np.ndarray:
     """(species,) float64 energy of one atom of each species, by least squares over frames whose energy is known.
 
     The zero of energies is arbitrary, and most of a total energy is often the same for each atom of a species. Where
@@ -71,13 +112,14 @@ def energy_offsets(source: GraphSource, train: np.ndarray) -> np.ndarray:
     Args:
         source: graphs, with energies in the model's unit.
         train: (frames,) indices of the training split; never anything else. At most `MAX_SAMPLE` are looked at.
+        known: energy of a graph that need not be learned.
     """
     counts, energies = [], []
     for index in even_sample(train, MAX_SAMPLE):
         graph = source.graph(index)
         if graph.energy is not None:
             counts.append(np.bincount(graph.species, minlength=len(source.species)))
-            energies.append(graph.energy)
+            energies.append(graph.energy - known(graph))
     if not energies:
         return np.zeros(len(source.species))
     return np.linalg.lstsq(np.array(counts, np.float64), np.array(energies), rcond=None)[0]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gnnzoo.data.elements import MASSES
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.thermometer import kinetic_temperature
+from gnnzoo.elements import MASSES
 
 G_CM3 = 1.66053906892  # (g/mol)/A^3 in g/cm^3: 1e24 / Avogadro's number
 

@@ -3,7 +3,7 @@
 Importing this package registers every layer under its short name (`registry.LAYERS`).
 """
 
-from gnnzoo.layers import basic, convolutions, density, encoders, heads, message_passing, normalization, painn
+from gnnzoo.layers import basic, convolutions, density, encoders, heads, message_passing, normalization, painn, prior
 from gnnzoo.layers.registry import LAYERS
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "message_passing",
     "normalization",
     "painn",
+    "prior",
 ]

@@ -9,6 +9,7 @@ from gnnzoo.errors import ModelError, Place, did_you_mean
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
 from gnnzoo.models.conservative import ConservativeModel
+from gnnzoo.models.priors import prior_terms
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
 
@@ -20,12 +21,14 @@ class Scales:
     Attributes:
         force: force unit per network unit.
         neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
+        shortest: (2, species, species) shortest distances between and within molecules, for a prior's repulsion.
         energy_offsets: (species,) energy of an atom of each species, where the data have energies.
     """
 
     force: float = 1.0
     neighbors: float = 1.0
     energy_offsets: list[float] | None = None
+    shortest: list | None = None
 
 
 RAW = Scales()
@@ -78,10 +81,7 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
             place=Place(key="data.types"),
             expected='"types": {"1": "O", "2": "H"}, or species=["O", "H"]',
         )
-    inputs = {
-        key: keras.Input(batch_shape=(None, *shape), dtype=kind.replace("float32", dtype), name=key)
-        for key, (shape, kind) in fields.BATCH_SHAPES.items()
-    }
+    inputs = _inputs(dtype)
     graph = dict(inputs)
     come_back_to = {entry.of for entry in recipe.model.layers if entry.layer == "residual"}
     for layer in stack(recipe, species, scales, dtype):
@@ -118,7 +118,26 @@ def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> lis
     if any(entry.layer == "energy_decoder" for entry in recipe.model.layers):
         offsets = scales.energy_offsets or [0.0] * len(species)
     layers.append(LAYERS["force_scale"](scale=scales.force, offsets=offsets, name="force_scale", dtype=dtype))
+    if terms := prior_terms(recipe, species, scales.shortest):
+        layers.append(LAYERS["prior"](terms=terms, alone=False, name="prior", dtype=dtype))
     return layers
+
+
+def build_prior(recipe: Recipe, species: list[str]) -> ConservativeModel | None:
+    """The prior of a recipe alone, as a model like any other; None where it declares none that training frames feel."""
+    terms = prior_terms(recipe, species, None)
+    if not terms:
+        return None
+    inputs = _inputs("float32")
+    layer = LAYERS["prior"](terms=terms, alone=True, name="prior")
+    return ConservativeModel(inputs, {ATOM_ENERGIES: layer(inputs)[ATOM_ENERGIES]}, name="prior")
+
+
+def _inputs(dtype: str) -> dict:
+    return {
+        key: keras.Input(batch_shape=(None, *shape), dtype=kind.replace("float32", dtype), name=key)
+        for key, (shape, kind) in fields.BATCH_SHAPES.items()
+    }
 
 
 def _derived(entry, recipe: Recipe, species: list[str], scales: Scales) -> dict:

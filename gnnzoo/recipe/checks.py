@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gnnzoo.errors import did_you_mean
+from gnnzoo.recipe.prior_checks import check_priors
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import check_stack
@@ -15,6 +16,7 @@ def check(recipe: Recipe) -> list[Problem]:
         *_atoms(recipe),
         *_bonds(recipe),
         *check_stack(recipe),
+        *check_priors(recipe),
         *check_training(recipe),
     ]
 

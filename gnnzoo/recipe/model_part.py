@@ -28,6 +28,7 @@ from gnnzoo.recipe.layer_parts import (
     SiLU,
 )
 from gnnzoo.recipe.part import Part
+from gnnzoo.recipe.prior_parts import PriorEntry
 
 LayerEntry = Annotated[
     AtomEncoder
@@ -58,6 +59,8 @@ class Model(Part):
 
     layers: list[LayerEntry] = Field(min_length=2)
     """The stack; `layer` names the kind of each entry."""
+    prior: list[PriorEntry] = Field(default_factory=list)
+    """Physics that is known beforehand; the network learns what it leaves."""
     normalization: Literal["training", "none"] = "training"
-    """`training`: forces are scaled by the RMS force component of the training split and sums over neighbours by its
-    mean number of neighbours. `none`: raw forces, as the network of origin did."""
+    """`training`: forces (less the prior) are scaled by the RMS force component of the training split and sums over
+    neighbours by its mean number of neighbours. `none`: raw forces, as the network of origin did."""

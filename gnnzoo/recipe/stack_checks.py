@@ -27,7 +27,8 @@ def _edges(recipe: Recipe) -> Iterator[Problem]:
     edges = recipe.graph.edges
     if not {*EDGE_READERS, *VECTOR_MAKERS} & set(_kinds(recipe)):
         yield Problem(_STACK, "no layer reads an edge: forces could not depend on positions", "message_passing")
-    if recipe.graph.bonds is not None and "bond" not in edges:
+    springs = any(prior.prior == "harmonic" for prior in recipe.model.prior)
+    if recipe.graph.bonds is not None and "bond" not in edges and not springs:
         yield Problem(("graph", "bonds"), "bonds are named, but edges carry no bond features", '"bond" in graph.edges')
     if edges == ["bond"]:
         yield Problem(("graph", "edges"), "a bond alone does not say how far apart two atoms are", '"distance" too')

@@ -6,9 +6,12 @@ from gnnzoo.data.dividing import SplitReport, divide
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource, check_forces
 from gnnzoo.data.splits import Shares, Split
-from gnnzoo.data.statistics import TrainingStatistics, training_statistics
+from gnnzoo.data.statistics import TrainingStatistics, energy_offsets, force_rms_less, training_statistics
 from gnnzoo.errors import DataError, Place
-from gnnzoo.models.build import Scales, network_species
+from gnnzoo.fields import ENERGY
+from gnnzoo.models.build import Scales, build_prior, network_species
+from gnnzoo.models.predict import Predictor
+from gnnzoo.recipe.head_checks import ENERGY_HEADS
 from gnnzoo.recipe.schema import Recipe
 
 
@@ -23,6 +26,7 @@ class Prepared:
         split_report: how that came about.
         statistics: of the training split.
         scales: what the network takes from them; ones where the recipe wants raw forces.
+        prior_leaves: mean |F - prior| over mean |F| of training frames; None without a prior.
     """
 
     species: list[str]
@@ -31,6 +35,7 @@ class Prepared:
     split_report: SplitReport
     statistics: TrainingStatistics
     scales: Scales
+    prior_leaves: float | None = None
 
 
 def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
@@ -68,6 +73,22 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
             place=place,
             hint="--set graph.cutoff=5, in the data's length unit",
         )
-    scaled = recipe.model.normalization == "training"
-    scales = Scales(statistics.force_rms, statistics.mean_neighbors) if scaled else Scales()
-    return Prepared(species, source, split, report, statistics, scales)
+    scales, prior_leaves = _scales(recipe, species, source, split, statistics)
+    return Prepared(species, source, split, report, statistics, scales, prior_leaves)
+
+
+def _scales(
+    recipe: Recipe, species: list[str], source: GraphSource, split: Split, statistics: TrainingStatistics
+) -> tuple[Scales, float | None]:
+    """What the network takes from the training split, and what its prior leaves of the forces there."""
+    prior, leaves, rms = build_prior(recipe, species), None, statistics.force_rms
+    if prior is not None:
+        predictor = Predictor(prior, xla=False)
+        rms, leaves = force_rms_less(source, split.train, predictor.forces)
+    known = (lambda graph: float(predictor.results(graph)[ENERGY][0])) if prior is not None else (lambda graph: 0.0)
+    heads = {entry.layer for entry in recipe.model.layers}
+    offsets = energy_offsets(source, split.train, known).tolist() if heads & set(ENERGY_HEADS) else None
+    shortest = statistics.shortest if any(p.prior == "repulsion" for p in recipe.model.prior) else None
+    if recipe.model.normalization == "none":
+        return Scales(energy_offsets=offsets, shortest=shortest), leaves
+    return Scales(rms, statistics.mean_neighbors, offsets, shortest), leaves

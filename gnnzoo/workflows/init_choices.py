@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gnnzoo.data.elements import MASSES
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.near_pairs import LARGEST_MOLECULE, largest_molecule
 from gnnzoo.data.tally import told_masses
+from gnnzoo.elements import MASSES
 
 # A mass is an element's if it is so near, g/mol, and for heavy ones by this share: as force fields round them, but not
 # so far that a CH2 of united atoms (14.027) were a nitrogen (14.007).

@@ -9,8 +9,8 @@ import pytest
 import dumps
 import inspected
 from gnnzoo.data.dump_text import KINDS, DumpLog
-from gnnzoo.data.elements import MASSES
 from gnnzoo.data.inspect import survey
+from gnnzoo.elements import MASSES
 from gnnzoo.workflows.datasets import events_told, open_dataset
 from gnnzoo.workflows.inspect import inspect
 

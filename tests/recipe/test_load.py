@@ -265,7 +265,7 @@ ATOM, EDGE, MESSAGE = {"layer": "atom_encoder"}, {"layer": "edge_encoder"}, {"la
         (stack("prelu", ATOM, "force_decoder"), "model.layers[0]: the stack begins with prelu"),
         (stack(ATOM, ATOM, "force_decoder"), "model.layers[1]: a second atom_encoder"),
         (stack(ATOM, EDGE), "model.layers[1]: the stack ends with edge_encoder"),
-        (stack(ATOM, "force_decoder", "force_decoder"), "model.layers[1]: two heads of one kind: force_decoder and force_decoder"),
+        (stack(ATOM, "force_decoder", "force_decoder"), "model.layers[1]: two heads of one kind: force_decoder"),
         (stack(ATOM, MESSAGE, EDGE, "force_decoder"), "model.layers[2]: edge_encoder stands after a layer"),
         (stack(ATOM, EDGE, EDGE, MESSAGE, "force_decoder"), "model.layers[2]: a second edge_encoder"),
         (
