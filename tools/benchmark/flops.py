@@ -75,7 +75,7 @@ def _counted(graph) -> Arithmetic:
         if kind in _PRODUCTS:
             products += 2 * _size(operation.outputs[0]) * _inner(operation)
         elif kind == "Einsum":
-            raise NotImplementedError("an Einsum is not counted")
+            products += 2 * _distinct(operation)
         elif kind in _OF_OUTPUT:
             others += _size(operation.outputs[0])
         elif kind in _OF_INPUT:
@@ -89,6 +89,17 @@ def _inner(operation) -> int:
     """The length over which a product of matrices sums."""
     turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
     return int(operation.inputs[0].shape[-2 if turned else -1])
+
+
+def _distinct(operation) -> int:
+    """The product of the lengths of all indices of an Einsum of two tensors, each once."""
+    inputs = operation.get_attr("equation").decode().partition("->")[0].split(",")
+    if len(inputs) != 2 or "." in "".join(inputs):
+        raise NotImplementedError(f"the Einsum {operation.name} is not counted")
+    lengths = {}
+    for letters, tensor in zip(inputs, operation.inputs, strict=True):
+        lengths |= dict(zip(letters, tensor.shape.as_list(), strict=True))
+    return math.prod(lengths.values())
 
 
 def _size(tensor) -> int:

@@ -100,15 +100,16 @@ def _parts(dump: Path, frames: int) -> list[Path]:
     """A dump's first frames and the rest, as two dumps; LAMMPS writes the units before the first frame alone."""
     parts = [dump.with_name(f"{dump.stem}-{part}.lammpstrj") for part in ("first", "rest")]
     with dump.open() as lines, parts[0].open("w") as first, parts[1].open("w") as rest:
-        seen, into = 0, first
+        seen, into, in_atoms = 0, first, True
         for line in lines:
             if line.startswith("ITEM: UNITS"):
                 units = line + next(lines)
                 first.write(units)
                 rest.write(units)
                 continue
-            if line.startswith("ITEM: TIME") and not line.startswith("ITEM: TIMESTEP"):  # of each frame the first
-                seen += 1
+            if line.startswith("ITEM:"):
+                seen += in_atoms  # a frame begins with whatever follows the atoms of the one before
+                in_atoms = line.startswith("ITEM: ATOMS")
                 into = first if seen <= frames else rest
             into.write(line)
     return parts
