@@ -197,9 +197,9 @@ class Trainer:
         log = read_log(self.folder / "log.csv")
         best = self._best(log, plan.checkpoint_steps(last_stage=step > plan.begins[-1]) | {step})
         load_checkpoint(best, self.network)
-        progress = self.progress
+        progress, early = self.progress, self.progress.stopped and step < plan.steps
         bounds = self.follower.bounds
-        return Outcome(plan, step, progress.seconds, best, progress.stopped, progress.follow_every, bounds, log)
+        return Outcome(plan, step, progress.seconds, best, early, progress.follow_every, bounds, log)
 
     def _steps(self, step: int, last: int, began: float, deadline: float | None, stop: StopRequest) -> int:
         """Run the steps; returns how many are done when `last`, the time, the error or the user ends them.

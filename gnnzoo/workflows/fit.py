@@ -202,7 +202,8 @@ def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
     _tell_errors(outcome, model)
     if outcome.stopped_early:
         patience = model.recipe.training.early_stopping.patience
-        note(f"it ended {plan.steps - outcome.steps} steps early: the error had not fallen for {patience} epochs")
+        epochs = f"{patience} epoch{'s' if patience > 1 else ''}"
+        note(f"it ended {plan.steps - outcome.steps} steps early: the error had not fallen for {epochs}")
     elif outcome.steps < plan.steps:
         note(f"it ended {plan.steps - outcome.steps} steps before the schedule's end")
         if outcome.steps < _MOST_OF_IT * plan.steps:

@@ -1,10 +1,11 @@
 """Random rotations: proper, uniform, repeatable, and the same for edges and forces."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.training.augmentation import random_rotations, rotate
+from gnnzoo.training.augmentation import displace, random_rotations, rotate
 
 
 def test_rotations_are_proper():
@@ -48,3 +49,21 @@ def test_edges_and_forces_of_a_graph_turn_together():
         np.testing.assert_allclose(
             turned[fields.FORCES][row], 2 * turned[fields.EDGE_VECTORS][row], rtol=1e-5, atol=1e-6
         )
+
+
+def test_displaced_atoms_take_the_ends_of_their_edges_along():
+    atoms = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    senders, receivers = np.arange(500), (np.arange(500) + 7) % 500
+    batch = {
+        fields.SPECIES: tf.zeros(500, tf.int32),
+        fields.SENDERS: tf.constant(np.append(senders, 3)),
+        fields.RECEIVERS: tf.constant(np.append(receivers, 3)),  # the last is a padding edge
+        fields.EDGE_VECTORS: tf.constant(np.vstack([atoms[senders] - atoms[receivers], [1, 0, 0]]), tf.float32),
+    }
+    first, again, other = (displace(batch, 0.1, seed)[fields.EDGE_VECTORS].numpy() for seed in ([0, 5], [0, 5], [0, 6]))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.01
+    change = first - batch[fields.EDGE_VECTORS].numpy()
+    np.testing.assert_array_equal(change[-1], 0)
+    np.testing.assert_allclose(change[:-1].sum(axis=0), 0, atol=1e-4)  # each atom is once a sender, once a receiver
+    assert change[:-1].std() == pytest.approx(0.1 * 2**0.5, rel=0.1)

@@ -54,8 +54,9 @@ def without_times(log):
 
 
 def test_two_runs_agree(tmp_path):
-    """As they are compiled in earnest; dropout, rotations and the order of frames included."""
-    first, second = (trainer(tmp_path / name, xla=True, epochs=2) for name in "ab")
+    """As they are compiled in earnest; dropout, rotations, noise, average and the order of frames included."""
+    given = {"epochs": 2, "ema": {"decay": 0.9}, "augmentation": {"rotation": True, "noise": 0.01}}
+    first, second = (trainer(tmp_path / name, xla=True, **given) for name in "ab")
     assert without_times(first.run().log) == without_times(second.run().log)
     for a, b in zip(weights(first), weights(second), strict=True):
         np.testing.assert_array_equal(a, b)

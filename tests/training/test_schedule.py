@@ -26,6 +26,31 @@ def test_then_it_decays_by_the_factor_each_epoch():
     assert s.learning_rate(499) == pytest.approx(1e-3 * 0.9**44.9)
 
 
+@pytest.mark.parametrize(("shape", "half"), [("cosine", 0.5), ("linear", 0.5)])
+def test_others_come_down_to_zero_at_the_end(shape, half):
+    s = schedule(shape=shape)  # 50 steps of warm-up, 450 after it
+    assert s.learning_rate(49) == pytest.approx(1e-3)
+    assert s.learning_rate(50) == pytest.approx(1e-3)
+    assert s.learning_rate(275) == pytest.approx(half * 1e-3)
+    assert 0 < s.learning_rate(499) < 3e-6
+    assert s.learning_rate(500) == pytest.approx(0, abs=1e-18)
+
+
+def test_a_cosine_is_flat_at_its_ends_and_a_line_is_not():
+    quarter = 50 + 450 // 4
+    assert schedule(shape="cosine").learning_rate(quarter) == pytest.approx(0.8545e-3, rel=1e-3)  # (1 + cos 45 deg) / 2
+    assert schedule(shape="linear").learning_rate(quarter) == pytest.approx(0.7511e-3, rel=1e-3)
+
+
+def test_a_plateau_stays_until_it_is_told_otherwise():
+    assert schedule(shape="plateau").learning_rate(499) == 1e-3
+
+
+def test_a_warm_up_as_long_as_the_schedule():
+    s = schedule(5, epochs=5, shape="linear")
+    assert s.learning_rate(4) == pytest.approx(1e-3)
+
+
 def test_a_schedule_of_another_length_keeps_its_proportions():
     long, short = schedule(5000), schedule(500)
     for share in (0.05, 0.2, 0.5, 0.99):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import dumps
+from courses import ONE_HEAD
 from gnnzoo.errors import DataError, RecipeError, UserError
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import load_model, save_model
@@ -162,6 +163,30 @@ def test_what_is_trained_on_is_announced(argon, folder, capsys):
     assert nearest > steps[1] - steps[0] > 0
     assert f"a held-out frame and a training frame are {nearest} timesteps apart or more" in said
     assert f"network of {made.info['parameters']:,} parameters" in said
+
+
+def test_the_end_tells_the_error_by_species_and_by_force_and_how_to_repeat_it(argon, folder, capsys):
+    made = train(recipe(training=SHORT | {"validate_every": 2, "checkpoint_every": 2}), data=argon)
+    (row,) = read_log(folder / "runs/tiny-001/log.csv")
+    said = capsys.readouterr().err
+    bins = [f"{row[f'relative_bin{number}']:.1%}" for number in (1, 2, 3, 4)]
+    assert f"mean |dF| / mean |F| there: Ar {row['relative_Ar']:.1%}; by |F|, in kcal/mol/A: below " in said
+    told = said.partition("kcal/mol/A: below ")[2].splitlines()[0]
+    assert [part.rpartition(" ")[2] for part in told.split("  ")] == bins
+    assert "with --set training.steps=10 --set training.validate_every=2 and without a time limit" in said
+    assert made.info["training"]["schedule_steps"] == 10
+
+
+def test_an_early_end_is_told_and_a_stage_is_repeated_by_its_steps(argon, folder, capsys):
+    stages = [{"head": "direct", "share": 0.5, "loss": "l2"}, {"head": "direct", "share": 0.5, "loss": "vector"}]
+    still = {"learning_rate": {"initial": 1e-30}, "early_stopping": {"patience": 1}, "stages": stages}
+    train(recipe(model=ONE_HEAD, training=SHORT | still | {"epochs": 6}), data=argon)
+    said = capsys.readouterr().err
+    assert (
+        "it ended 5 steps early: the error had not fallen for 1 epoch\n" in said
+    )  # the 5th is as good as the 4th
+    assert "--set 'training.stages[0].steps=15' --set 'training.stages[1].steps=15'" in said
+    assert "stop_after" not in said
 
 
 def test_the_command_can_be_typed_again_and_the_network_is_compiled_once(argon, folder, monkeypatch):
@@ -521,6 +546,28 @@ def test_a_force_that_is_not_a_number(sound, frame):
     error = refused(DataError, f"a force of frame {frame} is not a number", data=sound)
     assert error.place.file == sound
     assert "gnnzoo convert" in error.hint
+
+
+def test_energies_that_the_data_do_not_have(sound):
+    conservative = {
+        "layers": [
+            {"layer": "atom_encoder", "units": 4, "activation": "silu"},
+            {"layer": "message_passing", "units": 4, "combine": "sum", "activation": "silu"},
+            {"layer": "energy_decoder", "units": 4},
+        ]
+    }
+    asked = recipe(model=conservative, training=SHORT | {"loss_weights": {"energy": 0.1}})
+    error = refused(DataError, "no training frame has an energy", asked, data=sound)
+    assert error.place.file == sound
+    assert "loss_weights.energy=0" in error.hint
+
+
+def test_a_weight_for_a_species_that_only_the_data_could_name(folder):
+    unnamed = argon_h5(folder / "unnamed.h5", units="real", types={1: "Ar"})
+    loose = {"types": None, "atoms": {}}
+    layers = [ARGON["model"]["layers"][0] | {"inputs": "species"}, *ARGON["model"]["layers"][1:]]
+    asked = recipe(data=loose, model={"layers": layers}, training=SHORT | {"loss_weights": {"types": {"Arg": 2}}})
+    refused(RecipeError, "unknown species 'Arg'. Did you mean 'Ar'?", asked, data=unnamed)
 
 
 def test_a_force_in_a_dump_that_is_not_a_number(folder):
