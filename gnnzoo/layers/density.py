@@ -3,9 +3,11 @@
 from keras import ops
 
 from gnnzoo.layers.basic import StackLayer
-from gnnzoo.layers.neighborhood import full_tensor, moments, of_senders, slot_weights
+from gnnzoo.layers.neighborhood import Neighborhood, full_tensor
 from gnnzoo.layers.painn import linear
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, register
+
+_PARTS = ((0, 1), (1, 3), (2, 6))  # rank and components
 
 
 @register("atomic_density")
@@ -50,15 +52,18 @@ class AtomicDensity(StackLayer):
 
     def call(self, graph):
         x, count = graph[ATOMS], self.functions or graph[RADIAL].shape[-1]
-        weights = slot_weights(graph, count, self.rank) * self.neighbor_scale
-        density = moments(weights, of_senders(self.sent(x), graph))  # (atoms, components k, channels)
-        density = ops.reshape(density, (-1, weights.shape[-1] // count, count * self.channels))
+        near, sent = Neighborhood(graph, count, dense=False), self.sent(x) * self.neighbor_scale
+        # (atoms, components k, channels) -> (atoms, components, k channels), for each rank
+        densities = [
+            ops.reshape(near.sums(rank, sent), (-1, parts, count * self.channels))
+            for rank, parts in _PARTS[: self.rank + 1]
+        ]
         gates = 1 + self.receivers(x)[:, None, :]
         units = x.shape[-1]
-        scalars = x + self.scalars(density[:, 0])
-        vectors = self.vectors(density[:, 1:4]) * gates[..., :units]  # (atoms, 3, units)
+        scalars = x + self.scalars(densities[0][:, 0])
+        vectors = self.vectors(densities[1]) * gates[..., :units]  # (atoms, 3, units)
         if self.rank == 2:
-            tensors = full_tensor(self.tensors(density[:, 4:]) * gates[..., units:])  # (atoms, 3, 3, units)
+            tensors = full_tensor(self.tensors(densities[2]) * gates[..., units:])  # (atoms, 3, 3, units)
             # (atoms, 3, 3, units), (atoms, 1, 3, units) -> (atoms, 3, units)
             vectors = vectors + self.turned(ops.sum(tensors * vectors[:, None], axis=2))
             scalars = scalars + self.squares(ops.sum(ops.square(tensors), axis=(1, 2)))

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from gnnzoo.layers.basic import StackLayer
-from gnnzoo.layers.neighborhood import moments, of_senders, slot_weights
+from gnnzoo.layers.neighborhood import Neighborhood
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, derived_seed, register
 
 _TINY = 1e-8  # under the root of a norm, so that a vector of length zero has a gradient
@@ -60,19 +60,17 @@ class PaiNNMessage(StackLayer):
         x, count = graph[ATOMS], self.functions or graph[RADIAL].shape[-1]
         units = x.shape[-1]
         scalar, direction, gate = ops.split(self.senders(ops.silu(self.hidden(x))), 3, axis=-1)
-        weights = slot_weights(graph, count, rank=1) * self.neighbor_scale
-        sent = [scalar, direction]
+        near = Neighborhood(graph, count, dense=True)
+        # (atoms, 3 k, units) -> (atoms, 3, k, units)
+        pointed = ops.reshape(near.sums(1, direction * self.neighbor_scale), (-1, 3, count, units))
+        vectors = self._filtered("direction", "nxkc", pointed)
+        sent = [scalar]
         if VECTORS in graph:  # (atoms, 3, units) -> (atoms, 3 units)
             sent.append(ops.reshape(graph[VECTORS] * gate[:, None, :], (-1, 3 * units)))
-        sent = of_senders(ops.concatenate(sent, axis=-1), graph)
-        pointed = moments(weights[..., count:], sent[..., units : 2 * units])  # (atoms, 3 k, units)
-        pointed = ops.reshape(pointed, (-1, 3, count, units))
-        vectors = self._filtered("direction", "nxkc", pointed)
-        plain = moments(weights[..., :count], sent[..., :units])  # (atoms, k, units)
-        result = {ATOMS: x + self._filtered("scalar", "nkc", plain)}
+        plain = near.sums(0, ops.concatenate(sent, axis=-1) * self.neighbor_scale)  # (atoms, k, units or 4 units)
+        result = {ATOMS: x + self._filtered("scalar", "nkc", plain[..., :units])}
         if VECTORS in graph:
-            carried = moments(weights[..., :count], sent[..., 2 * units :])  # (atoms, k, 3 units)
-            carried = ops.reshape(carried, (-1, count, 3, units))
+            carried = ops.reshape(plain[..., units:], (-1, count, 3, units))
             vectors = graph[VECTORS] + vectors + self._filtered("vector", "nkxc", carried)
         return {**result, VECTORS: vectors}
 

@@ -5,7 +5,7 @@ import pytest
 
 from gnnzoo import fields
 from gnnzoo.layers import LAYERS
-from gnnzoo.layers.neighborhood import full_tensor, moments, of_senders, slot_weights
+from gnnzoo.layers.neighborhood import Neighborhood, full_tensor
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, DIRECTIONS, EDGE_WEIGHT, RADIAL, VECTORS
 from systems import random_rotation
 from tiny_graph import build, graph, random_graph, tensor, tensors
@@ -42,30 +42,43 @@ def large(vectors: bool, width: int = 4):
 
 
 def test_weights_of_slots_by_hand():
-    weights = slot_weights(tiny(), functions=2, rank=2).numpy()
-    # edge 0, weight 1, along +x: R, then R x, R y, R z, then R (xx - 1/3), R (yy - 1/3), R (zz - 1/3), R xy ...
-    third = [2 / 3, 3 / 3]
-    expected = [2, 3, 2, 3, 0, 0, 0, 0, 4 / 3, 2, -third[0], -third[1], -third[0], -third[1], *[0] * 6]
-    np.testing.assert_allclose(weights[0, 0], expected, rtol=1e-6)
+    near = Neighborhood(tiny(), functions=2, dense=False)
+    # edge 0, weight 1, along +x: R; R x, R y, R z; R (xx - 1/3), R (yy - 1/3), R (zz - 1/3), R xy ...
+    np.testing.assert_allclose(near.weights(0)[0, 0], [2, 3])
+    np.testing.assert_allclose(near.weights(1)[0, 0], [2, 3, 0, 0, 0, 0])
+    third = [-2 / 3, -1]
+    np.testing.assert_allclose(near.weights(2)[0, 0], [4 / 3, 2, *third, *third, *[0] * 6], rtol=1e-6)
     # edge 1, weight 1/2, along -x; the other slots are empty
-    np.testing.assert_allclose(weights[1, 0, :4], [1, 1.5, -1, -1.5], rtol=1e-6)
-    assert not weights[:, 1].any() and not weights[2:].any()
+    np.testing.assert_allclose(near.weights(1)[1, 0, :2], [-1, -1.5], rtol=1e-6)
+    assert not near.weights(0)[:, 1].numpy().any() and not near.weights(0)[2:].numpy().any()
 
 
 def test_fewer_functions_are_the_first_ones():
-    np.testing.assert_allclose(slot_weights(tiny(), functions=1, rank=0)[:, 0, 0], [2, 1, 0, 0])
+    np.testing.assert_allclose(Neighborhood(tiny(), functions=1, dense=False).weights(0)[:, 0, 0], [2, 1, 0, 0])
 
 
-def test_moments_are_sums_over_the_edges_of_each_receiver():
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_sums_run_over_the_edges_of_each_receiver(rank, dense):
     data = large(vectors=False)
-    found = moments(slot_weights(tensors(data), 3, 1), of_senders(tensors(data)[ATOMS], tensors(data))).numpy()
-    expected = np.zeros((7, 4, 3, 4))
+    near = Neighborhood(tensors(data), 3, dense)
+    assert near.dense == dense
+    expected = np.zeros((7, [1, 3, 6][rank], 3, 4))
     for e in range(9):
-        unit = np.r_[1, data[DIRECTIONS][e]]
+        u = data[DIRECTIONS][e]
+        square = np.outer(u, u) - np.eye(3) / 3
+        angular = [[1.0], u, square[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]][rank]
         weight = data[EDGE_WEIGHT][e] * data[RADIAL][e]
         sent = data[ATOMS][data[fields.SENDERS][e]]
-        expected[data[fields.RECEIVERS][e]] += unit[:, None, None] * weight[:, None] * sent
-    np.testing.assert_allclose(found.reshape(7, 4, 3, 4), expected, atol=1e-12)
+        expected[data[fields.RECEIVERS][e]] += np.array(angular)[:, None, None] * weight[:, None] * sent
+    found = near.sums(rank, tensors(data)[ATOMS]).numpy()
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-12)
+
+
+def test_many_atoms_with_few_neighbours_are_not_multiplied_with_all():
+    data = large(vectors=False)
+    few = data | {fields.SLOTS: data[fields.SLOTS][:, :2]}
+    assert not Neighborhood(tensors(few), 3, dense=True).dense
 
 
 def test_a_tensor_from_its_six_components():
