@@ -171,8 +171,12 @@ class GraphSource:
         return Graph(species, senders, receivers, vectors, classes, forces, energy)
 
 
-# A batch is padded to the edges of a full one, if that makes it no longer than this.
+# A batch takes the sizes of a full one, if that makes them no larger than by this: a shape less to compile.
 _NEARLY_FULL = 8 / 7
+
+
+def _nearly(own: int, full: int) -> int:
+    return full if own < full <= _NEARLY_FULL * own else own
 
 
 def padded_size(count: int) -> int:
@@ -199,15 +203,12 @@ def pad(
         n_graphs: graphs of a full batch.
         n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
         dtype: of vectors, forces, energies and masks.
-        n_edges: padded edges of a full batch; a batch that is nearly full is padded to it, so that shapes are few.
-        n_slots: the least number of slots.
+        n_edges, n_slots: those of a full batch; one that is nearly full is padded to them, so that shapes are few.
     """
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
     atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
-    edges = padded_size(sum(edge_counts) + 1)  # at least one is padding, which empty slots can name
-    if edges < n_edges <= _NEARLY_FULL * edges:
-        edges = n_edges
+    edges = _nearly(padded_size(sum(edge_counts) + 1), n_edges)  # at least one is padding, which empty slots can name
     batch = {
         fields.SPECIES: np.zeros(atoms, np.int32),
         fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
@@ -244,20 +245,20 @@ def pad(
     return batch
 
 
-def edge_slots(receivers: np.ndarray, atoms: int, empty: int, at_least: int = 0) -> np.ndarray:
+def edge_slots(receivers: np.ndarray, atoms: int, empty: int, full: int = 0) -> np.ndarray:
     """The edges of each atom as rows of one length: what sums over neighbours become products of matrices with.
 
     Args:
         receivers: (edges,) ascending.
         atoms: number of rows.
         empty: what empty slots hold, the number of a masked edge.
-        at_least: the least number of slots.
+        full: slots of a full batch, taken where it is nearly one.
 
     Returns:
         (atoms, slots) int32; the number of slots is a multiple of 8, of 16 from 64 on.
     """
     counts = np.bincount(receivers, minlength=atoms)
-    places = np.arange(max(at_least, slot_count(int(counts.max(initial=0)))))
+    places = np.arange(_nearly(slot_count(int(counts.max(initial=0))), full))
     numbers = (np.cumsum(counts) - counts)[:, None] + places
     return np.where(places < counts[:, None], numbers, empty).astype(np.int32)
 

@@ -92,9 +92,10 @@ def test_a_nearly_full_batch_takes_the_shape_of_a_full_one():
     graph = graph_of(water_frame(), ["O", "H"], 3.4, None)
     own = pad([graph], 1, 24)
     edges, slots = len(own[fields.EDGE_MASK]), own[fields.SLOTS].shape[1]
-    wider = pad([graph], 1, 24, n_edges=edges + edges // 8, n_slots=slots + 8)
-    assert (len(wider[fields.EDGE_MASK]), wider[fields.SLOTS].shape) == (edges + edges // 8, (24, slots + 8))
+    wider = pad([graph], 1, 24, n_edges=edges + edges // 8, n_slots=slots + slots // 8)
+    assert (len(wider[fields.EDGE_MASK]), wider[fields.SLOTS].shape) == (edges + edges // 8, (24, slots + slots // 8))
     assert wider[fields.EDGE_MASK].sum() == len(graph.senders)
     assert np.all(wider[fields.EDGE_MASK][wider[fields.SLOTS][:, slots:]] == 0)
-    much = pad([graph], 1, 24, n_edges=2 * edges)
-    assert len(much[fields.EDGE_MASK]) == edges
+    assert slots // 8 > 0
+    much = pad([graph], 1, 24, n_edges=2 * edges, n_slots=2 * slots)  # would be a waste
+    assert (len(much[fields.EDGE_MASK]), much[fields.SLOTS].shape[1]) == (edges, slots)
