@@ -151,6 +151,11 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
         f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
         f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
     )
+    if prepared.prior_leaves is not None:
+        kinds = ", ".join(prior.prior.replace("_", "-") for prior in model.recipe.model.prior)
+        note(f"the prior ({kinds}) leaves {prepared.prior_leaves:.1%} of mean |F| on training frames to the network")
+        if prepared.prior_leaves >= 1:
+            warn("the prior makes the error larger than no force at all: its parameters are not those of these data")
     if "bond" in model.recipe.graph.edges and not dataset.has_molecules:
         note("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:

@@ -66,7 +66,8 @@ def transfer(
     factor = unit_factor(source, dataset.units)
     _check_parameters(source, recipe, dataset)
     if recipe.model.normalization == "none":
-        prepared = replace(prepared, scales=source_scales(source, factor))
+        kept = source_scales(source, factor)
+        prepared = replace(prepared, scales=replace(prepared.scales, force=kept.force, neighbors=kept.neighbors))
     if run is not None:
         check_same(run, recipe, dataset)
         prepared = with_scales_of(run, prepared)

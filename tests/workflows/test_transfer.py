@@ -127,7 +127,9 @@ def test_without_normalisation_the_force_scale_of_the_source_is_kept(argon, fold
     assert result.network.get_layer("force_scale").factor.numpy() == pytest.approx(scale, rel=1e-5)
     assert result.network.get_layer("message_passing_1").neighbor_scale == pytest.approx(1 / 3)  # of nine neighbours
     run = json.loads((folder / "runs/tiny-from-tinywater-001/run.json").read_text())
-    assert run["scales"] == pytest.approx({"force": scale, "neighbors": 9.0}, rel=1e-5)
+    assert run["scales"]["force"] == pytest.approx(scale, rel=1e-5)
+    assert run["scales"]["neighbors"] == pytest.approx(9.0)
+    assert run["scales"]["energy_offsets"] is run["scales"]["shortest"] is None  # of the target: it needs none
 
 
 def test_the_loss_is_measured_in_the_units_of_the_network(argon, folder):
