@@ -33,6 +33,10 @@ EDGE_VECTORS = "edge_vectors"  # (edges, 3) float32 | length | from receiver to 
 EDGE_CLASS = "edge_class"  # (edges,) int32 | EDGE_CLASSES index
 EDGE_MASK = "edge_mask"  # (edges,) float32 | 1 on real edges, 0 on padding
 SLOTS = "slots"  # (atoms, slots) int32 | the edges of each receiver; empty slots name the last edge, a masked one
+POSITIONS = "positions"  # (atoms, 3) float32 | length | inside the cell; read by waves alone
+WAVES = "waves"  # (waves, 3) float32 | 1/length | wave vectors that fit into the box, half of them; zero on padding
+WAVE_GRAPH = "wave_graph"  # (waves,) int32 | which graph of the batch a wave belongs to
+WAVE_WEIGHT = "wave_weight"  # (waves,) float32 | 1/length^3 | 2 / volume, 0 on padding
 
 # Trailing shape and dtype of each input; the leading size is that of the batch.
 BATCH_SHAPES = {
@@ -46,6 +50,10 @@ BATCH_SHAPES = {
     EDGE_CLASS: ((), "int32"),
     EDGE_MASK: ((), "float32"),
     SLOTS: ((None,), "int32"),
+    POSITIONS: ((3,), "float32"),
+    WAVES: ((3,), "float32"),
+    WAVE_GRAPH: ((), "int32"),
+    WAVE_WEIGHT: ((), "float32"),
 }
 MODEL_INPUTS = tuple(BATCH_SHAPES)
 

@@ -78,7 +78,13 @@ class ModelContract:
         """What the network says of all frames in one batch: numpy, padding included."""
         graph = self.recipe.graph
         graphs = [self.graph_of(frame, self.species, graph.cutoff, graph.bonds, dtype=dtype) for frame in frames]
-        batch = pad(graphs, len(frames) + extra_graphs, sum(map(len, frames)) + extra_atoms, dtype)
+        batch = pad(
+            graphs,
+            len(frames) + extra_graphs,
+            sum(map(len, frames)) + extra_atoms,
+            dtype,
+            largest_wave=graph.waves or 0.0,
+        )
         inputs = {key: keras.ops.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         chosen = {} if self.head is None else {"head": self.head}
         return {key: value.numpy() for key, value in (network or self.network)(inputs, **chosen).items()}
@@ -184,11 +190,14 @@ class ModelContract:
         return float(np.max(np.abs(after - 2 * at + before)))
 
     def check_additivity(self):
-        """Two groups of atoms that are far apart in an open box, together and each alone."""
+        """Two groups of atoms that are far apart, together and each alone; in an open box, if the network can."""
         half = np.arange(len(self.frame)) < len(self.frame) // 2
         far = 3 * len(self.recipe.model.layers) * self.recipe.graph.cutoff
+        room = {"boundary": ("ff", "ff", "ff")}
+        if self.recipe.graph.waves:
+            far, room = 5 * self.recipe.graph.cutoff, {"cell": self._room()}
         places = self.frame.positions + np.where(half, 0, far)[:, None]
-        together = few_atoms(self.frame, np.arange(len(half)), positions=places, boundary=("ff", "ff", "ff"))
+        together = few_atoms(self.frame, np.arange(len(half)), positions=places, **room)
         alone = [self.forces(few_atoms(together, np.flatnonzero(chosen))) for chosen in (half, ~half)]
         difference = np.max(np.abs(self.forces(together) - np.concatenate(alone)))
         assert (difference < 10 * EXACT * self.largest()) == self.promised.additive

@@ -15,6 +15,7 @@ import numpy as np
 from gnnzoo import fields
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.neighbors import edge_classes, neighbor_list
+from gnnzoo.data.waves import waves_of
 from gnnzoo.errors import DataError, Place, did_you_mean
 
 # Graphs are kept in memory until they fill this; beyond it they are made anew when they come round again.
@@ -28,6 +29,8 @@ class Graph:
     Attributes:
         forces: (atoms, 3) float32 in the model's unit, or None where nobody knows them.
         energy: potential energy of the frame in the model's unit, or None.
+        positions: (atoms, 3) float64 inside the cell, from its corner; None where nobody asks for waves.
+        cell, pbc: of the frame, for waves.
     """
 
     species: np.ndarray
@@ -37,6 +40,9 @@ class Graph:
     edge_class: np.ndarray
     forces: np.ndarray | None = None
     energy: float | None = None
+    positions: np.ndarray | None = None
+    cell: np.ndarray | None = None
+    pbc: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
@@ -81,7 +87,16 @@ def graph_of(
         edge_class=edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds),
         forces=None if frame.forces is None else (frame.forces * force_factor).astype(dtype),
         energy=_energy(frame, force_factor),
+        **_place(frame),
     )
+
+
+def _place(frame: Frame) -> dict:
+    """Where the atoms are in their cell, wrapped along periodic directions so that float32 keeps their digits."""
+    positions, cell = frame.positions - frame.origin, frame.cell
+    if np.linalg.det(cell) != 0:
+        positions = positions - np.floor(positions @ np.linalg.inv(cell)) * frame.pbc @ cell
+    return {"positions": positions, "cell": cell, "pbc": frame.pbc}
 
 
 def _energy(frame: Frame, factor: float) -> float | None:
@@ -168,7 +183,7 @@ class GraphSource:
         senders, receivers, vectors, classes = self.dataset.stored_graph(index)
         forces = (frame.forces * self.force_factor).astype(np.float32)
         species, energy = species_index(frame.names, self.species), _energy(frame, self.force_factor)
-        return Graph(species, senders, receivers, vectors, classes, forces, energy)
+        return Graph(species, senders, receivers, vectors, classes, forces, energy, **_place(frame))
 
 
 # A batch takes the sizes of a full one, if that makes them no larger than by this: a shape less to compile.
@@ -179,17 +194,23 @@ def _nearly(own: int, full: int) -> int:
     return full if own < full <= _NEARLY_FULL * own else own
 
 
-def padded_size(count: int) -> int:
-    """What `count` rows are padded to: the next multiple of a sixteenth of the power of two below it, or of 256.
+def padded_size(count: int, least: int = 256) -> int:
+    """What `count` rows are padded to: the next multiple of a sixteenth of the power of two below it, or of `least`.
 
     A handful of shapes to compile for any data, and three per cent of padding on average where it costs anything.
     """
-    step = max(256, 1 << max(0, count.bit_length() - 1 - 4))
+    step = max(least, 1 << max(0, count.bit_length() - 1 - 4))
     return max(1, -(-count // step)) * step
 
 
 def pad(
-    graphs: list[Graph], n_graphs: int, n_atoms: int, dtype: str = "float32", n_edges: int = 0, n_slots: int = 0
+    graphs: list[Graph],
+    n_graphs: int,
+    n_atoms: int,
+    dtype: str = "float32",
+    n_edges: int = 0,
+    n_slots: int = 0,
+    largest_wave: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Graphs laid end to end and padded: the inputs of a model, and what it is compared with.
 
@@ -204,6 +225,7 @@ def pad(
         n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
         dtype: of vectors, forces, energies and masks.
         n_edges, n_slots: those of a full batch; one that is nearly full is padded to them, so that shapes are few.
+        largest_wave: of the waves that the model reads, inverse length unit; 0 for none.
     """
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
@@ -221,6 +243,8 @@ def pad(
         fields.EDGE_MASK: np.zeros(edges, dtype),
         fields.ENERGY: np.zeros(n_graphs, dtype),
         fields.ENERGY_MASK: np.zeros(n_graphs, dtype),
+        fields.POSITIONS: np.zeros((atoms, 3), dtype),
+        **_waves(graphs, largest_wave, dtype),
     }
     if all(graph.forces is not None for graph in graphs):
         batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
@@ -237,11 +261,31 @@ def pad(
         batch[fields.EDGE_MASK][e] = 1
         if fields.FORCES in batch:
             batch[fields.FORCES][a] = graph.forces
+        if graph.positions is not None:
+            batch[fields.POSITIONS][a] = graph.positions
         if graph.energy is not None:
             batch[fields.ENERGY][number], batch[fields.ENERGY_MASK][number] = graph.energy, 1
         atom, edge = a.stop, e.stop
     batch[fields.GRAPH_MASK][: len(graphs)] = 1
     batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, edges - 1, n_slots)
+    return batch
+
+
+def _waves(graphs: list[Graph], largest: float, dtype: str) -> dict[str, np.ndarray]:
+    """The waves of all graphs, one after the other and padded."""
+    found = [waves_of(graph.cell, graph.pbc, largest) for graph in graphs] if largest else []
+    count = sum(len(waves) for waves, _ in found)
+    size = padded_size(count, least=64) if largest else 0
+    batch = {
+        fields.WAVES: np.zeros((size, 3), dtype),
+        fields.WAVE_GRAPH: np.zeros(size, np.int32),
+        fields.WAVE_WEIGHT: np.zeros(size, dtype),
+    }
+    first = 0
+    for number, (waves, weight) in enumerate(found):
+        of = slice(first, first + len(waves))
+        batch[fields.WAVES][of], batch[fields.WAVE_GRAPH][of], batch[fields.WAVE_WEIGHT][of] = waves, number, weight
+        first = of.stop
     return batch
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.frames import Frame
-from gnnzoo.deploy.freeze import Comparison, type_text
+from gnnzoo.deploy.freeze import Comparison, signature_names, takes_edges, type_text
 from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.load import resolved
 from gnnzoo.units import force_unit, length_unit
@@ -68,7 +68,8 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
         "cutoff": model.cutoff,
         "types": info["types"],
         "species": model.species,
-        "functions": {"forces": described(_POSITIONS), "forces_from_edges": described(_EDGES)},
+        "functions": {"forces": described(_POSITIONS)}
+        | ({"forces_from_edges": described(_EDGES)} if takes_edges(model) else {}),
         "returns": f"(atoms, 3) float32, {force_unit(model.units)}",
         "figures": info.get("figures"),
         "compared": {
@@ -103,7 +104,9 @@ def _readme(model: ForceField, card: dict) -> str:
         quality=_quality(card),
         compared=_compared(card),
         from_positions=_table(_filled(_POSITIONS, words)),
-        from_edges=_table(_filled(_EDGES, words)),
+        boxes="" if takes_edges(model) else _PERIODIC,
+        edges=_EDGES_TEXT.format(from_edges=_table(_filled(_EDGES, words))) if takes_edges(model) else "",
+        signatures=", ".join(f"`{name}`" for name in signature_names(model)),
         example=EXAMPLE,
         card=CARD,
     )
@@ -167,18 +170,21 @@ print("largest difference from the model it was made from:", np.abs(forces - fra
 ## `forces(positions, cell, pbc, types[, molecules])`
 
 Finds the neighbours itself, in any box, smaller than twice the cutoff or tilted; the time it takes grows with the
-square of the number of atoms.
+square of the number of atoms. {boxes}
 
 {from_positions}
 
-## `forces_from_edges(types, senders, receivers, vectors[, edge_class])`
+{edges}Returned are (atoms, 3) float32 in {force}. The same functions are signatures, by name, for TensorFlow's C API:
+{signatures}, each with the output `forces`.
+
+`{card}` holds all of this for programs, and the complete recipe.
+"""
+
+_EDGES_TEXT = """## `forces_from_edges(types, senders, receivers, vectors[, edge_class])`
 
 For those who bring a neighbour list: all ordered pairs nearer than the cutoff, both directions, images included.
 
 {from_edges}
 
-Both return (atoms, 3) float32 in {force}. The same functions are signatures, by name, for TensorFlow's C API: `forces`,
-`forces_with_molecules`, `forces_from_edges`, `forces_from_classified_edges`, each with the output `forces`.
-
-`{card}` holds all of this for programs, and the complete recipe.
 """
+_PERIODIC = "The model reads waves of the box, which must be periodic in all directions."

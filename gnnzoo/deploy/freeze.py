@@ -19,8 +19,9 @@ from gnnzoo import fields
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.pipeline import Graph, graph_of
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
+from gnnzoo.deploy.waves import no_waves, waves_of
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.predict import Predictor
+from gnnzoo.models.predict import Predictor, largest_wave
 
 # float32 sums in another order differ by this much of the largest force, and no model is meant to differ by more.
 TOLERANCE = 1e-4
@@ -50,6 +51,7 @@ class FrozenForceField(tf.Module):
     def __init__(self, model: ForceField):
         super().__init__(name="force_field")
         network, cutoff = model.network, model.cutoff
+        largest = largest_wave(network)
         self.weights = [variable.value for variable in network.variables]
         species_of = tf.constant(species_of_types(model))
         bonded = tf.constant(bonded_species(model))
@@ -61,7 +63,7 @@ class FrozenForceField(tf.Module):
             with tf.control_dependencies([tf.debugging.assert_greater_equal(index, 0, message=message)]):
                 return tf.identity(index)
 
-        def run(species, senders, receivers, vectors, edge_class):
+        def run(species, senders, receivers, vectors, edge_class, waves):
             atoms = tf.shape(species)[0]
             # one masked edge at the end, which empty slots name
             mask = tf.concat([tf.ones(tf.shape(senders)), [0.0]], axis=0)
@@ -78,6 +80,7 @@ class FrozenForceField(tf.Module):
                 fields.EDGE_CLASS: edge_class,
                 fields.EDGE_MASK: mask,
                 fields.SLOTS: edge_slots(receivers[:-1], atoms),
+                **waves,
             }
             return network(batch, training=False)[fields.FORCES]
 
@@ -88,26 +91,34 @@ class FrozenForceField(tf.Module):
                 classes = tf.zeros_like(senders)
             else:
                 classes = edge_classes(senders, receivers, vectors, index, molecules, bonded)
-            return run(index, senders, receivers, tf.cast(vectors, tf.float32), classes)
+            waves = waves_of(positions, cell, pbc, largest) if largest else no_waves(index)
+            return run(index, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
 
         def forces_from_edges(types, senders, receivers, vectors, edge_class=None):
             edge_class = tf.zeros_like(senders) if edge_class is None else edge_class
+            index = species(types)
             order = tf.argsort(receivers, stable=True)  # callers may list edges in any order
-            return run(species(types), *(tf.gather(part, order) for part in (senders, receivers, vectors, edge_class)))
+            edges = (tf.gather(part, order) for part in (senders, receivers, vectors, edge_class))
+            return run(index, *edges, no_waves(index))
 
         self.forces = tf.function(forces)
-        self.forces_from_edges = tf.function(forces_from_edges)
+        if not largest:  # edges alone do not say where the atoms are in their box
+            self.forces_from_edges = tf.function(forces_from_edges)
 
 
 def save(model: ForceField, folder: Path) -> None:
     """Write the SavedModel of `model` to `folder`."""
     module = FrozenForceField(model)
-    signatures = {
-        "forces": _signature(module.forces, _ATOMS),
-        "forces_with_molecules": _signature(module.forces, _ATOMS | {"molecules": _MOLECULES}),
-        "forces_from_edges": _signature(module.forces_from_edges, _EDGES),
-        "forces_from_classified_edges": _signature(module.forces_from_edges, _EDGES | {"edge_class": _EDGE_CLASS}),
+    arguments = {
+        "forces": (module.forces, _ATOMS),
+        "forces_with_molecules": (module.forces, _ATOMS | {"molecules": _MOLECULES}),
     }
+    if takes_edges(model):
+        arguments |= {
+            "forces_from_edges": (module.forces_from_edges, _EDGES),
+            "forces_from_classified_edges": (module.forces_from_edges, _EDGES | {"edge_class": _EDGE_CLASS}),
+        }
+    signatures = {name: _signature(*arguments[name]) for name in signature_names(model)}
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
@@ -115,6 +126,17 @@ def _signature(function, specs: dict[str, tf.TensorSpec]):
     """A traced function by names of its inputs, which answers {"forces": ...}; traces `function` as called directly."""
     function.get_concrete_function(**specs)
     return tf.function(lambda **inputs: {"forces": function(**inputs)}).get_concrete_function(**specs)
+
+
+def takes_edges(model: ForceField) -> bool:
+    """Whether forces follow from edges alone; a model that reads waves needs positions and cell."""
+    return not largest_wave(model.network)
+
+
+def signature_names(model: ForceField) -> list[str]:
+    """The signatures of a frozen folder."""
+    from_edges = ["forces_from_edges", "forces_from_classified_edges"] if takes_edges(model) else []
+    return ["forces", "forces_with_molecules", *from_edges]
 
 
 # --- what the functions know of the model --------------------------------------------------------------------------
@@ -200,5 +222,7 @@ def _frozen_forces(frozen, frame: Frame, graph: Graph) -> Iterator[np.ndarray]:
     if frame.molecules is not None:
         arguments += (tf.constant(frame.molecules, tf.int64),)
     yield frozen.forces(*arguments).numpy()
+    if not hasattr(frozen, "forces_from_edges"):
+        return
     edges = [tf.constant(part) for part in (graph.senders, graph.receivers, graph.vectors, graph.edge_class)]
     yield frozen.forces_from_edges(tf.constant(frame.types, tf.int32), *edges).numpy()

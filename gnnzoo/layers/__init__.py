@@ -3,7 +3,18 @@
 Importing this package registers every layer under its short name (`registry.LAYERS`).
 """
 
-from gnnzoo.layers import basic, convolutions, density, encoders, heads, message_passing, normalization, painn, prior
+from gnnzoo.layers import (
+    basic,
+    convolutions,
+    density,
+    encoders,
+    heads,
+    message_passing,
+    normalization,
+    painn,
+    prior,
+    waves,
+)
 from gnnzoo.layers.registry import LAYERS
 
 __all__ = [
@@ -17,4 +28,5 @@ __all__ = [
     "normalization",
     "painn",
     "prior",
+    "waves",
 ]

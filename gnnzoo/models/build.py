@@ -143,7 +143,12 @@ def _inputs(dtype: str) -> dict:
 def _derived(entry, recipe: Recipe, species: list[str], scales: Scales) -> dict:
     """Constructor arguments that follow from the rest of the recipe and from the data; a layer takes what it names."""
     has_bonds = "bond" in recipe.graph.edges
-    derived = {"neighbor_scale": scales.neighbors**-0.5, "bond_features": has_bonds, "cutoff": recipe.graph.cutoff}
+    derived = {
+        "largest_wave": recipe.graph.waves,
+        "neighbor_scale": scales.neighbors**-0.5,
+        "bond_features": has_bonds,
+        "cutoff": recipe.graph.cutoff,
+    }
     if entry.layer == "atom_encoder":
         derived["table"] = species_table(recipe, species, entry.inputs)
     if entry.layer == "edge_encoder":

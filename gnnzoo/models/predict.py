@@ -58,6 +58,7 @@ class Predictor:
             return {key: found[key] for key in (fields.FORCES, fields.ENERGY) if key in found}
 
         self._forward = PerShape(forward, xla)
+        self.largest_wave = largest_wave(network)
 
     def forces(self, graph: Graph) -> np.ndarray:
         """(atoms, 3) float32 forces in the model's unit."""
@@ -65,7 +66,7 @@ class Predictor:
 
     def results(self, graph: Graph) -> dict[str, np.ndarray]:
         """What the network answers, in the model's units: forces (atoms, 3), and energy (1,) if it has one."""
-        batch = pad([graph], n_graphs=1, n_atoms=len(graph.species))
+        batch = pad([graph], n_graphs=1, n_atoms=len(graph.species), largest_wave=self.largest_wave)
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         return {key: value.numpy() for key, value in self._forward(inputs).items()}
 
@@ -73,3 +74,8 @@ class Predictor:
         """Each graph with the forces on its atoms, one at a time."""
         for graph in graphs:
             yield graph, self.forces(graph)
+
+
+def largest_wave(network: keras.Model) -> float:
+    """The largest wave number that a network reads, inverse length unit; 0 where it reads no waves."""
+    return max((getattr(layer, "largest_wave", 0.0) for layer in network.layers), default=0.0)

@@ -36,6 +36,17 @@ class PaiNNMessage(Entry, RadialReader):
     channels to channels: more weights, little more time, smaller errors."""
 
 
+class WaveMessage(Entry):
+    """Potential and field of learned charges through the plane waves of the periodic box, added to scalars and vectors:
+    what acts beyond the cutoff, as electrostatics do (Ewald message passing, arXiv 2303.04791). Reads `graph.waves`."""
+
+    layer: Literal["wave_message"]
+    channels: PositiveInt = 8
+    """Number of learned charges of each atom."""
+    functions: PositiveInt = 6
+    """Number of Gaussians that the filters are made of."""
+
+
 class PaiNNUpdate(Entry):
     """Scalars and vectors of each atom act on each other (arXiv 2102.03150, eqs. 9 and 10)."""
 

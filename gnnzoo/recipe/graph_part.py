@@ -32,6 +32,9 @@ class Graph(Part):
     Without molecule ids all pairs count as of different molecules."""
     radial: Radial = Field(default_factory=Radial)
     """Used where `edges` holds `radial`."""
+    waves: PositiveFloat | None = None
+    """Largest wave number of the plane waves that `wave_message` reads, in the data's inverse length unit: about 10
+    over the cutoff. Null: none. The box must be periodic."""
     envelope: bool = False
     """Multiply messages and pair forces by a polynomial that ends smoothly at the cutoff (arXiv 2003.03123, eq. 8)."""
     envelope_order: int = Field(default=6, ge=3)

@@ -9,7 +9,7 @@ ENERGY_HEADS = ("energy_decoder",)
 DIRECT_HEADS = ("force_decoder", "pair_force_decoder", "vector_force_decoder")
 HEADS = (*DIRECT_HEADS, *ENERGY_HEADS)
 # Layers that make vectors, and those that need them to be there.
-VECTOR_MAKERS = ("atomic_density", "painn_message")
+VECTOR_MAKERS = ("atomic_density", "painn_message", "wave_message")
 VECTOR_READERS = ("painn_update", "vector_force_decoder")
 _ENDS = "force_decoder, pair_force_decoder, vector_force_decoder or energy_decoder"
 _STACK = ("model", "layers")
@@ -48,12 +48,17 @@ def _places(recipe: Recipe) -> Iterator[Problem]:
 def _vectors(recipe: Recipe) -> Iterator[Problem]:
     """Vectors are there where they are read, as wide as the scalars beside them, and the radial basis with them."""
     kinds, entries = _kinds(recipe), recipe.model.layers
+    if recipe.graph.waves is not None and "wave_message" not in kinds:
+        yield Problem(("graph", "waves"), "no layer reads waves", "a wave_message in the stack, or null")
     width = vector_width = None
     for number, (kind, entry) in enumerate(zip(kinds, entries, strict=True)):
         path = (*_STACK, number)
         if kind in VECTOR_READERS and vector_width is None:
             yield Problem(path, f"{kind} reads vectors, and no layer before it makes them", " or ".join(VECTOR_MAKERS))
-        if kind in VECTOR_MAKERS and "radial" not in recipe.graph.edges:
+        if kind == "wave_message" and recipe.graph.waves is None:
+            what = "wave_message: the graph has no waves"
+            yield Problem(path, what, f'"waves": {10 / recipe.graph.cutoff:.2g} in graph, about 10 over the cutoff')
+        if kind in ("atomic_density", "painn_message") and "radial" not in recipe.graph.edges:
             yield Problem(path, f"{kind}: edges carry no radial basis", '"radial" in graph.edges')
         functions = getattr(entry, "functions", None)
         if functions is not None and functions > recipe.graph.radial.functions:

@@ -10,6 +10,7 @@ from gnnzoo.recipe.equivariant_parts import (
     PaiNNMessage,
     PaiNNUpdate,
     VectorForceDecoder,
+    WaveMessage,
 )
 from gnnzoo.recipe.layer_parts import (
     AtomEncoder,
@@ -46,6 +47,7 @@ LayerEntry = Annotated[
     | AtomicDensity
     | PaiNNMessage
     | PaiNNUpdate
+    | WaveMessage
     | ForceDecoder
     | PairForceDecoder
     | VectorForceDecoder

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gnnzoo.recipe.head_checks import VECTOR_MAKERS, check_heads
+from gnnzoo.recipe.head_checks import check_heads
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.width_checks import check_widths
@@ -25,7 +25,7 @@ def _kinds(recipe: Recipe) -> list[str]:
 def _edges(recipe: Recipe) -> Iterator[Problem]:
     """The edge features suffice for what the stack does with them, and something reads them."""
     edges = recipe.graph.edges
-    if not {*EDGE_READERS, *VECTOR_MAKERS} & set(_kinds(recipe)):
+    if not {*EDGE_READERS, "atomic_density", "painn_message"} & set(_kinds(recipe)):
         yield Problem(_STACK, "no layer reads an edge: forces could not depend on positions", "message_passing")
     springs = any(prior.prior == "harmonic" for prior in recipe.model.prior)
     if recipe.graph.bonds is not None and "bond" not in edges and not springs:

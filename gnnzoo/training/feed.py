@@ -16,12 +16,22 @@ class BatchFeed:
         batch_size: frames per step.
         max_atoms: atoms of the largest frame.
         seed: of the order.
+        largest_wave: of the waves that the network reads; 0 for none.
     """
 
-    def __init__(self, source: GraphSource, train: np.ndarray, batch_size: int, max_atoms: int, seed: int):
+    def __init__(
+        self,
+        source: GraphSource,
+        train: np.ndarray,
+        batch_size: int,
+        max_atoms: int,
+        seed: int,
+        largest_wave: float = 0.0,
+    ):
         self.source, self.train = source, np.asarray(train)
         self.batch_size = min(batch_size, len(self.train))
         self.n_atoms, self.seed = self.batch_size * max_atoms, seed
+        self.largest_wave = largest_wave
         self.n_edges, self.n_slots = self._sizes()
         self._order: tuple[int, np.ndarray] = (-1, self.train)
 
@@ -49,5 +59,6 @@ class BatchFeed:
     def batch(self, step: int) -> dict[str, tf.Tensor]:
         """The padded batch of step number `step`: model inputs and what they are compared with."""
         graphs = [self.source.graph(index) for index in self.frames(step)]
-        batch = pad(graphs, self.batch_size, self.n_atoms, n_edges=self.n_edges, n_slots=self.n_slots)
+        sizes = {"n_edges": self.n_edges, "n_slots": self.n_slots, "largest_wave": self.largest_wave}
+        batch = pad(graphs, self.batch_size, self.n_atoms, **sizes)
         return {key: tf.convert_to_tensor(value) for key, value in batch.items()}

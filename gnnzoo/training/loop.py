@@ -14,7 +14,7 @@ from gnnzoo.data.pipeline import GraphSource, Prefetcher
 from gnnzoo.data.splits import Split
 from gnnzoo.data.statistics import TrainingStatistics, even_sample
 from gnnzoo.errors import UserError
-from gnnzoo.models.predict import Predictor
+from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.calibrate import Cost, fitted, timed_step, timed_validation, trial_plan
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
@@ -93,7 +93,9 @@ class Trainer:
         check_targets(settings, source, split)
         self.network, self.settings = network, settings
         self.folder, self.report = folder, report
-        self.feed = BatchFeed(source, split.train, settings.batch_size, statistics.max_atoms, settings.seed)
+        self.feed = BatchFeed(
+            source, split.train, settings.batch_size, statistics.max_atoms, settings.seed, largest_wave(network)
+        )
         validation = even_sample(split.validation, settings.validation_frames)
         self.follower = Follower(source, validation, split.train, energy=settings.loss_weights.energy > 0)
         self.optimizer = make_optimizer(settings, network.trainable_variables)

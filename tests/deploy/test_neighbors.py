@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gnnzoo import fields
 from gnnzoo.data import neighbors as vesin
 from gnnzoo.data import pipeline
 from gnnzoo.deploy import neighbors as frozen
+from gnnzoo.deploy import waves
 from gnnzoo.fields import EDGE_CLASSES
-from systems import replicated, water_frame
+from systems import changed, replicated, water_frame
 
 CUBE, TILTED = np.eye(3) * 6.0, np.array([[6.0, 0, 0], [2.5, 5.5, 0], [-2.0, 1.5, 6.5]])
 SKEWED = np.array([[5.0, 0, 0], [9.0, 6.0, 0], [-8.0, 7.0, 5.0]])  # far from reduced
@@ -105,3 +107,21 @@ def test_slots_are_those_of_the_batches():
 
 def test_slots_of_no_edges_are_one_empty_slot_each():
     assert frozen.edge_slots(tf.zeros(0, tf.int32), tf.constant(2)).numpy().tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_waves_are_those_of_the_batches(box):
+    frame = changed(water_frame(), cell=BOXES[box], origin=np.zeros(3))
+    batch = pipeline.pad([pipeline.graph_of(frame, ["O", "H"], 2.0, None)], 1, 24, largest_wave=2.0)
+    arguments = (tf.constant(part) for part in (frame.positions, frame.cell, frame.pbc))
+    found = waves.waves_of(*arguments, 2.0)
+    count = len(found[fields.WAVES])
+    np.testing.assert_allclose(found[fields.WAVES], batch[fields.WAVES][:count], atol=1e-5)
+    assert not batch[fields.WAVE_WEIGHT][count:].any()
+    np.testing.assert_allclose(found[fields.WAVE_WEIGHT], batch[fields.WAVE_WEIGHT][:count], rtol=1e-6)
+    np.testing.assert_allclose(found[fields.POSITIONS], batch[fields.POSITIONS], atol=1e-5)
+
+
+def test_an_open_box_is_refused():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="periodic in all directions"):
+        waves.waves_of(tf.zeros((1, 3), tf.float64), tf.eye(3, dtype=tf.float64), tf.constant([True, False, True]), 1.0)

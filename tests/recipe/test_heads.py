@@ -9,6 +9,7 @@ from gnnzoo.recipe.load import load_recipe, recipe_from_dict
 
 ATOM = {"layer": "atom_encoder", "units": 16, "hidden_layers": 0, "activation": "silu", "inputs": "species"}
 DENSITY, UPDATE, MESSAGE = {"layer": "atomic_density"}, {"layer": "painn_update"}, {"layer": "painn_message"}
+WAVE = {"layer": "wave_message"}
 VECTOR = {"layer": "vector_force_decoder", "activation": "silu"}
 PAIR = {"layer": "pair_force_decoder", "activation": "silu"}
 ENERGY = {"layer": "energy_decoder"}
@@ -57,6 +58,8 @@ def test_stacks_that_can_be_built(layers):
             {},
             "model.layers[3]: painn_update: 8 scalars and 16 vectors for each atom",
         ),
+        ((ATOM, DENSITY, WAVE, VECTOR), {}, "model.layers[2]: wave_message: the graph has no waves"),
+        ((ATOM, DENSITY, VECTOR), {"waves": 1.7}, "graph.waves: no layer reads waves"),
         (
             (ATOM, {"layer": "atomic_density", "functions": 11}, VECTOR),
             {},
