@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from gnnzoo.fields import ATOM_MASK, GRAPH_INDEX, GRAPH_MASK
+from gnnzoo.fields import ATOM_MASK
 from gnnzoo.layers.basic import StackLayer
-from gnnzoo.layers.registry import ATOMS, register
+from gnnzoo.layers.registry import ATOMS, membership, register
 
 EPSILON = 1e-5  # added to variances
 
@@ -60,9 +60,7 @@ class GraphNorm(StackLayer):
 
     def _over_each_graph(self, graph):
         x = graph[ATOMS]
-        # (atoms,) -> (atoms, graphs): few graphs, so that a product with the membership is faster than a scatter
-        member = ops.one_hot(graph[GRAPH_INDEX], graph[GRAPH_MASK].shape[0] or ops.shape(graph[GRAPH_MASK])[0])
-        member = ops.cast(member, x.dtype) * ops.cast(graph[ATOM_MASK], x.dtype)[:, None]
+        member = membership(graph, x.dtype)
         counts = ops.maximum(ops.sum(member, axis=0), 1)[:, None]  # (graphs, 1)
         mean = ops.matmul(ops.transpose(member), x) / counts  # (graphs, atoms), (atoms, c) -> (graphs, c)
         centred = x - self.alpha * ops.matmul(member, mean)

@@ -4,6 +4,8 @@ import zlib
 
 import keras
 
+from gnnzoo.fields import ATOM_MASK, GRAPH_INDEX, GRAPH_MASK
+
 LAYERS: dict[str, type[keras.layers.Layer]] = {}
 
 # What layers add to the model's inputs (`gnnzoo.fields`) on the way through the stack.
@@ -43,6 +45,16 @@ def segment_sum(values, segments, count: int):
     Unsorted on purpose: only `unsorted_segment_sum` has an XLA kernel.
     """
     return keras.ops.segment_sum(values, segments, num_segments=count)
+
+
+def membership(graph: dict, dtype: str):
+    """(atoms, graphs): 1 where an atom belongs to a graph, 0 elsewhere and on padding.
+
+    Graphs are few, so that products with it are faster than sums by segment.
+    """
+    masks = graph[GRAPH_MASK]
+    member = keras.ops.one_hot(graph[GRAPH_INDEX], masks.shape[0] or keras.ops.shape(masks)[0])
+    return keras.ops.cast(member, dtype) * keras.ops.cast(graph[ATOM_MASK], dtype)[:, None]
 
 
 def edge_features(graph: dict, bonded: bool):

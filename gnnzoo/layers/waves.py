@@ -9,11 +9,12 @@ from gnnzoo.fields import ATOM_MASK, GRAPH_INDEX, POSITIONS, WAVE_GRAPH, WAVE_WE
 from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.painn import linear
 from gnnzoo.layers.radial import polynomial_envelope
-from gnnzoo.layers.registry import ATOMS, VECTORS, derived_seed, register
+from gnnzoo.layers.registry import ATOMS, VECTORS, derived_seed, membership, register
 
-# Widths alpha of the screening exp(-k^2 / 4 alpha^2), as shares of the largest wave number: with the widest the sum
-# over waves ends by itself, with the narrowest it holds the far field alone.
-_NARROWEST, _WIDEST = 0.07, 0.33
+# Widths alpha of the screening exp(-k^2 / 4 alpha^2), as shares of the largest wave number. With the widest the sum
+# over waves ends by itself. One narrower than the narrowest would act on waves alone that are longer than a small box,
+# and what training in that box made of it would be chance in a larger one.
+_NARROWEST, _WIDEST = 0.15, 0.33
 _ENVELOPE_ORDER = 6
 
 
@@ -64,7 +65,7 @@ class WaveMessage(StackLayer):
         own = ops.cast(graph[GRAPH_INDEX][:, None] == graph[WAVE_GRAPH][None, :], x.dtype)
         own = own * ops.cast(graph[ATOM_MASK], x.dtype)[:, None]
         cosine, sine = own * ops.cos(phases), own * ops.sin(phases)
-        charges = self.charges(x)
+        charges = self._neutral(self.charges(x), graph)
         # (waves, atoms), (atoms, channels) -> (waves, channels): S(k) = even + i odd
         even, odd = (ops.matmul(ops.transpose(part), charges) for part in (cosine, sine))
         kernel, screening = self._kernel(graph, waves)
@@ -77,6 +78,15 @@ class WaveMessage(StackLayer):
         vectors = self.field(ops.stack(field, axis=1))  # (atoms, 3, channels) -> (atoms, 3, units)
         vectors = graph[VECTORS] + vectors if VECTORS in graph else vectors
         return {ATOMS: x + self.potential(potential), VECTORS: vectors}
+
+    def _neutral(self, charges, graph):
+        """Charges less their mean over the graph: (atoms, channels).
+
+        The waves of a net charge would grow with 1/k^2, without bound in boxes larger than those of training.
+        """
+        member = membership(graph, charges.dtype)
+        counts = ops.maximum(ops.sum(member, axis=0), 1)[:, None]
+        return charges - ops.matmul(member, ops.matmul(ops.transpose(member), charges) / counts)
 
     def _kernel(self, graph, waves):
         """2/V 4 pi / k^2 with its envelope, (waves, 1); and the screening by each width, (waves, functions)."""

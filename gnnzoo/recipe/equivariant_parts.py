@@ -38,12 +38,13 @@ class PaiNNMessage(Entry, RadialReader):
 
 class WaveMessage(Entry):
     """Potential and field of learned charges through the plane waves of the periodic box, added to scalars and vectors:
-    what acts beyond the cutoff, as electrostatics do (Ewald message passing, arXiv 2303.04791). Reads `graph.waves`."""
+    what acts beyond the cutoff, as electrostatics do (Ewald message passing, arXiv 2303.04791). Reads `graph.waves`. As
+    the second entry its charges are those of the species, and a model serves larger boxes than it was trained in."""
 
     layer: Literal["wave_message"]
     channels: PositiveInt = 8
     """Number of learned charges of each atom."""
-    functions: PositiveInt = 6
+    functions: PositiveInt = 4
     """Number of Gaussians that the filters are made of."""
 
 

@@ -28,6 +28,7 @@ def crystal(positions, charges, waves, weight):
     return {
         fields.GRAPH_INDEX: np.zeros(n, np.int32),
         fields.ATOM_MASK: np.ones(n),
+        fields.GRAPH_MASK: np.ones(1),
         fields.POSITIONS: np.array(positions, float),
         fields.WAVES: np.array(waves, float),
         fields.WAVE_GRAPH: np.zeros(len(waves), np.int32),
@@ -37,7 +38,8 @@ def crystal(positions, charges, waves, weight):
 
 
 def test_one_wave_by_hand():
-    # two atoms at x = 0 and x = 1, features 1 and 3 as charges, one wave k = 1 along x; largest 2: k is 1/2 of it
+    # two atoms at x = 0 and x = 1, features 1 and 3, less their mean charges -1 and 1; one wave k = 1 along x, which is
+    # 1/2 of the largest one
     data = crystal([[0, 0, 0], [1, 0, 0]], [1, 3], [[1, 0, 0]], weight=0.8)
     layer = layer_for(data)
     for weights in layer.filters:
@@ -46,7 +48,7 @@ def test_one_wave_by_hand():
     u, alpha = 0.5, _NARROWEST
     envelope = 1 - 28 * u**6 + 48 * u**7 - 21 * u**8
     kernel = 4 * math.pi * 0.8 / 8 * envelope / u**2 * 2 * math.exp(-(u**2) / (4 * alpha**2))
-    even, odd = 1 + 3 * math.cos(1), 3 * math.sin(1)
+    even, odd = -1 + math.cos(1), math.sin(1)
     np.testing.assert_allclose(
         result[ATOMS][:, 0], [1 + kernel * even, 3 + kernel * (math.cos(1) * even + math.sin(1) * odd)]
     )
@@ -86,11 +88,21 @@ def test_atoms_feel_the_waves_of_their_own_graph_alone():
     both[fields.GRAPH_INDEX][3:] = both[fields.WAVE_GRAPH][5:] = 1
     # and a padding atom and a padding wave
     for key, rows in both.items():
+        if key == fields.GRAPH_MASK:
+            continue
         both[key] = np.concatenate([rows, np.zeros_like(rows[:1])])
     found = layer(tensors(both))
     for key in (ATOMS, VECTORS):
         np.testing.assert_allclose(found[key][:3], layer(tensors(one))[key], rtol=1e-12)
         np.testing.assert_allclose(found[key][3:5], layer(tensors(other))[key], rtol=1e-12)
+
+
+def test_a_net_charge_changes_nothing():
+    random = np.random.default_rng(0)
+    data = crystal(random.normal(size=(3, 3)), [1, 2, 3], random.normal(size=(5, 3)), 0.5)
+    shifted = data | {ATOMS: data[ATOMS] + 10}
+    layer = layer_for(data, functions=3)
+    np.testing.assert_allclose(layer(tensors(data))[VECTORS], layer(tensors(shifted))[VECTORS], rtol=1e-10)
 
 
 def test_widths_lie_between_the_narrowest_and_the_widest():
