@@ -7,7 +7,7 @@ compiles once for each shape; `Prefetcher` does both in a thread beside the trai
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +136,7 @@ class GraphSource:
     ):
         self.dataset, self.species, self.cutoff, self.bonds = dataset, list(species), float(cutoff), bonds
         self.force_factor = force_factor
+        self._zero = np.zeros(len(self.species))
         self._stored = hasattr(dataset, "stored_graph")
         if self._stored:
             self._check_stored_edges()
@@ -169,12 +170,23 @@ class GraphSource:
         index = int(index)
         if index in self._cache:
             return self._cache[index]
-        graph = self._make(index)
+        graph = self._from_zero(self._make(index))
         check_forces(graph.forces, index, self.dataset.path)
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
             self._cached_bytes += graph.nbytes
         return graph
+
+    def take_off(self, energy_offsets: np.ndarray) -> None:
+        """Have all energies less (species,) offsets from now on, by double precision."""
+        self._zero = np.asarray(energy_offsets, np.float64)
+        self._cache, self._cached_bytes = {}, 0
+
+    def _from_zero(self, graph: Graph) -> Graph:
+        if graph.energy is None:
+            return graph
+        counts = np.bincount(graph.species, minlength=len(self.species))
+        return replace(graph, energy=graph.energy - float(counts @ self._zero))
 
     def _make(self, index: int) -> Graph:
         frame = self.dataset[index]

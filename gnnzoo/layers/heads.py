@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS, SPECIES
+from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS
 from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
 from gnnzoo.layers.painn import linear
 from gnnzoo.layers.registry import (
@@ -164,40 +164,26 @@ class EnergyDecoder(StackLayer):
 
 @register("force_scale")
 class ForceScale(StackLayer):
-    """Network units -> force units, and zero on padding: the last layer of every model.
+    """Network units -> force units, and zero on padding: behind the heads of every model.
 
-    Energies are scaled alike, times one length unit, and shifted by what an atom of each species has of the data's
-    arbitrary zero.
+    Energies are scaled alike, times one length unit. Their zero is that of the network; the data's own is taken off
+    before training and put back in double precision (`ForceField.energy`), for float32 would lose digits over it.
 
     Args:
         scale: force unit per network unit; kept as a weight that is not trained.
-        offsets: (species,) energy unit, kept as a weight that is not trained; None where there is no energy.
     """
 
-    arguments = ("scale", "offsets")
+    arguments = ("scale",)
 
-    def __init__(self, scale: float, offsets: list[float] | None = None, **kwargs):
+    def __init__(self, scale: float, **kwargs):
         super().__init__(**kwargs)
         self.scale = float(scale)
-        self.offsets = None if offsets is None else [float(offset) for offset in offsets]
 
     def build(self, graph):
         self.factor = self.add_weight(
             name="scale", shape=(), initializer=keras.initializers.Constant(self.scale), trainable=False
         )
-        if self.offsets is not None:
-            self.shift = self.add_weight(
-                name="offsets", shape=(len(self.offsets),), initializer="zeros", trainable=False
-            )
-            self.shift.assign(ops.convert_to_tensor(self.offsets, dtype=self.shift.dtype))
 
     def call(self, graph):
-        result = {}
-        for key in (FORCES, ATOM_ENERGIES):
-            if key in graph:
-                mask = ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None]
-                value = graph[key] * self.factor
-                if key == ATOM_ENERGIES and self.offsets is not None:
-                    value = value + ops.take(self.shift, graph[SPECIES])[:, None]
-                result[key] = value * mask
-        return result
+        found = [key for key in (FORCES, ATOM_ENERGIES) if key in graph]
+        return {key: graph[key] * self.factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in found}

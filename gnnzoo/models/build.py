@@ -22,7 +22,8 @@ class Scales:
         force: force unit per network unit.
         neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
         shortest: (2, species, species) shortest distances between and within molecules, for a prior's repulsion.
-        energy_offsets: (species,) energy of an atom of each species, where the data have energies.
+        energy_offsets: (species,) what an atom of each species has of the energies' arbitrary zero, which is taken off
+            the data; None where the network has no energy.
     """
 
     force: float = 1.0
@@ -114,10 +115,7 @@ def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> lis
         known = _derived(entry, recipe, species, scales) | {"seed": derived_seed(recipe.training.seed, name)}
         derived = {key: known[key] for key in constructor.arguments if key in known and key not in given}
         layers.append(constructor(**given, **derived, name=name, dtype=dtype))
-    offsets = None
-    if any(entry.layer == "energy_decoder" for entry in recipe.model.layers):
-        offsets = scales.energy_offsets or [0.0] * len(species)
-    layers.append(LAYERS["force_scale"](scale=scales.force, offsets=offsets, name="force_scale", dtype=dtype))
+    layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale", dtype=dtype))
     if terms := prior_terms(recipe, species, scales.shortest):
         layers.append(LAYERS["prior"](terms=terms, alone=False, name="prior", dtype=dtype))
     return layers

@@ -10,8 +10,10 @@ import keras
 import numpy as np
 
 import gnnzoo.layers  # noqa: F401  (registers the layers that Keras will look for)
+from gnnzoo import fields
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.pipeline import graph_of
+from gnnzoo.data.pipeline import Graph, graph_of
+from gnnzoo.errors import ModelError, Place
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import written
@@ -56,7 +58,26 @@ class ForceField:
 
     def forces(self, frame: Frame) -> np.ndarray:
         """(atoms, 3) float32 forces on the atoms of a frame, in the model's unit."""
-        return self.predictor.forces(graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds))
+        return self.predictor.forces(self._graph(frame))
+
+    def energy(self, frame: Frame) -> float:
+        """Potential energy of a frame in the model's unit, from the zero of the data that it was trained on.
+
+        Raises:
+            ModelError: the model has no energy head.
+        """
+        graph = self._graph(frame)
+        found = self.predictor.results(graph)
+        if fields.ENERGY not in found:
+            raise ModelError(
+                "has forces only, no energy", place=Place(file=self.path), hint="a recipe that ends in energy_decoder"
+            )
+        offsets = self.info.get("energy_offsets") or np.zeros(len(self.species))
+        counts = np.bincount(graph.species, minlength=len(self.species))
+        return float(found[fields.ENERGY][0]) + float(counts @ np.asarray(offsets, np.float64))
+
+    def _graph(self, frame: Frame) -> Graph:
+        return graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds)
 
 
 def save_model(force_field: ForceField, path: Path | str, overwrite: bool = False) -> Path:

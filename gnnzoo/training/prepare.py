@@ -88,6 +88,8 @@ def _scales(
     known = (lambda graph: float(predictor.results(graph)[ENERGY][0])) if prior is not None else (lambda graph: 0.0)
     heads = {entry.layer for entry in recipe.model.layers}
     offsets = energy_offsets(source, split.train, known).tolist() if heads & set(ENERGY_HEADS) else None
+    if offsets is not None:
+        source.take_off(offsets)
     shortest = statistics.shortest if any(p.prior == "repulsion" for p in recipe.model.prior) else None
     if recipe.model.normalization == "none":
         return Scales(energy_offsets=offsets, shortest=shortest), leaves

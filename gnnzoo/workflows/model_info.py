@@ -35,6 +35,7 @@ def model_info(
         "split": prepared.split.as_dict(),
         "split_report": prepared.split_report.as_dict(),
         "statistics": prepared.statistics.as_dict(),
+        "energy_offsets": prepared.scales.energy_offsets,
         "training": {
             "run": str(run.folder),
             "schedule_steps": outcome.schedule.steps,

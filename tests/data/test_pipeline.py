@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gnnzoo import fields
-from gnnzoo.data.pipeline import Prefetcher, edge_slots, graph_of, pad, padded_size, species_index
+from gnnzoo.data.pipeline import GraphSource, Prefetcher, edge_slots, graph_of, pad, padded_size, species_index
 from gnnzoo.errors import DataError
+from small import MemoryDataset
 from systems import changed, water_frame
 
 
@@ -99,3 +100,14 @@ def test_a_nearly_full_batch_takes_the_shape_of_a_full_one():
     assert slots // 8 > 0
     much = pad([graph], 1, 24, n_edges=2 * edges, n_slots=2 * slots)  # would be a waste
     assert (len(much[fields.EDGE_MASK]), much[fields.SLOTS].shape[1]) == (edges, slots)
+
+
+def test_energies_keep_their_digits_over_a_far_zero():
+    """Offsets are taken off in double precision: a float32 of -440,000 knows no hundredths."""
+    frame = water_frame()  # 8 O and 16 H
+    far = 8 * -55_000.0 + 16 * -13.0
+    source = GraphSource(MemoryDataset([changed(frame, energy=far + 0.0123)]), ["O", "H"], 3.4)
+    assert source.graph(0).energy == pytest.approx(far + 0.0123)
+    source.take_off([-55_000.0, -13.0])
+    batch = pad([source.graph(0)], 1, 24)
+    assert batch[fields.ENERGY][0] == pytest.approx(0.0123, rel=1e-5)

@@ -193,11 +193,10 @@ def test_energy_decoder_by_hand():
     np.testing.assert_allclose(layer(tiny())[ATOM_ENERGIES][:, 0], 2 * silu(np.array([1, 3, 5, 7])), rtol=1e-6)
 
 
-def test_energies_are_scaled_shifted_by_species_and_masked():
+def test_energies_are_scaled_and_masked():
     data = tiny(**{ATOM_ENERGIES: tensor([[1.0], [2], [3], [4]])})
-    layer = build(LAYERS["force_scale"](scale=10.0, offsets=[100.0, 200.0], name="scale"), data)
-    # species 0, 1, 1 and padding
-    np.testing.assert_allclose(layer(data)[ATOM_ENERGIES][:, 0], [110, 220, 230, 0])
+    layer = build(LAYERS["force_scale"](scale=10.0, name="scale"), data)
+    np.testing.assert_allclose(layer(data)[ATOM_ENERGIES][:, 0], [10, 20, 30, 0])
 
 
 # --- symmetries of each layer ----------------------------------------------------------------------------------------

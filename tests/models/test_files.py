@@ -13,6 +13,7 @@ from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.archive import INFO_MEMBER, read_info
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.recipe.load import load_recipe, recipe_from_dict
 from small import WATER, recipe
 from systems import water_frame
 
@@ -93,6 +94,25 @@ def test_plain_keras_opens_it(force_field, saved):
 
 
 # --- nothing is overwritten in silence ----------------------------------------------------------------------------
+
+
+def test_a_model_without_an_energy_says_so(force_field):
+    with pytest.raises(ModelError, match="has forces only, no energy"):
+        force_field.energy(water_frame())
+
+
+def test_energies_are_told_from_the_zero_of_the_data(folder):
+    settings = load_recipe("water-equivariant").model_dump(mode="json", by_alias=True, exclude_none=True)
+    settings["model"]["layers"][-1] = {"layer": "energy_decoder", "units": 8}
+    settings["graph"]["cutoff"], settings["graph"]["waves"] = 3.4, 2.5
+    settings = recipe_from_dict(settings)
+    model = ForceField(build_network(settings, ["O", "H"]), settings, {"species": ["O", "H"], "units": "real"})
+    frame = water_frame()  # 8 O and 16 H
+    own = model.energy(frame)
+    assert abs(own) > 1e-3
+    model.info["energy_offsets"] = [-50_000.0, 12.0]
+    again = load_model(save_model(model, folder / "energy.keras"))
+    assert again.energy(frame) == pytest.approx(8 * -50_000 + 16 * 12 + own, abs=1e-5 * abs(own) + 1e-9)
 
 
 def test_an_existing_file_is_refused_and_stays(force_field, folder):
