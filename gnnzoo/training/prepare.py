@@ -7,6 +7,7 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource, check_forces
 from gnnzoo.data.splits import Shares, Split
 from gnnzoo.data.statistics import TrainingStatistics, energy_offsets, force_rms_less, training_statistics
+from gnnzoo.data.waves import waves_of
 from gnnzoo.errors import DataError, Place
 from gnnzoo.fields import ENERGY
 from gnnzoo.models.build import Scales, build_prior, network_species
@@ -61,6 +62,9 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
     )
     for index in (*split.validation, *split.test):  # read last of all, when a long training would be lost with them
         check_forces(dataset[index].forces, index, dataset.path)
+    if recipe.graph.waves:  # a box without waves, or one with too many, is told before anything long begins
+        frame = dataset[int(split.train[0])]
+        waves_of(frame.cell, frame.pbc, recipe.graph.waves, Place(file=dataset.path))
     statistics = training_statistics(source, split.train)
     place = Place(file=dataset.path)
     if statistics.force_rms == 0:

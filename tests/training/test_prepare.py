@@ -7,6 +7,7 @@ from gnnzoo.errors import DataError
 from gnnzoo.training.prepare import prepare
 from processes import frame, liquid
 from small import ARGON, MemoryDataset, argon_dataset, recipe
+from systems import changed
 
 
 def declared(**split):
@@ -52,3 +53,15 @@ def test_scales_come_from_the_training_part_alone():
     changed = prepare(declared(**ARGON["data"]["split"]), MemoryDataset(loud))
     assert changed.split.as_dict() == prepared.split.as_dict()
     assert changed.scales == prepared.scales
+
+
+def test_an_open_box_is_refused_before_training_where_the_stack_reads_waves():
+    raw = ARGON["graph"] | {"waves": 1.7}
+    stack = [*ARGON["model"]["layers"][:1], {"layer": "wave_message"}, {"layer": "vector_force_decoder", "units": 8}]
+    stack.insert(2, {"layer": "atomic_density"})
+    settings = recipe(graph=raw, model={"layers": stack})
+    closed = argon_dataset()
+    assert prepare(settings, closed).statistics.frames == 12
+    frames = [changed(frame, boundary=("pp", "pp", "ff")) for frame in closed.frames]
+    with pytest.raises(DataError, match="waves need a box that is periodic in all three directions"):
+        prepare(settings, MemoryDataset(frames))
