@@ -61,7 +61,7 @@ def test_an_open_box_is_refused_before_training_where_the_stack_reads_waves():
     stack.insert(2, {"layer": "atomic_density"})
     settings = recipe(graph=raw, model={"layers": stack})
     closed = argon_dataset()
-    assert prepare(settings, closed).statistics.frames == 12
+    assert prepare(settings, closed).statistics.force_rms > 0
     frames = [changed(frame, boundary=("pp", "pp", "ff")) for frame in closed.frames]
     with pytest.raises(DataError, match="waves need a box that is periodic in all three directions"):
         prepare(settings, MemoryDataset(frames))
