@@ -29,8 +29,8 @@ class Graph:
     Attributes:
         forces: (atoms, 3) float32 in the model's unit, or None where nobody knows them.
         energy: potential energy of the frame in the model's unit, or None.
-        positions: (atoms, 3) float64 inside the cell, from its corner; None where nobody asks for waves.
-        cell, pbc: of the frame, for waves.
+        positions: (atoms, 3) float64 inside the cell, from its corner; read by waves alone, as are
+        cell, pbc: of the frame.
     """
 
     species: np.ndarray
@@ -243,21 +243,7 @@ def pad(
     edge_counts = [len(graph.senders) for graph in graphs]
     atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
     edges = _nearly(padded_size(sum(edge_counts) + 1), n_edges)  # at least one is padding, which empty slots can name
-    batch = {
-        fields.SPECIES: np.zeros(atoms, np.int32),
-        fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
-        fields.ATOM_MASK: np.zeros(atoms, dtype),
-        fields.GRAPH_MASK: np.zeros(n_graphs, dtype),
-        fields.SENDERS: np.full(edges, atoms - 1, np.int32),
-        fields.RECEIVERS: np.full(edges, atoms - 1, np.int32),
-        fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], dtype), (edges, 1)),
-        fields.EDGE_CLASS: np.zeros(edges, np.int32),
-        fields.EDGE_MASK: np.zeros(edges, dtype),
-        fields.ENERGY: np.zeros(n_graphs, dtype),
-        fields.ENERGY_MASK: np.zeros(n_graphs, dtype),
-        fields.POSITIONS: np.zeros((atoms, 3), dtype),
-        **_waves(graphs, largest_wave, dtype),
-    }
+    batch = {**_padding(atoms, edges, n_graphs, dtype), **_waves(graphs, largest_wave, dtype)}
     if all(graph.forces is not None for graph in graphs):
         batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
     atom = edge = 0
@@ -281,6 +267,24 @@ def pad(
     batch[fields.GRAPH_MASK][: len(graphs)] = 1
     batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, edges - 1, n_slots)
     return batch
+
+
+def _padding(atoms: int, edges: int, n_graphs: int, dtype: str) -> dict[str, np.ndarray]:
+    """A batch of nothing but padding, waves and slots apart."""
+    return {
+        fields.SPECIES: np.zeros(atoms, np.int32),
+        fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
+        fields.ATOM_MASK: np.zeros(atoms, dtype),
+        fields.GRAPH_MASK: np.zeros(n_graphs, dtype),
+        fields.SENDERS: np.full(edges, atoms - 1, np.int32),
+        fields.RECEIVERS: np.full(edges, atoms - 1, np.int32),
+        fields.EDGE_VECTORS: np.tile(np.array([1, 0, 0], dtype), (edges, 1)),
+        fields.EDGE_CLASS: np.zeros(edges, np.int32),
+        fields.EDGE_MASK: np.zeros(edges, dtype),
+        fields.ENERGY: np.zeros(n_graphs, dtype),
+        fields.ENERGY_MASK: np.zeros(n_graphs, dtype),
+        fields.POSITIONS: np.zeros((atoms, 3), dtype),
+    }
 
 
 def _waves(graphs: list[Graph], largest: float, dtype: str) -> dict[str, np.ndarray]:

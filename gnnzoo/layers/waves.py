@@ -14,7 +14,7 @@ from gnnzoo.layers.registry import ATOMS, VECTORS, derived_seed, membership, reg
 # Widths alpha of the screening exp(-k^2 / 4 alpha^2), as shares of the largest wave number. With the widest the sum
 # over waves ends by itself. One narrower than the narrowest would act on waves alone that are longer than a small box,
 # and what training in that box made of it would be chance in a larger one.
-_NARROWEST, _WIDEST = 0.15, 0.33
+_NARROWEST, _WIDEST = 0.2, 0.33
 _ENVELOPE_ORDER = 6
 
 
@@ -30,6 +30,9 @@ class WaveMessage(StackLayer):
     arXiv 2303.04791 (eq. 6 and 7) the filters, learned. f(k) = 4 pi / k^2 sum_b w_b exp(-k^2 / 4 alpha_b^2) times an
     envelope that ends at the largest wave, so that a larger box, which has other and longer waves, means the same.
     Lengths are counted in units of the inverse largest wave number.
+
+    Time and memory grow with atoms times waves. A box of volume V has V largest_wave^3 / (12 pi^2) waves, so that both
+    grow with the square of the volume.
 
     Args:
         channels: number of learned charges of each atom.
@@ -96,6 +99,6 @@ class WaveMessage(StackLayer):
         weight = graph[WAVE_WEIGHT][:, None] / self.largest_wave**3
         envelope = polynomial_envelope(ops.sqrt(squared), 1.0, _ENVELOPE_ORDER)
         steps = ops.arange(self.functions, dtype=squared.dtype) / max(1, self.functions - 1)
-        widths = _NARROWEST * (_WIDEST / _NARROWEST) ** steps
+        widths = _WIDEST * (_NARROWEST / _WIDEST) ** steps
         screening = ops.exp(-squared / (4 * ops.square(widths)))
         return 4 * math.pi * weight * envelope / squared, screening
