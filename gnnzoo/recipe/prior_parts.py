@@ -59,8 +59,9 @@ class HarmonicPrior(Part):
 
 class RepulsionPrior(Part):
     """Screened repulsion of nuclei (Ziegler, Biersack, Littmark, 1985), which sets in smoothly below the shortest
-    distance that the training frames hold for each two species: a network that never saw closer atoms cannot let them
-    fall into each other. Species must be named by their elements. Nothing changes on frames like those of training."""
+    distance that the training frames, or 256 of them evenly spaced, hold for each two species: a network that never saw
+    closer atoms cannot let them fall into each other. Species must be named by their elements. Next to nothing changes
+    on frames like those of training."""
 
     prior: Literal["repulsion"]
 

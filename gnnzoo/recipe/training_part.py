@@ -102,7 +102,8 @@ class Training(Part):
     """Stop after this many steps of the schedule; repeats exactly a run that a time limit stopped before its end."""
     stages: list[Stage] = Field(default_factory=list)
     """Trainings in a row, for a stack with a direct head and an energy head: first fast on direct forces, then on those
-    of the energy. Each begins the learning rate and its warm-up anew; the model is the best of the last one."""
+    of the energy. Each begins the learning rate, its warm-up and the optimizer anew; the model is the best of the last
+    one."""
     batch_size: PositiveInt = 16
     """Frames per step."""
     loss: Loss = "l1"

@@ -25,19 +25,20 @@ def random_rotations(count: int, seed, dtype=tf.float32):
 
 
 def rotate(batch: dict, rotations) -> dict:
-    """Turn the edge vectors and the forces of each graph by its rotation: v -> R v.
+    """Turn all that has a direction in each graph by its rotation: v -> R v. Waves turn with the box that they fit.
 
     Args:
         batch: model inputs and "forces".
         rotations: (graphs, 3, 3).
     """
     of_atom = tf.gather(rotations, batch[fields.GRAPH_INDEX])  # (atoms, 3, 3)
-    of_edge = tf.gather(of_atom, batch[fields.RECEIVERS])  # (edges, 3, 3)
-    return {
-        **batch,
-        fields.EDGE_VECTORS: tf.einsum("eij,ej->ei", of_edge, batch[fields.EDGE_VECTORS]),
-        fields.FORCES: tf.einsum("aij,aj->ai", of_atom, batch[fields.FORCES]),
+    turns = {
+        fields.EDGE_VECTORS: tf.gather(of_atom, batch[fields.RECEIVERS]),  # (edges, 3, 3)
+        fields.FORCES: of_atom,
+        fields.POSITIONS: of_atom,
+        fields.WAVES: tf.gather(rotations, batch[fields.WAVE_GRAPH]),  # (waves, 3, 3)
     }
+    return batch | {key: tf.einsum("nij,nj->ni", turn, batch[key]) for key, turn in turns.items()}
 
 
 def displace(batch: dict, deviation: float, seed) -> dict:
@@ -53,4 +54,4 @@ def displace(batch: dict, deviation: float, seed) -> dict:
     moved = deviation * tf.random.stateless_normal(shape, seed=seed, dtype=vectors.dtype)
     # r_ij = r_j - r_i; a padding edge joins an atom to itself and stays
     change = tf.gather(moved, batch[fields.SENDERS]) - tf.gather(moved, batch[fields.RECEIVERS])
-    return {**batch, fields.EDGE_VECTORS: vectors + change}
+    return {**batch, fields.EDGE_VECTORS: vectors + change, fields.POSITIONS: batch[fields.POSITIONS] + moved}

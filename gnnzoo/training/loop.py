@@ -99,6 +99,7 @@ class Trainer:
         validation = even_sample(split.validation, settings.validation_frames)
         self.follower = Follower(source, validation, split.train, energy=settings.loss_weights.energy > 0)
         self.optimizer = make_optimizer(settings, network.trainable_variables)
+        self._fresh = [variable.numpy() for variable in self.optimizer.variables] if settings.stages else []
         self.average = WeightAverage(network.trainable_variables, settings.ema.decay) if settings.ema else None
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
         self.phases = phases(settings)
@@ -117,6 +118,9 @@ class Trainer:
     def _run_step(self, batch: dict, step: int) -> float:
         plan, number = self.plan, self.plan.stage(step)
         self.progress.enter(number, plan.epoch(step))
+        if step in plan.begins[1:]:  # weights that move for the first time now have nothing to do with steps before
+            for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
+                variable.assign(value)
         self.optimizer.learning_rate.assign(plan.learning_rate(step) * self.progress.factor)
         decay = self.average.decay(plan.local(step)) if self.average else 0.0
         return self._train_steps[number](batch, step, float(plan.in_warmup(step)), decay)
