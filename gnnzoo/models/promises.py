@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from gnnzoo.recipe.head_checks import ENERGY_HEADS, HEADS
 from gnnzoo.recipe.schema import Recipe
 
+# Priors whose energy and force are shifted to zero at the cutoff, but not the slope of the force.
+_SHIFTED = ("lennard_jones", "coulomb")
+
 
 @dataclass(frozen=True)
 class Promises:
@@ -46,12 +49,21 @@ def promises(recipe: Recipe, head: str | None = None) -> Promises:
     return Promises(
         # directions as plain numbers are the one thing in a stack that does not turn
         rotation="direction" not in recipe.graph.edges,
-        smooth_cutoff=recipe.graph.envelope,
+        smooth_cutoff=recipe.graph.envelope and not any(prior.prior in _SHIFTED for prior in recipe.model.prior),
         conservative=conservative,
         # an energy that knows only differences of places pulls on nothing as a whole
         zero_net_force=conservative or (entry.layer == "pair_force_decoder" and entry.antisymmetric),
         additive=not any(_spans_the_graph(entry) for entry in recipe.model.layers),
     )
+
+
+def reads_molecules(recipe: Recipe) -> bool:
+    """Whether forces depend on which atoms share a molecule: by bond features of edges, or by any prior.
+
+    Lennard-Jones and charges act otherwise between than within molecules, springs within them alone, and a repulsion
+    begins at another distance.
+    """
+    return "bond" in recipe.graph.edges or bool(recipe.model.prior)
 
 
 def _heads(recipe: Recipe) -> list:

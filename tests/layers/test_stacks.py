@@ -1,12 +1,17 @@
 """Stacks of the layers that no recipe of gnnzoo's uses satisfy the contract as well."""
 
 import inspect
+from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from contracts import ModelContract
-from gnnzoo.models.build import Scales, build_network
+from gnnzoo.data.pipeline import graph_of, pad
+from gnnzoo.fields import FORCES, MODEL_INPUTS
+from gnnzoo.layers import LAYERS
+from gnnzoo.models.build import RAW, Scales, build_network
 from gnnzoo.models.promises import promises
 from small import WATER, recipe
 from systems import contract_frame
@@ -43,10 +48,46 @@ STACKS = {
 GRAPH = {"cutoff": 4.0, "edges": ["bond", "radial"], "radial": {"basis": "exp_normal"}, "envelope_order": 4}
 
 
-@pytest.fixture(scope="module", params=STACKS)
+# --- with physics known beforehand: a head of forces, one of an energy, and both ---
+PRIOR = [
+    {"prior": "lennard_jones"},
+    {"prior": "coulomb", "damping": 0.2},
+    {
+        "prior": "harmonic",
+        "bonds": [{"types": ["O", "H"], "k": 529.6, "length": 1.012}],
+        "angles": [{"types": ["H", "O", "H"], "k": 37.95, "degrees": 113.24}],
+    },
+    {"prior": "repulsion"},
+]
+VECTORS = [ENCODER, {"layer": "painn_message"}, {"layer": "painn_update"}]
+DIRECT = {"layer": "vector_force_decoder", "units": 6, "hidden_layers": 0, "activation": "silu"}
+ENERGY = {"layer": "energy_decoder", "units": 6, "hidden_layers": 0}
+STAGES = [{"head": "direct", "share": 0.5}, {"head": "energy", "share": 0.5}]
+WITH_PRIOR = {
+    "prior, forces": ([DIRECT], [], None),
+    "prior, energy": ([ENERGY], [], None),
+    "prior, both, forces": ([DIRECT, ENERGY], STAGES, "direct"),
+    "prior, both, energy": ([DIRECT, ENERGY], STAGES, "energy"),
+}
+# so far apart that atoms of the frame feel the repulsion
+SHORTEST = [[[3.4, 2.2], [2.2, 2.6]], [[3.4, 1.1], [1.1, 1.8]]]
+
+
+def with_repulsion(stack, species, scales=RAW, dtype="float32"):
+    return build_network(stack, species, replace(scales, shortest=SHORTEST), dtype)
+
+
+@pytest.fixture(scope="module", params=[*STACKS, *WITH_PRIOR])
 def made(request):
-    stack = recipe(WATER, model={"layers": STACKS[request.param]}, graph=GRAPH)
-    return ModelContract(stack, contract_frame(stack))
+    if request.param in STACKS:
+        stack = recipe(WATER, model={"layers": STACKS[request.param]}, graph=GRAPH)
+        return ModelContract(stack, contract_frame(stack))
+    heads, stages, head = WITH_PRIOR[request.param]
+    plain = {"cutoff": 4.0, "edges": ["radial"]}
+    stack = recipe(
+        WATER, model={"layers": [*VECTORS, *heads], "prior": PRIOR}, graph=plain, training={"stages": stages}
+    )
+    return ModelContract(stack, contract_frame(stack), head, build=with_repulsion)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -54,6 +95,21 @@ def test_contract(made, check, tmp_path, record_property):
     given = {"folder": tmp_path, "report": record_property}
     method = getattr(made, check)
     method(**{name: given[name] for name in inspect.signature(method).parameters})
+
+
+def test_every_prior_acts_on_the_frame(made):
+    """Else the contract would say nothing of it."""
+    if not made.recipe.model.prior:
+        return
+    layer = made.network.get_layer("prior")
+    assert [term["term"] for term in layer.terms] == ["lennard_jones", "coulomb", "bonds", "angles", "repulsion"]
+    graph = graph_of(made.frame, made.species, made.recipe.graph.cutoff, None, dtype="float64")
+    batch = pad([graph], 1, len(made.frame), "float64")
+    inputs = {key: keras.ops.convert_to_tensor(batch[key]) for key in MODEL_INPUTS}
+    for term in layer.terms:
+        alone = LAYERS["prior"](terms=[term], alone=False, name="alone", dtype="float64")
+        forces = alone(inputs | {FORCES: np.zeros((len(made.frame), 3))})[FORCES]
+        assert np.abs(forces).max() > 0.1, term["term"]
 
 
 def test_moving_statistics_promise_additivity_and_those_of_the_graph_do_not():
