@@ -9,18 +9,19 @@ from gnnzoo import __version__
 from gnnzoo.data.frames import Frame
 from gnnzoo.deploy.freeze import Comparison, signature_names, takes_edges, type_text
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.promises import reads_molecules
 from gnnzoo.recipe.load import resolved
 from gnnzoo.units import force_unit, length_unit
 
 CARD, README, EXAMPLE = "card.json", "README.md", "example.npz"
 
-# Arguments in order: name, shape, dtype, meaning; {length} is filled in.
+# Arguments in order: name, shape, dtype, meaning; what stands in braces is filled in.
 _POSITIONS = (
     ("positions", "(atoms, 3)", "float64", "{length}; inside the cell or not"),
     ("cell", "(3, 3)", "float64", "{length}; rows are the lattice vectors"),
     ("pbc", "(3,)", "bool", "periodic along each lattice vector"),
     ("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
-    ("molecules", "(atoms,)", "int64", "molecule ids; may be left out: then no two atoms share a molecule"),
+    ("molecules", "(atoms,)", "int64", "molecule ids; {molecules}without them no two atoms share a molecule"),
 )
 _EDGES = (
     ("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
@@ -31,7 +32,7 @@ _EDGES = (
         "edge_class",
         "(edges,)",
         "int32",
-        "0: of different molecules, 1: bonded, 2: of one molecule; may be left out: then all are 0",
+        "0: of different molecules, 1: bonded, 2: of one molecule; {molecules}without it all are 0",
     ),
 )
 
@@ -54,7 +55,7 @@ def write_card(model: ForceField, folder: Path, comparison: Comparison, example:
 
 
 def _card(model: ForceField, comparison: Comparison) -> dict:
-    info, words = model.info, {"length": length_unit(model.units), "types": type_text(model)}
+    info, words = model.info, _words(model)
 
     def described(arguments):
         return [dict(zip(("name", "shape", "dtype", "meaning"), row, strict=True)) for row in _filled(arguments, words)]
@@ -84,12 +85,23 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
     }
 
 
+def _words(model: ForceField) -> dict[str, str]:
+    """What is filled into the meanings of arguments."""
+    if not reads_molecules(model.recipe):
+        molecules = "may be left out, for the model does not read it: "
+    elif (model.info.get("dataset") or {}).get("molecules") is False:
+        molecules = "to be left out, as in the training, or forces mean little: "
+    else:
+        molecules = "the model reads it, and forces are others without: "
+    return {"length": length_unit(model.units), "types": type_text(model), "molecules": molecules}
+
+
 def _filled(arguments, words: dict) -> list[tuple[str, ...]]:
     return [(*row[:3], row[3].format(**words)) for row in arguments]
 
 
 def _readme(model: ForceField, card: dict) -> str:
-    words = {"length": card["units"]["length"], "types": type_text(model)}
+    words = _words(model)
     return _TEXT.format(
         name=card["name"],
         what=model.recipe.description or "Forces on atoms from their positions.",

@@ -19,6 +19,7 @@ from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.evaluation.report import COLUMNS, error_rows
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.promises import reads_molecules
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.recipe.find import recipe_names
 from gnnzoo.units import force_factor
@@ -180,7 +181,7 @@ def _too_large(model: ForceField, dataset: Dataset) -> Iterator[None]:
 def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
     """Say it where the classes of edges are not those that the model learned."""
     trained_with = (model.info.get("dataset") or {}).get("molecules")
-    if "bond" not in model.recipe.graph.edges or trained_with in (None, dataset.has_molecules):
+    if not reads_molecules(model.recipe) or trained_with in (None, dataset.has_molecules):
         return
     if trained_with:
         warn(

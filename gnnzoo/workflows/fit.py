@@ -15,8 +15,10 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.data.splits import Split
 from gnnzoo.errors import Place, UserError
 from gnnzoo.models.files import ForceField, save_model
+from gnnzoo.models.promises import reads_molecules
 from gnnzoo.outputs import OutputError, check_writable, refuse_existing
 from gnnzoo.recipe.load import resolved
+from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.checkpoints import checkpoints
 from gnnzoo.training.loop import Interrupted, Outcome, Trainer
 from gnnzoo.training.memory import keep_freed_memory
@@ -156,7 +158,7 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
         note(f"the prior ({kinds}) leaves {prepared.prior_leaves:.1%} of mean |F| on training frames to the network")
         if prepared.prior_leaves >= 1:
             warn("the prior makes the error larger than no force at all: its parameters are not those of these data")
-    if "bond" in model.recipe.graph.edges and not dataset.has_molecules:
+    if reads_molecules(model.recipe) and not dataset.has_molecules:
         note("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:
         warn("the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real")
@@ -205,6 +207,11 @@ def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
         f"best of the checkpoints by validation: step {outcome.best.step}"
     )
     _tell_errors(outcome, model)
+    if "energy" in _heads_left_out(outcome):
+        warn(
+            "it ended within the direct stage, so that the energy head, with which the model answers, was never "
+            "trained: a longer --time-limit, or a larger share of the energy stage"
+        )
     if outcome.stopped_early:
         patience = model.recipe.training.early_stopping.patience
         epochs = f"{patience} epoch{'s' if patience > 1 else ''}"
@@ -216,15 +223,22 @@ def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
                 f"only {outcome.steps / plan.steps:.0%} of the schedule was done, so the learning rate had not "
                 "come down: the steps were slower than those tried at first. A longer --time-limit does better"
             )
-    repeat = f"the same command with {_repeat(outcome)} and without a time limit"
+    repeat = f"the same command with {_repeat(outcome, model.recipe.training)} and without a time limit"
     note(f"to repeat it exactly: {repeat}; log: {run.folder}/log.csv")
 
 
-def _repeat(outcome: Outcome) -> str:
+def _heads_left_out(outcome: Outcome) -> set[str | None]:
+    """Heads that stages were to train, but none that was begun did."""
+    plan = outcome.schedule
+    begun = [phase.head for phase, begin in zip(plan.phases, plan.begins, strict=True) if begin < outcome.steps]
+    return {phase.head for phase in plan.phases} - set(begun)
+
+
+def _repeat(outcome: Outcome, settings: Training) -> str:
     """The options with which a run of fixed length does what this one did."""
     lengths = outcome.schedule.lengths
-    changes = {"steps": lengths[0]}
-    if len(lengths) > 1:
+    changes = {"steps": settings.steps or lengths[0]}
+    if len(lengths) > 1 and settings.steps is None:  # else the shares of these steps come out the same
         changes = {f"stages[{number}].steps": steps for number, steps in enumerate(lengths)}
     if outcome.follow_every > 1:
         changes["validate_every"] = outcome.follow_every

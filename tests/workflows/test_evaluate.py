@@ -154,16 +154,18 @@ def test_molecules_on_one_side_only_are_warned_of(model, folder, capsys):
         snapshot.columns["mol"] = np.arange(1, 28)
     dumps.write_dump(folder / "with.lammpstrj", snapshots, (*dumps.ARGON_COLUMNS, "mol"))
     dumps.write_dump(folder / "without.lammpstrj", snapshots)
-    recipes = {"bonds": recipe(graph={"edges": ["bond", "radial"]}), "plain": model.recipe}
+    prior = recipe(model={"prior": [{"prior": "lennard_jones"}]})
+    recipes = {"bonds": recipe(graph={"edges": ["bond", "radial"]}), "prior": prior, "plain": model.recipe}
     heard = {
         (data, molecules, asked): said(with_dataset(model, recipes[asked], molecules=molecules), data, capsys)
         for data in ("with.lammpstrj", "without.lammpstrj")
         for molecules in (True, False)
         for asked in recipes
     }
-    lacks, has = (heard.pop(key) for key in (("without.lammpstrj", True, "bonds"), ("with.lammpstrj", False, "bonds")))
-    assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in lacks
-    assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in has
+    for asked in ("bonds", "prior"):
+        lacks, has = heard.pop(("without.lammpstrj", True, asked)), heard.pop(("with.lammpstrj", False, asked))
+        assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in lacks
+        assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in has
     assert not any("molecule ids" in text for text in heard.values())
 
 

@@ -165,6 +165,13 @@ def test_what_is_trained_on_is_announced(argon, folder, capsys):
     assert f"network of {made.info['parameters']:,} parameters" in said
 
 
+def test_molecules_that_a_prior_would_read_are_missed(argon, folder, capsys):
+    once = SHORT | {"epochs": 1, "steps": 1}
+    for prior, missed in (([], False), ([{"prior": "lennard_jones"}], True)):
+        train(recipe(model=ONE_HEAD | {"prior": prior}, training=once), data=argon, overwrite=True)
+        assert ("the data carry no molecule ids" in capsys.readouterr().err) == missed
+
+
 def test_the_end_tells_the_error_by_species_and_by_force_and_how_to_repeat_it(argon, folder, capsys):
     made = train(recipe(training=SHORT | {"validate_every": 2, "checkpoint_every": 2}), data=argon)
     (row,) = read_log(folder / "runs/tiny-001/log.csv")
