@@ -70,3 +70,29 @@ def test_recipes_are_known_by_their_species(tool):
     assert known.substance_of(load_recipe("argon").data.types) == "argon"
     assert known.substance_of({"1": "Si"}) is None
     assert known.substance_of(None) is None
+
+
+def test_the_error_by_which_to_choose_is_printed_and_older_results_do_not_know_it(tool):
+    accuracy = tool("accuracy")
+    figures = {"relative": 0.25, "mae": 1.0, "sum_abs": 1.0}
+    old = {
+        "label": "old",
+        "substance": "water",
+        "seed": 0,
+        "seconds": 60,
+        "steps": 10,
+        "seconds_per_step": 0.1,
+        "atom_frames_per_second": 100,
+        "parameters": 1000,
+        "sets": {"next": {"force": figures, "baseline": figures, "frames": 1, "per_type": {}}},
+        "evaluated_atoms": 24,
+        "seconds_per_evaluation": 0.01,
+        "sgemm": 1e9,
+    }
+    new, held_out_none = old | {"label": "new", "validation": 0.1234}, old | {"label": "none", "validation": None}
+    (text,) = accuracy.markdown([old, new, held_out_none])
+    head, _, *lines = ([cell.strip() for cell in line.split("|")] for line in text.splitlines())
+    assert [line[head.index("validation")] for line in lines] == ["", "12.34%", ""]
+    assert [line[head.index("next")] for line in lines] == ["25.00%"] * 3
+    assert accuracy.figures(new)[0] == ("validation frames: mean |dF| / mean |F|", "12.34%")
+    assert accuracy.figures(old)[0][1] == "unknown"

@@ -7,6 +7,9 @@ Trains on 400 frames, judges on the 100 that follow and on larger boxes (water) 
 figures and adds a line to results.jsonl; --table prints all lines as Markdown. The data (see known_data.py) and the
 models stay in the folder. Training takes a tenth of its frames for validation and none for a test: what is judged comes
 after it in time, so that no gaps are kept within it either. --set data.split.gap=auto and the like change that.
+
+Whoever chooses between runs, recipes or settings does so by the error on the validation frames, which is printed first:
+an error by which something was chosen comes out too small, and the judged frames are there for an honest one.
 """
 
 import argparse
@@ -89,6 +92,7 @@ def measured(path: Path, given) -> dict:
         "seconds_per_step": seconds,
         "atom_frames_per_second": batch * len(frame) / seconds,
         "parameters": model.info["parameters"],
+        "validation": (model.info["figures"]["validation"] or {}).get("relative"),
         "cores": os.cpu_count(),
         "made": time.strftime("%Y-%m-%d %H:%M:%S"),
         "sets": sets,
@@ -140,8 +144,9 @@ JUDGED = ("set", "frames", "mean |dF| / mean |F|", "by type", "MAE", "zero force
 
 
 def figures(result: dict) -> list[tuple[str, str]]:
-    """One result's costs as rows."""
+    """One result's error of validation and costs as rows."""
     rows = [
+        ("validation frames: mean |dF| / mean |F|", _validation(result) or "unknown"),
         ("training", f"{result['seconds']:,.0f} s, {result['steps']:,} steps"),
         ("a step", f"{result['seconds_per_step'] * 1e3:.1f} ms"),
         ("atoms x frames a second", f"{result['atom_frames_per_second']:,.0f}"),
@@ -173,6 +178,12 @@ def judged_rows(result: dict) -> list[tuple[str, ...]]:
     ]
 
 
+def _validation(result: dict) -> str:
+    """The error on the training's own validation frames, by which to choose; older lines do not know it."""
+    found = result.get("validation")
+    return "" if found is None else f"{found:.2%}"
+
+
 def _by_type(found: dict) -> str:
     if len(found["per_type"]) < 2:
         return ""
@@ -186,7 +197,7 @@ def markdown(results: list[dict]) -> list[str]:
         chosen = [result for result in results if result["substance"] == substance]
         sets = list(dict.fromkeys(name for result in chosen for name in result["sets"]))
         atoms = chosen[0]["evaluated_atoms"]
-        head = ["recipe", "seed", "time", "steps", "ms a step", "atoms x frames / s", "parameters", *sets]
+        head = ["recipe", "seed", "time", "steps", "ms a step", "atoms x frames / s", "parameters", "validation", *sets]
         head += [f"ms for {atoms:,} atoms", "GFLOP/s (of SGEMM)"]
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         lines += ["| " + " | ".join(_cells(result, sets)) + " |" for result in chosen]
@@ -204,6 +215,7 @@ def _cells(result: dict, sets: list[str]) -> list[str]:
         f"{result['seconds_per_step'] * 1e3:.1f}",
         f"{result['atom_frames_per_second']:,.0f}",
         f"{result['parameters']:,}",
+        _validation(result),
         *(f"{result['sets'][name]['force']['relative']:.2%}" if name in result["sets"] else "" for name in sets),
         f"{result['seconds_per_evaluation'] * 1e3:.0f}",
         f"{rate / 1e9:.1f} ({rate / result['sgemm']:.0%})" if rate else "",
