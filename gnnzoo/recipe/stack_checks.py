@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator
 
+from gnnzoo.fields import BATCH_SHAPES
 from gnnzoo.recipe.head_checks import check_heads
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.vector_checks import check_vectors
 from gnnzoo.recipe.width_checks import check_widths
 
 # Layers that read the features of edges, encoded where an edge_encoder stands before them.
 EDGE_READERS = ("message_passing", "schnet_convolution", "gamd_convolution", "pair_force_decoder")
+# What a network calls its inputs and the layers around the stack.
+RESERVED = ("edge_geometry", "force_scale", "prior", *BATCH_SHAPES)
 _STACK = ("model", "layers")
 
 
 def check_stack(recipe: Recipe) -> list[Problem]:
     """Everything in the stack that does not agree."""
     widths = check_widths(recipe, layer_names(recipe))
-    return [*_edges(recipe), *_order(recipe), *check_heads(recipe), *_names(recipe), *widths]
+    heads, vectors = check_heads(recipe), check_vectors(recipe)
+    return [*_edges(recipe), *_order(recipe), *heads, *vectors, *_names(recipe), *widths]
 
 
 def _kinds(recipe: Recipe) -> list[str]:
@@ -66,9 +71,13 @@ def _order(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _names(recipe: Recipe) -> Iterator[Problem]:
-    """No two layers have one name."""
+    """No two layers have one name, and none that of an input or of a layer around the stack."""
     first: dict[str, int] = {}
     for number, name in enumerate(layer_names(recipe)):
+        if name in RESERVED:
+            kinds = _kinds(recipe)[: number + 1]
+            fits = f"another name, or none: then it is {kinds[-1]}_{kinds.count(kinds[-1])}"
+            yield Problem((*_STACK, number, "name"), f"'{name}' is what every network has beside its stack", fits)
         if name in first:
             path = (*_STACK, number, "name") if recipe.model.layers[number].name else (*_STACK, number)
             yield Problem(path, f"'{name}' is the name of model.layers[{first[name]}] too", "a name of its own")

@@ -1,12 +1,15 @@
 """What the training asks of the stack and of the species, told before any data are read."""
 
+import math
 from collections.abc import Iterator
 
 from gnnzoo.errors import did_you_mean
+from gnnzoo.recipe.head_checks import DIRECT_HEADS, ENERGY_HEADS
 from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.training_part import Training
 
-_ENERGY_HEAD = "energy_decoder"
+_PATH = ("training", "stages")
 _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
 
 
@@ -21,8 +24,8 @@ def check_training(recipe: Recipe) -> Iterator[Problem]:
 def _heads(recipe: Recipe) -> set[str]:
     """Which of "direct" and "energy" the stack can answer with."""
     layers = {entry.layer for entry in recipe.model.layers}
-    direct = any(layer.endswith("force_decoder") for layer in layers)
-    return ({"direct"} if direct else set()) | ({"energy"} if _ENERGY_HEAD in layers else set())
+    kinds = {"direct": DIRECT_HEADS, "energy": ENERGY_HEADS}
+    return {name for name, heads in kinds.items() if layers & set(heads)}
 
 
 def _types(recipe: Recipe) -> Iterator[Problem]:
@@ -40,11 +43,14 @@ def _energy(recipe: Recipe) -> Iterator[Problem]:
         yield Problem(
             ("training", "loss_weights", "energy"),
             "the network has no energy",
-            f'a stack that ends in {{"layer": "{_ENERGY_HEAD}"}}',
+            f'a stack that ends in {{"layer": "{ENERGY_HEADS[0]}"}}',
             "without it: 0",
         )
     if not weights.forces and not weights.energy:
         yield Problem(("training", "loss_weights", "forces"), "nothing counts in the loss", "a weight above 0")
+    elif not weights.forces and any(stage.head == "direct" for stage in recipe.training.stages):
+        what = "nothing counts in the loss of the direct stage: its head has no energy"
+        yield Problem(("training", "loss_weights", "forces"), what, "a weight above 0")
 
 
 def _momentum(recipe: Recipe) -> Iterator[Problem]:
@@ -58,23 +64,58 @@ def _momentum(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _stages(recipe: Recipe) -> Iterator[Problem]:
+    """Stages train each head of the stack, the one that answers last, and have lengths."""
     stages, heads = recipe.training.stages, _heads(recipe)
+    if len(heads) > 1 and "direct" not in {stage.head for stage in stages}:
+        what = "the stack has a direct head before its energy, and no stage trains it"
+        example = '[{"head": "direct", "share": 0.4}, {"head": "energy", "share": 0.6}]'
+        yield Problem(_PATH, what, example, "or a stack without the direct head")
     if not stages:
         return
     for number, stage in enumerate(stages):
         if stage.head not in heads:
             expected = f"one of {', '.join(sorted(heads))}" if heads else "a stack that ends in a head"
-            yield Problem(("training", "stages", number, "head"), f"the stack has no {stage.head} head", expected)
+            yield Problem((*_PATH, number, "head"), f"the stack has no {stage.head} head", expected)
     if len(heads) > 1 and stages[-1].head != "energy":
         yield Problem(
-            ("training", "stages", len(stages) - 1, "head"),
+            (*_PATH, len(stages) - 1, "head"),
             "the last stage makes the model, and a stack with both heads answers with its energy",
             "energy",
         )
-    total = sum(stage.share for stage in stages)
-    if abs(total - 1) > 1e-6:
-        yield Problem(("training", "stages"), f"the shares make {total:g}", "shares that make 1")
-    if len({stage.steps is None for stage in stages}) > 1:
-        yield Problem(("training", "stages"), "some stages have steps and some have none", "steps of all, or of none")
-    if recipe.training.epochs < len(stages):
-        yield Problem(("training", "epochs"), "fewer epochs than stages", f"at least {len(stages)}")
+    problems = list(_lengths(recipe.training))
+    yield from problems or _epochs(recipe.training)
+
+
+def _lengths(training: Training) -> Iterator[Problem]:
+    """All stages have shares that make 1, or all have steps, or both; then steps are those of the training."""
+    stages = training.stages
+    with_steps = {stage.steps is not None for stage in stages}
+    shares = [stage.share for stage in stages if stage.share is not None]
+    if len(with_steps) > 1:
+        yield Problem(_PATH, "some stages have steps and some have none", "steps of all, or of none")
+    elif shares and len(shares) < len(stages):
+        yield Problem(_PATH, "some stages have a share and some have none", "shares of all, or steps of all")
+    elif not shares and with_steps == {False}:
+        what = "the stages have neither shares nor steps"
+        yield Problem(_PATH, what, f'"share": {1 / len(stages):.2g} in each, or "steps"')
+    elif shares and abs(sum(shares) - 1) > 1e-6:
+        yield Problem(_PATH, f"the shares make {sum(shares):g}", "shares that make 1")
+    if with_steps == {True} and training.steps is not None:
+        what = "the stages have steps of their own, and these would count for nothing"
+        yield Problem(("training", "steps"), what, "null, or stages with shares and without steps")
+
+
+def _epochs(training: Training) -> Iterator[Problem]:
+    """Each stage has an epoch, and one more than its warm-up."""
+    if training.epochs < len(training.stages):
+        yield Problem(("training", "epochs"), "fewer epochs than stages", f"at least {len(training.stages)}")
+        return
+    share = min(training.shares())
+    shortest = share * training.epochs
+    if training.warmup.epochs >= shortest - 1e-9:
+        yield Problem(
+            ("training", "warmup", "epochs"),
+            f"a stage of {shortest:.3g} epochs ({share:.3g} of {training.epochs}) would be over within its warm-up",
+            f"at most {math.ceil(shortest - 1e-9) - 1}",
+            f"or training.epochs of {math.floor(training.warmup.epochs / share + 1e-9) + 1} or more",
+        )

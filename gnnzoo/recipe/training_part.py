@@ -80,10 +80,11 @@ class Stage(Part):
 
     head: Literal["direct", "energy"]
     """Which head of the stack answers: the one of direct forces, or the one of an energy."""
-    share: PositiveFloat
-    """Share of the schedule, of time under a time limit; the shares of all stages make 1."""
+    share: PositiveFloat | None = None
+    """Share of the schedule, of time under a time limit; the shares of all stages make 1. Null where all stages have
+    steps: then it is the share of these."""
     steps: PositiveInt | None = None
-    """Length in steps instead of a share; of all stages, or of none."""
+    """Length in steps, whatever the share; of all stages, or of none. `training.steps` is null then."""
     loss: Loss | None = None
     """Loss, if another than `training.loss`."""
     learning_rate: LearningRate | None = None
@@ -140,3 +141,9 @@ class Training(Part):
     """Epochs between validations; null for every epoch, or under a time limit as often as a twentieth of it allows."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of weights, order of frames, rotations, noise and dropout."""
+
+    def shares(self) -> list[float]:
+        """Share of each stage in the whole: the one that it names, or that of its steps."""
+        if all(stage.share is not None for stage in self.stages):
+            return [stage.share for stage in self.stages]
+        return [stage.steps / sum(stage.steps for stage in self.stages) for stage in self.stages]

@@ -21,7 +21,7 @@ def check_widths(recipe: Recipe, names: list[str]) -> Iterator[Problem]:
         recipe: its stack is looked at.
         names: of the entries.
     """
-    entries, widths = recipe.model.layers, _widths(recipe.model.layers)
+    entries, widths = recipe.model.layers, widths_after(recipe.model.layers)
     for number, entry in enumerate(entries):
         path, width = ("model", "layers", number), widths[number - 1] if number else None
         if isinstance(entry, Residual):
@@ -41,8 +41,8 @@ def _adds(entry: Entry) -> bool:
     return entry.layer in ADDING or getattr(entry, "residual", False)
 
 
-def _widths(entries: list[Entry]) -> list[int | None]:
-    """Width of the atom features after each entry; None where there are none yet."""
+def widths_after(entries: list[Entry]) -> list[int | None]:
+    """Width of the atom features after each entry of a stack; None where there are none yet."""
     widths: list[int | None] = []
     for entry in entries:
         before = widths[-1] if widths else None

@@ -43,14 +43,14 @@ def phases(settings: Training) -> list[Phase]:
         return [Phase(None, settings.loss, settings.learning_rate, 1.0, settings.epochs)]
     one_head = len({stage.head for stage in settings.stages}) == 1
     found, done = [], 0.0
-    for stage in settings.stages:
-        before, done = round(settings.epochs * done), done + stage.share
+    for stage, share in zip(settings.stages, settings.shares(), strict=True):
+        before, done = round(settings.epochs * done), done + share
         found.append(
             Phase(
                 None if one_head else stage.head,
                 stage.loss or settings.loss,
                 stage.learning_rate or settings.learning_rate,
-                stage.share,
+                share,
                 max(1, round(settings.epochs * done) - before),
             )
         )

@@ -19,8 +19,20 @@ def raw(*layers, **graph):
     base = load_recipe("water-equivariant").model_dump(mode="json", by_alias=True, exclude_none=True)
     base = copy.deepcopy(base)
     base["model"]["layers"] = list(layers)
-    base["graph"] |= graph
+    base["graph"] |= {"waves": None, "radial": {"functions": 10}} | graph
     return base
+
+
+def refusal(*layers, **graph):
+    with pytest.raises(RecipeError) as caught:
+        recipe_from_dict(raw(*layers, **graph))
+    return str(caught.value)
+
+
+def two_heads(*layers):
+    stages = [{"head": "direct", "share": 0.4}, {"head": "energy", "share": 0.6}]
+    made = raw(*layers)
+    return made | {"training": made["training"] | {"stages": stages}}
 
 
 @pytest.mark.parametrize(
@@ -29,12 +41,15 @@ def raw(*layers, **graph):
         (ATOM, DENSITY, VECTOR),
         (ATOM, MESSAGE, UPDATE, VECTOR),
         (ATOM, DENSITY, UPDATE, ENERGY),
-        (ATOM, DENSITY, UPDATE, VECTOR, ENERGY),
         (ATOM, DENSITY, {"layer": "painn_message", "functions": 10}, VECTOR),
     ],
 )
 def test_stacks_that_can_be_built(layers):
     assert len(recipe_from_dict(raw(*layers)).model.layers) == len(layers)
+
+
+def test_a_direct_head_may_stand_before_an_energy():
+    assert len(recipe_from_dict(two_heads(ATOM, DENSITY, UPDATE, VECTOR, ENERGY)).model.layers) == 5
 
 
 @pytest.mark.parametrize(
@@ -75,11 +90,31 @@ def test_stacks_that_can_be_built(layers):
     ],
 )
 def test_stacks_that_cannot_be_built_are_refused_by_entry(layers, graph, message):
-    with pytest.raises(RecipeError) as caught:
-        recipe_from_dict(raw(*layers, **graph))
-    assert message in str(caught.value)
+    assert message in refusal(*layers, **graph)
 
 
 def test_a_kink_in_a_direct_head_beside_an_energy_is_allowed():
     head = {"layer": "vector_force_decoder", "activation": "prelu"}
-    assert recipe_from_dict(raw(ATOM, DENSITY, head, ENERGY)).model.layers[2].activation == "prelu"
+    assert recipe_from_dict(two_heads(ATOM, DENSITY, head, ENERGY)).model.layers[2].activation == "prelu"
+
+
+def test_the_gaussians_of_waves_are_no_radial_functions():
+    waves = WAVE | {"functions": 11}
+    assert recipe_from_dict(raw(ATOM, waves, DENSITY, VECTOR, waves=1.7)).model.layers[1].functions == 11
+
+
+@pytest.mark.parametrize(("waves", "said"), [(0.49, "0.49 is below 3 over the cutoff"), (5.1, "5.1 is above 30 over")])
+def test_waves_begin_where_edges_end(waves, said):
+    """The cutoff is 6: from 0.5 to 5."""
+    text = refusal(ATOM, WAVE, DENSITY, VECTOR, waves=waves)
+    assert text.startswith(f"graph.waves: {said}")
+    assert "about 10 over the cutoff: 1.7" in text
+    for within in (0.51, 4.99):
+        assert recipe_from_dict(raw(ATOM, WAVE, DENSITY, VECTOR, waves=within)).graph.waves == within
+
+
+@pytest.mark.parametrize("name", ["force_scale", "prior", "edge_geometry", "species", "wave_weight"])
+def test_names_that_every_network_has_are_refused(name):
+    text = refusal(ATOM, DENSITY, UPDATE, UPDATE | {"name": name}, VECTOR)
+    assert text.startswith(f"model.layers[3].name: '{name}' is what every network has beside its stack")
+    assert "expected: another name, or none: then it is painn_update_2" in text

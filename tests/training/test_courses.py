@@ -115,7 +115,7 @@ def test_stages_train_one_head_after_the_other(tmp_path):
 
 
 def test_in_the_first_stage_the_energy_head_stays_as_it_was(tmp_path):
-    run = trainer(tmp_path / "a", model=TWO_HEADS, stages=STAGES, epochs=2)
+    run = trainer(tmp_path / "a", model=TWO_HEADS, stages=STAGES, epochs=2, warmup={"epochs": 0})
     names = [variable.path for variable in run.network.trainable_variables]
     before = [variable.numpy() for variable in run.network.trainable_variables]
     run._begin(False, None, None)
@@ -132,7 +132,7 @@ def test_in_the_first_stage_the_energy_head_stays_as_it_was(tmp_path):
 @pytest.mark.parametrize("optimizer", ["adam", "adagrad"])  # one begins at zeros, the other does not
 def test_a_later_stage_begins_the_optimizer_anew(tmp_path, optimizer):
     """The energy head gets its first gradient then: its step is that of an optimizer that has done nothing before."""
-    given = {"model": TWO_HEADS, "stages": STAGES, "epochs": 2, "optimizer": optimizer}
+    given = {"model": TWO_HEADS, "stages": STAGES, "epochs": 2, "optimizer": optimizer, "warmup": {"epochs": 0}}
     run, fresh = trainer(tmp_path / "a", **given), trainer(tmp_path / "b", **given)
     for one in (run, fresh):
         one._begin(False, None, None)
@@ -149,7 +149,7 @@ def test_a_later_stage_begins_the_optimizer_anew(tmp_path, optimizer):
 
 
 def test_a_run_stopped_between_two_stages_ends_as_one_without_a_stop(tmp_path):
-    given = {"model": TWO_HEADS, "stages": STAGES, "epochs": 2, "ema": {"decay": 0.9}}
+    given = {"model": TWO_HEADS, "stages": STAGES, "epochs": 2, "ema": {"decay": 0.9}, "warmup": {"epochs": 0}}
     whole = trainer(tmp_path / "whole", **given)
     expected = whole.run()
     trainer(tmp_path / "parts", **given).run(until=5)
@@ -162,7 +162,7 @@ def test_a_run_stopped_between_two_stages_ends_as_one_without_a_stop(tmp_path):
 
 def test_stages_under_a_time_limit_are_repeated_by_their_steps(tmp_path, monkeypatch):
     """Whatever was tried out before is undone, of the averages too."""
-    given = {"model": TWO_HEADS, "epochs": 2, "ema": {"decay": 0.9}, "validation_frames": 1}
+    given = {"model": TWO_HEADS, "epochs": 2, "ema": {"decay": 0.9}, "validation_frames": 1, "warmup": {"epochs": 0}}
     with monkeypatch.context() as patch:
         patch.setattr("gnnzoo.training.calibrate._STEPS", 1)
         patch.setattr("gnnzoo.training.loop.fitted", lambda *given: ([4, 2], 1))
@@ -192,7 +192,7 @@ def test_energies_enter_the_loss_per_atom_in_network_units(tmp_path):
 
 def test_energies_that_no_frame_has_are_refused(tmp_path):
     with pytest.raises(DataError, match="no training frame has an energy") as caught:
-        trainer(tmp_path / "a", model=TWO_HEADS, loss_weights={"energy": 1})
+        trainer(tmp_path / "a", model=TWO_HEADS, stages=STAGES, loss_weights={"energy": 1})
     assert "--log" in caught.value.hint
 
 
