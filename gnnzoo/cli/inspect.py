@@ -69,12 +69,19 @@ def _show_model(info: dict) -> None:
     wanted = ("species", "units", "cutoff", "parameters")
     rows = [(key, " ".join(info[key]) if key == "species" else info[key]) for key in wanted if key in info]
     rows += [("recipe", info["recipe"]["name"])] if "recipe" in info else []
+    network = info.get("network") or {}
+    named = {"heads": "head", "waves": "waves up to", "prior": "prior", "holds": "holds", "holds_not": "does not hold"}
+    rows += [(label, _folded(_listed(network[key]))) for key, label in named.items() if network.get(key)]
     for part, figures in (info.get("figures") or {}).items():
         if figures:
             rows.append(
                 (part, ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if _is_number(value)))
             )
     table(info["path"], ("", ""), rows)
+
+
+def _listed(value) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _is_number(value) -> bool:

@@ -1,6 +1,8 @@
 """A recipe in a dozen lines, as a person would tell it."""
 
 from gnnzoo.recipe.layer_parts import Entry
+from gnnzoo.recipe.part import Part
+from gnnzoo.recipe.prior_parts import HarmonicPrior, PriorEntry
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.recipe.training_part import LearningRate, Training
@@ -8,8 +10,9 @@ from gnnzoo.units import length_unit
 
 
 def summary(recipe: Recipe) -> list[tuple[str, str]]:
-    """(part, what it says) for data, graph, stack and schedule."""
-    return [*_data(recipe), ("graph", _graph(recipe)), *_stack(recipe), *_training(recipe)]
+    """(part, what it says) for data, graph, stack, prior and schedule."""
+    prior = [("prior", _prior(entry)) for entry in recipe.model.prior]
+    return [*_data(recipe), ("graph", _graph(recipe)), *_stack(recipe), *prior, *_training(recipe)]
 
 
 def _data(recipe: Recipe) -> list[tuple[str, str]]:
@@ -30,9 +33,10 @@ def _data(recipe: Recipe) -> list[tuple[str, str]]:
 
 def _graph(recipe: Recipe) -> str:
     graph = recipe.graph
-    unit = f" {length_unit(recipe.data.units)}" if recipe.data.units else ""
+    unit = length_unit(recipe.data.units) if recipe.data.units else ""
     end = ", smooth end" if graph.envelope else ""
-    return f"cutoff {graph.cutoff:g}{unit}{end}; edges: {', '.join(graph.edges)}"
+    waves = f"; waves up to {graph.waves:g}{unit and f' 1/{unit}'}" if graph.waves else ""
+    return f"cutoff {graph.cutoff:g}{unit and f' {unit}'}{end}; edges: {', '.join(graph.edges)}{waves}"
 
 
 def _stack(recipe: Recipe) -> list[tuple[str, str]]:
@@ -40,13 +44,31 @@ def _stack(recipe: Recipe) -> list[tuple[str, str]]:
 
 
 def _entry(entry: Entry) -> str:
-    """What an entry sets: its width first, then what differs from the default."""
-    parts = [f"{entry.units} units"] if hasattr(entry, "units") else []
-    for key, field in type(entry).model_fields.items():
-        value = getattr(entry, key)
-        if key not in ("layer", "name", "units") and value != field.default:
-            parts.append(key if value is True else f"{key} {value}")
-    return ", ".join(parts)
+    """What an entry sets: its kind where it has another name, its width, then what differs from the default."""
+    parts = [entry.layer] if entry.name else []
+    parts += [f"{entry.units} units"] if hasattr(entry, "units") else []
+    parts += _differing(entry, ("layer", "name", "units"))
+    return ", ".join(parts) or "as by default"
+
+
+def _differing(part: Part, left_out: tuple[str, ...]) -> list[str]:
+    """The keys of a part that differ from their defaults, with their values."""
+    set_here = {
+        key: getattr(part, key)
+        for key, field in type(part).model_fields.items()
+        if key not in left_out and getattr(part, key) != field.default
+    }
+    return [key if value is True else f"{key} {value}" for key, value in set_here.items()]
+
+
+def _prior(entry: PriorEntry) -> str:
+    """The kind of a prior, and its numbers or the species that its springs join."""
+    if isinstance(entry, HarmonicPrior):
+        springs = {"bonds": entry.bonds, "angles": entry.angles}
+        told = [f"{key} {' '.join('-'.join(one.types) for one in some)}" for key, some in springs.items() if some]
+    else:
+        told = _differing(entry, ("prior",))
+    return ", ".join([entry.prior, *told])
 
 
 def _training(recipe: Recipe) -> list[tuple[str, str]]:

@@ -10,6 +10,15 @@ from gnnzoo.errors import UserError
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, open_dataset
 
+# What a model may promise, by the attributes of `models.promises.Promises`.
+_PROMISES = {
+    "rotation": "forces turn with the atoms",
+    "smooth_cutoff": "smooth at the cutoff",
+    "conservative": "derived from an energy",
+    "zero_net_force": "sum to zero",
+    "additive": "far groups do not feel each other",
+}
+
 
 def inspect(
     source: str | Path | Sequence[str | Path],
@@ -34,7 +43,9 @@ def inspect(
 
     Returns:
         `kind` ("data" or "model"), `path`, and what `gnnzoo.data.inspect.survey` tells with `doubts`, sentences about
-        whatever should be known before training; or what the model's file says of itself.
+        whatever should be known before training; or what the model's file says of itself, with `network`: its heads,
+        waves and prior, and sentences on what `holds` by construction and what `holds_not`; None where its recipe is
+        of another version.
 
     Raises:
         DataError, ModelError: it cannot be read.
@@ -52,6 +63,7 @@ def inspect(
         from gnnzoo.models.archive import read_info
 
         report = {"kind": "model", "path": str(files[0]), **read_info(files[0])}
+        report["network"] = _network(report["recipe"]) if "recipe" in report else None
     else:
         report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types, columns)}
     if json is not None:
@@ -65,6 +77,27 @@ def inspect(
             temporary.write_text(data_report(report))
         note(f"wrote {html}")
     return report
+
+
+def _network(raw: Mapping) -> dict | None:
+    """What a model's recipe says of its heads, waves and prior, and what follows for its forces."""
+    from gnnzoo.models.promises import promises
+    from gnnzoo.recipe.head_checks import HEADS
+    from gnnzoo.recipe.schema import Recipe
+
+    try:
+        recipe = Recipe.model_validate(raw)
+    except ValueError:
+        note("its recipe is of another version of gnnzoo: what it promises is not known")
+        return None
+    kept = promises(recipe)
+    return {
+        "heads": [entry.layer for entry in recipe.model.layers if entry.layer in HEADS],
+        "waves": recipe.graph.waves,
+        "prior": [entry.prior for entry in recipe.model.prior],
+        "holds": [text for name, text in _PROMISES.items() if getattr(kept, name)],
+        "holds_not": [text for name, text in _PROMISES.items() if not getattr(kept, name)],
+    }
 
 
 def _survey(

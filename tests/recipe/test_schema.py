@@ -7,7 +7,9 @@ import pytest
 from gnnzoo.recipe.find import installed_recipes, recipe_names
 from gnnzoo.recipe.load import load_recipe
 from gnnzoo.recipe.reference import json_schema, markdown
+from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.recipe.summary import summary
+from small import WATER, recipe
 
 # The network of origin as DESIGN tells it: every perceptron, every edge feature, the schedule.
 MLP = {"units": 128, "hidden_layers": 2, "dropout": 0.1, "activation": "prelu"}
@@ -68,10 +70,15 @@ def test_the_reference_recipes_are_the_network_of_origin(name, cutoff):
 
 
 @pytest.mark.parametrize("name", sorted(recipe_names()))
-def test_recipes_of_one_family_share_names_and_widths_of_layers(name):
+def test_recipes_of_one_family_share_the_layers_of_one_name(name):
+    """So that a transfer copies them; waves and what follows on them are of water alone."""
     partner = name.replace("water", "argon") if "water" in name else name.replace("argon", "water")
-    stacks = [[entry.model_dump() for entry in load_recipe(each).model.layers] for each in (name, partner)]
-    assert stacks[0] == stacks[1]
+    recipes = [load_recipe(each) for each in (name, partner)]
+    stacks = [dict(zip(layer_names(each), each.model.layers, strict=True)) for each in recipes]
+    shared = stacks[0].keys() & stacks[1].keys()
+    assert {name: stacks[0][name] for name in shared} == {name: stacks[1][name] for name in shared}
+    argon = stacks[0] if "argon" in name else stacks[1]
+    assert shared == argon.keys()
 
 
 def test_a_recipe_is_summed_up_by_what_it_sets():
@@ -81,3 +88,31 @@ def test_a_recipe_is_summed_up_by_what_it_sets():
     assert told["message_passing_2"] == "128 units, dropout 0.1, residual"
     assert told["source"] == "water.h5, else made by LAMMPS from simulations/water.in"
     assert told["warm-up"] == "5 epochs, nonzero_output"
+
+
+def test_priors_waves_and_entries_without_changes_are_summed_up():
+    springs = {
+        "bonds": [{"types": ["O", "H"], "k": 500, "length": 1}],
+        "angles": [{"types": ["H", "O", "H"], "k": 50, "degrees": 109}],
+    }
+    layers = [
+        {"layer": "atom_encoder", "units": 4, "activation": "silu"},
+        {"layer": "wave_message"},
+        {"layer": "painn_update", "name": "middle"},
+        {"layer": "vector_force_decoder", "units": 4},
+    ]
+    priors = [{"prior": "coulomb", "damping": 0.2}, {"prior": "repulsion"}, {"prior": "harmonic"} | springs]
+    graph = {"cutoff": 6, "edges": ["radial"], "waves": 1.7}
+    layers.insert(2, {"layer": "atomic_density"})
+    made = recipe(WATER, model={"layers": layers, "prior": priors}, graph=graph)
+    rows = summary(made)
+    told = dict(rows)
+    assert told["graph"].endswith("edges: radial; waves up to 1.7 1/A")
+    assert told["wave_message_1"] == "as by default"
+    assert told["middle"] == "painn_update"
+    assert [text for part, text in rows if part == "prior"] == [
+        "coulomb, damping 0.2",
+        "repulsion",
+        "harmonic, bonds O-H, angles H-O-H",
+    ]
+    assert all(text for _, text in rows)
