@@ -4,6 +4,7 @@ Layers are matched by their names in the stack, weights by their names in the la
 what does not move has a reason.
 """
 
+import json
 from dataclasses import dataclass
 
 import keras
@@ -89,6 +90,40 @@ def copy_weights(source: ForceField, network: keras.Model, recipe: Recipe, speci
     known = {layer.name for layer in ours}
     left = [Move(name, "left behind", (0, 0), "the target has no such layer") for name in theirs if name not in known]
     return moves + left
+
+
+def new_meanings(source: ForceField, network: keras.Model, recipe: Recipe) -> list[str]:
+    """Sentences about what surrounds copied weights and is not as it was where they were learned.
+
+    Args:
+        source: the trained model.
+        network: of the target.
+        recipe: of the target.
+    """
+    graph, told = recipe.graph, []
+    if source.cutoff != graph.cutoff:
+        how = "stretched with the radial basis" if "radial" in graph.edges else "used beyond where it was learned"
+        told.append(
+            f"the cutoff was {source.cutoff:g} and is {graph.cutoff:g}: what the layers learned of distance is {how}"
+        )
+    there, here = source.recipe.graph.waves, graph.waves
+    if there is not None and here is not None and there != here:
+        told.append(
+            f"the largest wave was {there:g} and is {here:g}: filters of waves count lengths in its inverse, so that "
+            f"what they learned is stretched by {there / here:.3g}"
+        )
+    if _terms(source.network) != _terms(network):
+        were, are = (", ".join(entry.prior for entry in made.model.prior) for made in (source.recipe, recipe))
+        what = f"the prior was {were or 'none'} and is {are or 'none'}"
+        if were == are:
+            what = f"the prior ({are}) has other numbers than there"
+        told.append(f"{what}: the terms of the target are taken, and copied weights learned what those there left")
+    return told
+
+
+def _terms(network: keras.Model) -> str:
+    """What the prior of a network consists of; numbers as text, so that lists and tuples are one."""
+    return json.dumps([layer.terms for layer in network.layers if _kind(layer) == "prior"])
 
 
 def _move(theirs, ours, source: ForceField, recipe: Recipe, species: list[str]) -> Move:

@@ -9,7 +9,7 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import ModelError, Place, UserError
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.transfer import Move, copy_weights, unit_factor
+from gnnzoo.models.transfer import Move, copy_weights, new_meanings, unit_factor
 from gnnzoo.recipe.load import find_recipe, load_recipe
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.training.prepare import Prepared, prepare
@@ -77,6 +77,8 @@ def transfer(
     if run is not None:
         return fit(result, dataset, prepared, run, limit, output, overwrite, origin=run.state["origin"])
     _show(moves, source, recipe, dataset.units, factor)
+    for sentence in new_meanings(source, network, recipe):
+        note(sentence)
     zero_shot = _zero_shot(result, prepared, dataset)
     origin = {
         "model": str(source.path),
@@ -138,12 +140,3 @@ def _show(moves: list[Move], source: ForceField, recipe: Recipe, units: str | No
     table(f"{source.path or source.recipe.name} -> {recipe.name}", ["layer", "what", "weights copied", "why"], rows)
     if factor != 1 and recipe.model.normalization == "none":  # otherwise the scale is that of the target's own forces
         note(f"forces are converted from {source.units} to {units} units: x {factor:.6g}")
-    if source.cutoff != recipe.graph.cutoff:
-        note(
-            f"the cutoff was {source.cutoff:g} and is {recipe.graph.cutoff:g}: what the layers learned of distance is "
-            + (
-                "stretched with the radial basis"
-                if "radial" in recipe.graph.edges
-                else "used beyond where it was learned"
-            )
-        )

@@ -8,7 +8,7 @@ import pytest
 from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.transfer import Move, copy_weights, unit_factor
+from gnnzoo.models.transfer import Move, copy_weights, new_meanings, unit_factor
 from small import ARGON, WATER, recipe
 from systems import SPCFW
 
@@ -176,6 +176,88 @@ def test_nothing_that_fits_is_refused_with_the_names_on_both_sides(water):
     assert "other_2" in caught.value.expected
     assert "message_passing_1" in caught.value.expected
     assert "gnnzoo list" in caught.value.hint
+
+
+# --- heads, and what surrounds the weights -------------------------------------------------------------------------
+
+SMOOTH = {"units": 8, "hidden_layers": 0, "activation": "silu"}
+STAGES = [{"head": "direct", "share": 0.5}, {"head": "energy", "share": 0.5}]
+BELOW = [{"layer": "atom_encoder", **SMOOTH}, {"layer": "message_passing", "combine": "sum", **SMOOTH}]
+DIRECT, ENERGY = {"layer": "pair_force_decoder", **SMOOTH}, {"layer": "energy_decoder", "units": 8, "hidden_layers": 0}
+
+
+def headed(base, *heads, **parts):
+    stages = STAGES if len(heads) > 1 else []
+    return recipe(base, model={"layers": [*BELOW, *heads]}, training={"stages": stages}, **parts)
+
+
+@pytest.mark.parametrize(
+    ("kept", "left"), [(DIRECT, "energy_decoder_1"), (ENERGY, "pair_force_decoder_1")], ids=["direct", "energy"]
+)
+def test_of_two_heads_the_one_that_the_target_has_is_copied_and_the_other_told(kept, left):
+    source = trained(headed(WATER, DIRECT, ENERGY))
+    moves, _, after = moved(source, headed(ARGON, kept))
+    assert moves[left] == Move(left, "left behind", (0, 0), "the target has no such layer")
+    name = f"{kept['layer']}_1"
+    assert moves[name].action == moves["message_passing_1"].action == "copied"
+    assert_equal(after, numbers(source.network), of(name, after))
+
+
+def test_a_second_head_of_the_target_is_told_to_begin_anew():
+    moves, before, after = moved(trained(headed(WATER, DIRECT)), headed(ARGON, DIRECT, ENERGY))
+    assert moves["energy_decoder_1"].action == "reset"
+    assert moves["energy_decoder_1"].reason == "the model has no layer of this name"
+    assert moves["pair_force_decoder_1"].action == "copied"
+    assert_equal(after, before, of("energy_decoder_1", after))
+
+
+def meanings(there, here):
+    source = trained(there)
+    return new_meanings(source, build_network(here, network_species(here)), here)
+
+
+def with_prior(base, *kinds, **coulomb):
+    known = {"coulomb": {"damping": 0.2, **coulomb}}
+    return recipe(base, model=base["model"] | {"prior": [{"prior": kind, **known.get(kind, {})} for kind in kinds]})
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "said"),
+    [
+        (with_prior(WATER), with_prior(WATER, "coulomb"), "the prior was none and is coulomb: the terms of the target"),
+        (with_prior(WATER, "coulomb", "lennard_jones"), with_prior(WATER), "was coulomb, lennard_jones and is none: "),
+        (with_prior(WATER, "coulomb"), with_prior(WATER, "coulomb", damping=0.3), "the prior (coulomb) has other num"),
+        (
+            with_prior(WATER, "coulomb"),
+            with_prior(ARGON, "coulomb"),
+            "the prior (coulomb) has other numbers than there",
+        ),
+    ],
+)
+def test_another_prior_is_told(there, here, said):
+    (sentence,) = meanings(there, here)
+    assert said in sentence
+    assert sentence.endswith("the terms of the target are taken, and copied weights learned what those there left")
+
+
+def test_the_same_surroundings_are_not_told():
+    assert meanings(with_prior(WATER, "coulomb"), with_prior(WATER, "coulomb")) == []
+
+
+def test_other_waves_are_told_with_what_they_stretch():
+    layers = [
+        {"layer": "atom_encoder", **SMOOTH},
+        {"layer": "wave_message"},
+        {"layer": "atomic_density"},
+        {"layer": "vector_force_decoder", **SMOOTH},
+    ]
+    there, here = (recipe(WATER, model={"layers": layers}, graph={"waves": waves}) for waves in (1.8, 1.2))
+    (sentence,) = meanings(there, here)
+    assert sentence.startswith("the largest wave was 1.8 and is 1.2: filters of waves count lengths in its inverse")
+    assert sentence.endswith("stretched by 1.5")
+    assert meanings(there, there) == []
+    without = recipe(WATER, model={"layers": [layers[0], *layers[2:]]})
+    assert meanings(there, without) == meanings(without, there) == []  # the table tells of the layer
 
 
 # --- units --------------------------------------------------------------------------------------------------------

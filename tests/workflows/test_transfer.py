@@ -155,6 +155,12 @@ def test_a_conversion_is_told_where_there_is_one(argon, folder, capsys, normaliz
     assert said == (normalization == "none")
 
 
+def test_another_prior_is_told(argon, folder, capsys):
+    target = recipe(ARGON, model=ARGON["model"] | {"prior": [{"prior": "lennard_jones"}]}, training={"epochs": 1})
+    transfer(water_model(), target, data=argon)
+    assert "the prior was none and is lennard_jones: the terms of the target are taken" in capsys.readouterr().err
+
+
 # --- it goes on after a stop --------------------------------------------------------------------------------------
 
 
