@@ -44,8 +44,8 @@ class WaveMessage(Entry):
     layer: Literal["wave_message"]
     channels: PositiveInt = 8
     """Number of learned charges of each atom."""
-    functions: PositiveInt = 4
-    """Number of Gaussians that the filters are made of."""
+    functions: PositiveInt = 2
+    """Number of Gaussians that the filters are made of. Few hold better for the longer waves of larger boxes."""
 
 
 class PaiNNUpdate(Entry):
