@@ -28,7 +28,7 @@ SCALES = Scales(force=2.0, neighbors=10.0)
 STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}  # a first derivative, to fourth order in the step
 # What a derivative may be off by, relative to the largest one; and its step, A, small because random weights make a
 # rough landscape: what the stencil leaves out falls with its fourth power, what rounding adds is 1e-11.
-DERIVATIVE, STEP = 1e-7, 3e-5
+DERIVATIVE, STEP = 1e-7, 3e-6
 
 
 @dataclass

@@ -92,7 +92,8 @@ def test_edges_may_come_in_any_order(frozen):
     graph = graph_of(frame, model.species, model.cutoff, model.recipe.graph.bonds)
     order = np.random.default_rng(0).permutation(len(graph.senders))
     edges = [tf.constant(part[order]) for part in (graph.senders, graph.receivers, graph.vectors, graph.edge_class)]
-    found = tf.saved_model.load(str(folder)).forces_from_edges(tf.constant(frame.types, tf.int32), *edges).numpy()
+    module = tf.saved_model.load(str(folder))  # kept: it holds the variables of its functions
+    found = module.forces_from_edges(tf.constant(frame.types, tf.int32), *edges).numpy()
     np.testing.assert_allclose(found, model.forces(frame), rtol=0, atol=1e-4 * np.abs(found).max())
 
 
