@@ -18,29 +18,43 @@ from gnnzoo.layers.registry import (
 )
 
 
-@register("force_decoder")
-class ForceDecoder(StackLayer):
-    """Perceptron from the atom features to three components: free to learn anything, rotation included.
+class AtomHead(StackLayer):
+    """Perceptron from the features of each atom to `outputs` numbers, answered under `key`.
 
     Args:
         units, hidden_layers, dropout, activation, seed: see `Perceptron`.
     """
 
     arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
+    outputs: int
+    key: str
 
     def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
         super().__init__(**kwargs)
         self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
         self.activation, self.seed = activation, seed
-        self.perceptron = Perceptron(
-            units, 3, hidden_layers, dropout, activation, seed, name="perceptron", dtype=self.dtype_policy
-        )
+        shape = (units, self.outputs, hidden_layers, dropout, activation, seed)
+        self.perceptron = Perceptron(*shape, name="perceptron", dtype=self.dtype_policy)
 
     def build(self, graph):
         self.perceptron.build(graph[ATOMS])
 
     def call(self, graph, training=None):
-        return {FORCES: self.perceptron(graph[ATOMS], training=training)}
+        return {self.key: self.perceptron(graph[ATOMS], training=training)}
+
+
+@register("force_decoder")
+class ForceDecoder(AtomHead):
+    """Three components from the atom features: free to learn anything, rotation included."""
+
+    outputs, key = 3, FORCES
+
+
+@register("energy_decoder")
+class EnergyDecoder(AtomHead):
+    """The share of each atom in the potential energy; forces are its derivative (`models.conservative`)."""
+
+    outputs, key = 1, ATOM_ENERGIES
 
 
 @register("pair_force_decoder")
@@ -135,31 +149,6 @@ class VectorForceDecoder(StackLayer):
     def call(self, graph, training=None):
         gate = self.gate(graph[ATOMS], training=training)[:, None, :]
         return {FORCES: ops.sum(gate * self.map(graph[VECTORS]), axis=-1)}  # (atoms, 3, units) -> (atoms, 3)
-
-
-@register("energy_decoder")
-class EnergyDecoder(StackLayer):
-    """The share of each atom in the potential energy, from its features; forces are its derivative (`models`).
-
-    Args:
-        units, hidden_layers, dropout, activation, seed: see `Perceptron`.
-    """
-
-    arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
-
-    def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
-        super().__init__(**kwargs)
-        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
-        self.activation, self.seed = activation, seed
-        self.perceptron = Perceptron(
-            units, 1, hidden_layers, dropout, activation, seed, name="perceptron", dtype=self.dtype_policy
-        )
-
-    def build(self, graph):
-        self.perceptron.build(graph[ATOMS])
-
-    def call(self, graph, training=None):
-        return {ATOM_ENERGIES: self.perceptron(graph[ATOMS], training=training)}
 
 
 @register("force_scale")
