@@ -169,21 +169,20 @@ class GraphSource:
         """
         index = int(index)
         if index in self._cache:
-            return self._cache[index]
-        graph = self._from_zero(self._make(index))
+            return self._from_zero(self._cache[index])
+        graph = self._make(index)
         check_forces(graph.forces, index, self.dataset.path)
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
             self._cached_bytes += graph.nbytes
-        return graph
+        return self._from_zero(graph)
 
     def take_off(self, energy_offsets: np.ndarray) -> None:
         """Have all energies less (species,) offsets from now on, by double precision."""
         self._zero = np.asarray(energy_offsets, np.float64)
-        self._cache, self._cached_bytes = {}, 0
 
     def _from_zero(self, graph: Graph) -> Graph:
-        if graph.energy is None:
+        if graph.energy is None or not self._zero.any():
             return graph
         counts = np.bincount(graph.species, minlength=len(self.species))
         return replace(graph, energy=graph.energy - float(counts @ self._zero))

@@ -21,7 +21,7 @@ class TrainingStatistics:
         force_rms: root mean square of the force components, model's force unit.
         force_mean_abs: mean absolute force component, model's force unit.
         mean_neighbors: mean number of edges per atom.
-        max_atoms, max_edges: largest frame of the sample.
+        max_atoms, max_edges, max_neighbors: largest frame of the sample, and most edges of one atom in it.
         shortest: (2, species, species) shortest distances between and within molecules; where two species never met,
             the shortest of all. Model's length unit.
         frames: training frames that were looked at, evenly spaced.
@@ -32,6 +32,7 @@ class TrainingStatistics:
     mean_neighbors: float
     max_atoms: int
     max_edges: int
+    max_neighbors: int
     shortest: list
     frames: int
 
@@ -49,7 +50,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
     """
     sample = even_sample(train, MAX_SAMPLE)
     squares = absolutes = 0.0
-    atoms = edges = max_atoms = max_edges = 0
+    atoms = edges = max_atoms = max_edges = max_neighbors = 0
     shortest = np.full((2, len(source.species), len(source.species)), np.inf)
     for index in sample:
         graph = source.graph(index)
@@ -58,6 +59,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
         absolutes += float(np.sum(np.abs(forces)))
         atoms, edges = atoms + len(forces), edges + len(graph.senders)
         max_atoms, max_edges = max(max_atoms, len(forces)), max(max_edges, len(graph.senders))
+        max_neighbors = max(max_neighbors, int(np.bincount(graph.receivers, minlength=1).max()))
         _shorten(shortest, graph)
     met = shortest[np.isfinite(shortest)]
     shortest[np.isinf(shortest)] = met.min() if len(met) else 0.0
@@ -67,6 +69,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
         mean_neighbors=edges / atoms,
         max_atoms=max_atoms,
         max_edges=max_edges,
+        max_neighbors=max_neighbors,
         shortest=shortest.tolist(),
         frames=len(sample),
     )

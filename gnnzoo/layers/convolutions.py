@@ -6,7 +6,7 @@ from keras import ops
 from gnnzoo.fields import RECEIVERS, SENDERS
 from gnnzoo.layers.basic import Perceptron, StackLayer, activation_layer
 from gnnzoo.layers.normalization import EPSILON
-from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, derived_seed, edge_features, register, segment_sum
+from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, derived_seed, edge_features, register, row_count, segment_sum
 
 
 class Convolution(StackLayer):
@@ -40,7 +40,7 @@ class Convolution(StackLayer):
     def _summed(self, messages, graph):
         """c sum_j w_ij m_ij: (edges, units) -> (atoms, units)."""
         x = graph[ATOMS]
-        count = x.shape[0] or ops.shape(x)[0]
+        count = row_count(x)
         return segment_sum(messages * graph[EDGE_WEIGHT], graph[RECEIVERS], count) * self.neighbor_scale
 
 

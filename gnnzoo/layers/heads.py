@@ -14,6 +14,7 @@ from gnnzoo.layers.registry import (
     VECTORS,
     edge_features,
     register,
+    row_count,
     segment_sum,
 )
 
@@ -118,7 +119,7 @@ class PairForceDecoder(StackLayer):
         edges = edge_features(graph, self.bond_features)
         hidden = self.perceptron.hidden_pairs(x, edges, senders, receivers, training=training)
         strength = self.perceptron.last(hidden) * graph[EDGE_WEIGHT]  # (edges, units) -> (edges, 1)
-        count = x.shape[0] or ops.shape(x)[0]
+        count = row_count(x)
         forces = segment_sum(strength * graph[DIRECTIONS], receivers, count)
         return {FORCES: forces * self.neighbor_scale}
 

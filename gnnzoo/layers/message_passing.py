@@ -4,7 +4,7 @@ from keras import ops
 
 from gnnzoo.fields import RECEIVERS, SENDERS
 from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
-from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, edge_features, register, segment_sum
+from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, edge_features, register, row_count, segment_sum
 
 
 @register("message_passing")
@@ -77,7 +77,7 @@ class MessagePassing(StackLayer):
         x, receivers, weight = graph[ATOMS], graph[RECEIVERS], graph[EDGE_WEIGHT]
         hidden = self._hidden_messages(graph, training)
         # The message's last map is linear: it is applied to the sum over neighbours, once per atom, not once per edge.
-        count = x.shape[0] or ops.shape(x)[0]
+        count = row_count(x)
         summed = segment_sum(hidden * weight, receivers, count) * self.neighbor_scale
         weights = segment_sum(weight, receivers, count) * self.neighbor_scale
         update = self.update(self.message.output_of_sum(summed, weights), training=training)

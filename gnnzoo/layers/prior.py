@@ -18,7 +18,7 @@ from gnnzoo.fields import (
 )
 from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.radial import polynomial_envelope
-from gnnzoo.layers.registry import ATOM_ENERGIES, register, segment_sum
+from gnnzoo.layers.registry import ATOM_ENERGIES, pulls, register, row_count, segment_sum
 
 _OTHER, _BONDED = EDGE_CLASSES.index("other_molecule"), EDGE_CLASSES.index("bonded")
 # The universal screening function of Ziegler, Biersack and Littmark (1985); length in A, see `repulsion`.
@@ -42,7 +42,7 @@ class Pairs:
         vectors = graph[EDGE_VECTORS]
         dtype = vectors.dtype
         self.vectors, self.edge_receivers = vectors, graph[RECEIVERS]
-        self.atoms = graph[SPECIES].shape[0] or tf.shape(graph[SPECIES])[0]
+        self.atoms = row_count(graph[SPECIES])
         self.distance = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(vectors), axis=-1), 1e-6))
         self.senders = tf.gather(graph[SPECIES], graph[SENDERS])
         self.receivers = tf.gather(graph[SPECIES], graph[RECEIVERS])
@@ -169,7 +169,7 @@ class Prior(StackLayer):
 
     arguments = ("terms", "alone")
 
-    def __init__(self, terms: list[dict], alone: bool = False, **kwargs):
+    def __init__(self, terms: list[dict], alone: bool, **kwargs):
         super().__init__(**kwargs)
         self.terms, self.alone = [dict(term) for term in terms], alone
 
@@ -199,9 +199,7 @@ class Prior(StackLayer):
         with tf.GradientTape() as tape:
             tape.watch(vectors)
             energy = tf.reduce_sum(self.energies({**graph, EDGE_VECTORS: vectors}))
-        slopes = tape.gradient(energy, vectors)
-        atoms = graph[SPECIES].shape[0] or tf.shape(graph[SPECIES])[0]
-        return segment_sum(slopes, graph[RECEIVERS], atoms) - segment_sum(slopes, graph[SENDERS], atoms)
+        return pulls(tape.gradient(energy, vectors), graph, row_count(graph[SPECIES]))
 
 
 def _plain(value):

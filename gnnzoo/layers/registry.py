@@ -4,7 +4,7 @@ import zlib
 
 import keras
 
-from gnnzoo.fields import ATOM_MASK, GRAPH_INDEX, GRAPH_MASK
+from gnnzoo.fields import ATOM_MASK, GRAPH_INDEX, GRAPH_MASK, RECEIVERS, SENDERS
 
 LAYERS: dict[str, type[keras.layers.Layer]] = {}
 
@@ -47,13 +47,26 @@ def segment_sum(values, segments, count: int):
     return keras.ops.segment_sum(values, segments, num_segments=count)
 
 
+def row_count(tensor):
+    """Number of rows: where the trace knows it a Python number, which lets layers choose how to compute."""
+    return tensor.shape[0] or keras.ops.shape(tensor)[0]
+
+
+def pulls(slopes, graph: dict, atoms):
+    """Forces out of the derivative of an energy by every edge vector: (edges, 3) -> (atoms, 3).
+
+    An edge vector points from its receiver to its sender: what lowers the energy by lengthening it pulls both outwards.
+    """
+    return segment_sum(slopes, graph[RECEIVERS], atoms) - segment_sum(slopes, graph[SENDERS], atoms)
+
+
 def membership(graph: dict, dtype: str):
     """(atoms, graphs): 1 where an atom belongs to a graph, 0 elsewhere and on padding.
 
     Graphs are few, so that products with it are faster than sums by segment.
     """
     masks = graph[GRAPH_MASK]
-    member = keras.ops.one_hot(graph[GRAPH_INDEX], masks.shape[0] or keras.ops.shape(masks)[0])
+    member = keras.ops.one_hot(graph[GRAPH_INDEX], row_count(masks))
     return keras.ops.cast(member, dtype) * keras.ops.cast(graph[ATOM_MASK], dtype)[:, None]
 
 

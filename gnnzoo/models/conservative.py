@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.layers.registry import ATOM_ENERGIES, segment_sum
+from gnnzoo.layers.registry import ATOM_ENERGIES, pulls, row_count, segment_sum
 
 # Inputs that move with the atoms or with the box.
 _MOVED = (fields.EDGE_VECTORS, fields.POSITIONS, fields.WAVES, fields.WAVE_WEIGHT)
@@ -59,11 +59,9 @@ def forces_and_virial(slopes: dict, atom_energies, batch: dict) -> dict:
     Returns:
         "forces", "energy" and "virial" as `ConservativeModel.call` says.
     """
-    receivers, senders, graph_index = (batch[key] for key in (fields.RECEIVERS, fields.SENDERS, fields.GRAPH_INDEX))
-    atoms = graph_index.shape[0] or tf.shape(graph_index)[0]
-    graphs = batch[fields.GRAPH_MASK].shape[0] or tf.shape(batch[fields.GRAPH_MASK])[0]
+    graph_index, graphs = batch[fields.GRAPH_INDEX], row_count(batch[fields.GRAPH_MASK])
     of_edges, of_places = slopes[fields.EDGE_VECTORS], slopes[fields.POSITIONS]
-    forces = segment_sum(of_edges, receivers, atoms) - segment_sum(of_edges, senders, atoms) - of_places
+    forces = pulls(of_edges, batch, row_count(graph_index)) - of_places
 
     def by_graph(rows, index):  # (n, 3, 3) -> (graphs, 3, 3)
         return tf.reshape(segment_sum(tf.reshape(rows, (-1, 9)), index, graphs), (-1, 3, 3))
@@ -71,7 +69,7 @@ def forces_and_virial(slopes: dict, atom_energies, batch: dict) -> dict:
     edges = _products(batch[fields.EDGE_VECTORS], of_edges)
     waves = _products(slopes[fields.WAVES], batch[fields.WAVES])
     shrinking = (batch[fields.WAVE_WEIGHT] * slopes[fields.WAVE_WEIGHT])[:, None, None] * tf.eye(3, dtype=waves.dtype)
-    strain = by_graph(edges, tf.gather(graph_index, receivers))
+    strain = by_graph(edges, tf.gather(graph_index, batch[fields.RECEIVERS]))
     strain += by_graph(_products(batch[fields.POSITIONS], of_places), graph_index)
     strain -= by_graph(waves + shrinking, batch[fields.WAVE_GRAPH])
     energy = segment_sum(atom_energies, graph_index, graphs)[:, 0]

@@ -76,6 +76,4 @@ def _head(recipe: Recipe, name: str | None):
 
 def _spans_the_graph(entry) -> bool:
     """Whether a layer couples all atoms of a graph, by waves or by statistics; those of the training are constants."""
-    return entry.layer == "wave_message" or (
-        entry.layer == "graph_norm" and getattr(entry, "statistics", "graph") == "graph"
-    )
+    return entry.layer == "wave_message" or (entry.layer == "graph_norm" and entry.statistics == "graph")

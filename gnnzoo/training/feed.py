@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo.data.pipeline import GraphSource, pad, padded_size, slot_count
-from gnnzoo.data.statistics import MAX_SAMPLE, even_sample
+from gnnzoo.data.statistics import TrainingStatistics
 
 
 class BatchFeed:
@@ -14,7 +14,7 @@ class BatchFeed:
         source: graphs by frame number, with forces.
         train: (frames,) indices of the training split.
         batch_size: frames per step.
-        max_atoms: atoms of the largest frame.
+        statistics: of the training split; nearly all batches are padded to its largest frame, and have one shape.
         seed: of the order.
         largest_wave: of the waves that the network reads; 0 for none.
     """
@@ -24,25 +24,17 @@ class BatchFeed:
         source: GraphSource,
         train: np.ndarray,
         batch_size: int,
-        max_atoms: int,
+        statistics: TrainingStatistics,
         seed: int,
         largest_wave: float = 0.0,
     ):
         self.source, self.train = source, np.asarray(train)
         self.batch_size = min(batch_size, len(self.train))
-        self.n_atoms, self.seed = self.batch_size * max_atoms, seed
+        self.n_atoms, self.seed = self.batch_size * statistics.max_atoms, seed
         self.largest_wave = largest_wave
-        self.n_edges, self.n_slots = self._sizes()
+        self.n_edges = padded_size(self.batch_size * statistics.max_edges + 1)
+        self.n_slots = slot_count(statistics.max_neighbors)
         self._order: tuple[int, np.ndarray] = (-1, self.train)
-
-    def _sizes(self) -> tuple[int, int]:
-        """Edges and slots of a full batch of the largest frames, so that nearly all batches have one shape."""
-        edges = neighbors = 0
-        for index in even_sample(self.train, MAX_SAMPLE):
-            graph = self.source.graph(index)
-            edges = max(edges, len(graph.senders))
-            neighbors = max(neighbors, int(np.bincount(graph.receivers, minlength=1).max()))
-        return padded_size(self.batch_size * edges + 1), slot_count(neighbors)
 
     @property
     def steps_per_epoch(self) -> int:

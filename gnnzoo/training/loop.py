@@ -94,7 +94,7 @@ class Trainer:
         self.network, self.settings = network, settings
         self.folder, self.report = folder, report
         self.feed = BatchFeed(
-            source, split.train, settings.batch_size, statistics.max_atoms, settings.seed, largest_wave(network)
+            source, split.train, settings.batch_size, statistics, settings.seed, largest_wave(network)
         )
         validation = even_sample(split.validation, settings.validation_frames)
         self.follower = Follower(source, validation, split.train, energy=settings.loss_weights.energy > 0)
