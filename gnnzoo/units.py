@@ -62,6 +62,11 @@ def force_unit(name: str | None) -> str:
     return STYLES[name].force if name in STYLES else "(undeclared force unit)"
 
 
+def energy_unit(name: str | None) -> str:
+    """How an energy is labelled in style `name`."""
+    return STYLES[name].energy if name in STYLES else "(undeclared energy unit)"
+
+
 def length_unit(name: str | None) -> str:
     """How a length is labelled in style `name`."""
     return STYLES[name].length if name in STYLES else "(undeclared length unit)"

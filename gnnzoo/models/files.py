@@ -72,6 +72,10 @@ class ForceField:
             raise ModelError(
                 "has forces only, no energy", place=Place(file=self.path), hint="a recipe that ends in energy_decoder"
             )
+        return self.total_energy(found, graph)
+
+    def total_energy(self, found: dict, graph: Graph) -> float:
+        """The energy that the network found for a graph, from the zero of the data that it was trained on."""
         offsets = self.info.get("energy_offsets") or np.zeros(len(self.species))
         counts = np.bincount(graph.species, minlength=len(self.species))
         return float(found[fields.ENERGY][0]) + float(counts @ np.asarray(offsets, np.float64))

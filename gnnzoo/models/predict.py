@@ -70,10 +70,10 @@ class Predictor:
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         return {key: value.numpy() for key, value in self._forward(inputs).items()}
 
-    def __call__(self, graphs: Iterable[Graph]) -> Iterator[tuple[Graph, np.ndarray]]:
-        """Each graph with the forces on its atoms, one at a time."""
+    def __call__(self, graphs: Iterable[Graph]) -> Iterator[tuple[Graph, dict[str, np.ndarray]]]:
+        """Each graph with its `results`, one at a time."""
         for graph in graphs:
-            yield graph, self.forces(graph)
+            yield graph, self.results(graph)
 
 
 def largest_wave(network: keras.Model) -> float:

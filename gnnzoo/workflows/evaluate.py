@@ -1,4 +1,4 @@
-"""Judge a model's forces on data that it was not trained on."""
+"""Judge a model's forces, and energies if it has any, on data that it was not trained on."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gnnzoo import fields
 from gnnzoo.console import note, progress, table, warn
 from gnnzoo.data.declare import declare
 from gnnzoo.data.dump_source import unpacked_name
@@ -15,6 +16,7 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource
 from gnnzoo.data.splits import Split
 from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.evaluation.report import COLUMNS, error_rows
@@ -54,7 +56,8 @@ def evaluate(
             drawn anew without asking.
 
     Returns:
-        The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part"; where several
+        The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part", and "energy" (see
+        `evaluation.energies.EnergyErrors.result`) where model and data both have energies, else None; where several
         datasets are given, by what they were given as: path or name.
 
     Raises:
@@ -147,14 +150,20 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
         note(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
+    energies = EnergyErrors(model.units, absolute=model.recipe.training.loss_weights.energy > 0)
     with _too_large(model, dataset), progress(f"evaluating {data}", len(indices)) as shown:
-        for graph, predicted in model.predictor(source.graph(index) for index in indices):
-            errors.add(predicted, graph.forces, graph.species)
-            sample.add(predicted, graph.forces, graph.species)
+        for graph, found in model.predictor(source.graph(index) for index in indices):
+            errors.add(found[fields.FORCES], graph.forces, graph.species)
+            sample.add(found[fields.FORCES], graph.forces, graph.species)
+            if graph.energy is not None and fields.ENERGY in found:
+                energies.add(model.total_energy(found, graph), graph.energy, len(graph.species))
             shown.advance()
     name = str(model.path or model.recipe.name)
-    result = errors.result() | {"model": name, "data": data, "part": part}
+    result = errors.result() | {"energy": energies.result(), "model": name, "data": data, "part": part}
     table(f"{name} on {data} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
+    if result["energy"]:
+        title = f"energies of {result['energy']['frames']} frames"
+        table(title, ENERGY_COLUMNS, energy_rows(result["energy"], model.units))
     if plot:
         default = Path(f"{_stem(name)}-{_stem(data) or _stem(dataset.path)}-parity.png")
         path = default if plot is True else Path(plot)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo import __version__
+from gnnzoo import __version__, fields
 from gnnzoo.data.frames import Dataset
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.models.files import ForceField
@@ -75,8 +75,8 @@ def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) ->
     if len(indices) == 0:
         return None
     errors = ForceErrors(prepared.species, dataset.units)
-    for graph, predicted in model.predictor(prepared.source.graph(index) for index in indices):
-        errors.add(predicted, graph.forces, graph.species)
+    for graph, found in model.predictor(prepared.source.graph(index) for index in indices):
+        errors.add(found[fields.FORCES], graph.forces, graph.species)
     return errors.result()["force"]
 
 

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 import dumps
+from courses import with_energies
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.files import ForceField
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
-from small import recipe
+from small import argon_dataset, recipe
+from systems import changed
 
 EV_PER_KCAL_MOL = 0.0433641
 DECLARED = {"units": "real", "types": {1: "Ar"}}
@@ -312,3 +314,27 @@ def test_the_plot_of_the_default_name_is_drawn_anew(model, foreign, folder):
     evaluate(model, foreign)
     assert [path.name for path in folder.iterdir()] == ["tiny-other-parity.png"]
     assert (folder / "tiny-other-parity.png").read_bytes().startswith(b"\x89PNG")
+
+
+# --- energies -----------------------------------------------------------------------------------------------------
+
+
+def test_energies_are_judged_where_model_and_data_have_them(own, foreign, folder, capsys):
+    silu = {"units": 8, "hidden_layers": 0, "activation": "silu"}
+    layers = [{"layer": "atom_encoder", **silu}, {"layer": "atomic_density"}, {"layer": "energy_decoder", **silu}]
+    conservative = train(recipe(model={"layers": layers}, training={"steps": 1}), data=own)
+    data = with_energies(argon_dataset(frames=3), per_atom=-2.0)
+    data.frames[1] = changed(data.frames[1], energy=-1.0 * len(data.frames[1]))
+    found = np.array([conservative.energy(frame) / len(frame) for frame in data.frames])
+    errors = found - [-2, -1, -2]
+    result = evaluate(conservative, data, plot=False)["energy"]
+    assert result["difference"]["mae"] == pytest.approx(np.abs(errors - errors.mean()).mean(), rel=1e-5)
+    assert result["absolute"] is None, "it was trained on forces alone"
+    assert result["baseline"]["mae"] == pytest.approx(4 / 9)
+    assert "energies of 3 frames" in capsys.readouterr().out
+    assert evaluate(conservative, foreign, plot=False)["energy"] is None
+
+
+def test_a_model_of_forces_has_no_energies_to_judge(model, folder, capsys):
+    assert evaluate(model, with_energies(argon_dataset(frames=2)), plot=False)["energy"] is None
+    assert "energies" not in capsys.readouterr().out

@@ -1,0 +1,62 @@
+"""Errors of predicted energies per atom, gathered frame by frame, beside those of always saying the mean energy."""
+
+import numpy as np
+
+from gnnzoo.units import STYLES, energy_unit
+
+_NAMES = ("mae", "rmse")
+
+
+class EnergyErrors:
+    """Gathers energies per atom, two numbers a frame.
+
+    Args:
+        units: LAMMPS unit style of the energies, or None.
+        absolute: whether the model learned the zero of the energies: one trained on forces alone did not, and is judged
+            on differences between frames only.
+    """
+
+    def __init__(self, units: str | None, absolute: bool):
+        self.units, self.absolute = units, absolute
+        self._predicted, self._true = [], []
+
+    def add(self, predicted: float, true: float, atoms: int) -> None:
+        """Add one frame's energies, in one unit and from one zero."""
+        self._predicted.append(predicted / atoms)
+        self._true.append(true / atoms)
+
+    def result(self) -> dict | None:
+        """All figures, JSON-able; None where no frame was added.
+
+        "difference" holds mae and rmse per atom after the mean difference is taken off, "absolute" those before, or
+        None; "bias" the mean difference; "baseline" mae and rmse of saying the mean of the true energies.
+        """
+        if not self._true:
+            return None
+        errors, true = np.subtract(self._predicted, self._true), np.array(self._true)
+        return {
+            "difference": _sizes(errors - errors.mean()),
+            "absolute": _sizes(errors) if self.absolute else None,
+            "bias": float(errors.mean()) if self.absolute else None,
+            "baseline": _sizes(true - true.mean()),
+            "frames": len(true),
+        }
+
+
+def _sizes(errors: np.ndarray) -> dict[str, float]:
+    return {"mae": float(np.abs(errors).mean()), "rmse": float(np.sqrt(np.mean(errors**2)))}
+
+
+ENERGY_COLUMNS = ("energy per atom", "model", "mean energy", "unit", "meV")
+
+
+def energy_rows(result: dict, units: str | None) -> list[list[str]]:
+    """Rows for `ENERGY_COLUMNS` of `EnergyErrors.result`."""
+    factor = STYLES[units].force_in_mev_per_angstrom if units in STYLES else None  # lengths are A wherever it is known
+    rows = []
+    for part, label in (("absolute", ""), ("difference", "between frames: ")):
+        for name in _NAMES if result[part] else ():
+            value, zero = result[part][name], result["baseline"][name]
+            mev = f"{value * factor:.4g}" if factor else ""
+            rows.append([f"{label}{name.upper()}", f"{value:.4g}", f"{zero:.4g}", energy_unit(units), mev])
+    return rows
