@@ -1,6 +1,7 @@
 """How good a recipe becomes within a time on simulated water or argon that everybody can make, and what it costs.
 
     python tools/benchmark/accuracy.py water --time-limit 8m [--set KEY=VALUE] [--seed N] [--folder FOLDER]
+    python tools/benchmark/accuracy.py --family water-schnet --time-limit 8m
     python tools/benchmark/accuracy.py --table [--folder FOLDER]
 
 Trains on 400 frames, judges on the 100 that follow and on larger boxes (water) or a hotter liquid (argon), prints the
@@ -10,6 +11,8 @@ after it in time, so that no gaps are kept within it either. --set data.split.ga
 
 Whoever chooses between runs, recipes or settings does so by the error on the validation frames, which is printed first:
 an error by which something was chosen comes out too small, and the judged frames are there for an honest one.
+
+--family trains a recipe with the stack of a layer family that is no recipe of its own, as families.json says.
 """
 
 import argparse
@@ -33,6 +36,7 @@ from gnnzoo.recipe.find import find_recipe  # noqa: E402
 
 SPLIT = {"method": "blocks", "train": 0.9, "validation": 0.1, "test": 0.0, "gap": 0}
 RESULTS = Path("results.jsonl")
+FAMILIES = json.loads((Path(__file__).parent / "families.json").read_text())
 TIMED = 5  # evaluations, of which the median counts
 
 
@@ -40,6 +44,7 @@ def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", nargs="?", help="path or name of a recipe for SPC/Fw water or argon")
+    parser.add_argument("--family", choices=FAMILIES, help="a family of layers instead of a recipe")
     parser.add_argument("--time-limit", default="8m")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--seed", type=int, default=0)
@@ -47,8 +52,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmark"), help="keeps data, models and results")
     parser.add_argument("--table", action="store_true", help="print all results of the folder as Markdown")
     given = parser.parse_args()
-    if given.recipe is None and not given.table:
-        parser.error("a recipe, or --table")
+    if (given.recipe is None) == (given.family is None) and not (given.table and given.recipe is None):
+        parser.error("a recipe, or --family, or --table")
+    if given.family is not None:
+        family = FAMILIES[given.family]
+        given.recipe, given.label = family["recipe"], given.label or " ".join([given.family, *given.overrides])
+        given.overrides = [*(f"{key}={json.dumps(value)}" for key, value in family["set"].items()), *given.overrides]
     recipe = None if given.recipe is None else find_recipe(given.recipe).resolve()
     given.folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(given.folder):
