@@ -126,7 +126,7 @@ class PairForceDecoder(StackLayer):
 
 @register("vector_force_decoder")
 class VectorForceDecoder(StackLayer):
-    """F_i = sum_c g_c(s_i) (U v_i)_c: forces that turn with the atoms (arXiv 2102.03150, sec. 4.3, without its update).
+    """F_i = sum_c g_c(s_i) (U v_i)_c: forces that turn with the atoms (after arXiv 2102.03150).
 
     Args:
         units, hidden_layers, dropout, activation, seed: see `Perceptron`, for g.

@@ -41,7 +41,7 @@ _DECAYS = 5.0
 
 
 def exp_normal_basis(distance, cutoff: float, functions: int):
-    """exp(-beta (y - mu_k)^2) with y = exp(-5 d/c): Gaussians of a decaying exponential (arXiv 1902.08408, eq. 9).
+    """exp(-beta (y - mu_k)^2) with y = exp(-5 d/c): Gaussians of a decaying exponential (arXiv 1902.08408).
 
     The K centres mu_k are evenly spaced from the y of the cutoff to 1, the y of distance zero, and
     beta = (2/K (1 - y(c)))^-2. Short distances are resolved better than long ones. The paper's own cutoff function is

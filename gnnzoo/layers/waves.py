@@ -27,7 +27,7 @@ class WaveMessage(StackLayer):
         phi_i = 2/V sum_k f(k) Re[S(k) exp(-i k r_i)],   E_i = -d phi_i / d r_i with a filter g of its own,
 
     the sum over half of all waves of the box: the reciprocal part of Ewald's sum with the charges, and in the manner of
-    arXiv 2303.04791 (eq. 6 and 7) the filters, learned. f(k) = 4 pi / k^2 sum_b w_b exp(-k^2 / 4 alpha_b^2) times an
+    arXiv 2303.04791 the filters, learned. f(k) = 4 pi / k^2 sum_b w_b exp(-k^2 / 4 alpha_b^2) times an
     envelope that ends at the largest wave, so that a larger box, which has other and longer waves, means the same.
     Lengths are counted in units of the inverse largest wave number.
 

@@ -16,7 +16,7 @@ class RadialReader(Part):
 
 
 class AtomicDensity(Entry, RadialReader):
-    """Density of neighbours around each atom in Cartesian tensors (arXiv 2402.07472, eqs. 4 and 5), mapped to scalars
+    """Density of neighbours around each atom in Cartesian tensors (arXiv 2402.07472), mapped to scalars
     and vectors of the width of the atom features, with products of up to three densities. Makes the vectors that later
     layers read."""
 
