@@ -7,15 +7,13 @@ from gnnzoo.layers.neighborhood import Neighborhood, full_tensor
 from gnnzoo.layers.painn import linear
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, register
 
-_PARTS = ((0, 1), (1, 3), (2, 6))  # rank and components
-
 
 @register("atomic_density")
 class AtomicDensity(StackLayer):
     """Scalars and vectors from the Cartesian density of neighbours, up to products of three densities.
 
     A_i[k, a, c] = n sum_j R_k(r_ij) Y_a(r_ij/|r_ij|) x_j[c], with Y of rank 0, 1 and 2, in `channels` channels that are
-    linear in the features of the atoms (the density of arXiv 2402.07472, eqs. 4 and 5). Linear maps over k and c make
+    linear in the features of the atoms (the density A of arXiv 2402.07472). Linear maps over k and c make
     `units` scalars, vectors d and traceless tensors T of it; vectors and tensors are scaled by what the receiver is.
     The products T d (added to d) and T : T (mapped and added to the scalars) reach four bodies; those with d d follow
     in a `painn_update`. All of it costs less than one message: the density has few channels.
@@ -52,18 +50,15 @@ class AtomicDensity(StackLayer):
 
     def call(self, graph):
         x, count = graph[ATOMS], self.functions or graph[RADIAL].shape[-1]
-        near, sent = Neighborhood(graph, count, dense=False), self.sent(x) * self.neighbor_scale
-        # (atoms, components k, channels) -> (atoms, components, k channels), for each rank
-        densities = [
-            ops.reshape(near.sums(rank, sent), (-1, parts, count * self.channels))
-            for rank, parts in _PARTS[: self.rank + 1]
-        ]
+        near, sent = Neighborhood(graph, count), self.sent(x) * self.neighbor_scale
+        sums = near.sums(sent, *range(self.rank + 1))  # (atoms, components of all ranks, k, channels)
+        sums = ops.reshape(sums, (-1, sums.shape[1], count * self.channels))
         gates = 1 + self.receivers(x)[:, None, :]
         units = x.shape[-1]
-        scalars = x + self.scalars(densities[0][:, 0])
-        vectors = self.vectors(densities[1]) * gates[..., :units]  # (atoms, 3, units)
+        scalars = x + self.scalars(sums[:, 0])
+        vectors = self.vectors(sums[:, 1:4]) * gates[..., :units]  # (atoms, 3, units)
         if self.rank == 2:
-            tensors = full_tensor(self.tensors(densities[2]) * gates[..., units:])  # (atoms, 3, 3, units)
+            tensors = full_tensor(self.tensors(sums[:, 4:]) * gates[..., units:])  # (atoms, 3, 3, units)
             # (atoms, 3, 3, units), (atoms, 1, 3, units) -> (atoms, 3, units)
             vectors = vectors + self.turned(ops.sum(tensors * vectors[:, None], axis=2))
             scalars = scalars + self.squares(ops.sum(ops.square(tensors), axis=(1, 2)))

@@ -1,9 +1,12 @@
 """Sums over neighbours as products of matrices: the engine of the equivariant layers.
 
 For each atom i the neighbours j enter with weights R_k(r_ij) Y_a(r_ij / |r_ij|), k a radial function and a a component
-of a Cartesian tensor. All of them at once are one product of matrices per atom, (a k, slots) @ (slots, channels), which
-costs a CPU less than messages on edges do, because no message is ever written to memory. In a small box, where most
-atoms are neighbours, the product runs over all atoms instead, and nothing has to be gathered.
+of a Cartesian tensor. All of them at once are one product of matrices per atom, which costs a CPU less than messages on
+edges do, because no message is ever written to memory. What stands on its two sides decides what is written instead:
+
+* many channels: (a k, slots) @ (slots, channels). In a small box, where most atoms are neighbours, this product runs
+  over all atoms instead of slots, and no features have to be gathered;
+* few channels: (k, slots) @ (slots, a channels), whose second side is smaller then than R_k Y_a would be.
 """
 
 from keras import ops
@@ -23,10 +26,9 @@ class Neighborhood:
     Args:
         graph: with `RADIAL`, `EDGE_WEIGHT`, `DIRECTIONS`, `SLOTS` and `SENDERS`.
         functions: how many of the radial functions, the first ones.
-        dense: whether a product over all atoms may be taken where there are few; worth it from a dozen channels on.
     """
 
-    def __init__(self, graph: dict, functions: int, dense: bool):
+    def __init__(self, graph: dict, functions: int):
         slots = graph[SLOTS]
         self.atoms, self.slots = slots.shape
         self.senders = ops.take(graph[SENDERS], slots, axis=0)
@@ -34,30 +36,40 @@ class Neighborhood:
         unit = ops.take(graph[DIRECTIONS], slots, axis=0)  # (atoms, slots, 3)
         self.axes = [unit[..., i : i + 1] for i in range(3)]
         known = self.atoms is not None and self.slots is not None
-        self.dense = dense and known and self.atoms <= _ATOMS_PER_SLOT * self.slots
+        self.dense = known and self.atoms <= _ATOMS_PER_SLOT * self.slots
 
-    def weights(self, rank: int):
-        """R_k Y_a of every slot, zero in empty ones.
-
-        Args:
-            rank: 0: Y is 1; 1: the unit vector; 2: the traceless part of its square, as six components.
-
-        Returns:
-            (atoms, slots, components * functions), the function running fastest.
+    def harmonics(self, rank: int) -> list:
+        """The components of Y, each (atoms, slots, 1): of rank 0 None, which is 1; of rank 1 the unit vector; of rank 2
+        the traceless part of its square.
         """
         if rank == 0:
-            return self.radial
+            return [None]
         if rank == 1:
-            return ops.concatenate([self.radial * axis for axis in self.axes], axis=-1)
-        pairs = [self.axes[i] * self.axes[j] - (1 / 3 if i == j else 0) for i, j in _PAIRS]
-        return ops.concatenate([self.radial * pair for pair in pairs], axis=-1)
+            return self.axes
+        return [self.axes[i] * self.axes[j] - (1 / 3 if i == j else 0) for i, j in _PAIRS]
 
-    def sums(self, rank: int, features):
-        """The sums over neighbours: (atoms, channels) -> (atoms, components * functions, channels)."""
-        weights = self.weights(rank)
+    def sums(self, features, *ranks: int):
+        """The sums over neighbours, with the components of all `ranks` one after the other.
+
+        Args:
+            features: (atoms, channels), of the neighbours.
+            ranks: of Y, 0 to 2.
+
+        Returns:
+            (atoms, components, functions, channels).
+        """
+        components = [component for rank in ranks for component in self.harmonics(rank)]
+        channels, functions, count = features.shape[-1], self.radial.shape[-1], len(components)
+        if channels < functions:
+            sent = _products(ops.take(features, self.senders, axis=0), components)
+            found = ops.matmul(ops.swapaxes(self.radial, 1, 2), sent)  # (atoms, functions, components * channels)
+            return ops.swapaxes(ops.reshape(found, (-1, functions, count, channels)), 1, 2)
+        weights = _products(self.radial, components)
         if self.dense:
-            return self._over_all_atoms(weights, features)
-        return ops.matmul(ops.swapaxes(weights, 1, 2), ops.take(features, self.senders, axis=0))
+            found = self._over_all_atoms(weights, features)
+        else:
+            found = ops.matmul(ops.swapaxes(weights, 1, 2), ops.take(features, self.senders, axis=0))
+        return ops.reshape(found, (-1, count, functions, channels))
 
     def _over_all_atoms(self, weights, features):
         n, w = self.atoms, weights.shape[-1]
@@ -66,6 +78,12 @@ class Neighborhood:
         # (i j, w) -> (i w, j): rows for the product with the features of all atoms j
         table = ops.reshape(ops.transpose(ops.reshape(table, (n, n, w)), (0, 2, 1)), (n * w, n))
         return ops.reshape(ops.matmul(table, features), (n, w, features.shape[-1]))
+
+
+def _products(values, components: list):
+    """Values of every slot times each component: (atoms, slots, n) -> (atoms, slots, components * n)."""
+    products = [values if component is None else values * component for component in components]
+    return products[0] if len(products) == 1 else ops.concatenate(products, axis=-1)
 
 
 def full_tensor(components):

@@ -60,14 +60,14 @@ class PaiNNMessage(StackLayer):
         x, count = graph[ATOMS], self.functions or graph[RADIAL].shape[-1]
         units = x.shape[-1]
         scalar, direction, gate = ops.split(self.senders(ops.silu(self.hidden(x))), 3, axis=-1)
-        near = Neighborhood(graph, count, dense=True)
-        # (atoms, 3 k, units) -> (atoms, 3, k, units)
-        pointed = ops.reshape(near.sums(1, direction * self.neighbor_scale), (-1, 3, count, units))
+        near = Neighborhood(graph, count)
+        pointed = near.sums(direction * self.neighbor_scale, 1)  # (atoms, 3, k, units)
         vectors = self._filtered("direction", "nxkc", pointed)
         sent = [scalar]
         if VECTORS in graph:  # (atoms, 3, units) -> (atoms, 3 units)
             sent.append(ops.reshape(graph[VECTORS] * gate[:, None, :], (-1, 3 * units)))
-        plain = near.sums(0, ops.concatenate(sent, axis=-1) * self.neighbor_scale)  # (atoms, k, units or 4 units)
+        # (atoms, k, units or 4 units)
+        plain = near.sums(ops.concatenate(sent, axis=-1) * self.neighbor_scale, 0)[:, 0]
         result = {ATOMS: x + self._filtered("scalar", "nkc", plain[..., :units])}
         if VECTORS in graph:
             carried = ops.reshape(plain[..., units:], (-1, count, 3, units))

@@ -41,29 +41,33 @@ def large(vectors: bool, width: int = 4):
 # --- sums over neighbours -----------------------------------------------------------------------------------------
 
 
-def test_weights_of_slots_by_hand():
-    near = Neighborhood(tiny(), functions=2, dense=False)
-    # edge 0, weight 1, along +x: R; R x, R y, R z; R (xx - 1/3), R (yy - 1/3), R (zz - 1/3), R xy ...
-    np.testing.assert_allclose(near.weights(0)[0, 0], [2, 3])
-    np.testing.assert_allclose(near.weights(1)[0, 0], [2, 3, 0, 0, 0, 0])
-    third = [-2 / 3, -1]
-    np.testing.assert_allclose(near.weights(2)[0, 0], [4 / 3, 2, *third, *third, *[0] * 6], rtol=1e-6)
-    # edge 1, weight 1/2, along -x; the other slots are empty
-    np.testing.assert_allclose(near.weights(1)[1, 0, :2], [-1, -1.5], rtol=1e-6)
-    assert not near.weights(0)[:, 1].numpy().any() and not near.weights(0)[2:].numpy().any()
+def test_sums_by_hand():
+    near = Neighborhood(tiny(), functions=2)
+    x = tiny()[ATOMS]  # one channel, fewer than functions: atom 0 receives 3 from atom 1 along +x with R = 2, 3
+    np.testing.assert_allclose(near.sums(x, 0)[0, :, :, 0], [[6, 9]])
+    np.testing.assert_allclose(near.sums(x, 1)[0, :, :, 0], [[6, 9], [0, 0], [0, 0]])
+    third = [-2, -3]  # R x (xx - 1/3), (yy - 1/3), (zz - 1/3), xy ...
+    np.testing.assert_allclose(near.sums(x, 2)[0, :, :, 0], [[4, 6], third, third, *[[0, 0]] * 3], rtol=1e-6)
+    np.testing.assert_allclose(near.sums(x, 0, 1)[0, :, :, 0], [[6, 9], [6, 9], [0, 0], [0, 0]])
+    # atom 1 receives 1 from atom 0 along -x, with weight 1/2; the others have empty slots
+    np.testing.assert_allclose(near.sums(x, 1)[1, 0, :, 0], [-1, -1.5], rtol=1e-6)
+    assert not near.sums(x, 0)[2:].numpy().any()
 
 
 def test_fewer_functions_are_the_first_ones():
-    np.testing.assert_allclose(Neighborhood(tiny(), functions=1, dense=False).weights(0)[:, 0, 0], [2, 1, 0, 0])
+    np.testing.assert_allclose(
+        Neighborhood(tiny(), functions=1).sums(tiny()[ATOMS], 0)[:, 0, :, 0], [[6], [1], [0], [0]]
+    )
 
 
-@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("way", ["few channels", "slots", "all atoms"])
 @pytest.mark.parametrize("rank", [0, 1, 2])
-def test_sums_run_over_the_edges_of_each_receiver(rank, dense):
-    data = large(vectors=False)
-    near = Neighborhood(tensors(data), 3, dense)
-    assert near.dense == dense
-    expected = np.zeros((7, [1, 3, 6][rank], 3, 4))
+def test_sums_run_over_the_edges_of_each_receiver(rank, way):
+    data = large(vectors=False, width=2 if way == "few channels" else 4)
+    near = Neighborhood(tensors(data), 3)
+    assert near.dense
+    near.dense = way == "all atoms"
+    expected = np.zeros((7, [1, 3, 6][rank], 3, data[ATOMS].shape[1]))
     for e in range(9):
         u = data[DIRECTIONS][e]
         square = np.outer(u, u) - np.eye(3) / 3
@@ -71,14 +75,14 @@ def test_sums_run_over_the_edges_of_each_receiver(rank, dense):
         weight = data[EDGE_WEIGHT][e] * data[RADIAL][e]
         sent = data[ATOMS][data[fields.SENDERS][e]]
         expected[data[fields.RECEIVERS][e]] += np.array(angular)[:, None, None] * weight[:, None] * sent
-    found = near.sums(rank, tensors(data)[ATOMS]).numpy()
-    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-12)
+    found = near.sums(tensors(data)[ATOMS], rank).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_many_atoms_with_few_neighbours_are_not_multiplied_with_all():
     data = large(vectors=False)
     few = data | {fields.SLOTS: data[fields.SLOTS][:, :2]}
-    assert not Neighborhood(tensors(few), 3, dense=True).dense
+    assert not Neighborhood(tensors(few), 3).dense
 
 
 def test_a_tensor_from_its_six_components():
