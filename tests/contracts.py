@@ -259,10 +259,18 @@ class ModelContract:
         arguments = [self.frame.positions, self.frame.cell, self.frame.pbc, self.frame.types]
         arguments += [] if self.frame.molecules is None else [self.frame.molecules]
         arguments = [tf.constant(part) for part in arguments]
-        module.forces(*arguments)  # traced: what is saved is what has been traced
+        functions = [module.forces, module.results] if self.promised.conservative else [module.forces]
+        for function in functions:
+            function(*arguments)  # traced: what is saved is what has been traced
         tf.saved_model.save(module, str(folder / "frozen"))
         frozen = tf.saved_model.load(str(folder / "frozen"))
         self.assert_close(frozen.forces(*arguments).numpy(), expected, 10 * SINGLE)
+        if self.promised.conservative:
+            found = frozen.results(*arguments)
+            self.assert_close(found["forces"].numpy(), expected, 10 * SINGLE)
+            np.testing.assert_allclose(found["energy"], live.energy(self.frame), rtol=1e-5)
+            virial = self.answer(self.frame)[fields.VIRIAL][0]
+            np.testing.assert_allclose(found["virial"], virial, atol=10 * SINGLE * np.abs(virial).max())
 
     def check_seed(self):
         again, fresh = (self.build(self.recipe, self.species, SCALES) for _ in range(2))

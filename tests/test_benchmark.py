@@ -1,12 +1,14 @@
 """What the figures of tools/benchmark rest on: how arithmetic is counted, and how a run is divided."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 import dumps
+from gnnzoo.models.build import build_network, network_species
 from gnnzoo.recipe.load import load_recipe
 from gnnzoo.workflows.datasets import open_dataset
 
@@ -70,6 +72,12 @@ def test_recipes_are_known_by_their_species(tool):
     assert known.substance_of(load_recipe("argon").data.types) == "argon"
     assert known.substance_of({"1": "Si"}) is None
     assert known.substance_of(None) is None
+
+
+@pytest.mark.parametrize("name", json.loads((TOOLS / "families.json").read_text()))
+def test_families_are_recipes_that_can_be_built(tool, name):
+    recipe = load_recipe(*tool("accuracy").family_recipe(name))
+    assert build_network(recipe, network_species(recipe)).trainable_variables
 
 
 def test_the_error_by_which_to_choose_is_printed_and_older_results_do_not_know_it(tool):

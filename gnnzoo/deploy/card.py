@@ -7,11 +7,11 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.frames import Frame
-from gnnzoo.deploy.freeze import Comparison, signature_names, takes_edges, type_text
+from gnnzoo.deploy.freeze import Comparison, has_energy, signature_names, takes_edges, type_text
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.promises import reads_molecules
 from gnnzoo.recipe.load import resolved
-from gnnzoo.units import force_unit, length_unit
+from gnnzoo.units import energy_unit, force_unit, length_unit
 
 CARD, README, EXAMPLE = "card.json", "README.md", "example.npz"
 
@@ -70,7 +70,8 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
         "types": info["types"],
         "species": model.species,
         "functions": {"forces": described(_POSITIONS)}
-        | ({"forces_from_edges": described(_EDGES)} if takes_edges(model) else {}),
+        | ({"forces_from_edges": described(_EDGES)} if takes_edges(model) else {})
+        | ({"results": described(_POSITIONS)} if has_energy(model) else {}),
         "returns": f"(atoms, 3) float32, {force_unit(model.units)}",
         "figures": info.get("figures"),
         "compared": {
@@ -118,10 +119,19 @@ def _readme(model: ForceField, card: dict) -> str:
         from_positions=_table(_filled(_POSITIONS, words)),
         boxes="" if takes_edges(model) else _PERIODIC,
         edges=_EDGES_TEXT.format(from_edges=_table(_filled(_EDGES, words))) if takes_edges(model) else "",
+        results=_RESULTS_TEXT.format(force=card["units"]["force"], energy=energy_unit(model.units), zero=_zero(model))
+        if has_energy(model)
+        else "",
         signatures=", ".join(f"`{name}`" for name in signature_names(model)),
         example=EXAMPLE,
         card=CARD,
     )
+
+
+def _zero(model: ForceField) -> str:
+    if model.recipe.training.loss_weights.energy > 0:
+        return "from the zero of the data that it was trained on"
+    return "from a zero of its own, for it was trained on forces alone"
 
 
 def _table(rows) -> str:
@@ -186,8 +196,10 @@ square of the number of atoms. {boxes}
 
 {from_positions}
 
-{edges}Returned are (atoms, 3) float32 in {force}. The same functions are signatures, by name, for TensorFlow's C API:
-{signatures}, each with the output `forces`.
+{edges}Returned are (atoms, 3) float32 in {force}.
+
+{results}The same functions are signatures, by name, for TensorFlow's C API: {signatures}; their outputs are named, too,
+a single one `forces`.
 
 `{card}` holds all of this for programs, and the complete recipe.
 """
@@ -197,6 +209,17 @@ _EDGES_TEXT = """## `forces_from_edges(types, senders, receivers, vectors[, edge
 For those who bring a neighbour list: all ordered pairs nearer than the cutoff, both directions, images included.
 
 {from_edges}
+
+"""
+_RESULTS_TEXT = """## `results(positions, cell, pbc, types[, molecules])`
+
+Takes what `forces` takes, whose forces are the derivative of an energy, and returns all of it by name:
+
+| result | shape | dtype | meaning |
+|---|---|---|---|
+| forces | (atoms, 3) | float32 | {force} |
+| energy | () | float64 | {energy}; {zero} |
+| virial | (3, 3) | float32 | {energy}; -dE/de of a strain e, so that the pressure is (2 K + trace) / (3 V) |
 
 """
 _PERIODIC = "The model reads waves of the box, which must be periodic in all directions."

@@ -4,8 +4,10 @@ The folder is loaded with `tf.saved_model.load(folder)` and offers
 
     forces(positions, cell, pbc, types[, molecules])                        -> (atoms, 3) float32
     forces_from_edges(types, senders, receivers, vectors[, edge_class])     -> (atoms, 3) float32
+    results(positions, cell, pbc, types[, molecules])                       -> {"forces", "energy", "virial"}
 
-and the same as signatures, by name, for TensorFlow's C API. Neither gnnzoo nor Keras is needed to run it.
+the second where the model reads no waves of the box, the last where its forces are derived from an energy; and the same
+as signatures, by name, for TensorFlow's C API. Neither gnnzoo nor Keras is needed to run it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,6 +24,7 @@ from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.waves import no_waves, waves_of
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor, largest_wave
+from gnnzoo.models.promises import promises
 
 # float32 sums in another order differ by this much of the largest force, and no model is meant to differ by more.
 TOLERANCE = 1e-4
@@ -55,6 +58,7 @@ class FrozenForceField(tf.Module):
         self.weights = [variable.value for variable in network.variables]
         species_of = tf.constant(species_of_types(model))
         bonded = tf.constant(bonded_species(model))
+        offsets = tf.constant(model.energy_offsets)
 
         def species(types):
             known = (types > 0) & (types < tf.size(species_of))
@@ -82,9 +86,9 @@ class FrozenForceField(tf.Module):
                 fields.SLOTS: edge_slots(receivers[:-1], atoms),
                 **waves,
             }
-            return network(batch, training=False)[fields.FORCES]
+            return network(batch, training=False)
 
-        def forces(positions, cell, pbc, types, molecules=None):
+        def found(positions, cell, pbc, types, molecules):
             senders, receivers, vectors = neighbor_list(positions, cell, pbc, cutoff)
             index = species(types)
             if molecules is None:
@@ -94,14 +98,28 @@ class FrozenForceField(tf.Module):
             waves = waves_of(positions, cell, pbc, largest) if largest else no_waves(index)
             return run(index, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
 
+        def forces(positions, cell, pbc, types, molecules=None):
+            return found(positions, cell, pbc, types, molecules)[fields.FORCES]
+
+        def results(positions, cell, pbc, types, molecules=None):
+            network_results = found(positions, cell, pbc, types, molecules)
+            zero = tf.reduce_sum(tf.gather(offsets, species(types)))
+            return {
+                "forces": network_results[fields.FORCES],
+                "energy": tf.cast(network_results[fields.ENERGY][0], tf.float64) + zero,
+                "virial": network_results[fields.VIRIAL][0],
+            }
+
         def forces_from_edges(types, senders, receivers, vectors, edge_class=None):
             edge_class = tf.zeros_like(senders) if edge_class is None else edge_class
             index = species(types)
             order = tf.argsort(receivers, stable=True)  # callers may list edges in any order
             edges = (tf.gather(part, order) for part in (senders, receivers, vectors, edge_class))
-            return run(index, *edges, no_waves(index))
+            return run(index, *edges, no_waves(index))[fields.FORCES]
 
         self.forces = tf.function(forces)
+        if has_energy(model):
+            self.results = tf.function(results)
         if not largest:  # edges alone do not say where the atoms are in their box
             self.forces_from_edges = tf.function(forces_from_edges)
 
@@ -118,14 +136,24 @@ def save(model: ForceField, folder: Path) -> None:
             "forces_from_edges": (module.forces_from_edges, _EDGES),
             "forces_from_classified_edges": (module.forces_from_edges, _EDGES | {"edge_class": _EDGE_CLASS}),
         }
+    if has_energy(model):
+        arguments |= {
+            "results": (module.results, _ATOMS),
+            "results_with_molecules": (module.results, _ATOMS | {"molecules": _MOLECULES}),
+        }
     signatures = {name: _signature(*arguments[name]) for name in signature_names(model)}
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
 def _signature(function, specs: dict[str, tf.TensorSpec]):
-    """A traced function by names of its inputs, which answers {"forces": ...}; traces `function` as called directly."""
+    """A traced function by names of its inputs, which answers a dict; traces `function` as called directly."""
     function.get_concrete_function(**specs)
-    return tf.function(lambda **inputs: {"forces": function(**inputs)}).get_concrete_function(**specs)
+
+    def by_name(**inputs):
+        found = function(**inputs)
+        return found if isinstance(found, dict) else {"forces": found}
+
+    return tf.function(by_name).get_concrete_function(**specs)
 
 
 def takes_edges(model: ForceField) -> bool:
@@ -133,10 +161,16 @@ def takes_edges(model: ForceField) -> bool:
     return not largest_wave(model.network)
 
 
+def has_energy(model: ForceField) -> bool:
+    """Whether the forces are derived from an energy, which comes with a virial."""
+    return promises(model.recipe).conservative
+
+
 def signature_names(model: ForceField) -> list[str]:
     """The signatures of a frozen folder."""
     from_edges = ["forces_from_edges", "forces_from_classified_edges"] if takes_edges(model) else []
-    return ["forces", "forces_with_molecules", *from_edges]
+    with_energy = ["results", "results_with_molecules"] if has_energy(model) else []
+    return ["forces", "forces_with_molecules", *from_edges, *with_energy]
 
 
 # --- what the functions know of the model --------------------------------------------------------------------------

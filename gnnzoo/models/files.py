@@ -76,9 +76,13 @@ class ForceField:
 
     def total_energy(self, found: dict, graph: Graph) -> float:
         """The energy that the network found for a graph, from the zero of the data that it was trained on."""
-        offsets = self.info.get("energy_offsets") or np.zeros(len(self.species))
         counts = np.bincount(graph.species, minlength=len(self.species))
-        return float(found[fields.ENERGY][0]) + float(counts @ np.asarray(offsets, np.float64))
+        return float(found[fields.ENERGY][0]) + float(counts @ self.energy_offsets)
+
+    @property
+    def energy_offsets(self) -> np.ndarray:
+        """(species,) float64, what an atom of each species has of the zero of the energies."""
+        return np.asarray(self.info.get("energy_offsets") or np.zeros(len(self.species)), np.float64)
 
     def _graph(self, frame: Frame) -> Graph:
         return graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds)

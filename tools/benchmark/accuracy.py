@@ -55,9 +55,9 @@ def main() -> None:
     if (given.recipe is None) == (given.family is None) and not (given.table and given.recipe is None):
         parser.error("a recipe, or --family, or --table")
     if given.family is not None:
-        family = FAMILIES[given.family]
-        given.recipe, given.label = family["recipe"], given.label or " ".join([given.family, *given.overrides])
-        given.overrides = [*(f"{key}={json.dumps(value)}" for key, value in family["set"].items()), *given.overrides]
+        given.label = given.label or " ".join([given.family, *given.overrides])
+        given.recipe, of_family = family_recipe(given.family)
+        given.overrides = [*of_family, *given.overrides]
     recipe = None if given.recipe is None else find_recipe(given.recipe).resolve()
     given.folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(given.folder):
@@ -69,6 +69,12 @@ def main() -> None:
             table("judged on frames never seen", JUDGED, judged_rows(result))
         if given.table:
             say("\n\n".join(markdown([json.loads(line) for line in RESULTS.read_text().splitlines()])))
+
+
+def family_recipe(name: str) -> tuple[str, list[str]]:
+    """The recipe that a family changes, and the changes."""
+    family = FAMILIES[name]
+    return family["recipe"], [f"{key}={json.dumps(value)}" for key, value in family["set"].items()]
 
 
 def measured(path: Path, given) -> dict:
