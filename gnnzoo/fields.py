@@ -21,6 +21,8 @@ r_ij = r_j - r_i + S.cell, where S counts the images crossed. Both directions ar
 # velocities  (atoms, 3)  float64 | velocity | or None
 # images      (atoms, 3)  int32   |          | image flags, or None
 # energies    (atoms,)    float64 | energy   | potential energy of each atom, or None
+# energy      ()          float64 | energy   | potential energy of the frame, or None
+# virial      (3, 3)      float64 | energy   | -dE/d(strain) of the frame, or None
 
 # --- a batch (inputs of every model) ------------------------------------------------------------------------------
 SPECIES = "species"  # (atoms,) int32 | index into the model's species, 0 on padding
@@ -63,5 +65,6 @@ EDGE_CLASSES = ("other_molecule", "bonded", "same_molecule")
 # --- what a model returns, and what it is compared with ------------------------------------------------------------
 FORCES = "forces"  # (atoms, 3) float32 | force
 ENERGY = "energy"  # (graphs,) float32 | energy | potential energy; of models with an energy head, of data that have it
-VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -sum r_ij dE/dr_ij, of models with an energy head
+VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -dE/d(strain) = -sum r_ij dE/dr_ij; of the same
 ENERGY_MASK = "energy_mask"  # (graphs,) float32 | 1 where the energy is known, beside the targets of a batch
+VIRIAL_MASK = "virial_mask"  # (graphs,) float32 | 1 where the virial is known

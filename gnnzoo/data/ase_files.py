@@ -2,6 +2,11 @@
 
 ASE holds energies in eV, lengths in A and velocities in A per ASE's own unit of time: LAMMPS' `metal` units, once the
 velocities are converted. The types are numbered in the order of the elements.
+
+A frame's virial W = -dE/d(strain) is its `virial`, in eV, else made of its `stress`: W = -V stress. ASE's stress is
+dE/d(strain) / V, in eV/A^3, as a matrix or in the order xx yy zz yz xz xy (ASE's manual, `Atoms.get_stress`). Of a
+`virial` extended XYZ says no more than that it is a matrix, written column by column (ASE's manual, `ase.io.extxyz`);
+W = -V stress is how fitting codes use both names (https://nequip.readthedocs.io, page Conventions).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,10 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.frames import known_virial
 from gnnzoo.errors import DataError, Place, UserError
 
 SUFFIXES = (".extxyz", ".xyz", ".traj")
 UNITS = "metal"
+_SAME = 0.01  # of the largest component: what stress and virial may differ by, for digits that were left out
 _MARGIN = 1.0  # A; around atoms that have no cell, so that a flat molecule has a volume
 
 
@@ -23,7 +30,7 @@ def is_ase(path: Path) -> bool:
 
 
 def ase_blocks(
-    path: Path, names: dict[int, str], advance: Callable[[int], object] | None = None
+    path: Path, names: dict[int, str], advance: Callable[[int], object] | None = None, doubts: list[str] | None = None
 ) -> Iterator[FrameBlock]:
     """The frames of a file that ASE reads, one block each.
 
@@ -31,6 +38,7 @@ def ase_blocks(
         path: .extxyz, .xyz or .traj.
         names: is filled with the element of each type.
         advance: called with 1 after each frame.
+        doubts: takes what speaks against the data, if anything does.
 
     Raises:
         UserError: ASE is not installed.
@@ -52,7 +60,10 @@ def ase_blocks(
             for symbol in sorted(set(atoms.get_chemical_symbols()) - set(types)):
                 types[symbol] = len(types) + 1
                 names[types[symbol]] = symbol
-            yield _block(atoms, arrays, step, segment, types, place)
+            virial, doubt = _virial(atoms, number, place)
+            if doubt and not doubts and doubts is not None:
+                doubts.append(doubt)
+            yield _block(atoms, arrays, step, segment, types, place, virial)
             if advance is not None:
                 advance(1)
     except (UserError, KeyboardInterrupt):
@@ -108,8 +119,40 @@ def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _virial(atoms, number: int, place: Place) -> tuple[np.ndarray | None, str | None]:
+    """(3, 3) virial of a frame, eV, and what speaks against it; None where it has none, or one that is no number."""
+    from ase.stress import voigt_6_to_full_3x3_stress
+
+    results = atoms.calc.results if atoms.calc is not None else {}
+    found = {}
+    if "virial" in atoms.info:
+        found["virial"] = np.asarray(atoms.info["virial"])
+    stress = results.get("stress", atoms.info.get("stress"))
+    if stress is not None and atoms.cell.rank == 3:  # without a volume a stress says nothing
+        stress = np.asarray(stress)
+        found["stress"] = -atoms.get_volume() * (voigt_6_to_full_3x3_stress(stress) if stress.size == 6 else stress)
+    for name, values in found.items():
+        if values.size != 9 or values.dtype.kind not in "fi":
+            what = f"the {name} of frame {number} is not a matrix: its shape is {values.shape}"
+            raise DataError(what, place=place, expected="3 x 3 numbers, or 9")
+        found[name] = known_virial(values.astype(np.float64).reshape(3, 3))
+    both = [values for values in found.values() if values is not None]
+    if len(both) == 2 and np.abs(both[0] - both[1]).max() > _SAME * np.abs(both[0]).max():
+        return both[0], (
+            f"virial and stress of frame {number} contradict each other: the virial has a trace of "
+            f"{np.trace(both[0]):.6g} eV, -stress times volume one of {np.trace(both[1]):.6g}; the virial is taken"
+        )
+    return (both[0] if both else None), None
+
+
 def _block(
-    atoms, arrays: dict[str, np.ndarray], step: int, segment: int, types: dict[str, int], place: Place
+    atoms,
+    arrays: dict[str, np.ndarray],
+    step: int,
+    segment: int,
+    types: dict[str, int],
+    place: Place,
+    virial: np.ndarray | None,
 ) -> FrameBlock:
     cell, origin, boundary = _cell(atoms)
     results = atoms.calc.results if atoms.calc is not None else {}
@@ -131,6 +174,7 @@ def _block(
         segments=np.array([segment], dtype=np.int32),
         files=np.zeros(1, dtype=np.int32),
         energy=np.array([float(energy)]),
+        virial=None if virial is None else virial[None],
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames import Dataset, Frame, known_virial
 
 # Fields of a frame that are one row for each atom; positions and forces are always there.
 ATOM_FIELDS = ("positions", "forces", "velocities", "images", "charges", "molecules", "energies")
@@ -31,6 +31,7 @@ class FrameBlock:
         segments: (frames,) int32, see `Frame.segment`.
         files: (frames,) int32, see `Dataset.files`.
         energy: (frames,) float64, potential energy of each frame, NaN where nobody knows.
+        virial: (frames, 3, 3) float64, see `Frame.virial`, NaN where nobody knows; None where no frame has one.
     """
 
     steps: np.ndarray
@@ -44,6 +45,7 @@ class FrameBlock:
     segments: np.ndarray
     files: np.ndarray
     energy: np.ndarray
+    virial: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -63,6 +65,7 @@ class FrameBlock:
             type_names=type_names,
             units=units,
             energy=None if np.isnan(energy) else energy,
+            virial=None if self.virial is None else known_virial(self.virial[index]),
             **{name: array[index] for name, array in self.arrays.items()},
         )
 
@@ -73,6 +76,7 @@ class FrameBlock:
             self,
             boundaries=[self.boundaries[index] for index in kept],
             arrays={name: array[kept] for name, array in self.arrays.items()},
+            virial=None if self.virial is None else self.virial[kept],
             **{name: getattr(self, name)[kept] for name in per_frame},
         )
 
@@ -117,4 +121,11 @@ def _block(frames: list[Frame], files: np.ndarray) -> FrameBlock:
         segments=np.array([frame.segment for frame in frames], dtype=np.int32),
         files=np.asarray(files, dtype=np.int32),
         energy=np.array([np.nan if frame.energy is None else frame.energy for frame in frames]),
+        virial=_virials(frames),
     )
+
+
+def _virials(frames: list[Frame]) -> np.ndarray | None:
+    if all(frame.virial is None for frame in frames):
+        return None
+    return np.array([np.full((3, 3), np.nan) if frame.virial is None else frame.virial for frame in frames])

@@ -100,8 +100,12 @@ def ase_to_h5md(path: Path, output: Path, advance: Callable[[int], object] | Non
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     source = {"file": str(path), "size": path.stat().st_size, "sha256": sha256}
-    about = (ASE_UNITS, names, {"sources": [source]})  # the names are there when the frames went by
-    return _write(ase_blocks(path, names, advance), output, lambda: about, version="", compress=False)
+    doubts: list[str] = []
+
+    def about() -> tuple[str, dict[int, str], dict]:  # names and doubts are there when the frames went by
+        return ASE_UNITS, names, {"sources": [source]} | ({"doubts": doubts} if doubts else {})
+
+    return _write(ase_blocks(path, names, advance, doubts), output, about, version="", compress=False)
 
 
 def dataset_to_h5md(

@@ -1,7 +1,8 @@
 """Frames as extended XYZ (https://github.com/libAtoms/extxyz), in eV and A, as ASE and most fitting codes read it.
 
-Of each frame the comment line holds Lattice, Properties, pbc, energy, step, time (ps), Origin (the corner of the cell,
-as OVITO calls it) and boundary (LAMMPS' letters); the rows hold species, pos, forces and what there is beside.
+Of each frame the comment line holds Lattice, Properties, pbc, energy, virial (see `ase_files`), step, time (ps), Origin
+(the corner of the cell, as OVITO calls it) and boundary (LAMMPS' letters); the rows hold species, pos, forces and what
+there is beside.
 """
 
 import math
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.frames import known_virial
 from gnnzoo.data.text_rows import frame_texts, name_column, reals, vector_columns
 from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Place, UserError
@@ -108,6 +110,9 @@ def _comment(block: FrameBlock, index: int, units: str, properties: str) -> str:
     ]
     if not np.isnan(block.energy[index]):
         words.append(f"energy={reals(block.energy[index] * energy_factor(units))}")
+    if block.virial is not None and known_virial(block.virial[index]) is not None:
+        columns = block.virial[index].T * energy_factor(units)  # a matrix stands there column by column
+        words.append(f'virial="{reals(columns)}"')
     if not np.isnan(block.times[index]):
         words.append(f"time={reals(block.times[index] * _PS[units])}")
     return f"{len(block.ids)}\n{' '.join(words)}\n"

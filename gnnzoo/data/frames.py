@@ -25,6 +25,8 @@ class Frame:
         type_names: name of each type number; the number as text where nobody said.
         units: LAMMPS unit style, or None where undeclared.
         energy: potential energy of the whole frame, energy unit, or None.
+        virial: (3, 3) -dE/d(strain), energy unit, or None: without the kinetic part, so that the pressure is
+            (2 K + tr virial) / (3 V).
     """
 
     step: int
@@ -45,6 +47,7 @@ class Frame:
     images: np.ndarray | None = None
     energies: np.ndarray | None = None
     energy: float | None = None
+    virial: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -64,6 +67,11 @@ class Frame:
     def volume(self) -> float:
         """Volume of the cell, in the length unit cubed."""
         return float(abs(np.linalg.det(self.cell)))
+
+
+def known_virial(virial: np.ndarray) -> np.ndarray | None:
+    """A virial of a frame as float64, or None where a part of it is no number: nobody knows it then."""
+    return np.asarray(virial, np.float64) if np.isfinite(virial).all() else None
 
 
 def frame_signatures(forces: np.ndarray) -> np.ndarray:

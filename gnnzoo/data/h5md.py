@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from gnnzoo.data.fingerprint import fingerprint_of
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames import Dataset, Frame, known_virial
 from gnnzoo.errors import DataError, Place
 
 # Field of a frame -> (element of H5MD, dtype on disk, kind of unit).
@@ -60,7 +60,12 @@ SEGMENT = "gnnzoo/segment"
 STEP, TIME = "gnnzoo/step", "gnnzoo/time"  # of the run, where those that H5MD asks for differ
 FILE = "gnnzoo/file"
 SIGNATURE = "gnnzoo/signature"
-ENERGY = "observables/all/potential_energy"
+# Field of a frame -> (observable of H5MD, shape); both in the unit of an energy. The name of the second is gnnzoo's
+# own, so that no virial of another meaning is taken for it.
+OBSERVABLES = {
+    "energy": ("observables/all/potential_energy", ()),
+    "virial": ("observables/all/potential_virial", (3, 3)),
+}
 
 
 class H5mdDataset(Dataset):
@@ -100,7 +105,7 @@ class H5mdDataset(Dataset):
         self.steps = file[STEP][()] if STEP in file else self.steps
         self.segments = file[SEGMENT][()] if SEGMENT in file else _segments(self.steps)
         self.files = file[FILE][()] if FILE in file else np.zeros(self._count, dtype=np.int32)
-        self._energy = self._read_energy()
+        self._observables = {name: self._read_observable(name) for name in OBSERVABLES}
         times = file.get(TIME, self._group.get("position/time"))
         self._times = None if times is None else times[()]
         self._cells = self._read_cells()
@@ -207,11 +212,12 @@ class H5mdDataset(Dataset):
         said = ids.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
         return int(ids.fillvalue) if said else None
 
-    def _read_energy(self) -> np.ndarray:
-        """(frames,) potential energy of the frames, NaN where the file does not have it."""
-        group = self._file.get(ENERGY)
-        if not isinstance(group, h5py.Group) or "value" not in group or group["value"].shape != (self._count,):
-            return np.full(self._count, np.nan)
+    def _read_observable(self, name: str) -> np.ndarray | None:
+        """(frames, ...) energy or virial of the frames, NaN where it is not known; None where the file has none."""
+        element, shape = OBSERVABLES[name]
+        group = self._file.get(element)
+        if not isinstance(group, h5py.Group) or "value" not in group or group["value"].shape != (self._count, *shape):
+            return None
         return group["value"][()].astype(np.float64)
 
     def _read_cells(self) -> np.ndarray:
@@ -308,7 +314,7 @@ class H5mdDataset(Dataset):
                 )
         self._check_ids(arrays["ids"], index)
         time = None if self._times is None or self._times.shape == () else float(self._times[index])
-        energy = float(self._energy[index])
+        energy, virial = (None if of is None else of[index] for of in self._observables.values())
         return Frame(
             step=int(self.steps[index]),
             time=None if time is None or np.isnan(time) else time,
@@ -318,7 +324,8 @@ class H5mdDataset(Dataset):
             boundary=self._boundaries[index],
             type_names=self.type_names,
             units=self.units,
-            energy=None if np.isnan(energy) else energy,
+            energy=None if energy is None or np.isnan(energy) else float(energy),
+            virial=None if virial is None else known_virial(virial),
             **arrays,
         )
 

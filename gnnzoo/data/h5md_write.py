@@ -21,8 +21,8 @@ from gnnzoo.data.force_statistics import ForceStatistics
 from gnnzoo.data.h5md import (
     BOUNDARY,
     ELEMENTS,
-    ENERGY,
     FILE,
+    OBSERVABLES,
     ORIGIN,
     PARTICLES,
     PROVENANCE,
@@ -169,8 +169,10 @@ class H5mdWriter:
         for name, value in list(self._constant.items()):
             if per_atom[name].shape[-1] != len(value) or np.any(per_atom[name] != value):
                 self._release(name)
-        if "energy" not in self._series and np.any(np.isfinite(block.energy)):
-            self._add_energy()
+        virial = np.full((len(block), 3, 3), np.nan) if block.virial is None else block.virial
+        for name, values in (("energy", block.energy), ("virial", virial)):
+            if name not in self._series and np.any(np.isfinite(values)):
+                self._add_observable(name)
         described = {
             "steps": block.steps,
             "times": block.times,
@@ -181,6 +183,7 @@ class H5mdWriter:
             "files": block.files,
             "signatures": signatures,
             "energy": block.energy,
+            "virial": virial,
         }
         stop = self._frames + len(block)
         for name, dataset in self._series.items():
@@ -196,7 +199,7 @@ class H5mdWriter:
     def set_energy(self, energy: np.ndarray) -> None:
         """The potential energy of all frames written so far, where it is known only now: (frames,), NaN where not."""
         if "energy" not in self._series:
-            self._add_energy()
+            self._add_observable("energy")
         self._series["energy"][:] = energy
 
     def finish(self, *, units: str | None, type_names: dict[int, str], provenance: dict) -> str:
@@ -276,11 +279,12 @@ class H5mdWriter:
         self._series[name] = self._grown(f"{element}/value", array.shape[1:], dtype, **options)
         self._link_steps(element)
 
-    def _add_energy(self) -> None:
-        self._series["energy"] = self._grown(f"/{ENERGY}/value", (), np.float64)
-        self._link_steps(f"/{ENERGY}")
-        self._series["energy"].resize(self._frames, axis=0)
-        self._series["energy"][:] = np.nan
+    def _add_observable(self, name: str) -> None:
+        element, shape = OBSERVABLES[name]
+        self._series[name] = self._grown(f"/{element}/value", shape, np.float64)
+        self._link_steps(f"/{element}")
+        self._series[name].resize(self._frames, axis=0)
+        self._series[name][:] = np.nan
 
     def _link_steps(self, group: str) -> None:
         if group != "position":
@@ -335,8 +339,7 @@ class H5mdWriter:
         for name, (element, _, kind) in ELEMENTS.items():
             if kind is not None and element in self._group:
                 units_of.append((self._series[name] if name in self._series else self._group[element], strings[kind]))
-        if "energy" in self._series:
-            units_of.append((self._series["energy"], strings["energy"]))
+        units_of += [(self._series[name], strings["energy"]) for name in OBSERVABLES if name in self._series]
         for dataset, unit in units_of:
             dataset.attrs["lammps_unit" if unit in _UNREAD_UNITS else "unit"] = _ascii(unit)
 

@@ -25,7 +25,7 @@ _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
 EDGES = 100
 _SHELLS = 3  # further ones are in the distribution; as cutoffs they are out of the question
 _TOLD = ("columns", "digits", "sources", "simulation", "doubts", *KINDS, "command")
-_FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy")
+_FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy", "virial")
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of absurd forces the squares are infinite, which is told

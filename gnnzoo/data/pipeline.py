@@ -29,6 +29,7 @@ class Graph:
     Attributes:
         forces: (atoms, 3) float32 in the model's unit, or None where nobody knows them.
         energy: potential energy of the frame in the model's unit, or None.
+        virial: (3, 3) float64 -dE/d(strain) in the model's unit of energy, or None.
         positions: (atoms, 3) float64 inside the cell, from its corner; read by waves alone, as are
         cell, pbc: of the frame.
     """
@@ -40,6 +41,7 @@ class Graph:
     edge_class: np.ndarray
     forces: np.ndarray | None = None
     energy: float | None = None
+    virial: np.ndarray | None = None
     positions: np.ndarray | None = None
     cell: np.ndarray | None = None
     pbc: np.ndarray | None = None
@@ -74,9 +76,9 @@ def graph_of(
     force_factor: float = 1.0,
     dtype: str = "float32",
 ) -> Graph:
-    """The graph of one frame: neighbours within `cutoff`, forces and energy times `force_factor`, numbers in `dtype`.
+    """The graph of one frame: neighbours within `cutoff`; forces, energy and virial times `force_factor`; in `dtype`.
 
-    One factor serves both, because lengths are never converted.
+    One factor serves all, because lengths are never converted.
     """
     senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
     return Graph(
@@ -87,6 +89,7 @@ def graph_of(
         edge_class=edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds),
         forces=None if frame.forces is None else (frame.forces * force_factor).astype(dtype),
         energy=_energy(frame, force_factor),
+        virial=_virial(frame, force_factor),
         **_place(frame),
     )
 
@@ -105,6 +108,10 @@ def _energy(frame: Frame, factor: float) -> float | None:
     if energy is None and frame.energies is not None:
         energy = float(np.sum(frame.energies))
     return None if energy is None or not np.isfinite(energy) else energy * factor
+
+
+def _virial(frame: Frame, factor: float) -> np.ndarray | None:
+    return None if frame.virial is None else frame.virial * factor
 
 
 def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:
@@ -194,7 +201,8 @@ class GraphSource:
         senders, receivers, vectors, classes = self.dataset.stored_graph(index)
         forces = (frame.forces * self.force_factor).astype(np.float32)
         species, energy = species_index(frame.names, self.species), _energy(frame, self.force_factor)
-        return Graph(species, senders, receivers, vectors, classes, forces, energy, **_place(frame))
+        virial = _virial(frame, self.force_factor)
+        return Graph(species, senders, receivers, vectors, classes, forces, energy, virial, **_place(frame))
 
 
 # A batch takes the sizes of a full one, if that makes them no larger than by this: a shape less to compile.
@@ -225,7 +233,8 @@ def pad(
 ) -> dict[str, np.ndarray]:
     """Graphs laid end to end and padded: the inputs of a model, and what it is compared with.
 
-    "forces" are there where every graph has them; "energy" always, with "energy_mask" telling where it is known.
+    "forces" are there where every graph has them; "energy" and "virial" always, with masks telling where they are
+    known.
 
     Padding atoms belong to the last graph; padding edges join the last atom to itself along x, so that nothing divides
     by zero. All of it is masked.
@@ -234,7 +243,7 @@ def pad(
         graphs: at least one.
         n_graphs: graphs of a full batch.
         n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
-        dtype: of vectors, forces, energies and masks.
+        dtype: of vectors, forces, energies, virials and masks.
         n_edges, n_slots: those of a full batch; one that is nearly full is padded to them, so that shapes are few.
         largest_wave: of the waves that the model reads, inverse length unit; 0 for none.
     """
@@ -262,6 +271,8 @@ def pad(
             batch[fields.POSITIONS][a] = graph.positions
         if graph.energy is not None:
             batch[fields.ENERGY][number], batch[fields.ENERGY_MASK][number] = graph.energy, 1
+        if graph.virial is not None:
+            batch[fields.VIRIAL][number], batch[fields.VIRIAL_MASK][number] = graph.virial, 1
         atom, edge = a.stop, e.stop
     batch[fields.GRAPH_MASK][: len(graphs)] = 1
     batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, edges - 1, n_slots)
@@ -282,6 +293,8 @@ def _padding(atoms: int, edges: int, n_graphs: int, dtype: str) -> dict[str, np.
         fields.EDGE_MASK: np.zeros(edges, dtype),
         fields.ENERGY: np.zeros(n_graphs, dtype),
         fields.ENERGY_MASK: np.zeros(n_graphs, dtype),
+        fields.VIRIAL: np.zeros((n_graphs, 3, 3), dtype),
+        fields.VIRIAL_MASK: np.zeros(n_graphs, dtype),
         fields.POSITIONS: np.zeros((atoms, 3), dtype),
     }
 

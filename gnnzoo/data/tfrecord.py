@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo import __version__
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames import Dataset, Frame, known_virial
 from gnnzoo.data.tfrecord_layout import (
     ATOMS,
     CONTEXT,
@@ -35,8 +35,8 @@ from gnnzoo.data.tfrecord_layout import (
     Feature,
     decode,
     encode,
+    fields_in,
     fields_of,
-    names_in,
 )
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.outputs import refuse_existing, written
@@ -305,10 +305,9 @@ class TfrecordDataset(Dataset):
     def read(self, index: int) -> Frame:
         record = self._record(index)
         if self._fields is None:
-            names = names_in(record)
-            self._fields = [field for field, feature in ATOMS.items() if feature.name in names]
-        box = [feature for feature in CONTEXT if feature.key in ("cell", "origin")]
-        (cell,), (origin,), *columns = decode(record, *box, *(ATOMS[field] for field in self._fields))
+            self._fields = fields_in(record)
+        context = [feature for feature in CONTEXT if feature.key in ("cell", "origin", "virial")]
+        (cell,), (origin,), virial, *columns = decode(record, *context, *(ATOMS[field] for field in self._fields))
         return Frame(
             step=int(self.steps[index]),
             segment=int(self.segments[index]),
@@ -319,6 +318,7 @@ class TfrecordDataset(Dataset):
             type_names=self.type_names,
             units=self.units,
             energy=self._energies[index],
+            virial=known_virial(virial[0]) if len(virial) else None,  # older shards have none
             **{
                 field: values.astype(_INTEGERS.get(field, np.float64))
                 for field, values in zip(self._fields, columns, strict=True)

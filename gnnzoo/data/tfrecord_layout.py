@@ -44,6 +44,7 @@ CONTEXT = (
     Feature("context/origin", (3,), True, "length", "corner of the cell"),
     Feature("context/pbc", (3,), False, None, "1 along periodic lattice vectors"),
     Feature("context/energy", (), True, "energy", "potential energy, nan where unknown"),
+    Feature("context/virial", (3, 3), True, "energy", "-dE/d(strain), nan where unknown"),
 )
 # By the field of the frame; the last five only where the frames have them.
 ATOMS = {
@@ -83,7 +84,8 @@ def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str
     classes = edge_classes(senders, receivers, vectors, frame.names, frame.molecules, bonds)
     time = np.nan if frame.time is None else frame.time
     energy = np.nan if frame.energy is None else frame.energy
-    context = (frame.step, frame.segment, time, frame.cell, frame.origin, frame.pbc, energy)
+    virial = np.full((3, 3), np.nan) if frame.virial is None else frame.virial
+    context = (frame.step, frame.segment, time, frame.cell, frame.origin, frame.pbc, energy, virial)
     values = dict(zip(CONTEXT, context, strict=True))
     values |= {ATOMS[field]: getattr(frame, field) for field in fields}
     values |= {SOURCE: senders, TARGET: receivers, VECTOR: vectors, SHIFT: shifts, EDGE_CLASS: classes}
@@ -116,11 +118,12 @@ def _varints(numbers: np.ndarray) -> bytes:
     return ((groups & np.uint64(0x7F)).astype(np.uint8) | follows.astype(np.uint8) << 7)[is_kept].tobytes()
 
 
-def names_in(record: bytes) -> set[str]:
-    """The names of a serialised record's features."""
+def fields_in(record: bytes) -> list[str]:
+    """The fields of `ATOMS` that a serialised record has."""
     import tensorflow as tf
 
-    return set(tf.train.Example.FromString(record).features.feature)
+    names = tf.train.Example.FromString(record).features.feature
+    return [field for field, feature in ATOMS.items() if feature.name in names]
 
 
 def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:

@@ -202,6 +202,8 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
         if file.suffix == ".tfrecord":
             warn(f"{file} holds numbers rounded to float32, and so does {output}")
     tell_conversion(done, evidence)
+    for line in done.provenance.get("doubts", []) if is_ase(file) else []:  # of a dataset its own conversion told them
+        warn(line)
     _tell_written(output, done, "")
 
 

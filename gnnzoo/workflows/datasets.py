@@ -43,8 +43,8 @@ def open_dataset(
 
     Returns:
         A dataset whose frames have `.step .time .positions .forces .cell .origin .pbc .ids .types .names .units` and,
-        where the data have them, `.molecules .charges .velocities .images .energies .energy`: numpy, float64, absolute
-        positions, atoms ordered by id. Frames may differ in their number of atoms.
+        where the data have them, `.molecules .charges .velocities .images .energies .energy .virial`: numpy, float64,
+        absolute positions, atoms ordered by id. Frames may differ in their number of atoms.
 
     Raises:
         DataError: the data are missing or cannot be read, or contradict `units` or `types`.

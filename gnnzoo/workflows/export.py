@@ -26,7 +26,7 @@ def export(
     """Write data as text that other programs read.
 
     A LAMMPS dump (.lammpstrj, .dump, also compressed) holds the very numbers of the data, and converts back bit for
-    bit. Extended XYZ (.extxyz, .xyz) is in eV and A: forces and energies of `real` data are converted.
+    bit. Extended XYZ (.extxyz, .xyz) is in eV and A: forces, energies and virials of `real` data are converted.
 
     Args:
         data: whatever `open_dataset` takes.
@@ -68,7 +68,9 @@ def _tell(dataset: Dataset, output: Path, form: str) -> None:
             warn("types with the same name are one species in extended XYZ")
         return
     first = dataset[0]
-    if first.energy is not None:
-        warn(f"a dump has no place for the energy of a frame: {output} is without; an .extxyz has it")
+    lost = [name for name in ("energy", "virial") if getattr(first, name) is not None]
+    if lost:
+        what = " and the ".join(lost)
+        warn(f"a dump has no place for the {what} of a frame: {output} is without; an .extxyz has it")
     if not is_restricted(np.asarray(first.cell)):
         warn("the cell is a general triclinic one: gnnzoo reads such dumps, LAMMPS' read_dump does not")

@@ -7,6 +7,7 @@ import ase.units
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import gnnzoo
@@ -124,6 +125,83 @@ def test_forces_that_are_plain_columns(folder):
     row = '1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:force:R:3\nAr 1 2 3 {} 0.25 -1\n'
     (folder / "a.xyz").write_text(row.format(0.5))
     np.testing.assert_array_equal(gnnzoo.open_dataset("a.xyz")[0].forces, [[0.5, 0.25, -1]])
+
+
+# --- virials ------------------------------------------------------------------------------------------------------
+
+VIRIAL = np.array([[4.0, 0.5, -1.0], [0.5, 2.0, 0.25], [-1.0, 0.25, -3.0]])
+
+
+def stress_of(virial: np.ndarray, volume: float = 9.0 * 8 * 7) -> np.ndarray:
+    """In the order xx yy zz yz xz xy."""
+    return -virial[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] / volume
+
+
+@pytest.mark.parametrize("name", ["a.extxyz", "a.traj"])
+def test_the_virial_is_the_slope_of_the_energy_along_strains(folder, name):
+    """Of what a calculator of ASE's says of its stress, in a tilted cell: -(E(1 + h e) - E(1 - h e)) / 2h."""
+    cell = np.array([[6.0, 0.4, 0.0], [-0.5, 6.5, 0.3], [0.0, 0.8, 7.0]])
+    places = np.random.default_rng(5).uniform(-0.3, 0.3, (8, 3)) + np.indices((2, 2, 2)).reshape(3, -1).T * 3.0
+    atoms = Atoms("Ar8", positions=places, cell=cell, pbc=True)
+    atoms.calc = LennardJones(sigma=2.7, epsilon=0.05, rc=6.0, smooth=True)
+    results = {of: atoms.calc.get_property(of, atoms) for of in ("energy", "forces", "stress")}
+
+    def energy(strain):
+        moved = atoms.copy()
+        moved.set_cell(cell @ (np.eye(3) + strain), scale_atoms=True)
+        moved.calc = LennardJones(sigma=2.7, epsilon=0.05, rc=6.0, smooth=True)
+        return moved.get_potential_energy()
+
+    slopes = np.zeros((3, 3))
+    for place in np.ndindex(3, 3):
+        strain = np.zeros((3, 3))
+        strain[place] = 1e-5
+        slopes[place] = (energy(strain) - energy(-strain)) / 2e-5
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    (frame,) = opened([atoms], name)
+    np.testing.assert_allclose(frame.virial, -slopes, atol=1e-5 * np.abs(slopes).max())
+    assert np.abs(slopes[0, 1]) > 0.01 * np.abs(slopes).max()
+
+
+@pytest.mark.parametrize("name", ["a.extxyz", "a.traj"])
+@pytest.mark.parametrize("matrix", [VIRIAL, VIRIAL + np.triu(np.ones((3, 3)), 1)])
+def test_a_virial_in_the_comment_is_taken_as_it_is(folder, name, matrix):
+    told, silent = water(0, stress=stress_of(matrix + matrix.T) / 2), water(1)
+    told.info["virial"] = matrix
+    dataset = opened([told, silent], name)
+    np.testing.assert_allclose(dataset[0].virial, matrix, rtol=1e-7)
+    assert dataset[1].virial is None
+
+
+def test_nine_numbers_are_a_virial_too(folder):
+    atoms = water()
+    atoms.info["virial"] = VIRIAL.ravel()
+    np.testing.assert_array_equal(opened([atoms], "a.traj")[0].virial, VIRIAL)
+
+
+def test_a_stress_beside_another_virial_is_doubted(folder, capsys):
+    frames = [water(seed, stress=stress_of(VIRIAL) * (160.2 if seed else 1)) for seed in range(2)]  # the second in GPa
+    for atoms in frames:
+        atoms.info["virial"] = VIRIAL
+    ase.io.write("a.extxyz", frames)
+    gnnzoo.convert("a.extxyz", "a.h5")
+    said = capsys.readouterr().err
+    assert "virial and stress of frame 1 contradict each other: the virial has a trace of 3 eV" in said
+    assert "-stress times volume one of 480.6" in said
+    np.testing.assert_allclose(gnnzoo.open_dataset("a.h5")[1].virial, VIRIAL)
+
+
+def test_a_stress_without_a_volume_or_a_number_is_no_virial(folder):
+    slab = water(0, cell=[9, 8, 0], pbc=[True, True, False], stress=stress_of(VIRIAL))
+    unknown = water(1, stress=np.array([np.nan, *stress_of(VIRIAL)[1:]]))
+    assert [frame.virial for frame in opened([slab, unknown], "a.traj")] == [None, None]
+
+
+def test_a_virial_that_is_no_matrix_is_refused(folder):
+    atoms = water()
+    atoms.info["virial"] = stress_of(VIRIAL)
+    error = refused([atoms], r"the virial of frame 0 is not a matrix: its shape is \(6,\)")
+    assert "3 x 3" in error.expected
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------

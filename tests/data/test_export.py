@@ -220,6 +220,9 @@ def test_extended_xyz_comes_back_in_ev(folder, units, capsys):
         file["observables/all/potential_energy/value"] = [-1.5, np.nan, 2.25]
         for name in ("step", "time"):
             file[f"observables/all/potential_energy/{name}"] = group[name]
+        virials = np.random.default_rng(2).normal(size=(3, 3, 3))
+        virials[1] = np.nan
+        file["observables/all/potential_virial/value"] = virials
     gnnzoo.export(first, "b.extxyz")
     assert ("turned into eV" in capsys.readouterr().out) == (units == "real")
     energy, per_ps = (KCAL, 1e3) if units == "real" else (1.0, 1.0)
@@ -234,6 +237,8 @@ def test_extended_xyz_comes_back_in_ev(folder, units, capsys):
         np.testing.assert_allclose(b.time, a.time / per_ps, rtol=1e-14)
         assert (a.energy is None) == (b.energy is None)
         assert a.energy is None or b.energy == pytest.approx(a.energy * energy, rel=1e-14)
+        assert (a.virial is None) == (b.virial is None) == (a.step == 10)
+        assert a.virial is None or np.allclose(b.virial, a.virial * energy, rtol=1e-14, atol=0)
 
 
 def test_ase_reads_extended_xyz(folder):
@@ -320,7 +325,15 @@ def test_names_with_blanks_are_refused(folder):
     assert not list(folder.glob("*b*dump*"))
 
 
-def test_the_energy_of_a_frame_is_said_to_be_lost(folder, capsys):
-    write_text(MemoryDataset([changed(water_frame(), energy=1.5)]), folder / "a.extxyz", "xyz")
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"energy": 1.5}, "the energy of a frame"),
+        ({"virial": np.eye(3)}, "the virial of a frame"),
+        ({"energy": 1.5, "virial": np.eye(3)}, "the energy and the virial of a frame"),
+    ],
+)
+def test_what_a_frame_has_as_a_whole_is_said_to_be_lost(folder, capsys, values, said):
+    write_text(MemoryDataset([changed(water_frame(), **values)]), folder / "a.extxyz", "xyz")
     gnnzoo.export("a.extxyz", "b.lammpstrj")
-    assert "no place for the energy" in capsys.readouterr().err
+    assert f"no place for {said}" in capsys.readouterr().err

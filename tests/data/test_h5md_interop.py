@@ -132,6 +132,21 @@ def test_the_layout_with_energies_of_frames(folder):
         assert file["observables/all/potential_energy/value"].attrs["unit"] == "eV"
 
 
+def test_the_layout_with_virials_of_frames(folder):
+    gnnzoo.export(dataset(folder, units="metal", types={1: "O", 2: "H"}), "b.extxyz")
+    text = (folder / "b.extxyz").read_text().replace("step=10", 'step=10 virial="1 2 3 4 5 6 7 8 9"')
+    (folder / "b.extxyz").write_text(text)
+    path = gnnzoo.convert("b.extxyz", "b.h5")
+    with gnnzoo.open_dataset(path) as frames:
+        assert frames[1].virial.tolist() == [[1, 4, 7], [2, 5, 8], [3, 6, 9]]  # column by column
+        assert frames[0].virial is None
+    assert h5md_check.problems(path) == []
+    with h5py.File(path, "r+") as file:
+        assert file["observables/all/potential_virial/value"].attrs["unit"] == "eV"
+        del file["observables/all/potential_virial"]
+    assert gnnzoo.open_dataset(path)[1].virial is None
+
+
 def test_steps_and_times_that_go_back_come_back_as_they_were(folder):
     """H5MD has them grow; what the run said is kept beside."""
     path = dataset(folder, **FILES["steps and times that go back"])

@@ -89,6 +89,14 @@ def test_energies_come_along_where_they_are_known():
     assert batch[fields.ENERGY_MASK].tolist() == [1, 0, 1, 0]
 
 
+def test_virials_come_along_where_they_are_known():
+    frame, virial = water_frame(), np.arange(9.0).reshape(3, 3)
+    told = graph_of(changed(frame, virial=virial), ["O", "H"], 3.4, None, force_factor=0.5)
+    batch = pad([graph_of(frame, ["O", "H"], 3.4, None), told], n_graphs=3, n_atoms=100)
+    np.testing.assert_array_equal(batch[fields.VIRIAL], [np.zeros((3, 3)), virial / 2, np.zeros((3, 3))])
+    assert batch[fields.VIRIAL_MASK].tolist() == [0, 1, 0]
+
+
 def test_a_nearly_full_batch_takes_the_shape_of_a_full_one():
     graph = graph_of(water_frame(), ["O", "H"], 3.4, None)
     own = pad([graph], 1, 24)

@@ -193,6 +193,9 @@ def changing(folder):
         group["value"] = [-1.25, 1 / 3, np.nan, 3.0, 4.0]
         for name in ("step", "time"):
             group[name] = file[f"particles/all/position/{name}"]
+        virials = np.random.default_rng(4).normal(size=(5, 3, 3))
+        virials[1] = np.nan
+        file["observables/all/potential_virial/value"] = virials
     with gnnzoo.open_dataset(path) as dataset:
         yield dataset
 
@@ -212,6 +215,22 @@ def test_frames_that_differ_go_to_shards_and_back(changing):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         for name in ("positions", "forces", "cell", "energies"):
             np.testing.assert_array_equal(getattr(a, name).astype(np.float32), getattr(b, name).astype(np.float32))
+    assert [frame.virial is None for frame in back] == [False, True, False, False, False]
+    np.testing.assert_array_equal(back[2].virial, changing[2].virial.astype(np.float32))
+
+
+def test_shards_from_before_virials_open(changing, monkeypatch):
+    shards = TfrecordDataset(write(changing, "ab.tfrecord", cutoff=CUTOFF))
+    assert shards[0].virial is not None
+
+    def older(self, index, whole=TfrecordDataset._record):
+        example = tf.train.Example.FromString(whole(self, index))
+        del example.features.feature["context/virial"]
+        return example.SerializeToString()
+
+    monkeypatch.setattr(TfrecordDataset, "_record", older)
+    assert shards[0].virial is None
+    np.testing.assert_array_equal(shards[0].forces, changing[0].forces.astype(np.float32))
 
 
 def test_plain_tensorflow_gnn_reads_frames_that_differ(changing):
@@ -226,6 +245,8 @@ def test_plain_tensorflow_gnn_reads_frames_that_differ(changing):
         assert graph.edge_sets["neighbors"]["shift"].dtype == tf.float32
         energy = np.float32(np.nan if frame.energy is None else frame.energy)
         np.testing.assert_array_equal(graph.context["energy"], [energy])
+        virial = np.full((3, 3), np.nan) if frame.virial is None else frame.virial
+        np.testing.assert_array_equal(graph.context["virial"], [virial.astype(np.float32)])
 
 
 def test_losses_from_shards_are_those_from_h5(changing, folder):
