@@ -51,6 +51,13 @@ def with_energies(dataset, per_atom: float = -2.0):
     return dataset
 
 
+def with_virials(dataset, of=lambda frame: len(frame) * np.diag([1.0, -2.0, 3.0])):
+    """The dataset with a virial in each frame: what `of` says of it."""
+    for number, frame in enumerate(dataset.frames):
+        dataset.frames[number] = changed(frame, virial=np.asarray(of(frame), np.float64))
+    return dataset
+
+
 def weights(run: Trainer) -> list[np.ndarray]:
     return [variable.numpy() for variable in run.network.variables]
 

@@ -55,7 +55,7 @@ class Predictor:
 
         def forward(batch):
             found = network(batch, training=False, **chosen)
-            return {key: found[key] for key in (fields.FORCES, fields.ENERGY) if key in found}
+            return {key: found[key] for key in (fields.FORCES, fields.ENERGY, fields.VIRIAL) if key in found}
 
         self._forward = PerShape(forward, xla)
         self.largest_wave = largest_wave(network)
@@ -65,7 +65,9 @@ class Predictor:
         return self.results(graph)[fields.FORCES]
 
     def results(self, graph: Graph) -> dict[str, np.ndarray]:
-        """What the network answers, in the model's units: forces (atoms, 3), and energy (1,) if it has one."""
+        """What the network answers, in the model's units: forces (atoms, 3); of one with an energy also that, (1,), and
+        the virial, (1, 3, 3).
+        """
         batch = pad([graph], n_graphs=1, n_atoms=len(graph.species), largest_wave=self.largest_wave)
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         return {key: value.numpy() for key, value in self._forward(inputs).items()}

@@ -96,8 +96,9 @@ def _loss(training: Training) -> str:
     weights = training.loss_weights
     parts = [training.loss, training.optimizer, f"rate {_rate(training.learning_rate)}"]
     parts += [f"weight of {name} {weight:g}" for name, weight in weights.types.items()]
-    if weights.energy:
-        parts.append(f"forces {weights.forces:g}, energy {weights.energy:g}")
+    whole = [f"{name} {getattr(weights, name):g}" for name in ("energy", "virial") if getattr(weights, name)]
+    if whole:
+        parts += [f"forces {weights.forces:g}", *whole]
     if training.clip_norm:
         parts.append(f"gradient up to {training.clip_norm:g}")
     if training.ema:

@@ -39,14 +39,15 @@ def _types(recipe: Recipe) -> Iterator[Problem]:
 
 def _energy(recipe: Recipe) -> Iterator[Problem]:
     weights = recipe.training.loss_weights
-    if weights.energy and "energy" not in _heads(recipe):
-        yield Problem(
-            ("training", "loss_weights", "energy"),
-            "the network has no energy",
-            f'a stack that ends in {{"layer": "{ENERGY_HEADS[0]}"}}',
-            "without it: 0",
-        )
-    if not weights.forces and not weights.energy:
+    for name in ("energy", "virial"):
+        if getattr(weights, name) and "energy" not in _heads(recipe):
+            yield Problem(
+                ("training", "loss_weights", name),
+                f"the network has no {name}",
+                f'a stack that ends in {{"layer": "{ENERGY_HEADS[0]}"}}',
+                "without it: 0",
+            )
+    if not weights.forces and not weights.energy and not weights.virial:
         yield Problem(("training", "loss_weights", "forces"), "nothing counts in the loss", "a weight above 0")
     elif not weights.forces and any(stage.head == "direct" for stage in recipe.training.stages):
         what = "nothing counts in the loss of the direct stage: its head has no energy"

@@ -56,6 +56,10 @@ class LossWeights(Part):
     energy: NonNegativeFloat = 0.0
     """Weight of the error of a graph's energy per atom, in network units of force times length. It needs an energy head
     and energies in the data; frames without one count for nothing."""
+    virial: NonNegativeFloat = 0.0
+    """Weight of the mean error of the nine components of a graph's virial per atom, in the same units. It needs an
+    energy head and virials in the data, which extended XYZ and ASE files have (`stress` or `virial`) and LAMMPS dumps
+    and logs do not: the pressure there has the kinetic energy in it. Frames without one count for nothing."""
     types: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Weight of the force errors by species: {"H": 2}; 1 for the others. The loss is divided by the sum of the atoms'
     weights."""

@@ -25,10 +25,12 @@ def random_rotations(count: int, seed, dtype=tf.float32):
 
 
 def rotate(batch: dict, rotations) -> dict:
-    """Turn all that has a direction in each graph by its rotation: v -> R v. Waves turn with the box that they fit.
+    """Turn all that has a direction in each graph by its rotation: v -> R v, and of a virial W -> R W R^T.
+
+    Waves turn with the box that they fit.
 
     Args:
-        batch: model inputs and "forces".
+        batch: model inputs, "forces" and "virial".
         rotations: (graphs, 3, 3).
     """
     of_atom = tf.gather(rotations, batch[fields.GRAPH_INDEX])  # (atoms, 3, 3)
@@ -38,11 +40,12 @@ def rotate(batch: dict, rotations) -> dict:
         fields.POSITIONS: of_atom,
         fields.WAVES: tf.gather(rotations, batch[fields.WAVE_GRAPH]),  # (waves, 3, 3)
     }
-    return batch | {key: tf.einsum("nij,nj->ni", turn, batch[key]) for key, turn in turns.items()}
+    turned = {key: tf.einsum("nij,nj->ni", turn, batch[key]) for key, turn in turns.items()}
+    return batch | turned | {fields.VIRIAL: rotations @ batch[fields.VIRIAL] @ tf.linalg.matrix_transpose(rotations)}
 
 
 def displace(batch: dict, deviation: float, seed) -> dict:
-    """Move each atom by a normal displacement; forces stay those of the undisturbed positions.
+    """Move each atom by a normal displacement; forces and virial stay those of the undisturbed positions.
 
     Args:
         batch: model inputs.

@@ -32,8 +32,8 @@ class _Sums:
 class _Totals:
     components: np.ndarray = field(default_factory=lambda: np.zeros(3))
     zero: float = 0.0
-    energy: float = 0.0
-    energies: int = 0
+    energies: list[float] = field(default_factory=list)
+    virials: list[float] = field(default_factory=list)
 
 
 class Follower:
@@ -43,14 +43,21 @@ class Follower:
         source: graphs with forces.
         validation: (frames,) indices, on which it is judged.
         train: (frames,) indices of the training split, whose forces bound the bins.
-        energy: whether the error of the energy is followed as well.
+        energy, virial: whether the errors of these are followed as well.
 
     Attributes:
         bounds: (3,) sizes of the force that part the training atoms into quarters, force unit.
     """
 
-    def __init__(self, source: GraphSource, validation: np.ndarray, train: np.ndarray, energy: bool = False):
-        self.source, self.validation, self.energy = source, validation, energy
+    def __init__(
+        self,
+        source: GraphSource,
+        validation: np.ndarray,
+        train: np.ndarray,
+        energy: bool = False,
+        virial: bool = False,
+    ):
+        self.source, self.validation, self.energy, self.virial = source, validation, energy, virial
         sample = [self.source.graph(index).forces for index in even_sample(train, _SAMPLE)]
         self.bounds = np.quantile(np.linalg.norm(np.concatenate(sample).astype(np.float64), axis=1), _SHARES)
 
@@ -59,30 +66,36 @@ class Follower:
         """Names of the errors beside those over all atoms; bin 1 has the smallest forces."""
         suffixes = [*self._species_suffixes(), *self._bin_suffixes()]
         names = [f"{name}{suffix}" for name in ("vector_mae", "relative") for suffix in suffixes]
-        return (*names, "energy_mae") if self.energy else tuple(names)
+        return (*names, *(["energy_mae"] if self.energy else []), *(["virial_mae"] if self.virial else []))
 
     def errors(self, predictor: Predictor) -> dict[str, float]:
         """Errors now, and `zero`, the mean |component| of the true forces.
 
         Those over all atoms are mae, mae_x, mae_y, mae_z, sum_abs, vector_mae (mean |dF|) and relative (mean |dF| over
-        mean |F|); the last two also by species and bin. energy_mae is per atom. NaN where there is nothing to judge.
+        mean |F|); the last two also by species and bin. energy_mae and virial_mae, of a component,
+        are per atom. NaN where there is nothing to judge.
         """
         everything, totals = _Sums(), _Totals()
         groups = {suffix: _Sums() for suffix in (*self._species_suffixes(), *self._bin_suffixes())}
         for graph in map(self.source.graph, self.validation):
             found = predictor.results(graph)
             self._add(graph, found[fields.FORCES], everything, groups, totals)
-            if self.energy and graph.energy is not None and fields.ENERGY in found:
-                totals.energy += abs(float(found[fields.ENERGY][0]) - graph.energy) / len(graph.species)
-                totals.energies += 1
+            if graph.energy is not None and fields.ENERGY in found:
+                totals.energies.append(abs(float(found[fields.ENERGY][0]) - graph.energy) / len(graph.species))
+            if graph.virial is not None and fields.VIRIAL in found:
+                totals.virials.append(np.abs(found[fields.VIRIAL][0] - graph.virial).mean() / len(graph.species))
         atoms = everything.atoms
         x, y, z = totals.components / atoms if atoms else np.full(3, np.nan)
         errors = {"mae": (x + y + z) / 3, "mae_x": x, "mae_y": y, "mae_z": z, "sum_abs": x + y + z}
         errors |= everything.told()
         for suffix, sums in groups.items():
             errors |= sums.told(suffix)
-        if self.energy:
-            errors["energy_mae"] = totals.energy / totals.energies if totals.energies else np.nan
+        for follows, name, found in (
+            (self.energy, "energy_mae", totals.energies),
+            (self.virial, "virial_mae", totals.virials),
+        ):
+            if follows:
+                errors[name] = np.mean(found) if found else np.nan
         return {name: float(value) for name, value in errors.items()} | {"zero": float(totals.zero / max(atoms, 1))}
 
     def _add(

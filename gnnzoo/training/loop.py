@@ -97,7 +97,8 @@ class Trainer:
             source, split.train, settings.batch_size, statistics, settings.seed, largest_wave(network)
         )
         validation = even_sample(split.validation, settings.validation_frames)
-        self.follower = Follower(source, validation, split.train, energy=settings.loss_weights.energy > 0)
+        weights = settings.loss_weights
+        self.follower = Follower(source, validation, split.train, weights.energy > 0, weights.virial > 0)
         self.optimizer = make_optimizer(settings, network.trainable_variables)
         self._fresh = [variable.numpy() for variable in self.optimizer.variables] if settings.stages else []
         self.average = WeightAverage(network.trainable_variables, settings.ema.decay) if settings.ema else None
@@ -105,8 +106,8 @@ class Trainer:
         self.phases = phases(settings)
         self.plan = trial_plan(settings, self.phases)
         self.progress = Progress(self.plan.lengths)
-        weights = [settings.loss_weights.types.get(name, 1.0) for name in source.species]
-        shared = (weights, force_scale, self.average, xla)
+        of_species = [weights.types.get(name, 1.0) for name in source.species]
+        shared = (of_species, force_scale, self.average, xla)
         self._train_steps = [TrainStep(network, self.optimizer, settings, phase, *shared) for phase in self.phases]
         main = predictor or Predictor(network, xla=xla)  # answers with the energy head where there are two
         self._predictors = [

@@ -37,6 +37,20 @@ def energy_loss(kind: str, predicted, target, mask, graph_sizes, scale: float):
     return tf.reduce_sum(_component_loss(kind, error)) / tf.maximum(tf.reduce_sum(mask), 1)
 
 
+def virial_loss(kind: str, predicted, target, mask, graph_sizes, scale: float):
+    """Mean over graphs and the nine components of the loss of the virial's error per atom, as `energy_loss`.
+
+    Args:
+        kind: as of `force_loss`; "vector" is "l1" here.
+        predicted, target: (graphs, 3, 3), energy unit.
+        mask: (graphs,), 1 where the target is known.
+        graph_sizes: (graphs,), real atoms of each graph.
+        scale: energy unit per network unit, which is that of the force.
+    """
+    error = (predicted - target) * (mask / (scale * tf.maximum(graph_sizes, 1)))[:, None, None]
+    return tf.reduce_sum(_component_loss(kind, error)) / (9 * tf.maximum(tf.reduce_sum(mask), 1))
+
+
 def zero_output_penalty(predicted, target, mask):
     """(sum |target|) / (sum |output|) per component: grows without bound as all outputs go to zero.
 

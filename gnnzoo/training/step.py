@@ -8,7 +8,7 @@ from gnnzoo.models.predict import PerShape
 from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.augmentation import displace, random_rotations, rotate
 from gnnzoo.training.ema import WeightAverage
-from gnnzoo.training.losses import energy_loss, force_loss, zero_output_penalty
+from gnnzoo.training.losses import energy_loss, force_loss, virial_loss, zero_output_penalty
 from gnnzoo.training.plan import Phase
 
 # Added to the recipe's seed for displacements, so that they have nothing to do with the rotations of the same step.
@@ -19,7 +19,7 @@ class TrainStep:
     """Moves the weights against the gradient of a batch's loss.
 
     Args:
-        network: dict batch -> {"forces"}, and "energy" where energies count.
+        network: dict batch -> {"forces"}, and "energy" and "virial" where these count.
         optimizer: built for the network's trainable weights.
         settings: the recipe's `training`.
         phase: which head and loss.
@@ -96,9 +96,15 @@ class TrainStep:
             of_atom = mask * tf.gather(tf.constant(self.species_weights, mask.dtype), batch[fields.SPECIES])
         predicted, target = found[fields.FORCES], batch[fields.FORCES]
         loss = weights.forces * force_loss(kind, predicted, target, of_atom, self.force_scale)
-        if weights.energy and self.phase.head != "direct":
-            sizes = tf.math.unsorted_segment_sum(mask, batch[fields.GRAPH_INDEX], batch[fields.ENERGY].shape[0])
+        if self.phase.head == "direct":
+            return loss
+        sizes = tf.math.unsorted_segment_sum(mask, batch[fields.GRAPH_INDEX], batch[fields.ENERGY].shape[0])
+        if weights.energy:
             loss += weights.energy * energy_loss(
                 kind, found[fields.ENERGY], batch[fields.ENERGY], batch[fields.ENERGY_MASK], sizes, self.force_scale
+            )
+        if weights.virial:
+            loss += weights.virial * virial_loss(
+                kind, found[fields.VIRIAL], batch[fields.VIRIAL], batch[fields.VIRIAL_MASK], sizes, self.force_scale
             )
         return loss

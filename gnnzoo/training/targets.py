@@ -7,6 +7,16 @@ from gnnzoo.errors import DataError, Place, RecipeError, did_you_mean
 from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.plan import phases
 
+# What a frame may have as a whole: how it and many of it are called, and where it comes from.
+_WHOLE = {
+    "energy": ("an energy", "energies", "gnnzoo convert DUMP --log log.lammps adds those of a LAMMPS log"),
+    "virial": (
+        "a virial",
+        "virials",
+        "extended XYZ and ASE files have them (stress or virial), LAMMPS dumps and logs do not",
+    ),
+}
+
 
 def check_targets(settings: Training, source: GraphSource, split: Split) -> None:
     """Refuse what cannot be trained.
@@ -14,7 +24,7 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
     Raises:
         RecipeError: a weight is for a species that the model does not know; an end or a learning rate is to follow the
             validation error, and no frame is held out for it.
-        DataError: energies count, and no training frame has one.
+        DataError: energies or virials count, and no training frame has one.
     """
     for name in settings.loss_weights.types:
         if name not in source.species:
@@ -26,13 +36,13 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
     if not len(split.validation):
         _check_waiting(settings)
     sample = even_sample(split.train, MAX_SAMPLE)
-    if settings.loss_weights.energy and all(source.graph(index).energy is None for index in sample):
-        raise DataError(
-            "no training frame has an energy, but the recipe gives energies a weight",
-            place=Place(file=source.dataset.path),
-            hint="gnnzoo convert DUMP --log log.lammps adds those of a LAMMPS log; without energies: "
-            "--set training.loss_weights.energy=0",
-        )
+    for name, (what, plural, hint) in _WHOLE.items():
+        if getattr(settings.loss_weights, name) and all(getattr(source.graph(index), name) is None for index in sample):
+            raise DataError(
+                f"no training frame has {what}, but the recipe gives {plural} a weight",
+                place=Place(file=source.dataset.path),
+                hint=f"{hint}; without {plural}: --set training.loss_weights.{name}=0",
+            )
 
 
 def _check_waiting(settings: Training) -> None:

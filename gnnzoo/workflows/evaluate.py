@@ -1,4 +1,4 @@
-"""Judge a model's forces, and energies if it has any, on data that it was not trained on."""
+"""Judge a model's forces, and energies and virials if it has any, on data that it was not trained on."""
 
 import contextlib
 import json
@@ -20,6 +20,7 @@ from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.evaluation.report import COLUMNS, error_rows
+from gnnzoo.evaluation.virials import VIRIAL_COLUMNS, VirialErrors, virial_rows
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.promises import reads_molecules
 from gnnzoo.outputs import refuse_existing, written
@@ -57,8 +58,9 @@ def evaluate(
 
     Returns:
         The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part", and "energy" (see
-        `evaluation.energies.EnergyErrors.result`) where model and data both have energies, else None; where several
-        datasets are given, by what they were given as: path or name.
+        `evaluation.energies.EnergyErrors.result`) where model and data both have energies, else None; so "virial" (see
+        `evaluation.virials.VirialErrors.result`). Where several datasets are given, by what they were given as: path or
+        name.
 
     Raises:
         UserError: nothing was named to judge on, which tells what could be; a name that the recipe does not declare.
@@ -151,19 +153,26 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
     energies = EnergyErrors(model.units, absolute=model.recipe.training.loss_weights.energy > 0)
+    virials = VirialErrors()
     with _too_large(model, dataset), progress(f"evaluating {data}", len(indices)) as shown:
         for graph, found in model.predictor(source.graph(index) for index in indices):
             errors.add(found[fields.FORCES], graph.forces, graph.species)
             sample.add(found[fields.FORCES], graph.forces, graph.species)
             if graph.energy is not None and fields.ENERGY in found:
                 energies.add(model.total_energy(found, graph), graph.energy, len(graph.species))
+            if graph.virial is not None and fields.VIRIAL in found:
+                virials.add(found[fields.VIRIAL][0], graph.virial, len(graph.species))
             shown.advance()
     name = str(model.path or model.recipe.name)
-    result = errors.result() | {"energy": energies.result(), "model": name, "data": data, "part": part}
+    result = errors.result() | {"energy": energies.result(), "virial": virials.result()}
+    result |= {"model": name, "data": data, "part": part}
     table(f"{name} on {data} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
     if result["energy"]:
         title = f"energies of {result['energy']['frames']} frames"
         table(title, ENERGY_COLUMNS, energy_rows(result["energy"], model.units))
+    if result["virial"]:
+        title = f"virials of {result['virial']['frames']} frames"
+        table(title, VIRIAL_COLUMNS, virial_rows(result["virial"], model.units))
     if plot:
         default = Path(f"{_stem(name)}-{_stem(data) or _stem(dataset.path)}-parity.png")
         path = default if plot is True else Path(plot)

@@ -3,6 +3,7 @@
 import pytest
 
 from gnnzoo.errors import RecipeError
+from gnnzoo.recipe.summary import summary
 from gnnzoo.training.plan import lengths_of, phases
 from small import ARGON, recipe
 
@@ -25,6 +26,7 @@ SMOOTH = [
             "training.loss_weights.types.Arg: unknown species 'Arg'. Did you mean 'Ar'?",
         ),
         ({"loss_weights": {"energy": 0.1}}, "training.loss_weights.energy: the network has no energy"),
+        ({"loss_weights": {"virial": 0.1}}, "training.loss_weights.virial: the network has no virial"),
         ({"loss_weights": {"forces": 0}}, "training.loss_weights.forces: nothing counts in the loss"),
         ({"momentum": 0.9}, "training.momentum: the optimizer adam has none to set"),
         ({"optimizer": "adm"}, "training.optimizer: \"adm\" is not possible. Did you mean 'adam'?"),
@@ -100,3 +102,8 @@ def test_where_the_recipe_names_no_species_the_data_decide():
     layers = [ARGON["model"]["layers"][0] | {"inputs": "species"}, *ARGON["model"]["layers"][1:]]
     loose = {"types": None, "atoms": {}}
     assert recipe(data=loose, model={"layers": layers}, training={"loss_weights": {"types": {"anything": 2}}})
+
+
+def test_weights_of_energies_and_virials_are_summed_up():
+    made = recipe(model={"layers": SMOOTH}, training={"loss_weights": {"energy": 0.5, "virial": 2}})
+    assert "forces 1, energy 0.5, virial 2" in dict(summary(made))["loss"]

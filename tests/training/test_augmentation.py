@@ -47,8 +47,12 @@ def test_all_that_has_a_direction_in_a_graph_turns_with_it():
         fields.POSITIONS: tf.constant(vectors * 3),
         fields.WAVES: tf.constant(vectors[::-1].copy()),
         fields.WAVE_GRAPH: tf.constant([0, 0, 1]),
+        fields.VIRIAL: tf.constant(np.stack([np.outer(vectors[0], vectors[1]), np.outer(vectors[1], vectors[2])])),
     }
     turned = rotate(batch, rotations)
+    for graph, (first, second) in enumerate([(0, 1), (1, 2)]):
+        outer = np.outer(*(rotations[graph].numpy() @ vectors[row] for row in (first, second)))
+        np.testing.assert_allclose(turned[fields.VIRIAL][graph], outer, rtol=1e-4, atol=1e-6)
     for row, graph in enumerate([0, 1, 1]):
         np.testing.assert_allclose(
             turned[fields.EDGE_VECTORS][row], rotations[graph].numpy() @ vectors[row], rtol=1e-4, atol=1e-6
@@ -107,7 +111,7 @@ def batch_of(model, *frames):
     graphs = [graph_of(frame, model.species, graph.cutoff, graph.bonds, dtype="float64") for frame in frames]
     data = pad(graphs, len(frames) + 1, sum(map(len, frames)) + 3, "float64", largest_wave=graph.waves)
     batch = {key: tf.constant(data[key]) for key in fields.MODEL_INPUTS}
-    return batch | {fields.FORCES: said(model, batch)}
+    return batch | {fields.FORCES: said(model, batch), fields.VIRIAL: tf.constant(data[fields.VIRIAL])}
 
 
 def said(model, batch):

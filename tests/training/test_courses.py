@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from courses import ONE_HEAD, STAGES, TWO_HEADS, trainer, weights, with_energies, without_times
+from courses import ONE_HEAD, STAGES, TWO_HEADS, trainer, weights, with_energies, with_virials, without_times
 from gnnzoo import fields
+from gnnzoo.data.pipeline import graph_of
 from gnnzoo.data.splits import Split
 from gnnzoo.errors import DataError, RecipeError
+from gnnzoo.models.build import build_network
+from gnnzoo.models.predict import Predictor
 from gnnzoo.training.checkpoints import checkpoints
 from gnnzoo.training.loop import Interrupted
+from gnnzoo.training.prepare import prepare
 from gnnzoo.training.step import TrainStep
 from gnnzoo.training.targets import check_targets
 from small import argon_dataset, recipe
@@ -194,6 +198,42 @@ def test_energies_that_no_frame_has_are_refused(tmp_path):
     with pytest.raises(DataError, match="no training frame has an energy") as caught:
         trainer(tmp_path / "a", model=TWO_HEADS, stages=STAGES, loss_weights={"energy": 1})
     assert "--log" in caught.value.hint
+
+
+ENERGY_ALONE = {"layers": [layer for layer in TWO_HEADS["layers"] if "force" not in layer["layer"]]}
+
+
+def test_virials_enter_the_loss_per_atom_in_network_units(tmp_path):
+    data = with_virials(argon_dataset())
+    run = trainer(tmp_path / "a", model=ENERGY_ALONE, dataset=data, loss_weights={"forces": 0, "virial": 0.5})
+    batch, step = run.feed.batch(0), run._train_steps[0]
+    np.testing.assert_array_equal(batch[fields.VIRIAL_MASK], [1, 1])
+    off = np.zeros((2, 3, 3), np.float32)
+    off[0, 1, 2], off[1] = 27 * 9, 27  # of 27 atoms each: one component off by 9 an atom, all by 1
+    found = {fields.FORCES: batch[fields.FORCES] + 1, fields.VIRIAL: batch[fields.VIRIAL] + off}
+    assert float(step._loss(found, batch)) == pytest.approx(0.5 * 1 / step.force_scale, rel=1e-5)
+    assert "virial_mae" in run.follower.columns
+    assert "virial_mae" not in trainer(tmp_path / "b", model=ENERGY_ALONE).follower.columns
+
+
+def test_a_network_learns_virials(tmp_path):
+    """Those of a network of other weights, from them alone; turned and turned back at each step."""
+    made = recipe(model=ENERGY_ALONE, training={"seed": 5})
+    ready = prepare(made, argon_dataset())
+    teacher = Predictor(build_network(made, ready.species, ready.scales), xla=False)
+    data = with_virials(argon_dataset(), lambda frame: teacher.results(graph_of(frame, ["Ar"], 6.0, None))["virial"][0])
+    given = {"model": ENERGY_ALONE, "dataset": data, "epochs": 5, "augmentation": {"rotation": True}}
+    run = trainer(tmp_path / "a", loss_weights={"forces": 0, "virial": 1}, **given)
+    before = run.follower.errors(run._predictors[0])["virial_mae"]
+    log = run.run().log
+    assert log[-1]["virial_mae"] < 0.5 * before
+
+
+def test_virials_that_no_frame_has_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no training frame has a virial") as caught:
+        trainer(tmp_path / "a", model=ENERGY_ALONE, loss_weights={"virial": 1})
+    assert "LAMMPS dumps and logs do not" in caught.value.hint
+    assert "loss_weights.virial=0" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,21 @@ from systems import changed, water_frame
 
 
 class Told:
-    """Answers with the true forces and (3, 4, 0) more on each hydrogen, and half the energy."""
+    """Answers with the true forces and (3, 4, 0) more on each hydrogen, half the energy and no virial."""
 
     def results(self, graph):
         forces = graph.forces + np.where(graph.species[:, None] == 1, [3.0, 4.0, 0.0], 0.0)
-        return {fields.FORCES: forces, fields.ENERGY: np.array([graph.energy / 2])}
+        whole = {fields.ENERGY: np.array([graph.energy / 2]), fields.VIRIAL: np.zeros((1, 3, 3))}
+        return {fields.FORCES: forces, **whole}
 
 
 def test_errors_by_species_and_by_quarters_of_the_forces():
     frame = water_frame()
     sizes = np.arange(1.0, len(frame) + 1)
     forces = np.outer(sizes, [0, 0, 1])
-    data = MemoryDataset([changed(frame, forces=forces, energy=len(frame) * 2.0)])
-    follower = Follower(GraphSource(data, ["O", "H"], 3.4), np.array([0]), np.array([0]), energy=True)
+    virial = len(frame) * np.diag([9.0, -18.0, 0.0])
+    data = MemoryDataset([changed(frame, forces=forces, energy=len(frame) * 2.0, virial=virial)])
+    follower = Follower(GraphSource(data, ["O", "H"], 3.4), np.array([0]), np.array([0]), energy=True, virial=True)
     np.testing.assert_allclose(follower.bounds, np.quantile(sizes, (0.25, 0.5, 0.75)))
     errors = follower.errors(Told())
     hydrogen = frame.names == "H"
@@ -37,6 +39,7 @@ def test_errors_by_species_and_by_quarters_of_the_forces():
     assert errors["vector_mae_bin4"] == pytest.approx(5 * hydrogen[last].mean())
     assert errors["relative_bin4"] == pytest.approx(5 * hydrogen[last].mean() / sizes[last].mean())
     assert errors["energy_mae"] == pytest.approx(1)
+    assert errors["virial_mae"] == pytest.approx(3)
     assert set(follower.columns) == set(errors) - {*COLUMNS, "zero"}
 
 

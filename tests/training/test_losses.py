@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gnnzoo.training.losses import energy_loss, force_loss, zero_output_penalty
+from gnnzoo.training.losses import energy_loss, force_loss, virial_loss, zero_output_penalty
 
 PREDICTED = tf.constant([[1.0, 0.0, 0.0], [0.0, 0.0, 4.0], [9.0, 9.0, 9.0]])
 TARGET = tf.constant([[3.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
@@ -51,3 +51,15 @@ def test_energies_count_per_atom_where_they_are_known():
     arguments = [tf.constant(values) for values in ([7.0, 5.0, 9.0], [1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [3.0, 1.0, 2.0])]
     np.testing.assert_allclose(energy_loss("l1", *arguments, 2.0), 1.5, rtol=1e-6)
     np.testing.assert_allclose(energy_loss("l2", *arguments, 2.0), 2.5, rtol=1e-6)
+
+
+def test_virials_count_per_atom_and_component_where_they_are_known():
+    """In units of 2, one component off by 12 on 3 atoms, one by 4 on 1 atom: 2 and 2; the third virial is unknown."""
+    predicted, target = np.zeros((3, 3, 3), np.float32), np.ones((3, 3, 3), np.float32)
+    predicted[:2] = 1
+    predicted[0, 0, 2] += 12
+    predicted[1, 1, 1] -= 4
+    arguments = [tf.constant(values) for values in (predicted, target, [1.0, 1.0, 0.0], [3.0, 1.0, 2.0])]
+    np.testing.assert_allclose(virial_loss("l1", *arguments, 2.0), 4 / 18, rtol=1e-6)
+    np.testing.assert_allclose(virial_loss("l2", *arguments, 2.0), 8 / 18, rtol=1e-6)
+    np.testing.assert_allclose(virial_loss("vector", *arguments, 2.0), 4 / 18, rtol=1e-6)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import dumps
-from courses import with_energies
+from courses import with_energies, with_virials
+from gnnzoo.data.pipeline import graph_of
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.files import ForceField
 from gnnzoo.workflows.convert import convert
@@ -323,18 +324,31 @@ def test_energies_are_judged_where_model_and_data_have_them(own, foreign, folder
     silu = {"units": 8, "hidden_layers": 0, "activation": "silu"}
     layers = [{"layer": "atom_encoder", **silu}, {"layer": "atomic_density"}, {"layer": "energy_decoder", **silu}]
     conservative = train(recipe(model={"layers": layers}, training={"steps": 1}), data=own)
-    data = with_energies(argon_dataset(frames=3), per_atom=-2.0)
+    data = with_virials(with_energies(argon_dataset(frames=3), per_atom=-2.0))
     data.frames[1] = changed(data.frames[1], energy=-1.0 * len(data.frames[1]))
     found = np.array([conservative.energy(frame) / len(frame) for frame in data.frames])
     errors = found - [-2, -1, -2]
-    result = evaluate(conservative, data, plot=False)["energy"]
+    told = evaluate(conservative, data, plot=False)
+    result = told["energy"]
     assert result["difference"]["mae"] == pytest.approx(np.abs(errors - errors.mean()).mean(), rel=1e-5)
     assert result["absolute"] is None, "it was trained on forces alone"
     assert result["baseline"]["mae"] == pytest.approx(4 / 9)
-    assert "energies of 3 frames" in capsys.readouterr().out
-    assert evaluate(conservative, foreign, plot=False)["energy"] is None
+    graphs = [graph_of(frame, ["Ar"], conservative.cutoff, None) for frame in data.frames]
+    virials = np.array([conservative.predictor.results(graph)["virial"][0] for graph in graphs])
+    off = np.abs(virials / 27 - np.diag([1.0, -2.0, 3.0]))
+    assert told["virial"]["mae"] == pytest.approx(off.mean(), rel=1e-5)
+    assert told["virial"]["baseline"]["mae"] == pytest.approx(6 / 9)
+    said = capsys.readouterr().out
+    assert "energies of 3 frames" in said and "virials of 3 frames" in said
+    without = evaluate(conservative, foreign, plot=False)
+    assert without["energy"] is without["virial"] is None
+    data.units = "metal"
+    baseline = evaluate(conservative, data, plot=False)["virial"]["baseline"]
+    assert baseline["mae"] == pytest.approx(6 / 9 / EV_PER_KCAL_MOL, rel=1e-5)
 
 
 def test_a_model_of_forces_has_no_energies_to_judge(model, folder, capsys):
-    assert evaluate(model, with_energies(argon_dataset(frames=2)), plot=False)["energy"] is None
-    assert "energies" not in capsys.readouterr().out
+    told = evaluate(model, with_virials(with_energies(argon_dataset(frames=2))), plot=False)
+    assert told["energy"] is told["virial"] is None
+    said = capsys.readouterr().out
+    assert "energies" not in said and "virials" not in said

@@ -553,7 +553,8 @@ def test_a_force_that_is_not_a_number(sound, frame):
     assert "gnnzoo convert" in error.hint
 
 
-def test_energies_that_the_data_do_not_have(sound):
+@pytest.mark.parametrize(("name", "what"), [("energy", "an energy"), ("virial", "a virial")])
+def test_energies_and_virials_that_the_data_do_not_have(sound, name, what):
     conservative = {
         "layers": [
             {"layer": "atom_encoder", "units": 4, "activation": "silu"},
@@ -561,10 +562,10 @@ def test_energies_that_the_data_do_not_have(sound):
             {"layer": "energy_decoder", "units": 4},
         ]
     }
-    asked = recipe(model=conservative, training=SHORT | {"loss_weights": {"energy": 0.1}})
-    error = refused(DataError, "no training frame has an energy", asked, data=sound)
+    asked = recipe(model=conservative, training=SHORT | {"loss_weights": {name: 0.1}})
+    error = refused(DataError, f"no training frame has {what}", asked, data=sound)
     assert error.place.file == sound
-    assert "loss_weights.energy=0" in error.hint
+    assert f"loss_weights.{name}=0" in error.hint
 
 
 def test_a_weight_for_a_species_that_only_the_data_could_name(folder):

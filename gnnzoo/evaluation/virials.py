@@ -1,0 +1,47 @@
+"""Errors of predicted virials per atom, gathered frame by frame, beside those of always saying zero.
+
+Virials have a zero of their own, unlike energies: a model that learned forces alone is judged on them as they are.
+"""
+
+import numpy as np
+
+from gnnzoo.units import STYLES, energy_unit
+
+
+class VirialErrors:
+    """Gathers virials per atom, eighteen numbers a frame."""
+
+    def __init__(self):
+        self._errors, self._true = [], []
+
+    def add(self, predicted: np.ndarray, true: np.ndarray, atoms: int) -> None:
+        """Add one frame's virials, (3, 3) each, in one unit."""
+        self._errors.append((predicted - true) / atoms)
+        self._true.append(true / atoms)
+
+    def result(self) -> dict | None:
+        """All figures, JSON-able; None where no frame was added.
+
+        "mae" and "rmse" of a component per atom; "baseline" the same of saying zero.
+        """
+        if not self._true:
+            return None
+        return {**_sizes(self._errors), "baseline": _sizes(self._true), "frames": len(self._true)}
+
+
+def _sizes(errors: list[np.ndarray]) -> dict[str, float]:
+    return {"mae": float(np.abs(errors).mean()), "rmse": float(np.sqrt(np.mean(np.square(errors))))}
+
+
+VIRIAL_COLUMNS = ("virial component per atom", "model", "zero virial", "unit", "meV")
+
+
+def virial_rows(result: dict, units: str | None) -> list[list[str]]:
+    """Rows for `VIRIAL_COLUMNS` of `VirialErrors.result`."""
+    factor = STYLES[units].force_in_mev_per_angstrom if units in STYLES else None  # lengths are A wherever it is known
+    rows = []
+    for name in ("mae", "rmse"):
+        value, zero = result[name], result["baseline"][name]
+        mev = f"{value * factor:.4g}" if factor else ""
+        rows.append([name.upper(), f"{value:.4g}", f"{zero:.4g}", energy_unit(units), mev])
+    return rows
