@@ -12,6 +12,7 @@ from gnnzoo.outputs import FULL
 INFO_MEMBER = "gnnzoo.json"
 # What reading a damaged archive raises, depending on where the damage is.
 DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, KeyError, TypeError, OSError)
+_LONGEST = 200  # characters of what an error below says
 _LIST = "gnnzoo list shows the models in this folder"
 
 
@@ -45,6 +46,8 @@ def damaged(path: Path | str, error: Exception) -> ModelError:
     if isinstance(error, OSError) and error.errno in FULL:  # large weights are unpacked to disk first
         return ModelError(f"cannot be read: {os.strerror(error.errno)}", place=Place(file=path), hint="free some space")
     reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if len(reason) > _LONGEST:  # Keras tells the whole configuration
+        reason = reason[:_LONGEST] + " ..."
     return ModelError(
         f"is damaged or from another version: {reason}",
         place=Place(file=path),

@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import gnnzoo.layers  # noqa: F401  (registers the layers that Keras will look for)
+import gnnzoo.layers  # what Keras will look for is registered by these two
+import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.pipeline import Graph, graph_of

@@ -71,16 +71,21 @@ def _missing(_error: Mapping, path: Path, raw: object) -> Problem:
     return Problem(path, "is missing", _meaning(path, raw))
 
 
-def _unknown_layer(error: Mapping, path: Path, _raw: object) -> Problem:
-    kind = error["ctx"]["tag"]
+def _unknown_kind(error: Mapping, path: Path, _raw: object) -> Problem:
+    kind, key = error["ctx"]["tag"], _kind_key(error)
     kinds = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-    return Problem(
-        (*path, "layer"), f"unknown layer '{kind}'." + did_you_mean(kind, kinds), f"one of {', '.join(kinds)}"
-    )
+    return Problem((*path, key), f"unknown {key} '{kind}'." + did_you_mean(kind, kinds), f"one of {', '.join(kinds)}")
 
 
-def _layer_without_kind(_error: Mapping, path: Path, _raw: object) -> Problem:
-    return Problem(path, 'the entry does not say its kind: "layer" is missing', '{"layer": "message_passing", ...}')
+def _without_kind(error: Mapping, path: Path, _raw: object) -> Problem:
+    key = _kind_key(error)
+    example = {"layer": "message_passing", "prior": "lennard_jones"}[key]
+    return Problem(path, f'the entry does not say its kind: "{key}" is missing', f'{{"{key}": "{example}", ...}}')
+
+
+def _kind_key(error: Mapping) -> str:
+    """The key that tells entries of a list apart: `layer` or `prior`."""
+    return error["ctx"]["discriminator"].strip("'")
 
 
 def _not_among(error: Mapping, path: Path, _raw: object) -> Problem:
@@ -102,8 +107,8 @@ def _pattern(error: Mapping, path: Path, _raw: object) -> Problem:
 _EXPLANATIONS = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
-    "union_tag_invalid": _unknown_layer,
-    "union_tag_not_found": _layer_without_kind,
+    "union_tag_invalid": _unknown_kind,
+    "union_tag_not_found": _without_kind,
     "literal_error": _not_among,
     "value_error": _disagreement,
     "string_pattern_mismatch": _pattern,
@@ -177,13 +182,14 @@ def _child(raw: object, part: str | int) -> object:
 
 
 def _resolved(node: object, raw: object) -> dict:
-    """Follow references, and of alternatives the one that the value's `layer` names or that is an object."""
+    """Follow references, and of alternatives the one that the value's kind names or that is an object."""
     if not isinstance(node, dict):
         return {}
     if "$ref" in node:
         return _schema()["$defs"][node["$ref"].rpartition("/")[2]]
     if "oneOf" in node:
-        reference = node["discriminator"]["mapping"].get(_child(raw, "layer"))
+        by = node["discriminator"]
+        reference = by["mapping"].get(_child(raw, by["propertyName"]))
         return _schema()["$defs"][reference.rpartition("/")[2]] if reference else {}
     for alternative in node.get("anyOf", ()):
         if "$ref" in alternative or alternative.get("type") in ("object", "array"):

@@ -53,10 +53,10 @@ def _describe_object(node: dict, path: str, lines: list[str]) -> None:
 
 
 def _below(path: str, key: str, value: dict, part: dict) -> str:
-    """Heading of an object: its path, or of a layer its entry in the stack."""
-    kind = part["properties"].get("layer", {}).get("const")
-    if kind:
-        return f'{{"layer": "{kind}"}}'
+    """Heading of an object: its path, or of a layer or a prior its entry in the list."""
+    for name in ("layer", "prior"):
+        if kind := part["properties"].get(name, {}).get("const"):
+            return f'{{"{name}": "{kind}"}}'
     place = f"{path}.{key}".removeprefix(".")
     return f"{place}.NAME" if "additionalProperties" in value or "patternProperties" in value else place
 

@@ -12,7 +12,7 @@ from gnnzoo.units import length_unit
 def summary(recipe: Recipe) -> list[tuple[str, str]]:
     """(part, what it says) for data, graph, stack, prior and schedule."""
     prior = [("prior", _prior(entry)) for entry in recipe.model.prior]
-    return [*_data(recipe), ("graph", _graph(recipe)), *_stack(recipe), *prior, *_training(recipe)]
+    return [*_data(recipe), ("graph", _graph(recipe)), _scales(recipe), *_stack(recipe), *prior, *_training(recipe)]
 
 
 def _data(recipe: Recipe) -> list[tuple[str, str]]:
@@ -21,6 +21,7 @@ def _data(recipe: Recipe) -> list[tuple[str, str]]:
     made = f", else made by LAMMPS from {data.simulate.input}" if data.simulate else ""
     types = " ".join(f"{number}={name}" for number, name in (data.types or {}).items()) or "as the data say"
     split = data.split
+    judged = [("evaluation", ", ".join(data.evaluation))] if data.evaluation else []
     return [
         ("source", source + made),
         ("types", f"{types}; units {data.units or 'as the data say'}"),
@@ -28,6 +29,7 @@ def _data(recipe: Recipe) -> list[tuple[str, str]]:
             "split",
             f"{split.method}: {split.train:.0%} training, {split.validation:.0%} validation, {split.test:.0%} test",
         ),
+        *judged,
     ]
 
 
@@ -35,8 +37,17 @@ def _graph(recipe: Recipe) -> str:
     graph = recipe.graph
     unit = length_unit(recipe.data.units) if recipe.data.units else ""
     end = ", smooth end" if graph.envelope else ""
+
+    def edge(kind: str) -> str:
+        return f"{kind} ({graph.radial.functions} {graph.radial.basis})" if kind == "radial" else kind
+
     waves = f"; waves up to {graph.waves:g}{unit and f' 1/{unit}'}" if graph.waves else ""
-    return f"cutoff {graph.cutoff:g}{unit and f' {unit}'}{end}; edges: {', '.join(graph.edges)}{waves}"
+    return f"cutoff {graph.cutoff:g}{unit and f' {unit}'}{end}; edges: {', '.join(map(edge, graph.edges))}{waves}"
+
+
+def _scales(recipe: Recipe) -> tuple[str, str]:
+    told = {"training": "forces and neighbours of the training part", "none": "none: raw forces, sums over neighbours"}
+    return "scaled by", told[recipe.model.normalization]
 
 
 def _stack(recipe: Recipe) -> list[tuple[str, str]]:
@@ -47,18 +58,27 @@ def _entry(entry: Entry) -> str:
     """What an entry sets: its kind where it has another name, its width, then what differs from the default."""
     parts = [entry.layer] if entry.name else []
     parts += [f"{entry.units} units"] if hasattr(entry, "units") else []
-    parts += _differing(entry, ("layer", "name", "units"))
-    return ", ".join(parts) or "as by default"
+    left_out = ("layer", "name", "units")
+    parts += _differing(entry, left_out)
+    return ", ".join(parts or _defaults(entry, left_out)) or "nothing to set"
 
 
 def _differing(part: Part, left_out: tuple[str, ...]) -> list[str]:
     """The keys of a part that differ from their defaults, with their values."""
-    set_here = {
-        key: getattr(part, key)
-        for key, field in type(part).model_fields.items()
-        if key not in left_out and getattr(part, key) != field.default
-    }
-    return [key if value is True else f"{key} {value}" for key, value in set_here.items()]
+    return _told(part, [key for key, field in _keys(part, left_out) if getattr(part, key) != field.default])
+
+
+def _defaults(part: Part, left_out: tuple[str, ...]) -> list[str]:
+    """The keys of a part that stand at a default which says something."""
+    return _told(part, [key for key, _ in _keys(part, left_out) if getattr(part, key) not in (None, False)])
+
+
+def _keys(part: Part, left_out: tuple[str, ...]) -> list[tuple]:
+    return [(key, field) for key, field in type(part).model_fields.items() if key not in left_out]
+
+
+def _told(part: Part, keys: list[str]) -> list[str]:
+    return [key if getattr(part, key) is True else f"{key} {getattr(part, key)}" for key in keys]
 
 
 def _prior(entry: PriorEntry) -> str:
@@ -74,7 +94,8 @@ def _prior(entry: PriorEntry) -> str:
 def _training(recipe: Recipe) -> list[tuple[str, str]]:
     training = recipe.training
     length = f"{training.steps} steps" if training.steps else f"{training.epochs} epochs"
-    every = f"{training.batch_size} frames a step, checkpoint every {training.checkpoint_every} epochs"
+    frames = f"{training.batch_size} frame{'s' if training.batch_size > 1 else ''} a step"
+    every = f"{frames}, checkpoint every {training.checkpoint_every} epochs, seed {training.seed}"
     lines = [("schedule", f"{length}, {every}"), ("loss", _loss(training))]
     if training.warmup.epochs:
         epochs = training.warmup.epochs

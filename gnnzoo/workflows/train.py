@@ -50,8 +50,8 @@ def train(
     path = None if isinstance(recipe, Recipe) else find_recipe(recipe)
     recipe = recipe if path is None else load_recipe(path, overrides)
     output = Path(output) if output is not None else Path(f"{recipe.name}.keras")
-    check_output(output, overwrite)
     run = unfinished_run(output, recipe.name) if resume else None
+    check_output(output, overwrite)
     dataset = recipe_dataset(recipe, path, data)
     prepared = prepare(recipe, dataset)
     origin = None

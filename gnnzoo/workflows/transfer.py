@@ -57,8 +57,8 @@ def transfer(
     recipe = target if path is None else load_recipe(path, overrides)
     origin_name = source.path.stem if source.path else source.recipe.name
     output = Path(output) if output is not None else Path(f"{recipe.name}-from-{origin_name}.keras")
-    check_output(output, overwrite)
     run = unfinished_run(output, recipe.name, str(source.path)) if resume else None
+    check_output(output, overwrite)
     if run is not None:
         _check_origin(run, source)
     dataset = recipe_dataset(recipe, path, data)

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import keras
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from gnnzoo.errors import ModelError, UserError
-from gnnzoo.models.archive import INFO_MEMBER, read_info
+from gnnzoo.models.archive import INFO_MEMBER, damaged, read_info
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
 from gnnzoo.recipe.load import load_recipe, recipe_from_dict
@@ -113,6 +115,22 @@ def test_energies_are_told_from_the_zero_of_the_data(folder):
     model.info["energy_offsets"] = [-50_000.0, 12.0]
     again = load_model(save_model(model, folder / "energy.keras"))
     assert again.energy(frame) == pytest.approx(8 * -50_000 + 16 * 12 + own, abs=1e-5 * abs(own) + 1e-9)
+
+
+def test_a_model_of_an_energy_opens_in_a_program_that_has_built_none(folder):
+    silu = {"units": 4, "hidden_layers": 0, "activation": "silu"}
+    layers = [{"layer": "atom_encoder", **silu}, {"layer": "atomic_density"}, {"layer": "energy_decoder", **silu}]
+    made = recipe(model={"layers": layers})
+    info = {"species": ["Ar"], "types": {"1": "Ar"}, "units": "real"}
+    save_model(ForceField(build_network(made, ["Ar"]), made, info), folder / "energy.keras")
+    code = "from gnnzoo.models.files import load_model; print(type(load_model('energy.keras').network).__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "ConservativeModel\n", done.stderr
+
+
+def test_what_keras_says_of_damage_is_cut_short():
+    told = str(damaged("a.keras", TypeError("no class " + 30_000 * "x")))
+    assert "no class xxx" in told and len(told) < 500
 
 
 def test_an_existing_file_is_refused_and_stays(force_field, folder):

@@ -145,6 +145,18 @@ def test_every_problem_is_told_at_once_with_its_line_and_the_nearest_name(folder
     assert "one of atom_encoder, edge_encoder, message_passing" in message
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"layer": "lennard_jones"}, 'does not say its kind: "prior" is missing\n  expected: {"prior": "lennard_jones"'),
+        ({"prior": "lj"}, "model.prior[0].prior: unknown prior 'lj'."),
+        ({"prior": "coulomb"}, "model.prior[0].damping: is missing\n  expected: In inverse length units"),
+    ],
+)
+def test_priors_are_told_apart_by_their_own_key(folder, entry, told):
+    assert told in refusal(changed(model={"prior": [entry]}))
+
+
 def test_a_missing_key_is_told_with_its_meaning(folder):
     message = refusal(changed(graph={}))
     assert message == (

@@ -39,7 +39,7 @@ def test_the_text_tells_type_default_and_meaning():
     text = markdown()
     assert "- `cutoff`: number > 0 (required). Pairs nearer than this are edges" in text
     assert '- `loss`: "l1" | "l2" | "huber" | "vector" (default "l1"). Over force components' in text
-    assert '## {"layer": "message_passing"}\n' in text
+    assert '## {"layer": "message_passing"}\n' in text and '## {"prior": "coulomb"}\n' in text
     assert "## training.learning_rate\n" in text
 
 
@@ -86,6 +86,9 @@ def test_a_recipe_is_summed_up_by_what_it_sets():
     assert told["message_passing_2"] == "128 units, dropout 0.1, residual"
     assert told["source"] == "water.h5, else made by LAMMPS from simulations/water.in"
     assert told["warm-up"] == "5 epochs, nonzero_output"
+    assert told["scaled by"].startswith("none")
+    assert told["evaluation"] == "large"
+    assert told["schedule"] == "50 epochs, 16 frames a step, checkpoint every 6 epochs, seed 0"
 
 
 def test_priors_waves_and_entries_without_changes_are_summed_up():
@@ -97,6 +100,7 @@ def test_priors_waves_and_entries_without_changes_are_summed_up():
         {"layer": "atom_encoder", "units": 4, "activation": "silu"},
         {"layer": "wave_message"},
         {"layer": "painn_update", "name": "middle"},
+        {"layer": "painn_update"},
         {"layer": "vector_force_decoder", "units": 4},
     ]
     priors = [{"prior": "coulomb", "damping": 0.2}, {"prior": "repulsion"}, {"prior": "harmonic"} | springs]
@@ -105,8 +109,9 @@ def test_priors_waves_and_entries_without_changes_are_summed_up():
     made = recipe(WATER, model={"layers": layers, "prior": priors}, graph=graph)
     rows = summary(made)
     told = dict(rows)
-    assert told["graph"].endswith("edges: radial; waves up to 1.7 1/A")
-    assert told["wave_message_1"] == "as by default"
+    assert told["graph"].endswith("edges: radial (6 bessel); waves up to 1.7 1/A")
+    assert told["wave_message_1"] == "channels 8, functions 2", "what stands at its defaults"
+    assert told["painn_update_2"] == "nothing to set"
     assert told["middle"] == "painn_update"
     assert [text for part, text in rows if part == "prior"] == [
         "coulomb, damping 0.2",
