@@ -63,9 +63,16 @@ def species_index(names: np.ndarray, species: list[str], place: Place | None = N
                 + did_you_mean(str(name), species),
                 place=place,
                 hint="another substance wants another recipe or model (gnnzoo list); if it is only the names: "
-                'gnnzoo convert --types 1=O,2=H, or --set data.types=\'{"1": "O", "2": "H"}\'',
+                f"gnnzoo convert DUMP --types {_named(str(name), species)}",
             )
     return np.array([known[str(name)] for name in present], dtype=np.int32)[inverse]
+
+
+def _named(number: str, species: list[str]) -> str:
+    """An example of names for types, with the numbers of the data where these stand in the place of names."""
+    if number.isdigit():
+        return f"{number}={species[0]}"
+    return ",".join(f"{i}={name}" for i, name in enumerate(species, 1))
 
 
 def graph_of(

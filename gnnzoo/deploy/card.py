@@ -7,7 +7,7 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.frames import Frame
-from gnnzoo.deploy.freeze import Comparison, has_energy, signature_names, takes_edges, type_text
+from gnnzoo.deploy.freeze import TOLERANCE, Comparison, has_energy, signature_names, takes_edges, type_text
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.promises import reads_molecules
 from gnnzoo.recipe.load import resolved
@@ -114,6 +114,7 @@ def _readme(model: ForceField, card: dict) -> str:
         length=words["length"],
         force=card["units"]["force"],
         cutoff=f"{card['cutoff']:g}",
+        tolerance=TOLERANCE,
         quality=_quality(card),
         compared=_compared(card),
         from_positions=_table(_filled(_POSITIONS, words)),
@@ -189,6 +190,8 @@ forces = model.forces(*arguments).numpy()
 print("largest difference from the model it was made from:", np.abs(forces - frame["forces"]).max())
 ```
 
+What float32 does to sums in another order is up to {tolerance:g} of the largest force.
+
 ## `forces(positions, cell, pbc, types[, molecules])`
 
 Finds the neighbours itself, in any box, smaller than twice the cutoff or tilted; the time it takes grows with the
@@ -213,7 +216,7 @@ For those who bring a neighbour list: all ordered pairs nearer than the cutoff, 
 """
 _RESULTS_TEXT = """## `results(positions, cell, pbc, types[, molecules])`
 
-Takes what `forces` takes, whose forces are the derivative of an energy, and returns all of it by name:
+The forces are the derivative of an energy. `model.results(*arguments)` returns both by name:
 
 | result | shape | dtype | meaning |
 |---|---|---|---|

@@ -67,26 +67,8 @@ class FrozenForceField(tf.Module):
             with tf.control_dependencies([tf.debugging.assert_greater_equal(index, 0, message=message)]):
                 return tf.identity(index)
 
-        def run(species, senders, receivers, vectors, edge_class, waves):
-            atoms = tf.shape(species)[0]
-            # one masked edge at the end, which empty slots name
-            mask = tf.concat([tf.ones(tf.shape(senders)), [0.0]], axis=0)
-            senders, receivers, edge_class = (tf.pad(part, [[0, 1]]) for part in (senders, receivers, edge_class))
-            vectors = tf.concat([vectors, [[1.0, 0.0, 0.0]]], axis=0)
-            batch = {
-                fields.SPECIES: species,
-                fields.GRAPH_INDEX: tf.zeros(atoms, tf.int32),
-                fields.ATOM_MASK: tf.ones(atoms),
-                fields.GRAPH_MASK: tf.ones(1),
-                fields.SENDERS: senders,
-                fields.RECEIVERS: receivers,
-                fields.EDGE_VECTORS: vectors,
-                fields.EDGE_CLASS: edge_class,
-                fields.EDGE_MASK: mask,
-                fields.SLOTS: edge_slots(receivers[:-1], atoms),
-                **waves,
-            }
-            return network(batch, training=False)
+        def run(*batch_parts):
+            return network(_batch(*batch_parts), training=False)
 
         def found(positions, cell, pbc, types, molecules):
             senders, receivers, vectors = neighbor_list(positions, cell, pbc, cutoff)
@@ -122,6 +104,26 @@ class FrozenForceField(tf.Module):
             self.results = tf.function(results)
         if not largest:  # edges alone do not say where the atoms are in their box
             self.forces_from_edges = tf.function(forces_from_edges)
+
+
+def _batch(species, senders, receivers, vectors, edge_class, waves: dict) -> dict:
+    """One graph as the network's inputs, unpadded but for one masked edge at the end, which empty slots name."""
+    atoms = tf.shape(species)[0]
+    mask = tf.concat([tf.ones(tf.shape(senders)), [0.0]], axis=0)
+    senders, receivers, edge_class = (tf.pad(part, [[0, 1]]) for part in (senders, receivers, edge_class))
+    return {
+        fields.SPECIES: species,
+        fields.GRAPH_INDEX: tf.zeros(atoms, tf.int32),
+        fields.ATOM_MASK: tf.ones(atoms),
+        fields.GRAPH_MASK: tf.ones(1),
+        fields.SENDERS: senders,
+        fields.RECEIVERS: receivers,
+        fields.EDGE_VECTORS: tf.concat([vectors, [[1.0, 0.0, 0.0]]], axis=0),
+        fields.EDGE_CLASS: edge_class,
+        fields.EDGE_MASK: mask,
+        fields.SLOTS: edge_slots(receivers[:-1], atoms),
+        **waves,
+    }
 
 
 def save(model: ForceField, folder: Path) -> None:

@@ -35,19 +35,26 @@ class EnergyErrors:
             return None
         errors, true = np.subtract(self._predicted, self._true), np.array(self._true)
         return {
-            "difference": _sizes(errors - errors.mean()),
-            "absolute": _sizes(errors) if self.absolute else None,
+            "difference": sizes(errors - errors.mean()),
+            "absolute": sizes(errors) if self.absolute else None,
             "bias": float(errors.mean()) if self.absolute else None,
-            "baseline": _sizes(true - true.mean()),
+            "baseline": sizes(true - true.mean()),
             "frames": len(true),
         }
 
 
-def _sizes(errors: np.ndarray) -> dict[str, float]:
-    return {"mae": float(np.abs(errors).mean()), "rmse": float(np.sqrt(np.mean(errors**2)))}
+def energy_title(result: dict) -> str:
+    """What the table of `energy_rows` is about."""
+    unknown = "" if result["absolute"] else ": differences alone, for training on forces leaves their zero open"
+    return f"energies of {result['frames']} frames{unknown}"
 
 
-ENERGY_COLUMNS = ("energy per atom", "model", "mean energy", "unit", "meV")
+def sizes(errors: np.ndarray) -> dict[str, float]:
+    """Mean absolute and root mean square error."""
+    return {"mae": float(np.abs(errors).mean()), "rmse": float(np.sqrt(np.mean(np.square(errors))))}
+
+
+ENERGY_COLUMNS = ("energy per atom", "model", "saying the mean", "unit", "meV")
 
 
 def energy_rows(result: dict, units: str | None) -> list[list[str]]:

@@ -5,6 +5,7 @@ Virials have a zero of their own, unlike energies: a model that learned forces a
 
 import numpy as np
 
+from gnnzoo.evaluation.energies import sizes
 from gnnzoo.units import STYLES, energy_unit
 
 
@@ -26,11 +27,7 @@ class VirialErrors:
         """
         if not self._true:
             return None
-        return {**_sizes(self._errors), "baseline": _sizes(self._true), "frames": len(self._true)}
-
-
-def _sizes(errors: list[np.ndarray]) -> dict[str, float]:
-    return {"mae": float(np.abs(errors).mean()), "rmse": float(np.sqrt(np.mean(np.square(errors))))}
+        return {**sizes(self._errors), "baseline": sizes(self._true), "frames": len(self._true)}
 
 
 VIRIAL_COLUMNS = ("virial component per atom", "model", "zero virial", "unit", "meV")

@@ -7,6 +7,7 @@ import numpy as np
 
 from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
+from gnnzoo.units import force_unit, length_unit
 from gnnzoo.workflows.datasets import events_told
 from gnnzoo.workflows.unit_doubts import unit_doubt
 
@@ -76,7 +77,7 @@ def _tell(
     note(f"types     {types}" + (", in the first frame" if atoms is not None and atoms.changes else ""))
     note(f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"))
     note(f"steps     {first_step} to {last_step}")
-    note(f"units     {units or 'not declared'}")
+    note(f"units     {f'{units} ({length_unit(units)}, {force_unit(units)})' if units else 'not declared'}")
     if "logs" in provenance:
         logs = provenance["logs"]
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""

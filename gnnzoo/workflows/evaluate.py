@@ -16,7 +16,7 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource
 from gnnzoo.data.splits import Split
 from gnnzoo.errors import DataError, Place, UserError
-from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows
+from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows, energy_title
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.evaluation.report import COLUMNS, error_rows
@@ -168,8 +168,7 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
     result |= {"model": name, "data": data, "part": part}
     table(f"{name} on {data} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
     if result["energy"]:
-        title = f"energies of {result['energy']['frames']} frames"
-        table(title, ENERGY_COLUMNS, energy_rows(result["energy"], model.units))
+        table(energy_title(result["energy"]), ENERGY_COLUMNS, energy_rows(result["energy"], model.units))
     if result["virial"]:
         title = f"virials of {result['virial']['frames']} frames"
         table(title, VIRIAL_COLUMNS, virial_rows(result["virial"], model.units))

@@ -148,7 +148,10 @@ def test_every_problem_is_told_at_once_with_its_line_and_the_nearest_name(folder
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ({"layer": "lennard_jones"}, 'does not say its kind: "prior" is missing\n  expected: {"prior": "lennard_jones"'),
+        (
+            {"layer": "lennard_jones"},
+            'does not say its kind: "prior" is missing\n  expected: {"prior": "lennard_jones"',
+        ),
         ({"prior": "lj"}, "model.prior[0].prior: unknown prior 'lj'."),
         ({"prior": "coulomb"}, "model.prior[0].damping: is missing\n  expected: In inverse length units"),
     ],
