@@ -29,7 +29,7 @@ COMMANDS = {
     "inspect": "What a dump, a dataset or a model holds.",
     "init": "Write a recipe that fits a dump, each choice explained.",
     "train": "Train the model that a recipe declares.",
-    "evaluate": "Judge a model's forces on data.",
+    "evaluate": "Judge a model on data: forces, energies, virials.",
     "transfer": "Carry a model over to another substance.",
     "freeze": "Turn a model into a folder that runs without gnnzoo.",
 }

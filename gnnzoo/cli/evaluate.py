@@ -12,7 +12,8 @@ import click
 @click.option("--no-plot", is_flag=True, help="Draw no parity plot.")
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs; the old ones are kept beside them.")
 def command(model, data, on, json_output, plot, no_plot, overwrite):
-    """Judge MODEL's forces on DATA (datasets or dumps), beside the baseline of zero forces.
+    """Judge MODEL's forces on DATA (datasets or dumps), beside the baseline of zero forces; and energies and
+    virials where both have them.
 
     --on NAME judges on data that the model's own recipe declares, simulated if they are not here. Without DATA and
     --on, what could be given is listed.

@@ -63,16 +63,10 @@ def species_index(names: np.ndarray, species: list[str], place: Place | None = N
                 + did_you_mean(str(name), species),
                 place=place,
                 hint="another substance wants another recipe or model (gnnzoo list); if it is only the names: "
-                f"gnnzoo convert DUMP --types {_named(str(name), species)}",
+                f"gnnzoo convert DUMP --types {','.join(f'{other}=NAME' for other in present if other not in known)}, "
+                "or --set data.types=...",
             )
     return np.array([known[str(name)] for name in present], dtype=np.int32)[inverse]
-
-
-def _named(number: str, species: list[str]) -> str:
-    """An example of names for types, with the numbers of the data where these stand in the place of names."""
-    if number.isdigit():
-        return f"{number}={species[0]}"
-    return ",".join(f"{i}={name}" for i, name in enumerate(species, 1))
 
 
 def graph_of(
@@ -118,7 +112,8 @@ def _energy(frame: Frame, factor: float) -> float | None:
 
 
 def _virial(frame: Frame, factor: float) -> np.ndarray | None:
-    return None if frame.virial is None else frame.virial * factor
+    known = frame.virial is not None and np.all(np.isfinite(frame.virial))
+    return frame.virial * factor if known else None
 
 
 def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:

@@ -72,7 +72,7 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
         "functions": {"forces": described(_POSITIONS)}
         | ({"forces_from_edges": described(_EDGES)} if takes_edges(model) else {})
         | ({"results": described(_POSITIONS)} if has_energy(model) else {}),
-        "returns": f"(atoms, 3) float32, {force_unit(model.units)}",
+        "returns": {"forces": f"(atoms, 3) float32, {force_unit(model.units)}", **_energy_returns(model)},
         "figures": info.get("figures"),
         "compared": {
             "frames": comparison.frames,
@@ -84,6 +84,14 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
         "origin": info.get("origin"),
         "recipe": resolved(model.recipe),
     }
+
+
+def _energy_returns(model: ForceField) -> dict[str, str]:
+    """What `results` returns beside the forces."""
+    if not has_energy(model):
+        return {}
+    unit = energy_unit(model.units)
+    return {"energy": f"() float64, {unit}, {_zero(model)}", "virial": f"(3, 3) float32, {unit}, -dE/d(strain)"}
 
 
 def _words(model: ForceField) -> dict[str, str]:
@@ -130,9 +138,9 @@ def _readme(model: ForceField, card: dict) -> str:
 
 
 def _zero(model: ForceField) -> str:
-    if model.recipe.training.loss_weights.energy > 0:
+    if model.knows_zero:
         return "from the zero of the data that it was trained on"
-    return "from a zero of its own, for it was trained on forces alone"
+    return "from a zero of its own, for it was trained without energies"
 
 
 def _table(rows) -> str:
@@ -216,7 +224,7 @@ For those who bring a neighbour list: all ordered pairs nearer than the cutoff, 
 """
 _RESULTS_TEXT = """## `results(positions, cell, pbc, types[, molecules])`
 
-The forces are the derivative of an energy. `model.results(*arguments)` returns both by name:
+The forces are the derivative of an energy. `model.results(*arguments)` returns all of it by name:
 
 | result | shape | dtype | meaning |
 |---|---|---|---|

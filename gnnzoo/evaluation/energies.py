@@ -11,31 +11,32 @@ class EnergyErrors:
     """Gathers energies per atom, two numbers a frame.
 
     Args:
-        units: LAMMPS unit style of the energies, or None.
-        absolute: whether the model learned the zero of the energies: one trained on forces alone did not, and is judged
-            on differences between frames only.
+        absolute: whether the model learned the zero of the energies: one trained without energies did not, and is
+            judged on differences between frames only.
     """
 
-    def __init__(self, units: str | None, absolute: bool):
-        self.units, self.absolute = units, absolute
-        self._predicted, self._true = [], []
+    def __init__(self, absolute: bool):
+        self.absolute = absolute
+        self._predicted, self._true, self._compositions = [], [], set()
 
-    def add(self, predicted: float, true: float, atoms: int) -> None:
-        """Add one frame's energies, in one unit and from one zero."""
-        self._predicted.append(predicted / atoms)
-        self._true.append(true / atoms)
+    def add(self, predicted: float, true: float, species: np.ndarray) -> None:
+        """Add one frame's energies, in one unit and from one zero, and the (atoms,) species index."""
+        self._predicted.append(predicted / len(species))
+        self._true.append(true / len(species))
+        self._compositions.add(tuple(np.bincount(species) / len(species)))
 
     def result(self) -> dict | None:
         """All figures, JSON-able; None where no frame was added.
 
-        "difference" holds mae and rmse per atom after the mean difference is taken off, "absolute" those before, or
-        None; "bias" the mean difference; "baseline" mae and rmse of saying the mean of the true energies.
+        "difference" holds mae and rmse per atom after the mean difference is taken off, None of a single frame or of
+        frames of several compositions, whose zeros may differ; "absolute" those before, or None; "bias" the mean
+        difference; "baseline" mae and rmse of saying the mean of the true energies.
         """
         if not self._true:
             return None
         errors, true = np.subtract(self._predicted, self._true), np.array(self._true)
         return {
-            "difference": sizes(errors - errors.mean()),
+            "difference": sizes(errors - errors.mean()) if len(true) > 1 and len(self._compositions) == 1 else None,
             "absolute": sizes(errors) if self.absolute else None,
             "bias": float(errors.mean()) if self.absolute else None,
             "baseline": sizes(true - true.mean()),
@@ -45,7 +46,7 @@ class EnergyErrors:
 
 def energy_title(result: dict) -> str:
     """What the table of `energy_rows` is about."""
-    unknown = "" if result["absolute"] else ": differences alone, for training on forces leaves their zero open"
+    unknown = "" if result["absolute"] else ": their differences, for training without energies leaves the zero open"
     return f"energies of {result['frames']} frames{unknown}"
 
 

@@ -62,7 +62,7 @@ class ForceField:
         return self.predictor.forces(self._graph(frame))
 
     def energy(self, frame: Frame) -> float:
-        """Potential energy of a frame in the model's unit, from the zero of the data that it was trained on.
+        """Potential energy of a frame in the model's unit; see `knows_zero`.
 
         Raises:
             ModelError: the model has no energy head.
@@ -76,9 +76,14 @@ class ForceField:
         return self.total_energy(found, graph)
 
     def total_energy(self, found: dict, graph: Graph) -> float:
-        """The energy that the network found for a graph, from the zero of the data that it was trained on."""
+        """The energy that the network found for a graph, with what the zero of the energies has of it."""
         counts = np.bincount(graph.species, minlength=len(self.species))
         return float(found[fields.ENERGY][0]) + float(counts @ self.energy_offsets)
+
+    @property
+    def knows_zero(self) -> bool:
+        """Whether energies count from the zero of the training data; without energies in the loss it stays open."""
+        return self.recipe.training.loss_weights.energy > 0
 
     @property
     def energy_offsets(self) -> np.ndarray:

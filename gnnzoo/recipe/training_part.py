@@ -42,10 +42,10 @@ class Augmentation(Part):
     """Random changes of the training frames, drawn anew at each step."""
 
     rotation: bool = False
-    """Turn each graph and its forces by a random rotation, uniform on SO(3), at each step."""
+    """Turn each graph with its forces and virial by a random rotation, uniform on SO(3), at each step."""
     noise: NonNegativeFloat = 0.0
-    """Standard deviation, in the data's length unit, of a normal displacement of each atom along x, y and z; the forces
-    stay those of the undisturbed frame."""
+    """Standard deviation, in the data's length unit, of a normal displacement of each atom along x, y and z; forces,
+    energy and virial stay those of the undisturbed frame."""
 
 
 class LossWeights(Part):

@@ -41,7 +41,7 @@ def evaluate(
     plot: bool | str | Path = True,
     overwrite: bool = False,
 ) -> dict:
-    """Compare a model's forces with those of the data, beside the zero-force baseline.
+    """Compare a model's forces with those of the data, beside the zero-force baseline; energies and virials likewise.
 
     The dataset that the model was trained on is judged on its test part only; any other, whole. Data made from files
     that the model was trained on, too, are judged whole under a warning.
@@ -152,14 +152,14 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
         note(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
-    energies = EnergyErrors(model.units, absolute=model.recipe.training.loss_weights.energy > 0)
+    energies = EnergyErrors(model.knows_zero)
     virials = VirialErrors()
     with _too_large(model, dataset), progress(f"evaluating {data}", len(indices)) as shown:
         for graph, found in model.predictor(source.graph(index) for index in indices):
             errors.add(found[fields.FORCES], graph.forces, graph.species)
             sample.add(found[fields.FORCES], graph.forces, graph.species)
             if graph.energy is not None and fields.ENERGY in found:
-                energies.add(model.total_energy(found, graph), graph.energy, len(graph.species))
+                energies.add(model.total_energy(found, graph), graph.energy, graph.species)
             if graph.virial is not None and fields.VIRIAL in found:
                 virials.add(found[fields.VIRIAL][0], graph.virial, len(graph.species))
             shown.advance()
@@ -167,8 +167,8 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
     result = errors.result() | {"energy": energies.result(), "virial": virials.result()}
     result |= {"model": name, "data": data, "part": part}
     table(f"{name} on {data} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
-    if result["energy"]:
-        table(energy_title(result["energy"]), ENERGY_COLUMNS, energy_rows(result["energy"], model.units))
+    if result["energy"] and (rows := energy_rows(result["energy"], model.units)):
+        table(energy_title(result["energy"]), ENERGY_COLUMNS, rows)
     if result["virial"]:
         title = f"virials of {result['virial']['frames']} frames"
         table(title, VIRIAL_COLUMNS, virial_rows(result["virial"], model.units))

@@ -2,6 +2,7 @@
 
 from math import sqrt
 
+import numpy as np
 import pytest
 
 from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows
@@ -12,10 +13,10 @@ SHIFTED = {"mae": 2 / 3, "rmse": sqrt(2 / 3)}  # 0, -1, 1
 BASELINE = {"mae": 4 / 3, "rmse": sqrt(2)}  # -2, 1, 1
 
 
-def errors(absolute: bool, units: str | None = "real") -> EnergyErrors:
-    found = EnergyErrors(units, absolute)
-    for frame in FRAMES:
-        found.add(*frame)
+def errors(absolute: bool, frames=FRAMES) -> EnergyErrors:
+    found = EnergyErrors(absolute)
+    for predicted, true, atoms in frames:
+        found.add(predicted, true, np.zeros(atoms, int))
     return found
 
 
@@ -33,8 +34,17 @@ def test_where_the_zero_was_not_learned_only_differences_count():
     assert result["difference"] == pytest.approx(SHIFTED)
 
 
+def test_one_frame_and_frames_of_several_compositions_have_no_differences():
+    """The zero of each species may be its own: what differs between compositions is then no error."""
+    assert errors(absolute=True, frames=FRAMES[:1]).result()["difference"] is None
+    mixed = EnergyErrors(absolute=False)
+    mixed.add(1.0, 1.0, np.array([0, 0, 1]))
+    mixed.add(2.0, 1.0, np.array([0, 1, 1]))
+    assert mixed.result()["difference"] is None and energy_rows(mixed.result(), "real") == []
+
+
 def test_no_energies_no_figures():
-    assert EnergyErrors("real", absolute=True).result() is None
+    assert EnergyErrors(absolute=True).result() is None
 
 
 def test_rows_hold_the_figures_beside_those_of_the_mean():
@@ -51,4 +61,4 @@ def test_rows_hold_the_figures_beside_those_of_the_mean():
 
 
 def test_units_that_nobody_declared_are_called_so():
-    assert energy_rows(errors(absolute=False, units=None).result(), None)[0][3:] == ["(undeclared energy unit)", ""]
+    assert energy_rows(errors(absolute=False).result(), None)[0][3:] == ["(undeclared energy unit)", ""]

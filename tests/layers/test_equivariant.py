@@ -77,6 +77,8 @@ def test_sums_run_over_the_edges_of_each_receiver(rank, way):
         expected[data[fields.RECEIVERS][e]] += np.array(angular)[:, None, None] * weight[:, None] * sent
     found = near.sums(tensors(data)[ATOMS], rank).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-12)
+    several = near.sums(tensors(data)[ATOMS], 0, rank).numpy()
+    np.testing.assert_allclose(several[:, 1:], expected, atol=1e-12)
 
 
 def test_many_atoms_with_few_neighbours_are_not_multiplied_with_all():
