@@ -142,11 +142,15 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
     return convert([dump], output, recipe=wanted)  # cutoff and bonds too, for TFRecord shards
 
 
+# What datasets hold; another number where they hold more, so that older conversions are made anew.
+CONTENT = 2  # virials
+
+
 def _converted(dumps: list[Path], recipe: Recipe) -> Path:
     """Convert dumps into data/, once: the file's name holds what it was made from."""
     key = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in dumps]
     digest = hashlib.sha256(
-        json.dumps([key, recipe.data.units, recipe.data.types, recipe.data.columns]).encode()
+        json.dumps([CONTENT, key, recipe.data.units, recipe.data.types, recipe.data.columns]).encode()
     ).hexdigest()[:10]
     output = DATA / f"{dumps[0].name.split('.')[0]}-{digest}.h5"
     if output.exists():

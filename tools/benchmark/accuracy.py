@@ -97,6 +97,7 @@ def measured(path: Path, given) -> dict:
     return {
         "label": given.label or " ".join([recipe.name, *given.overrides]),
         "recipe": recipe.name,
+        "family": given.family,
         "substance": substance,
         "set": given.overrides,
         "seed": given.seed,
