@@ -72,6 +72,14 @@ def length_unit(name: str | None) -> str:
     return STYLES[name].length if name in STYLES else "(undeclared length unit)"
 
 
+def mev_factor(name: str | None) -> float | None:
+    """What a force in style `name` is multiplied by to be in meV/A, and an energy in meV; None where nobody knows.
+
+    One factor serves both: wherever it is known, lengths are in A.
+    """
+    return STYLES[name].force_in_mev_per_angstrom if name in STYLES else None
+
+
 def force_factor(source: str | None, target: str | None) -> float:
     """What a force in `source` units is multiplied by to be in `target` units.
 

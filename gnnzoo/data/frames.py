@@ -69,9 +69,9 @@ class Frame:
         return float(abs(np.linalg.det(self.cell)))
 
 
-def known_virial(virial: np.ndarray) -> np.ndarray | None:
-    """A virial of a frame as float64, or None where a part of it is no number: nobody knows it then."""
-    return np.asarray(virial, np.float64) if np.isfinite(virial).all() else None
+def known_virial(virial: np.ndarray | None) -> np.ndarray | None:
+    """A virial of a frame as float64; None where there is none, or a part of it is no number."""
+    return np.asarray(virial, np.float64) if virial is not None and np.isfinite(virial).all() else None
 
 
 def frame_signatures(forces: np.ndarray) -> np.ndarray:

@@ -325,7 +325,7 @@ class H5mdDataset(Dataset):
             type_names=self.type_names,
             units=self.units,
             energy=None if energy is None or np.isnan(energy) else float(energy),
-            virial=None if virial is None else known_virial(virial),
+            virial=known_virial(virial),
             **arrays,
         )
 

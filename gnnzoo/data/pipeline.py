@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo import fields
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames import Dataset, Frame, known_virial
 from gnnzoo.data.neighbors import edge_classes, neighbor_list
 from gnnzoo.data.waves import waves_of
 from gnnzoo.errors import DataError, Place, did_you_mean
@@ -112,8 +112,8 @@ def _energy(frame: Frame, factor: float) -> float | None:
 
 
 def _virial(frame: Frame, factor: float) -> np.ndarray | None:
-    known = frame.virial is not None and np.all(np.isfinite(frame.virial))
-    return frame.virial * factor if known else None
+    known = known_virial(frame.virial)
+    return None if known is None else known * factor
 
 
 def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:

@@ -36,6 +36,13 @@ _EDGES = (
     ),
 )
 
+# What `results` returns, in the same way.
+_RESULTS = (
+    ("forces", "(atoms, 3)", "float32", "{force}"),
+    ("energy", "()", "float64", "{energy}; {zero}"),
+    ("virial", "(3, 3)", "float32", "{energy}; -dE/d(strain), so that the pressure is (2 K + trace) / (3 V)"),
+)
+
 
 def write_card(model: ForceField, folder: Path, comparison: Comparison, example: Frame) -> None:
     """Write the three files; `example` is a frame whose live forces go into example.npz."""
@@ -65,14 +72,14 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
         "made_by": f"gnnzoo freeze, version {__version__}",
         "model": None if model.path is None else str(model.path),
         "trained": info.get("trained"),
-        "units": {"style": model.units, "length": words["length"], "force": force_unit(model.units)},
+        "units": {"style": model.units, "length": words["length"], "force": words["force"]},
         "cutoff": model.cutoff,
         "types": info["types"],
         "species": model.species,
         "functions": {"forces": described(_POSITIONS)}
         | ({"forces_from_edges": described(_EDGES)} if takes_edges(model) else {})
         | ({"results": described(_POSITIONS)} if has_energy(model) else {}),
-        "returns": {"forces": f"(atoms, 3) float32, {force_unit(model.units)}", **_energy_returns(model)},
+        "returns": {name: f"{shape} {dtype}, {meaning}" for name, shape, dtype, meaning in _returned(model, words)},
         "figures": info.get("figures"),
         "compared": {
             "frames": comparison.frames,
@@ -86,12 +93,9 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
     }
 
 
-def _energy_returns(model: ForceField) -> dict[str, str]:
-    """What `results` returns beside the forces."""
-    if not has_energy(model):
-        return {}
-    unit = energy_unit(model.units)
-    return {"energy": f"() float64, {unit}, {_zero(model)}", "virial": f"(3, 3) float32, {unit}, -dE/d(strain)"}
+def _returned(model: ForceField, words: dict) -> list[tuple[str, ...]]:
+    """The rows of `_RESULTS` that the model answers with."""
+    return _filled(_RESULTS if has_energy(model) else _RESULTS[:1], words)
 
 
 def _words(model: ForceField) -> dict[str, str]:
@@ -102,7 +106,18 @@ def _words(model: ForceField) -> dict[str, str]:
         molecules = "to be left out, as in the training, or forces mean little: "
     else:
         molecules = "the model reads it, and forces are others without: "
-    return {"length": length_unit(model.units), "types": type_text(model), "molecules": molecules}
+    if model.knows_zero:
+        zero = "from the zero of the data that it was trained on"
+    else:
+        zero = "from a zero of its own, for it was trained without energies"
+    return {
+        "length": length_unit(model.units),
+        "force": force_unit(model.units),
+        "energy": energy_unit(model.units),
+        "zero": zero,
+        "types": type_text(model),
+        "molecules": molecules,
+    }
 
 
 def _filled(arguments, words: dict) -> list[tuple[str, ...]]:
@@ -128,23 +143,15 @@ def _readme(model: ForceField, card: dict) -> str:
         from_positions=_table(_filled(_POSITIONS, words)),
         boxes="" if takes_edges(model) else _PERIODIC,
         edges=_EDGES_TEXT.format(from_edges=_table(_filled(_EDGES, words))) if takes_edges(model) else "",
-        results=_RESULTS_TEXT.format(force=card["units"]["force"], energy=energy_unit(model.units), zero=_zero(model))
-        if has_energy(model)
-        else "",
+        results=_RESULTS_TEXT.format(returned=_table(_returned(model, words), "result")) if has_energy(model) else "",
         signatures=", ".join(f"`{name}`" for name in signature_names(model)),
         example=EXAMPLE,
         card=CARD,
     )
 
 
-def _zero(model: ForceField) -> str:
-    if model.knows_zero:
-        return "from the zero of the data that it was trained on"
-    return "from a zero of its own, for it was trained without energies"
-
-
-def _table(rows) -> str:
-    lines = ["| argument | shape | dtype | meaning |", "|---|---|---|---|"]
+def _table(rows, first: str = "argument") -> str:
+    lines = [f"| {first} | shape | dtype | meaning |", "|---|---|---|---|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
@@ -226,11 +233,7 @@ _RESULTS_TEXT = """## `results(positions, cell, pbc, types[, molecules])`
 
 The forces are the derivative of an energy. `model.results(*arguments)` returns all of it by name:
 
-| result | shape | dtype | meaning |
-|---|---|---|---|
-| forces | (atoms, 3) | float32 | {force} |
-| energy | () | float64 | {energy}; {zero} |
-| virial | (3, 3) | float32 | {energy}; -dE/de of a strain e, so that the pressure is (2 K + trace) / (3 V) |
+{returned}
 
 """
 _PERIODIC = "The model reads waves of the box, which must be periodic in all directions."

@@ -67,12 +67,11 @@ class FrozenForceField(tf.Module):
             with tf.control_dependencies([tf.debugging.assert_greater_equal(index, 0, message=message)]):
                 return tf.identity(index)
 
-        def run(*batch_parts):
-            return network(_batch(*batch_parts), training=False)
+        def run(*parts):
+            return network(_batch(*parts), training=False)
 
-        def found(positions, cell, pbc, types, molecules):
+        def found(positions, cell, pbc, index, molecules):
             senders, receivers, vectors = neighbor_list(positions, cell, pbc, cutoff)
-            index = species(types)
             if molecules is None:
                 classes = tf.zeros_like(senders)
             else:
@@ -81,15 +80,16 @@ class FrozenForceField(tf.Module):
             return run(index, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
 
         def forces(positions, cell, pbc, types, molecules=None):
-            return found(positions, cell, pbc, types, molecules)[fields.FORCES]
+            return found(positions, cell, pbc, species(types), molecules)[fields.FORCES]
 
         def results(positions, cell, pbc, types, molecules=None):
-            network_results = found(positions, cell, pbc, types, molecules)
-            zero = tf.reduce_sum(tf.gather(offsets, species(types)))
+            index = species(types)
+            answer = found(positions, cell, pbc, index, molecules)
+            zero = tf.reduce_sum(tf.gather(offsets, index))
             return {
-                "forces": network_results[fields.FORCES],
-                "energy": tf.cast(network_results[fields.ENERGY][0], tf.float64) + zero,
-                "virial": network_results[fields.VIRIAL][0],
+                "forces": answer[fields.FORCES],
+                "energy": tf.cast(answer[fields.ENERGY][0], tf.float64) + zero,
+                "virial": answer[fields.VIRIAL][0],
             }
 
         def forces_from_edges(types, senders, receivers, vectors, edge_class=None):

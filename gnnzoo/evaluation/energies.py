@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from gnnzoo.units import STYLES, energy_unit
+from gnnzoo.evaluation.report import value_row
+from gnnzoo.units import energy_unit, mev_factor
 
 _NAMES = ("mae", "rmse")
 
@@ -60,11 +61,9 @@ ENERGY_COLUMNS = ("energy per atom", "model", "saying the mean", "unit", "meV")
 
 def energy_rows(result: dict, units: str | None) -> list[list[str]]:
     """Rows for `ENERGY_COLUMNS` of `EnergyErrors.result`."""
-    factor = STYLES[units].force_in_mev_per_angstrom if units in STYLES else None  # lengths are A wherever it is known
-    rows = []
+    unit, factor, rows = energy_unit(units), mev_factor(units), []
     for part, label in (("absolute", ""), ("difference", "between frames: ")):
         for name in _NAMES if result[part] else ():
             value, zero = result[part][name], result["baseline"][name]
-            mev = f"{value * factor:.4g}" if factor else ""
-            rows.append([f"{label}{name.upper()}", f"{value:.4g}", f"{zero:.4g}", energy_unit(units), mev])
+            rows.append(value_row(f"{label}{name.upper()}", value, zero, unit, factor))
     return rows

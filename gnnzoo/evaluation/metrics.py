@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gnnzoo.units import STYLES
+from gnnzoo.units import mev_factor
 
 
 class _Sums:
@@ -96,7 +96,7 @@ class ForceErrors:
             "atoms": self._all.atoms,
             "units": self.units,
         }
-        factor = STYLES[self.units].force_in_mev_per_angstrom if self.units in STYLES else None
+        factor = mev_factor(self.units)
         if factor is not None and self._all.atoms:
             scaled = ("mae", "rmse", "sum_abs", "vector_mae")
             result["force_mev"] = {name: force[name] * factor for name in scaled}

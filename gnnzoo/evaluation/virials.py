@@ -6,7 +6,8 @@ Virials have a zero of their own, unlike energies: a model that learned forces a
 import numpy as np
 
 from gnnzoo.evaluation.energies import sizes
-from gnnzoo.units import STYLES, energy_unit
+from gnnzoo.evaluation.report import value_row
+from gnnzoo.units import energy_unit, mev_factor
 
 
 class VirialErrors:
@@ -35,10 +36,5 @@ VIRIAL_COLUMNS = ("virial component per atom", "model", "zero virial", "unit", "
 
 def virial_rows(result: dict, units: str | None) -> list[list[str]]:
     """Rows for `VIRIAL_COLUMNS` of `VirialErrors.result`."""
-    factor = STYLES[units].force_in_mev_per_angstrom if units in STYLES else None  # lengths are A wherever it is known
-    rows = []
-    for name in ("mae", "rmse"):
-        value, zero = result[name], result["baseline"][name]
-        mev = f"{value * factor:.4g}" if factor else ""
-        rows.append([name.upper(), f"{value:.4g}", f"{zero:.4g}", energy_unit(units), mev])
-    return rows
+    unit, factor = energy_unit(units), mev_factor(units)
+    return [value_row(name.upper(), result[name], result["baseline"][name], unit, factor) for name in ("mae", "rmse")]

@@ -16,7 +16,7 @@ _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
 def check_training(recipe: Recipe) -> Iterator[Problem]:
     """Everything in `training` that does not agree with itself or with the rest of the recipe."""
     yield from _types(recipe)
-    yield from _energy(recipe)
+    yield from _weights(recipe)
     yield from _momentum(recipe)
     yield from _stages(recipe)
 
@@ -37,7 +37,8 @@ def _types(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(("training", "loss_weights", "types", name), what, f"one of {', '.join(known)}")
 
 
-def _energy(recipe: Recipe) -> Iterator[Problem]:
+def _weights(recipe: Recipe) -> Iterator[Problem]:
+    """Energies and virials need a head that has them, and each stage something that counts."""
     weights = recipe.training.loss_weights
     for name in ("energy", "virial"):
         if getattr(weights, name) and "energy" not in _heads(recipe):

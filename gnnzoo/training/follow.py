@@ -72,8 +72,8 @@ class Follower:
         """Errors now, and `zero`, the mean |component| of the true forces.
 
         Those over all atoms are mae, mae_x, mae_y, mae_z, sum_abs, vector_mae (mean |dF|) and relative (mean |dF| over
-        mean |F|); the last two also by species and bin. energy_mae and virial_mae, of a component,
-        are per atom. NaN where there is nothing to judge.
+        mean |F|); the last two also by species and bin. energy_mae and virial_mae, of a component, are per
+        atom. NaN where there is nothing to judge.
         """
         everything, totals = _Sums(), _Totals()
         groups = {suffix: _Sums() for suffix in (*self._species_suffixes(), *self._bin_suffixes())}

@@ -98,7 +98,7 @@ class Trainer:
         )
         validation = even_sample(split.validation, settings.validation_frames)
         weights = settings.loss_weights
-        self.follower = Follower(source, validation, split.train, weights.energy > 0, weights.virial > 0)
+        self.follower = Follower(source, validation, split.train, energy=weights.energy > 0, virial=weights.virial > 0)
         self.optimizer = make_optimizer(settings, network.trainable_variables)
         self._fresh = [variable.numpy() for variable in self.optimizer.variables] if settings.stages else []
         self.average = WeightAverage(network.trainable_variables, settings.ema.decay) if settings.ema else None

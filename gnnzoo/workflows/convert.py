@@ -201,9 +201,7 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
         evidence = checked_units(dataset)
         if file.suffix == ".tfrecord":
             warn(f"{file} holds numbers rounded to float32, and so does {output}")
-    tell_conversion(done, evidence)
-    for line in done.provenance.get("doubts", []) if is_ase(file) else []:  # of a dataset its own conversion told them
-        warn(line)
+    tell_conversion(done, evidence, again=not is_ase(file))
     _tell_written(output, done, "")
 
 

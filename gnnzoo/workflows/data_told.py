@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from gnnzoo.data.dump_frames import Atoms
 
 
-def tell_conversion(done: "Conversion", evidence: Mapping) -> None:
-    """What was converted; of a dataset that was converted again not what was said then.
+def tell_conversion(done: "Conversion", evidence: Mapping, again: bool = False) -> None:
+    """What was converted.
 
     Args:
         evidence: about its units, see `data.unit_evidence.unit_evidence`.
+        again: whether it was a dataset already, whose own conversion told what happened then.
     """
     first, last = done.ends
     atoms = done.trajectory.atoms if done.trajectory else None
     ends = [(int(block.steps[0]), box_told(block.cells[0], block.boundaries[0])) for block in (first, last)]
-    provenance = done.provenance if done.trajectory else {}
+    provenance = {} if again else done.provenance
     _tell(atoms, _counts(first.types), done.type_names, done.units, ends, provenance, evidence)
     if provenance.get("restarts"):
         note("steps     go back; for other readers of H5MD they continue, and /gnnzoo/step has those of the dump")

@@ -43,8 +43,9 @@ TIMED = 5  # evaluations, of which the median counts
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", nargs="?", help="path or name of a recipe for SPC/Fw water or argon")
-    parser.add_argument("--family", choices=FAMILIES, help="a family of layers instead of a recipe")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("recipe", nargs="?", help="path or name of a recipe for SPC/Fw water or argon")
+    one.add_argument("--family", choices=FAMILIES, help="a family of layers instead of a recipe")
     parser.add_argument("--time-limit", default="8m")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--seed", type=int, default=0)
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmark"), help="keeps data, models and results")
     parser.add_argument("--table", action="store_true", help="print all results of the folder as Markdown")
     given = parser.parse_args()
-    if (given.recipe is None) == (given.family is None) and not (given.table and given.recipe is None):
+    if given.recipe is None and given.family is None and not given.table:
         parser.error("a recipe, or --family, or --table")
     if given.family is not None:
         given.label = given.label or " ".join([given.family, *given.overrides])
