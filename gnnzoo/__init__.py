@@ -20,6 +20,7 @@ _API = {
     "train": "gnnzoo.workflows.train",
     "evaluate": "gnnzoo.workflows.evaluate",
     "transfer": "gnnzoo.workflows.transfer",
+    "pairs": "gnnzoo.workflows.pairs",
     "freeze": "gnnzoo.workflows.freeze",
 }
 __all__ = ["__version__", *_API]

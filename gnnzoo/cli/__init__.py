@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "Train the model that a recipe declares.",
     "evaluate": "Judge a model on data: forces, energies, virials.",
     "transfer": "Carry a model over to another substance.",
+    "pairs": "Draw the force between two atoms that a model learned.",
     "freeze": "Turn a model into a folder that runs without gnnzoo.",
 }
 

@@ -10,6 +10,7 @@ from gnnzoo.fields import EDGE_CLASSES
 
 # An even sample of this many training frames fixes scales to well under a per cent and is read in seconds.
 MAX_SAMPLE = 256
+_BINS = 100  # of distances up to the cutoff
 PRIOR_SAMPLE = 32  # a prior costs more to look at, and its rest is fixed to a per cent by fewer
 
 
@@ -22,6 +23,8 @@ class TrainingStatistics:
         force_mean_abs: mean absolute force component, model's force unit.
         mean_neighbors: mean number of edges per atom.
         max_atoms, max_edges, max_neighbors: largest frame of the sample, and most edges of one atom in it.
+        distances: how many pairs of each kind have which distance: "bins" in number up to the cutoff, and "counts" by
+            kind, see `pair_name`; each pair counted once.
         shortest: (2, species, species) shortest distances between and within molecules; where two species never met,
             the shortest of all. Model's length unit.
         frames: training frames that were looked at, evenly spaced.
@@ -34,6 +37,7 @@ class TrainingStatistics:
     max_edges: int
     max_neighbors: int
     shortest: list
+    distances: dict
     frames: int
 
     def as_dict(self) -> dict:
@@ -52,6 +56,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
     squares = absolutes = 0.0
     atoms = edges = max_atoms = max_edges = max_neighbors = 0
     shortest = np.full((2, len(source.species), len(source.species)), np.inf)
+    counts = np.zeros((len(EDGE_CLASSES), len(source.species), len(source.species), _BINS), np.int64)
     for index in sample:
         graph = source.graph(index)
         forces = graph.forces.astype(np.float64)
@@ -60,7 +65,9 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
         atoms, edges = atoms + len(forces), edges + len(graph.senders)
         max_atoms, max_edges = max(max_atoms, len(forces)), max(max_edges, len(graph.senders))
         max_neighbors = max(max_neighbors, int(np.bincount(graph.receivers, minlength=1).max()))
-        _shorten(shortest, graph)
+        lengths = np.sqrt(np.sum(np.square(graph.vectors, dtype=np.float64), axis=1))
+        _shorten(shortest, graph, lengths)
+        _count(counts, graph, lengths / source.cutoff)
     met = shortest[np.isfinite(shortest)]
     shortest[np.isinf(shortest)] = met.min() if len(met) else 0.0
     return TrainingStatistics(
@@ -71,15 +78,41 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
         max_edges=max_edges,
         max_neighbors=max_neighbors,
         shortest=shortest.tolist(),
+        distances=_distances(counts, source.species),
         frames=len(sample),
     )
 
 
-def _shorten(shortest: np.ndarray, graph: Graph) -> None:
-    """Take the distances of a graph into (2, species, species) shortest ones."""
+def _shorten(shortest: np.ndarray, graph: Graph, lengths: np.ndarray) -> None:
+    """Take the (edges,) lengths of a graph into (2, species, species) shortest ones."""
     inside = (graph.edge_class != EDGE_CLASSES.index("other_molecule")).astype(int)
     ends = graph.species[graph.receivers], graph.species[graph.senders]
-    np.minimum.at(shortest, (inside, *ends), np.sqrt(np.sum(np.square(graph.vectors, dtype=np.float64), axis=1)))
+    np.minimum.at(shortest, (inside, *ends), lengths)
+
+
+def _count(counts: np.ndarray, graph: Graph, shares: np.ndarray) -> None:
+    """Add a graph's edges to (kinds, species, species, bins) counts, by their lengths as shares of the cutoff."""
+    bins = np.minimum((shares * _BINS).astype(int), _BINS - 1)
+    where = graph.edge_class, graph.species[graph.receivers], graph.species[graph.senders], bins
+    flat = np.ravel_multi_index(where, counts.shape)
+    counts += np.bincount(flat, minlength=counts.size).reshape(counts.shape)
+
+
+def _distances(counts: np.ndarray, species: list[str]) -> dict:
+    """Counts by the name of each kind of pair that occurs; an edge and its reverse are one pair."""
+    found = {}
+    for kind, first, second in np.ndindex(counts.shape[:3]):
+        both = counts[kind, first, second] + counts[kind, second, first]
+        if first <= second and both.any():
+            found[pair_name(species[first], species[second], EDGE_CLASSES[kind])] = (
+                both // (4 if first == second else 2)
+            ).tolist()
+    return {"bins": _BINS, "counts": found}
+
+
+def pair_name(first: str, second: str, kind: str) -> str:
+    """How a kind of pair is called: "O-H bonded"."""
+    return f"{first}-{second} {kind}"
 
 
 def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Graph], np.ndarray]) -> tuple[float, float]:

@@ -169,12 +169,24 @@ class PairPerceptron(Perceptron):
 
 
 class StackLayer(keras.layers.Layer):
-    """A layer of the stack: `call(graph)` returns a dict of what it changes; the rest of the graph goes on as it is.
+    """A layer of the stack: `call(graph)` returns a dict of what it changes, and the rest goes on.
 
-    Subclasses name their constructor arguments in `arguments`, for `get_config`.
+    Subclasses name their constructor arguments in `arguments`, for `get_config`; and for transfers, once they are built,
+    the weights whose meaning depends on the radial basis or on the number of neighbours.
     """
 
     arguments: tuple[str, ...] = ()
+
+    def radial_weights(self) -> list[tuple[keras.Variable, int]]:
+        """Weights whose last rows belong to the radial functions in their order, with how many rows each function has.
+
+        With an edge encoder in the stack, layers that read edges have none.
+        """
+        return []
+
+    def summed_weights(self) -> list[keras.Variable]:
+        """Weights to which sums over neighbours are proportional, as they are to `neighbor_scale`."""
+        return []
 
     def get_config(self):
         return {**super().get_config(), **{name: getattr(self, name) for name in self.arguments}}

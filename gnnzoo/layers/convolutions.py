@@ -67,6 +67,12 @@ class SchNetConvolution(Convolution):
         self.filter.build(edge_features(graph, self.bond_features))
         self.update.build(graph[ATOMS])
 
+    def radial_weights(self):
+        return [(self.filter.first.kernel, 1)]
+
+    def summed_weights(self):
+        return [self.update.first.kernel]
+
     def call(self, graph):
         x = graph[ATOMS]
         filters = self.filter(edge_features(graph, self.bond_features))  # (edges, n) -> (edges, units)
@@ -109,6 +115,12 @@ class GamdConvolution(Convolution):
         on_atoms += [self.norm] if self.layer_norm else []
         for layer in [*on_atoms, self.update_activation, self.update]:
             layer.build(graph[ATOMS])
+
+    def radial_weights(self):
+        return [(self.edge.first.kernel, 1)]
+
+    def summed_weights(self):
+        return [self.neighbors.kernel]
 
     def call(self, graph):
         x, senders, receivers = graph[ATOMS], graph[SENDERS], graph[RECEIVERS]

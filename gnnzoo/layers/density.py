@@ -13,10 +13,10 @@ class AtomicDensity(StackLayer):
     """Scalars and vectors from the Cartesian density of neighbours, up to products of three densities.
 
     A_i[k, a, c] = n sum_j R_k(r_ij) Y_a(r_ij/|r_ij|) x_j[c], with Y of rank 0, 1 and 2, in `channels` channels that are
-    linear in the features of the atoms (the density A of arXiv 2402.07472). Linear maps over k and c make
-    `units` scalars, vectors d and traceless tensors T of it; vectors and tensors are scaled by what the receiver is.
-    The products T d (added to d) and T : T (mapped and added to the scalars) reach four bodies; those with d d follow
-    in a `painn_update`. All of it costs less than one message: the density has few channels.
+    linear in the features of the atoms (the density A of arXiv 2402.07472). Linear maps over k and c make `units`
+    scalars, vectors d and traceless tensors T of it; vectors and tensors are scaled by what the receiver is. The
+    products T d (added to d) and T : T (mapped and added to the scalars) reach four bodies; those with d d follow in a
+    `painn_update`. All of it costs less than one message: the density has few channels.
 
     Args:
         channels: channels of the density; as many as there are species tell them all apart.
@@ -32,6 +32,13 @@ class AtomicDensity(StackLayer):
         super().__init__(**kwargs)
         self.channels, self.rank, self.functions = channels, rank, functions
         self.neighbor_scale, self.seed = neighbor_scale, seed
+
+    def radial_weights(self):
+        return [(weight, self.channels) for weight in self.summed_weights()]
+
+    def summed_weights(self):
+        maps = [self.scalars, self.vectors, *([self.tensors] if self.rank == 2 else [])]
+        return [linear_map.kernel for linear_map in maps]
 
     def build(self, graph):
         units = graph[ATOMS][-1]

@@ -151,6 +151,10 @@ class EdgeEncoder(StackLayer):
         if self.bonded:
             self.bonded_perceptron.build(graph[BONDED_EDGES])
 
+    def radial_weights(self):
+        made = [part for part in (self.plain_perceptron, self.bonded_perceptron) if part is not None]
+        return [(part.first.kernel, 1) for part in made]
+
     def call(self, graph, training=None):
         result = {}
         if self.plain:

@@ -1,9 +1,8 @@
 """Heads: from features to forces, or to an energy whose derivative they are."""
 
-import keras
 from keras import ops
 
-from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS
+from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS, SPECIES
 from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
 from gnnzoo.layers.painn import linear
 from gnnzoo.layers.registry import (
@@ -111,6 +110,12 @@ class PairForceDecoder(StackLayer):
             dtype=self.dtype_policy,
         )
 
+    def radial_weights(self):
+        return [(self.perceptron.edge.kernel, 1)]
+
+    def summed_weights(self):
+        return [self.perceptron.last.kernel, self.perceptron.last.bias]
+
     def build(self, graph):
         self.perceptron.build_pair(graph[ATOMS][-1], edge_features(graph, self.bond_features)[-1])
 
@@ -159,21 +164,25 @@ class ForceScale(StackLayer):
     Energies are scaled alike, times one length unit. Their zero is that of the network; the data's own is taken off
     before training and put back in double precision (`ForceField.energy`), for float32 would lose digits over it.
 
+    A model that serves substances whose forces differ by orders has a scale for each species. Where atoms of two scales
+    meet, pair forces of a direct head do not sum to zero.
+
     Args:
-        scale: force unit per network unit; kept as a weight that is not trained.
+        scale: force unit per network unit, one for all species or one for each; kept as a weight that is not trained.
     """
 
     arguments = ("scale",)
 
-    def __init__(self, scale: float, **kwargs):
+    def __init__(self, scale: float | list[float], **kwargs):
         super().__init__(**kwargs)
-        self.scale = float(scale)
+        self.scale = list(map(float, scale)) if isinstance(scale, list | tuple) else float(scale)
 
     def build(self, graph):
-        self.factor = self.add_weight(
-            name="scale", shape=(), initializer=keras.initializers.Constant(self.scale), trainable=False
-        )
+        shape = (len(self.scale),) if isinstance(self.scale, list) else ()
+        self.factor = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self.factor.assign(self.scale)
 
     def call(self, graph):
+        factor = self.factor if isinstance(self.scale, float) else ops.take(self.factor, graph[SPECIES])[:, None]
         found = [key for key in (FORCES, ATOM_ENERGIES) if key in graph]
-        return {key: graph[key] * self.factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in found}
+        return {key: graph[key] * factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in found}

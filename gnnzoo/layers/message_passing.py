@@ -65,6 +65,12 @@ class MessagePassing(StackLayer):
             self.message = Perceptron(**shape, seed=seed, name="message")
         self.update = Perceptron(**shape, seed=seed + 1, name="update")
 
+    def radial_weights(self):
+        return [((self.message.edge if self.combine == "sum" else self.message.first).kernel, 1)]
+
+    def summed_weights(self):
+        return [self.message.last.kernel, self.message.last.bias]
+
     def build(self, graph):
         atom_units, edge_units = graph[ATOMS][-1], edge_features(graph, self.bond_features)[-1]
         if self.combine == "sum":

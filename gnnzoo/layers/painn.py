@@ -39,6 +39,12 @@ class PaiNNMessage(StackLayer):
         super().__init__(**kwargs)
         self.filters, self.functions, self.neighbor_scale, self.seed = filters, functions, neighbor_scale, seed
 
+    def radial_weights(self):
+        return [(weight, 1) for weight in self.summed_weights()]
+
+    def summed_weights(self):
+        return list(self.kernels.values())
+
     def build(self, graph):
         units = graph[ATOMS][-1]
         functions = self.functions or graph[RADIAL][-1]

@@ -19,14 +19,14 @@ class Scales:
     """What the training split lends to a network.
 
     Attributes:
-        force: force unit per network unit.
+        force: force unit per network unit; a list where each species has its own.
         neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
         shortest: (2, species, species) shortest distances between and within molecules, for a prior's repulsion.
         energy_offsets: (species,) what an atom of each species has of the energies' arbitrary zero, which is taken off
             the data; None where the network has no energy.
     """
 
-    force: float = 1.0
+    force: float | list[float] = 1.0
     neighbors: float = 1.0
     energy_offsets: list[float] | None = None
     shortest: list | None = None

@@ -57,6 +57,11 @@ class ForceField:
         """Compiled once and kept."""
         return Predictor(self.network)
 
+    def use(self, network: keras.Model) -> None:
+        """Go on with another network, or with this one changed in more than its weights: nothing compiled is kept."""
+        self.network = network
+        self.__dict__.pop("predictor", None)
+
     def forces(self, frame: Frame) -> np.ndarray:
         """(atoms, 3) float32 forces on the atoms of a frame, in the model's unit."""
         return self.predictor.forces(self._graph(frame))

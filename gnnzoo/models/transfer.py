@@ -5,17 +5,26 @@ what does not move has a reason.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
+import numpy as np
 
-from gnnzoo.errors import ModelError, UserError
+from gnnzoo.errors import ModelError, UserError, did_you_mean
+from gnnzoo.layers.basic import StackLayer
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.radial_map import radial_map, same_basis
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
+from gnnzoo.recipe.transfer_part import StartFrom, matching
 from gnnzoo.units import force_factor
 
 # Weights that state facts about a substance; they come from the target's recipe and data.
 _FACTS = {("atom_encoder", "species"), ("force_scale", "scale")}
+# The map that reads what a species is: a row for each parameter, or for each species.
+_SPECIES_MAP, _EPSILON_ROW = "perceptron/dense_0/kernel", 1
+# A basis that is fitted worse than this is worth a word.
+_WELL_FITTED = 0.01
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Move:
 
     Attributes:
         layer: its name.
-        action: "copied", "copied in part", "reset" or "from the target".
+        action: "copied", "copied in part", "reset", "from the target" or "left behind".
         weights: numbers copied, and numbers there are.
         reason: why not all of it moved, or what else there is to know.
     """
@@ -62,25 +71,30 @@ def _unit_hint(source: str | None, target: str | None) -> str:
     return f"a model trained on data in {target} units"
 
 
-def copy_weights(source: ForceField, network: keras.Model, recipe: Recipe, species: list[str]) -> list[Move]:
+def copy_weights(
+    source: ForceField, network: keras.Model, recipe: Recipe, species: list[str], factor: float = 1.0
+) -> list[Move]:
     """Copy into `network` what fits of the source's network.
 
     Args:
         source: the trained model.
         network: of the target, built and not yet trained; changed in place.
-        recipe: of the target.
+        recipe: of the target; its `training.start_from` says how, the defaults do where it has none.
         species: of the target, in the order of its input.
+        factor: see `unit_factor`; energies are converted by it, too, as lengths are the same.
 
     Returns:
         One move for each layer of the target that has weights, in the order of the stack, and one for each layer of the
         source that the target does not have.
 
     Raises:
-        ModelError: nothing at all could be copied.
+        ModelError: nothing at all could be copied, or species are mapped that are not there.
     """
+    start = recipe.training.start_from or StartFrom(model="")
+    carrier = _Carrier(source, recipe, species, start, factor)
     theirs = {layer.name: layer for layer in source.network.layers if layer.weights}
     ours = [layer for layer in network.layers if layer.weights]
-    moves = [_move(theirs.get(layer.name), layer, source, recipe, species) for layer in ours]
+    moves = [carrier.move(theirs.get(layer.name), layer) for layer in ours]
     if not any(move.weights[0] for move in moves):
         raise ModelError(
             "no layer of the model fits the target's stack",
@@ -90,6 +104,182 @@ def copy_weights(source: ForceField, network: keras.Model, recipe: Recipe, speci
     known = {layer.name for layer in ours}
     left = [Move(name, "left behind", (0, 0), "the target has no such layer") for name in theirs if name not in known]
     return moves + left
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """A weight of the target: its value, how many numbers of it were copied, and what there is to know of it."""
+
+    value: np.ndarray | None
+    copied: int
+    note: str = ""
+    fact: bool = False
+
+
+class _Carrier:
+    """Moves layers of one network to those of another.
+
+    Args:
+        source: the trained model.
+        recipe, species: of the target.
+        start: how.
+        factor: energies of the source's units in the target's.
+    """
+
+    def __init__(self, source: ForceField, recipe: Recipe, species: list[str], start: StartFrom, factor: float):
+        self.source, self.recipe, self.species, self.start, self.factor = source, recipe, species, start, factor
+        self.reset = matching(start.reset, layer_names(recipe))
+        self.entries = [
+            dict(zip(layer_names(made), made.model.layers, strict=True)) for made in (source.recipe, recipe)
+        ]
+        self.rows = self._rows_of_species()
+
+    def move(self, theirs: StackLayer | None, ours: StackLayer) -> Move:
+        """Copy what fits of one layer into its namesake."""
+        total, kind = sum(_size(weight) for weight in ours.weights), _kind(ours)
+        reason = self._obstacle(theirs, ours)
+        if reason:
+            return Move(ours.name, "reset", (0, total), reason)
+        available = {_inside(weight): weight.numpy() for weight in theirs.weights}
+        found = {_inside(weight): self._carried(available, theirs, ours, weight) for weight in ours.weights}
+        for weight in ours.weights:
+            if found[_inside(weight)].value is not None:
+                weight.assign(found[_inside(weight)].value)
+        copied = sum(carried.copied for carried in found.values())
+        reasons = [carried.note for carried in found.values() if carried.note]
+        if all(carried.fact for carried in found.values()):
+            action = "from the target"
+        elif copied == 0:
+            action = "reset"
+        else:
+            facts = sum(_size(weight) for weight in ours.weights if found[_inside(weight)].fact)
+            action = "copied" if copied == total - facts else "copied in part"
+        if kind == "atom_encoder" and copied and self.rows is None and self.factor != 1:
+            reasons.append(f"epsilon in {self.source.units} units there")
+        return Move(ours.name, action, (copied, total), "; ".join(dict.fromkeys(reasons)))
+
+    def _obstacle(self, theirs: StackLayer | None, ours: StackLayer) -> str | None:
+        """Why nothing of a layer can move."""
+        if ours.name in self.reset:
+            return "as asked"
+        if theirs is None:
+            return "the model has no layer of this name"
+        if _kind(theirs) != _kind(ours):
+            return f"there it is a {_kind(theirs)}, here a {_kind(ours)}"
+        if _kind(ours) == "atom_encoder":
+            there, here = _inputs(self.source.recipe), _inputs(self.recipe)
+            if there != here:
+                return f"its inputs are {there} there, {here} here"
+        return None
+
+    def _carried(self, available: dict[str, np.ndarray], theirs, ours, weight) -> _Carried:
+        """What becomes of one weight of a layer."""
+        name = _inside(weight)
+        if (_kind(ours), name) in _FACTS:
+            return _Carried(None, 0, f"{name} from the target", fact=True)
+        if name not in available:
+            return _Carried(None, 0, f"{name} is new")
+        value, note = available[name], ""
+        if _kind(ours) == "atom_encoder" and name == _SPECIES_MAP:
+            return self._of_species(value, weight)
+        if rows := self._radial_rows(ours).get(name):
+            value, note = self._refitted(rows, value, ours.name, tuple(weight.shape))
+        if tuple(value.shape) != tuple(weight.shape):
+            return _Carried(None, 0, f"{name} is {_shape(value)} there, {_shape(weight)} here")
+        if self.start.radial == "extend" and name in map(_inside, ours.summed_weights()):
+            value = value * (theirs.neighbor_scale / ours.neighbor_scale)
+        return _Carried(value, _size(weight), note)
+
+    # --- species --------------------------------------------------------------------------------------------------
+
+    def _rows_of_species(self) -> list[int | None] | None:
+        """Which species of the source each one of the target begins as; None where species are points of a space."""
+        if _inputs(self.recipe) != "species":
+            return None
+        there = self.source.species
+        for name, known, side in (
+            *((name, self.species, "target") for name in self.start.map),
+            *((name, there, "model") for name in self.start.map.values()),
+        ):
+            if name not in known:
+                raise ModelError(
+                    f"the {side} has no species '{name}' to be mapped." + did_you_mean(name, known),
+                    expected=f"one of {', '.join(known)}; a map says MODEL'S=TARGET'S",
+                )
+        begins = [self.start.map.get(name, name) for name in self.species]
+        return [there.index(name) if name in there else None for name in begins]
+
+    def _of_species(self, value: np.ndarray, weight) -> _Carried:
+        """The map from what a species is: rows of parameters in the target's units, or rows of species by name."""
+        if value.shape[1] != weight.shape[1]:
+            return _Carried(None, 0, f"{_SPECIES_MAP} is {_shape(value)} there, {_shape(weight)} here")
+        if self.rows is None:
+            value = value.copy()
+            value[_EPSILON_ROW] /= self.factor  # an epsilon in other units means what it meant
+            return _Carried(value, _size(weight))
+        made, begun, new = weight.numpy(), [], []
+        for row, origin in enumerate(self.rows):
+            if origin is None:
+                new.append(self.species[row])
+                continue
+            made[row] = value[origin]
+            if self.source.species[origin] != self.species[row]:
+                begun.append(f"{self.species[row]} begins as {self.source.species[origin]}")
+        if new:
+            hint = " (--map says as which species of the model)" if not self.start.map else ""
+            begun.append(f"{', '.join(new)} begins anew{hint}")
+        return _Carried(made, (len(self.rows) - len(new)) * value.shape[1], "; ".join(begun))
+
+    # --- distances ------------------------------------------------------------------------------------------------
+
+    def _radial_rows(self, layer: StackLayer) -> dict[str, int]:
+        """Rows for each radial function in weights of a layer, by the weights' names."""
+        entries = [entries.get(layer.name) for entries in self.entries]
+        if None in entries or any("radial" not in made.graph.edges for made in (self.source.recipe, self.recipe)):
+            return {}
+        encoded = any(entry.layer == "edge_encoder" for entry in self.recipe.model.layers)
+        if encoded and entries[0].layer in EDGE_READERS:
+            return {}
+        return {_inside(weight): rows for weight, rows in layer.radial_weights()}
+
+    def _refitted(self, rows: int, value: np.ndarray, layer: str, shape: tuple) -> tuple[np.ndarray, str]:
+        """A radial weight for the basis of the target; as it was where the other rows of it have no namesakes."""
+        there, here = self.source.recipe.graph, self.recipe.graph
+        entries = [entries[layer] for entries in self.entries]
+        functions = tuple(
+            getattr(entry, "functions", None) or graph.radial.functions
+            for entry, graph in zip(entries, (there, here), strict=True)
+        )
+        if same_basis(there, here) and functions[0] == functions[1]:
+            return value, ""
+        others = [size - rows * count for size, count in zip((value.shape[0], shape[0]), functions, strict=True)]
+        if others[0] != others[1] or others[0] < 0 or value.shape[1:] != shape[1:]:
+            return value, ""  # refused for its shape
+        linear = hasattr(entries[1], "functions")
+        matrix, lost = radial_map(there, here, functions, self.start.radial, linear)
+        moved = (matrix @ value[others[0] :].reshape(functions[0], -1)).reshape(-1, *value.shape[1:])
+        how = f"distances {self.start.radial}ed: {_told(there, functions[0])} there, {_told(here, functions[1])} here"
+        if lost > _WELL_FITTED:
+            how += f", {lost:.0%} lost"
+        return np.concatenate([value[: others[0]], moved]).astype(value.dtype), how
+
+
+def _told(graph, functions: int) -> str:
+    return f"{functions} {graph.radial.basis} to {graph.cutoff:g}"
+
+
+def told_rates(move: Move, rates: list[float]) -> Move:
+    """A move with how its layer is trained afterwards, where that is not as any other.
+
+    Args:
+        rates: factors of the learning rate, one for each stage.
+    """
+    if set(rates) == {1.0} or not move.weights[1] or move.action == "from the target":
+        return move
+    if set(rates) == {0.0}:
+        return replace(move, action=f"{move.action}, frozen")
+    told = " then ".join("frozen" if rate == 0 else f"rate x {rate:.2g}" for rate in rates)
+    return replace(move, reason="; ".join(filter(None, [move.reason, told])))
 
 
 def new_meanings(source: ForceField, network: keras.Model, recipe: Recipe) -> list[str]:
@@ -102,9 +292,14 @@ def new_meanings(source: ForceField, network: keras.Model, recipe: Recipe) -> li
     """
     graph, told = recipe.graph, []
     if source.cutoff != graph.cutoff:
-        how = "stretched with the radial basis" if "radial" in graph.edges else "used beyond where it was learned"
+        how = (recipe.training.start_from or StartFrom(model="")).radial
+        known = {
+            "extend": "kept in length units" if source.cutoff < graph.cutoff else "kept up to the new one",
+            "stretch": "stretched with the radial basis",
+        }
+        what = known[how] if "radial" in graph.edges else "used beyond where it was learned"
         told.append(
-            f"the cutoff was {source.cutoff:g} and is {graph.cutoff:g}: what the layers learned of distance is {how}"
+            f"the cutoff was {source.cutoff:g} and is {graph.cutoff:g}: what the layers learned of distance is {what}"
         )
     there, here = source.recipe.graph.waves, graph.waves
     if there is not None and here is not None and there != here:
@@ -126,40 +321,6 @@ def _terms(network: keras.Model) -> str:
     return json.dumps([layer.terms for layer in network.layers if _kind(layer) == "prior"])
 
 
-def _move(theirs, ours, source: ForceField, recipe: Recipe, species: list[str]) -> Move:
-    total = sum(_size(weight) for weight in ours.weights)
-    kind = _kind(ours)
-    if theirs is None:
-        return Move(ours.name, "reset", (0, total), "the model has no layer of this name")
-    if _kind(theirs) != kind:
-        return Move(ours.name, "reset", (0, total), f"there it is a {_kind(theirs)}, here a {kind}")
-    if kind == "atom_encoder":
-        there, here = _inputs(source.recipe), _inputs(recipe)
-        if there != here:
-            return Move(ours.name, "reset", (0, total), f"its inputs are {there} there, {here} here")
-        if here == "species" and source.species != species:
-            reason = f"its inputs are species: {source.species} there, {species} here"
-            return Move(ours.name, "reset", (0, total), reason)
-    available = {_inside(weight): weight for weight in theirs.weights}
-    copied, reasons = 0, []
-    for weight in ours.weights:
-        name = _inside(weight)
-        if (kind, name) in _FACTS:
-            reasons.append(f"{name} from the target")
-        elif name not in available:
-            reasons.append(f"{name} is new")
-        elif tuple(available[name].shape) != tuple(weight.shape):
-            reasons.append(f"{name} is {_shape(available[name])} there, {_shape(weight)} here")
-        else:
-            weight.assign(available[name])
-            copied += _size(weight)
-    if copied == 0:
-        action = "from the target" if all((kind, _inside(weight)) in _FACTS for weight in ours.weights) else "reset"
-    else:
-        action = "copied" if all("from the target" in reason for reason in reasons) else "copied in part"
-    return Move(ours.name, action, (copied, total), "; ".join(reasons))
-
-
 def _kind(layer) -> str:
     return keras.saving.get_registered_name(type(layer)).removeprefix("gnnzoo>")
 
@@ -175,10 +336,7 @@ def _inside(weight) -> str:
 
 
 def _size(weight) -> int:
-    size = 1
-    for length in weight.shape:
-        size *= int(length)
-    return size
+    return int(np.prod(weight.shape))
 
 
 def _shape(weight) -> str:

@@ -8,6 +8,7 @@ from gnnzoo.recipe.problems import Problem
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import check_stack
 from gnnzoo.recipe.training_checks import check_training
+from gnnzoo.recipe.transfer_checks import check_transfer
 
 
 def check(recipe: Recipe) -> list[Problem]:
@@ -18,6 +19,7 @@ def check(recipe: Recipe) -> list[Problem]:
         *check_stack(recipe),
         *check_priors(recipe),
         *check_training(recipe),
+        *check_transfer(recipe),
     ]
 
 

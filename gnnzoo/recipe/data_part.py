@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from gnnzoo.recipe.part import Fraction, Name, Part
+from gnnzoo.recipe.prior_parts import Bond
 
 ALL_SETS = "all"  # no evaluation set's name: it stands for every one
 
@@ -42,6 +43,9 @@ class Split(Part):
     """Share of the frames for choosing the best checkpoint."""
     test: Fraction = 0.1
     """Share of the frames for the final judgement; may be 0 where it comes from elsewhere."""
+    frames: PositiveInt | None = None
+    """Training frames to use at most, evenly spaced over the training part; null: all of it. The other
+    parts stay."""
     blocks: PositiveInt = 10
     """Number of blocks; fewer are used where the gaps between them would take more than a fifth of the frames."""
     gap: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
@@ -83,6 +87,19 @@ class EvaluationSet(Part):
     """Makes the source where it is missing."""
 
 
+class Truth(Part):
+    """The interactions that the data were made with, where they are known: drawn by `gnnzoo pairs` over what a model
+    learned. Training knows nothing of them; `model.prior` is for physics that it shall know."""
+
+    lennard_jones: Literal["arithmetic", "geometric"] | None = None
+    """Lennard-Jones between molecules with epsilon and sigma of `data.atoms`: how sigma of two species is combined;
+    epsilon is the geometric mean. Null: none."""
+    charges: bool = False
+    """Whether the charges of `data.atoms` act between molecules."""
+    bonds: list[Bond] = Field(default_factory=list)
+    """Springs along bonds."""
+
+
 class Data(Part):
     """Where the frames come from and what they mean."""
 
@@ -99,6 +116,8 @@ class Data(Part):
     """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: potential energy of each atom."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
+    truth: Truth | None = None
+    """The interactions that the data were made with, for `gnnzoo pairs`."""
     split: Split = Field(default_factory=Split)
     """How frames are divided among training, validation and test."""
     evaluation: dict[Name, EvaluationSet] = Field(default_factory=dict)

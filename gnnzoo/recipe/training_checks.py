@@ -75,9 +75,10 @@ def _stages(recipe: Recipe) -> Iterator[Problem]:
     if not stages:
         return
     for number, stage in enumerate(stages):
-        if stage.head not in heads:
+        if stage.head not in heads and not (stage.head is None and len(heads) == 1):
             expected = f"one of {', '.join(sorted(heads))}" if heads else "a stack that ends in a head"
-            yield Problem((*_PATH, number, "head"), f"the stack has no {stage.head} head", expected)
+            what = "the stack has two heads" if stage.head is None else f"the stack has no {stage.head} head"
+            yield Problem((*_PATH, number, "head"), what, expected)
     if len(heads) > 1 and stages[-1].head != "energy":
         yield Problem(
             (*_PATH, len(stages) - 1, "head"),

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gnnzoo.recipe.part import Part
+from gnnzoo.recipe.transfer_part import StartFrom
 
 Loss = Literal["l1", "l2", "huber", "vector"]
 Optimizer = Literal[
@@ -82,8 +83,9 @@ class EarlyStopping(Part):
 class Stage(Part):
     """One of several trainings in a row of the same network."""
 
-    head: Literal["direct", "energy"]
-    """Which head of the stack answers: the one of direct forces, or the one of an energy."""
+    head: Literal["direct", "energy"] | None = None
+    """Which head of the stack answers: the one of direct forces, or the one of an energy; null where there is
+    one head."""
     share: PositiveFloat | None = None
     """Share of the schedule, of time under a time limit; the shares of all stages make 1. Null where all stages have
     steps: then it is the share of these."""
@@ -93,6 +95,8 @@ class Stage(Part):
     """Loss, if another than `training.loss`."""
     learning_rate: LearningRate | None = None
     """Learning rate, if another than `training.learning_rate`."""
+    rates: dict[str, NonNegativeFloat] | None = None
+    """Factors of the learning rate by layer, if others than `training.rates`."""
 
 
 class Training(Part):
@@ -107,8 +111,8 @@ class Training(Part):
     """Stop after this many steps of the schedule; repeats exactly a run that a time limit stopped before its end."""
     stages: list[Stage] = Field(default_factory=list)
     """Trainings in a row, for a stack with a direct head and an energy head: first fast on direct forces, then on those
-    of the energy. Each begins the learning rate, its warm-up and the optimizer anew; the model is the best of the last
-    one."""
+    of the energy; or for layers that are trained first. Each begins the learning rate, its warm-up and the optimizer
+    anew; the model is the best of the last one."""
     batch_size: PositiveInt = 16
     """Frames per step."""
     loss: Loss = "l1"
@@ -131,6 +135,11 @@ class Training(Part):
     goes on from the weights themselves."""
     learning_rate: LearningRate = Field(default_factory=LearningRate)
     """Learning rate along the schedule."""
+    rates: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    """Factors of the learning rate by layer, named or by a pattern, such as {"atomic_density_*": 0.1}; 0 freezes a
+    layer, and of several patterns the last one counts."""
+    start_from: StartFrom | None = None
+    """A trained model whose weights are taken over first: a transfer. Null: weights begin at random."""
     warmup: Warmup = Field(default_factory=Warmup)
     """The first epochs."""
     augmentation: Augmentation = Field(default_factory=Augmentation)

@@ -1,5 +1,8 @@
 """Which frames a step sees: shuffled anew each epoch, as a function of seed and step alone."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
@@ -54,3 +57,43 @@ class BatchFeed:
         sizes = {"n_edges": self.n_edges, "n_slots": self.n_slots, "largest_wave": self.largest_wave}
         batch = pad(graphs, self.batch_size, self.n_atoms, **sizes)
         return {key: tf.convert_to_tensor(value) for key, value in batch.items()}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Frames of another training that a training goes on with, so that what was learned of them is not forgotten.
+
+    Attributes:
+        source: their graphs, with the species of the network that is trained now.
+        train: (frames,) indices of their training split.
+        statistics: of it.
+        share: of the steps.
+    """
+
+    source: GraphSource
+    train: np.ndarray
+    statistics: TrainingStatistics
+    share: float
+
+
+class ReplayFeed:
+    """Two feeds in turns: a share of the steps, evenly spread, sees old frames and the others see new ones.
+
+    Args:
+        new, old: the feeds.
+        share: of the steps that see old frames.
+    """
+
+    def __init__(self, new: BatchFeed, old: BatchFeed, share: float):
+        self.new, self.old, self.share = new, old, share
+        self.batch_size = new.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every new frame is seen once, with the old ones between them."""
+        return math.ceil(self.new.steps_per_epoch / (1 - self.share))
+
+    def batch(self, step: int) -> dict[str, tf.Tensor]:
+        """The padded batch of step number `step`."""
+        before, after = (math.floor(number * self.share) for number in (step, step + 1))
+        return self.old.batch(before) if after > before else self.new.batch(step - before)

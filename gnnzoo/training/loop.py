@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -19,7 +19,7 @@ from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.calibrate import Cost, fitted, timed_step, timed_validation, trial_plan
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
 from gnnzoo.training.ema import WeightAverage
-from gnnzoo.training.feed import BatchFeed
+from gnnzoo.training.feed import BatchFeed, Replay, ReplayFeed
 from gnnzoo.training.follow import Follower
 from gnnzoo.training.interrupt import StopRequest
 from gnnzoo.training.log import RunLog, read_log
@@ -68,12 +68,14 @@ class Trainer:
         source: graphs with forces.
         split: which frames are for what.
         statistics: of the training split.
-        force_scale: force unit per network unit, in which the loss is measured.
+        force_scale: force unit per network unit, of all species or of each, in which the loss is measured.
         folder: the run's folder, which exists.
         report: called with each row of the log, the zero-force baseline of the validation frames and the seconds left.
         callbacks: Keras callbacks; told of the beginning, of each validation as the end of an epoch, and of the end.
         xla: whether to compile with XLA.
         predictor: of the network, where there is one already: it compiles but once.
+        replay: other frames that some of the steps are done with.
+        follow_at: steps after which the error is followed beside those of the schedule.
     """
 
     def __init__(
@@ -83,19 +85,23 @@ class Trainer:
         source: GraphSource,
         split: Split,
         statistics: TrainingStatistics,
-        force_scale: float,
+        force_scale: float | list[float],
         folder: Path,
         report: Callable[[dict, float, float], None] = lambda row, zero, left: None,
         callbacks: tuple = (),
         xla: bool = True,
         predictor: Predictor | None = None,
+        replay: Replay | None = None,
+        follow_at: Collection[int] = (),
     ):
         check_targets(settings, source, split)
         self.network, self.settings = network, settings
-        self.folder, self.report = folder, report
-        self.feed = BatchFeed(
-            source, split.train, settings.batch_size, statistics, settings.seed, largest_wave(network)
-        )
+        self.folder, self.report, self.follow_at = folder, report, set(follow_at)
+        wave = largest_wave(network)
+        self.feed = BatchFeed(source, split.train, settings.batch_size, statistics, settings.seed, wave)
+        if replay is not None:
+            old = BatchFeed(replay.source, replay.train, settings.batch_size, replay.statistics, settings.seed, wave)
+            self.feed = ReplayFeed(self.feed, old, replay.share)
         validation = even_sample(split.validation, settings.validation_frames)
         weights = settings.loss_weights
         self.follower = Follower(source, validation, split.train, energy=weights.energy > 0, virial=weights.virial > 0)
@@ -218,7 +224,7 @@ class Trainer:
         """
         plan, progress = self.plan, self.progress
         regular, save_at = plan.validation_steps(progress.follow_every), plan.checkpoint_steps()
-        follow_at, last = regular | {last}, step if progress.stopped else last
+        follow_at, last = regular | self.follow_at | {last}, step if progress.stopped else last
         first, since = step, time.monotonic()
         columns = self.follower.columns
         with (

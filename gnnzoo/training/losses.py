@@ -6,14 +6,14 @@ import tensorflow as tf
 _BEND = 1e-4
 
 
-def force_loss(kind: str, predicted, target, weights, scale: float):
+def force_loss(kind: str, predicted, target, weights, scale):
     """Weighted mean over the force components of real atoms, in network units, whatever the unit style.
 
     Args:
         kind: "l1", "l2", "huber" (bent at one network unit), or "vector": the mean length of the error vector.
         predicted, target: (atoms, 3), force unit.
         weights: (atoms,), of each atom; 0 on padding.
-        scale: force unit per network unit.
+        scale: force unit per network unit, a number or (atoms, 1).
     """
     error = (predicted - target) / scale
     if kind == "vector":  # (atoms, 3) -> (atoms,)

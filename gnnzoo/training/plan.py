@@ -1,6 +1,6 @@
 """A whole training as stages in a row, each with a schedule of its own; most trainings have one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gnnzoo.recipe.training_part import LearningRate, Training
 from gnnzoo.training.schedule import Schedule
@@ -16,6 +16,7 @@ class Phase:
         rate: learning rate.
         share: of the whole.
         epochs: of the recipe's.
+        rates: factors of the learning rate by names or patterns of layers.
     """
 
     head: str | None
@@ -23,6 +24,7 @@ class Phase:
     rate: LearningRate
     share: float
     epochs: int
+    rates: dict[str, float] = field(default_factory=dict)
 
     def schedule(self, steps: int, settings: Training) -> Schedule:
         """Its schedule, `steps` steps long."""
@@ -40,7 +42,7 @@ class Phase:
 def phases(settings: Training) -> list[Phase]:
     """The stages of a recipe; one where it names none."""
     if not settings.stages:
-        return [Phase(None, settings.loss, settings.learning_rate, 1.0, settings.epochs)]
+        return [Phase(None, settings.loss, settings.learning_rate, 1.0, settings.epochs, settings.rates)]
     one_head = len({stage.head for stage in settings.stages}) == 1
     found, done = [], 0.0
     for stage, share in zip(settings.stages, settings.shares(), strict=True):
@@ -52,6 +54,7 @@ def phases(settings: Training) -> list[Phase]:
                 stage.learning_rate or settings.learning_rate,
                 share,
                 max(1, round(settings.epochs * done) - before),
+                settings.rates if stage.rates is None else stage.rates,
             )
         )
     return found

@@ -1,12 +1,21 @@
 """What a training needs of its data before the first step: species, graphs, split, statistics, scales."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from gnnzoo.data.dividing import SplitReport, divide
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.pipeline import GraphSource, check_forces
 from gnnzoo.data.splits import Shares, Split
-from gnnzoo.data.statistics import TrainingStatistics, energy_offsets, force_rms_less, training_statistics
+from gnnzoo.data.statistics import (
+    TrainingStatistics,
+    energy_offsets,
+    even_sample,
+    force_rms_less,
+    training_statistics,
+)
 from gnnzoo.data.waves import waves_of
 from gnnzoo.errors import DataError, Place
 from gnnzoo.fields import ENERGY
@@ -39,15 +48,20 @@ class Prepared:
     prior_leaves: float | None = None
 
 
-def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
+def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepared:
     """Split a dataset as the recipe says and measure its training part.
+
+    Args:
+        recipe: says how.
+        dataset: the data.
+        also: species that the network is to know beside those of the recipe.
 
     Raises:
         DataError: too few frames, forces that are all zero or not numbers, no neighbours within the cutoff, an unknown
             species.
     """
     names = [dataset.type_names[number] for number in sorted(dataset.type_names)]
-    species = network_species(recipe, names)
+    species = list(dict.fromkeys([*network_species(recipe, names), *also]))
     source = GraphSource(dataset, species, recipe.graph.cutoff, recipe.graph.bonds)
     settings = recipe.data.split
     split, report = divide(
@@ -60,11 +74,24 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
         validation_files=tuple(settings.validation_files),
         test_files=tuple(settings.test_files),
     )
+    if settings.frames is not None:  # before anything is measured on the training part
+        split = replace(split, train=even_sample(split.train, settings.frames))
     for index in (*split.validation, *split.test):  # read last of all, when a long training would be lost with them
         check_forces(dataset[index].forces, index, dataset.path)
     if recipe.graph.waves:  # a box without waves, or one with too many, is told before anything long begins
         frame = dataset[int(split.train[0])]
         waves_of(frame.cell, frame.pbc, recipe.graph.waves, Place(file=dataset.path))
+    return _measured(recipe, dataset, source, split, report)
+
+
+def fewer(prepared: Prepared, recipe: Recipe, frames: int) -> Prepared:
+    """The same with at most `frames` training frames, evenly spaced, and what is measured on these alone."""
+    split = replace(prepared.split, train=even_sample(prepared.split.train, frames))
+    return _measured(recipe, prepared.source.dataset, prepared.source, split, prepared.split_report)
+
+
+def _measured(recipe: Recipe, dataset: Dataset, source: GraphSource, split: Split, report: SplitReport) -> Prepared:
+    """What a network takes from the training part."""
     statistics = training_statistics(source, split.train)
     place = Place(file=dataset.path)
     if statistics.force_rms == 0:
@@ -77,20 +104,21 @@ def prepare(recipe: Recipe, dataset: Dataset) -> Prepared:
             place=place,
             hint="--set graph.cutoff=5, in the data's length unit",
         )
-    scales, prior_leaves = _scales(recipe, species, source, split, statistics)
-    return Prepared(species, source, split, report, statistics, scales, prior_leaves)
+    scales, prior_leaves = _scales(recipe, source, split, statistics)
+    return Prepared(source.species, source, split, report, statistics, scales, prior_leaves)
 
 
 def _scales(
-    recipe: Recipe, species: list[str], source: GraphSource, split: Split, statistics: TrainingStatistics
+    recipe: Recipe, source: GraphSource, split: Split, statistics: TrainingStatistics
 ) -> tuple[Scales, float | None]:
     """What the network takes from the training split, and what its prior leaves of the forces there."""
-    prior, leaves, rms = build_prior(recipe, species), None, statistics.force_rms
+    prior, leaves, rms = build_prior(recipe, source.species), None, statistics.force_rms
     if prior is not None:
         predictor = Predictor(prior, xla=False)
         rms, leaves = force_rms_less(source, split.train, predictor.forces)
     known = (lambda graph: float(predictor.results(graph)[ENERGY][0])) if prior is not None else (lambda graph: 0.0)
     heads = {entry.layer for entry in recipe.model.layers}
+    source.take_off(np.zeros(len(source.species)))  # of a measurement before
     offsets = energy_offsets(source, split.train, known).tolist() if heads & set(ENERGY_HEADS) else None
     if offsets is not None:
         source.take_off(offsets)

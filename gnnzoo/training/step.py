@@ -10,6 +10,7 @@ from gnnzoo.training.augmentation import displace, random_rotations, rotate
 from gnnzoo.training.ema import WeightAverage
 from gnnzoo.training.losses import energy_loss, force_loss, virial_loss, zero_output_penalty
 from gnnzoo.training.plan import Phase
+from gnnzoo.training.strategies import layer_rates
 
 # Added to the recipe's seed for displacements, so that they have nothing to do with the rotations of the same step.
 _NOISE = 0x5EED
@@ -22,9 +23,9 @@ class TrainStep:
         network: dict batch -> {"forces"}, and "energy" and "virial" where these count.
         optimizer: built for the network's trainable weights.
         settings: the recipe's `training`.
-        phase: which head and loss.
+        phase: which head, loss and rates of layers.
         species_weights: (species,) weight of an atom of each species.
-        force_scale: force unit per network unit.
+        force_scale: force unit per network unit, of all species or of each.
         average: of the weights, where one is kept.
         xla: whether to compile with XLA.
     """
@@ -36,10 +37,20 @@ class TrainStep:
         settings: Training,
         phase: Phase,
         species_weights: list[float],
-        force_scale: float,
+        force_scale: float | list[float],
         average: WeightAverage | None,
         xla: bool,
     ):
+        rates = layer_rates(phase.rates, {layer.name for layer in network.layers})
+        of_layer = [rates[variable.path.partition("/")[0]] for variable in network.trainable_variables]
+        # what is frozen is left out: no gradient of it is computed, and none counts in the norm that is clipped
+        self.variables = [v for v, rate in zip(network.trainable_variables, of_layer, strict=True) if rate]
+        self.rates = [rate for rate in of_layer if rate]
+        self.kept = [  # moving statistics, but not the state of dropout
+            v
+            for v in network.non_trainable_variables
+            if rates.get(v.path.partition("/")[0]) == 0 and "float" in v.dtype
+        ]
         self.network, self.optimizer, self.settings, self.phase = network, optimizer, settings, phase
         self.species_weights, self.force_scale, self.average = species_weights, force_scale, average
         self._compiled = PerShape(self._step, xla)
@@ -62,7 +73,8 @@ class TrainStep:
         return float(self._compiled(batch, *scalars))
 
     def _step(self, batch: dict, step, penalty, decay):
-        batch, variables = self._augmented(batch, step), self.network.trainable_variables
+        batch, variables = self._augmented(batch, step), self.variables
+        kept = [tf.identity(variable.value) for variable in self.kept]
         chosen = {} if self.phase.head is None else {"head": self.phase.head}
         with tf.GradientTape() as tape:
             inputs = {key: batch[key] for key in fields.MODEL_INPUTS}
@@ -73,11 +85,21 @@ class TrainStep:
                 predicted, target = found[fields.FORCES], batch[fields.FORCES]
                 total = total + penalty * zero_output_penalty(predicted, target, batch[fields.ATOM_MASK])
         gradients = tape.gradient(total, variables)
-        moved = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]  # of this head
-        self.optimizer.apply(*zip(*moved, strict=True))
+        self._move(gradients)
+        for variable, value in zip(self.kept, kept, strict=True):
+            variable.assign(value)
         if self.average is not None:
             self.average.update(decay)
         return loss
+
+    def _move(self, gradients: list) -> None:
+        """One update; a layer with a rate of its own goes that share of the way, whatever the optimizer."""
+        of_head = [pair for pair in zip(gradients, self.variables, self.rates, strict=True) if pair[0] is not None]
+        slowed = [(variable, rate, tf.identity(variable.value)) for _, variable, rate in of_head if rate != 1]
+        gradients, variables, _ = zip(*of_head, strict=True)
+        self.optimizer.apply(gradients, variables)
+        for variable, rate, before in slowed:
+            variable.assign(before + rate * (variable.value - before))
 
     def _augmented(self, batch: dict, step) -> dict:
         settings = self.settings.augmentation
@@ -94,8 +116,10 @@ class TrainStep:
         of_atom = mask
         if weights.types:
             of_atom = mask * tf.gather(tf.constant(self.species_weights, mask.dtype), batch[fields.SPECIES])
-        predicted, target = found[fields.FORCES], batch[fields.FORCES]
-        loss = weights.forces * force_loss(kind, predicted, target, of_atom, self.force_scale)
+        predicted, target, scale = found[fields.FORCES], batch[fields.FORCES], self.force_scale
+        if isinstance(scale, list):  # (species,) -> (atoms, 1)
+            scale = tf.gather(tf.constant(scale, mask.dtype), batch[fields.SPECIES])[:, None]
+        loss = weights.forces * force_loss(kind, predicted, target, of_atom, scale)
         if self.phase.head == "direct":
             return loss
         sizes = tf.math.unsorted_segment_sum(mask, batch[fields.GRAPH_INDEX], batch[fields.ENERGY].shape[0])

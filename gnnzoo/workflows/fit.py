@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from gnnzoo.outputs import OutputError, check_writable, refuse_existing
 from gnnzoo.recipe.load import resolved
 from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.checkpoints import checkpoints
+from gnnzoo.training.feed import Replay
 from gnnzoo.training.loop import Interrupted, Outcome, Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared
@@ -28,6 +29,7 @@ from gnnzoo.training.targets import check_targets
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.model_info import dataset_info, model_info, parameters
 from gnnzoo.workflows.split_words import tell_split
+from gnnzoo.workflows.tuning import adapters, settled
 
 # Of its schedule a training should do this share, or its learning rate is still high at the end.
 _MOST_OF_IT = 0.8
@@ -55,6 +57,8 @@ def fit(
     overwrite: bool,
     callbacks: tuple = (),
     origin: dict | None = None,
+    replay: Replay | None = None,
+    afterwards: Callable[[ForceField], dict] = lambda model: {},
 ) -> ForceField:
     """Train a network that stands ready, judge it, write it: what `train` and `transfer` share.
 
@@ -68,9 +72,12 @@ def fit(
         overwrite: keep what is there under another name.
         callbacks: Keras callbacks.
         origin: what the model was transferred from, for its provenance.
+        replay: frames of that model to go on with.
+        afterwards: called with the trained model; adds to `origin`.
     """
     keep_freed_memory()
-    check_targets(model.recipe.training, prepared.source, prepared.split)
+    settings = settled(model.recipe, origin)
+    check_targets(settings, prepared.source, prepared.split)
     resume = run is not None
     run = run or new_run(output.stem)
     with run.held():
@@ -86,12 +93,15 @@ def fit(
             started=time.strftime("%Y-%m-%d %H:%M:%S"),
             gnnzoo=__version__,
         )
-        with _ending(run):
-            trainer = _trainer(model, dataset, prepared, run, callbacks)
+        with _ending(run), adapters(model, prepared, origin):
+            trainer = _trainer(model, settings, dataset, prepared, run, callbacks, replay)
             outcome = trainer.run(time_limit=time_limit, resume=resume, until=run.state.get("trained"))
             run.update(trained=outcome.steps)
+        with _ending(run):
             model.info = model_info(model, dataset, prepared, outcome, run, origin)
-            _tell_end(outcome, run, model)
+            _tell_end(outcome, settings, run, model)
+            if origin is not None:
+                model.info["origin"] = origin | afterwards(model)
             save_model(model, output, overwrite)
         run.update(status="done", steps=outcome.steps, seconds=round(outcome.seconds, 1), best=outcome.best.step)
     return model
@@ -125,11 +135,19 @@ def _leave(run: Run, status: str, text: str | None = None) -> None:
         note(text)
 
 
-def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, callbacks: tuple) -> Trainer:
+def _trainer(
+    model: ForceField,
+    settings: Training,
+    dataset: Dataset,
+    prepared: Prepared,
+    run: Run,
+    callbacks: tuple,
+    replay: Replay | None,
+) -> Trainer:
     unit = force_unit(dataset.units)
     return Trainer(
         model.network,
-        model.recipe.training,
+        settings,
         prepared.source,
         prepared.split,
         prepared.statistics,
@@ -138,6 +156,7 @@ def _trainer(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run, 
         report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
         callbacks=callbacks,
         predictor=model.predictor,
+        replay=replay,
     )
 
 
@@ -200,7 +219,7 @@ def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
     )
 
 
-def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
+def _tell_end(outcome: Outcome, settings: Training, run: Run, model: ForceField) -> None:
     plan = outcome.schedule
     note(
         f"{outcome.steps} steps in {duration(outcome.seconds)}; "
@@ -213,7 +232,7 @@ def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
             "trained: a longer --time-limit, or a larger share of the energy stage"
         )
     if outcome.stopped_early:
-        patience = model.recipe.training.early_stopping.patience
+        patience = settings.early_stopping.patience
         epochs = f"{patience} epoch{'s' if patience > 1 else ''}"
         note(f"it ended {plan.steps - outcome.steps} steps early: the error had not fallen for {epochs}")
     elif outcome.steps < plan.steps:
@@ -223,7 +242,7 @@ def _tell_end(outcome: Outcome, run: Run, model: ForceField) -> None:
                 f"only {outcome.steps / plan.steps:.0%} of the schedule was done, so the learning rate had not "
                 "come down: the steps were slower than those tried at first. A longer --time-limit does better"
             )
-    repeat = f"the same command with {_repeat(outcome, model.recipe.training)} and without a time limit"
+    repeat = f"the same command with {_repeat(outcome, settings)} and without a time limit"
     note(f"to repeat it exactly: {repeat}; log: {run.folder}/log.csv")
 
 

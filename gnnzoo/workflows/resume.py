@@ -1,12 +1,15 @@
 """Going on with a run that was stopped: with the same recipe, data, scales and origin, or not at all."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.models.build import Scales
+from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.recipe.load import resolved
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.transfer_part import StartFrom
 from gnnzoo.training.checkpoints import checkpoints
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
@@ -37,6 +40,31 @@ def with_scales_of(run: Run, prepared: Prepared) -> Prepared:
     """What was prepared, with the scales that a run began with; a transfer's may be those of its source."""
     scales = run.state.get("scales")
     return replace(prepared, scales=Scales(**scales)) if scales else prepared
+
+
+def with_start_of(run: Run, recipe: Recipe) -> Recipe:
+    """The recipe with the transfer that a run began as; the command that began it knew, the recipe may not."""
+    start = run.state["recipe"]["training"].get("start_from")
+    if start is None:
+        return recipe
+    training = recipe.training.model_copy(update={"start_from": StartFrom(**start)})
+    return recipe.model_copy(update={"training": training})
+
+
+def source_of(run: Run) -> ForceField | None:
+    """The model that a run was transferred from; None where there is none, or where a checkpoint must do without it.
+
+    Raises:
+        UserError: the run goes on with that model's frames, and the model is gone.
+    """
+    origin = run.state.get("origin")
+    if origin is None:
+        return None
+    if Path(origin["model"]).exists():
+        return load_model(origin["model"])
+    if run.state["recipe"]["training"]["start_from"]["replay"]:
+        raise UserError(f"{run.folder} goes on with the training frames of {origin['model']}, which is gone")
+    return None
 
 
 def origin_of(run: Run) -> dict | None:

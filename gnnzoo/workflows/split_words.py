@@ -19,6 +19,10 @@ def tell_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
         said += f", {report.gaps} left out between them"
     if report.repeats:
         said += f", {report.repeats} because they come twice"
+    parts = sum(map(len, (split.train, split.validation, split.test)))
+    unused = len(dataset) - parts - report.gaps - report.repeats
+    if unused:
+        said += f", {unused} of the training part not used (data.split.frames)"
     note(said)
     note(_how(report))
     doubt = _doubt(report)

@@ -11,8 +11,9 @@ from gnnzoo.training.prepare import prepare
 from gnnzoo.training.runs import unfinished_run
 from gnnzoo.training.schedule import seconds
 from gnnzoo.workflows.fit import check_output, fit
-from gnnzoo.workflows.resume import check_same, origin_of, with_scales_of
+from gnnzoo.workflows.resume import check_same, origin_of, source_of, with_scales_of, with_start_of
 from gnnzoo.workflows.sources import recipe_dataset
+from gnnzoo.workflows.transfer import start_model, transferred
 
 
 def train(
@@ -50,7 +51,14 @@ def train(
     path = None if isinstance(recipe, Recipe) else find_recipe(recipe)
     recipe = recipe if path is None else load_recipe(path, overrides)
     output = Path(output) if output is not None else Path(f"{recipe.name}.keras")
-    run = unfinished_run(output, recipe.name) if resume else None
+    source = start_model(recipe, path) if recipe.training.start_from is not None else None
+    run = unfinished_run(output, recipe.name) if resume and source is None else None
+    if run is not None:
+        recipe = with_start_of(run, recipe)
+        source = source_of(run)
+    if source is not None:
+        told = {"data": data, "time_limit": time_limit, "resume": resume, "overwrite": overwrite}
+        return transferred(source, recipe, path, output=output, callbacks=callbacks, **told)
     check_output(output, overwrite)
     dataset = recipe_dataset(recipe, path, data)
     prepared = prepare(recipe, dataset)

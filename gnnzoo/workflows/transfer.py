@@ -1,25 +1,35 @@
 """Carry a trained model over to another substance and train it there."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gnnzoo.console import note, table
 from gnnzoo.data.frames import Dataset
-from gnnzoo.errors import ModelError, Place, UserError
-from gnnzoo.models.build import Scales, build_network
+from gnnzoo.errors import Place, RecipeError, UserError
+from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.transfer import Move, copy_weights, new_meanings, unit_factor
-from gnnzoo.recipe.load import find_recipe, load_recipe
+from gnnzoo.models.predict import Predictor
+from gnnzoo.models.transfer import new_meanings, told_rates, unit_factor
+from gnnzoo.recipe.load import find_recipe, load_recipe, recipe_from_dict, resolved
 from gnnzoo.recipe.schema import Recipe
-from gnnzoo.training.prepare import Prepared, prepare
+from gnnzoo.recipe.transfer_part import StartFrom
+from gnnzoo.training.plan import phases
+from gnnzoo.training.prepare import prepare
 from gnnzoo.training.runs import Run, unfinished_run
 from gnnzoo.training.schedule import seconds
+from gnnzoo.training.strategies import layer_rates, with_strategy
 from gnnzoo.units import force_unit
+from gnnzoo.workflows.begin import Begun, begin
+from gnnzoo.workflows.compare import check_comparison, compare
 from gnnzoo.workflows.fit import check_output, fit
 from gnnzoo.workflows.model_info import judge
 from gnnzoo.workflows.resume import check_same, with_scales_of
+from gnnzoo.workflows.source_frames import forgotten, with_old_species
 from gnnzoo.workflows.sources import recipe_dataset
+
+_POINTS = 60  # distances at which pairs are looked at before training
 
 
 def transfer(
@@ -27,23 +37,32 @@ def transfer(
     target: Recipe | str | Path,
     *,
     data: str | Path | list | None = None,
+    frames: int | None = None,
     time_limit: str | float | None = None,
     output: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     overrides: Iterable[str] = (),
+    sizes: Sequence[int] | None = None,
+    **how,
 ) -> ForceField:
     """Build the target's model, copy what fits from `model`, train it, and write TARGET-from-SOURCE.keras.
+
+    The same as training a recipe with `training.start_from`, which this makes of the target.
 
     Args:
         model: the trained model, or its path.
         target: recipe of the target, its path, or its name.
         data: a dataset, a dump, a glob or a list of dumps, instead of the target's source.
+        frames: training frames to use at most.
         time_limit: seconds, or text such as "3m".
         output: where the new model goes.
         resume: go on with the newest unfinished run that was to end in this output.
         overwrite: replace an existing one, keeping it beside the new.
         overrides: changes of the target's recipe.
+        sizes: numbers of training frames at which to compare with training from scratch, once the model is made; see
+            `workflows.compare`. A time limit is then for each training.
+        how: keys of `training.start_from`, such as strategy="staged", freeze=["atom_encoder*"], map={"Ar": "O"}.
 
     Returns:
         The new model; `info["origin"]` says where its weights began.
@@ -51,51 +70,154 @@ def transfer(
     Raises:
         UserError: something in model, recipe or data is wrong, or nothing fits; before training starts.
     """
-    limit = seconds(time_limit) if isinstance(time_limit, str) else time_limit
     source = model if isinstance(model, ForceField) else load_model(model)
     path = None if isinstance(target, Recipe) else find_recipe(target)
-    recipe = target if path is None else load_recipe(path, overrides)
-    origin_name = source.path.stem if source.path else source.recipe.name
-    output = Path(output) if output is not None else Path(f"{recipe.name}-from-{origin_name}.keras")
+    recipe = started_from(target if path is None else load_recipe(path, overrides), source, frames, how)
+    if output is None:
+        output = f"{recipe.name}-from-{source.path.stem if source.path else source.recipe.name}.keras"
+    told = {"time_limit": time_limit, "resume": resume, "overwrite": overwrite, "sizes": sizes}
+    return transferred(source, recipe, path, data=data, output=output, **told)
+
+
+def started_from(target: Recipe, source: ForceField, frames: int | None, how: dict) -> Recipe:
+    """The target's recipe with the transfer in it.
+
+    Args:
+        how: keys of `StartFrom`; None and what is missing stay what the target says, or else the defaults.
+
+    Raises:
+        RecipeError: a key is none, or something does not agree with the stack.
+    """
+    raw = resolved(target)
+    given = {key: value for key, value in how.items() if value is not None}
+    unknown = next((key for key in given if key not in StartFrom.model_fields or key == "model"), None)
+    if unknown:
+        raise TypeError(f"transfer() has no '{unknown}'")
+    start = raw["training"]["start_from"] or {}
+    raw["training"]["start_from"] = start | given | {"model": str(source.path or source.recipe.name)}
+    if frames is not None:
+        raw["data"]["split"]["frames"] = frames
+    return recipe_from_dict(raw)
+
+
+def transferred(
+    source: ForceField,
+    recipe: Recipe,
+    path: Path | None,
+    *,
+    data: str | Path | list | None,
+    time_limit: str | float | None,
+    output: str | Path,
+    resume: bool,
+    overwrite: bool,
+    callbacks: tuple = (),
+    sizes: Sequence[int] | None = None,
+) -> ForceField:
+    """Train a recipe that names `start_from`, from the weights of `source`; see `transfer`.
+
+    Args:
+        path: where the recipe lies.
+    """
+    limit, output = seconds(time_limit) if isinstance(time_limit, str) else time_limit, Path(output)
     run = unfinished_run(output, recipe.name, str(source.path)) if resume else None
     check_output(output, overwrite)
+    if sizes is not None:
+        check_comparison(output, overwrite)
     if run is not None:
         _check_origin(run, source)
-    dataset = recipe_dataset(recipe, path, data)
-    prepared = prepare(recipe, dataset)
-    factor = unit_factor(source, dataset.units)
-    _check_parameters(source, recipe, dataset)
-    if recipe.model.normalization == "none":
-        kept = source_scales(source, factor)
-        prepared = replace(prepared, scales=replace(prepared.scales, force=kept.force, neighbors=kept.neighbors))
+    dataset, replay = recipe_dataset(recipe, path, data), recipe.training.start_from.replay
+    if replay:
+        recipe = with_old_species(recipe, source, unit_factor(source, dataset.units))
     if run is not None:
         check_same(run, recipe, dataset)
-        prepared = with_scales_of(run, prepared)
-    network = build_network(recipe, prepared.species, prepared.scales)
-    moves = copy_weights(source, network, recipe, prepared.species)
-    result = ForceField(network, recipe)
+    prepared = prepare(recipe, dataset, source.species if replay else ())
+    begun = begin(source, recipe, dataset, prepared)
     if run is not None:
-        return fit(result, dataset, prepared, run, limit, output, overwrite, origin=run.state["origin"])
-    _show(moves, source, recipe, dataset.units, factor)
-    for sentence in new_meanings(source, network, recipe):
-        note(sentence)
-    zero_shot = _zero_shot(result, prepared, dataset)
-    origin = {
+        origin, begun = run.state["origin"], replace(begun, prepared=with_scales_of(run, begun.prepared))
+    else:
+        origin = _told_origin(begun, source, dataset)
+    afterwards = lambda model: {"forgotten": _forgotten(source, model, begun.factor)}  # noqa: E731
+    more = {"callbacks": callbacks, "origin": origin, "replay": begun.replay, "afterwards": afterwards}
+    model = fit(begun.model, dataset, begun.prepared, run, limit, output, overwrite, **more)
+    if sizes is not None:
+        compare(source, recipe, dataset, prepared, sizes=sizes, time_limit=limit, output=output, overwrite=overwrite)
+    return model
+
+
+def _told_origin(begun: Begun, source: ForceField, dataset: Dataset) -> dict:
+    """Say what moves and how good it is before any training; returns the provenance of the weights."""
+    _show(begun, source, dataset)
+    zero_shot = judge(begun.model, begun.prepared, dataset, "validation")
+    if zero_shot is not None:
+        note(
+            f"before training on the target: mean |dF| / mean |F| {zero_shot['relative']:.1%} (zero forces: 100 %), "
+            f"MAE {zero_shot['mae']:.4g} {force_unit(dataset.units)}, on its validation frames"
+        )
+    return _origin(source) | {
+        "moves": begun.moves_told(),
+        "zero_shot": zero_shot,
+        "pairs": _pairs(begun, dataset),
+    }
+
+
+def _forgotten(source: ForceField, model: ForceField, factor: float) -> dict | None:
+    """Say how well the source's own substance is still known; None where that cannot be told."""
+    try:
+        found = forgotten(source, model, factor)
+    except UserError as error:
+        note(f"what the source knew of its own substance cannot be judged now: {error.what}")
+        return None
+    note(
+        f"on {found['frames']} {found['part']} frames of the source mean |dF| / mean |F| was {found['before']:.2%} "
+        f"before the transfer and is {found['after']:.2%} after it ({found['how']})"
+    )
+    return found
+
+
+def _pairs(begun: Begun, dataset: Dataset) -> list[dict]:
+    """What the network answers for single pairs before any training; few points, so that nothing need be compiled."""
+    prepared = begun.prepared
+    info = {
+        "species": prepared.species,
+        "types": {str(number): name for number, name in dataset.type_names.items()},
+        "units": dataset.units,
+        "statistics": prepared.statistics.as_dict(),
+    }
+    uncompiled = ForceField(begun.model.network, begun.model.recipe, info)
+    uncompiled.predictor = Predictor(begun.model.network, xla=False)
+    return [curve.as_dict() for curve in pair_curves(uncompiled, points=_POINTS)]
+
+
+def start_model(recipe: Recipe, recipe_path: Path | None) -> ForceField:
+    """The model that a recipe's `training.start_from` names.
+
+    Raises:
+        RecipeError: there is none.
+        ModelError: it is none of ours, or damaged.
+    """
+    name = recipe.training.start_from.model
+    for folder in [Path()] + ([recipe_path.parent] if recipe_path is not None else []):
+        if (folder / name).exists():
+            return load_model(folder / name)
+    raise RecipeError(
+        f"there is no model '{name}' to start from",
+        place=Place(file=recipe_path, key="training.start_from.model"),
+        expected="a .keras file of gnnzoo, in this folder or beside the recipe",
+        hint=f"gnnzoo train {Path(name).stem} makes it, if there is a recipe of that name (gnnzoo list); another one: "
+        f"gnnzoo transfer MODEL --target {recipe_path or recipe.name}",
+    )
+
+
+def _origin(source: ForceField) -> dict:
+    """Where the weights come from: the chain of models back to one that began at random."""
+    digest = hashlib.sha256(source.path.read_bytes()).hexdigest() if source.path else None
+    return {
         "model": str(source.path),
+        "sha256": digest,
         "recipe": source.recipe.name,
         "dataset": source.info.get("dataset"),
         "origin": source.info.get("origin"),
-        "moves": [[move.layer, move.action, *move.weights, move.reason] for move in moves],
-        "zero_shot": zero_shot,
     }
-    return fit(result, dataset, prepared, None, limit, output, overwrite, origin=origin)
-
-
-def source_scales(source: ForceField, factor: float) -> Scales:
-    """The scales of a trained model, its force scale times `factor`: with them copied weights mean what they meant."""
-    force = float(source.network.get_layer("force_scale").factor.numpy())
-    found = [layer.neighbor_scale for layer in source.network.layers if hasattr(layer, "neighbor_scale")]
-    return Scales(force * factor, found[0] ** -2 if found else 1.0)
 
 
 def _check_origin(run: Run, source: ForceField) -> None:
@@ -109,34 +231,26 @@ def _check_origin(run: Run, source: ForceField) -> None:
         )
 
 
-def _check_parameters(source: ForceField, recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse species parameters in two energy units: an epsilon of 0.2 must mean the same to both."""
-    by_parameters = any(e.layer == "atom_encoder" and e.inputs == "parameters" for e in recipe.model.layers)
-    if by_parameters and source.units != dataset.units:
-        raise ModelError(
-            f"its species parameters are in {source.units} units, those of '{recipe.name}' in {dataset.units} units",
-            place=Place(file=source.path),
-            expected="epsilon in one energy unit on both sides",
-            hint=f"a target dataset and recipe in {source.units} units",
-        )
-
-
-def _zero_shot(model: ForceField, prepared: Prepared, dataset: Dataset) -> dict | None:
-    """The error before any training on the target, on its validation part."""
-    figures = judge(model, prepared, dataset, "validation")
-    if figures is not None:
-        note(
-            f"before training on the target: mean |dF| / mean |F| {figures['relative']:.1%} (zero forces: 100 %), MAE "
-            f"{figures['mae']:.4g} {force_unit(dataset.units)}, on its validation frames"
-        )
-    return figures
-
-
-def _show(moves: list[Move], source: ForceField, recipe: Recipe, units: str | None, factor: float) -> None:
-    rows = [
-        [move.layer, move.action, f"{move.weights[0]:,} of {move.weights[1]:,}" if move.weights[1] else "", move.reason]
-        for move in moves
-    ]
-    table(f"{source.path or source.recipe.name} -> {recipe.name}", ["layer", "what", "weights copied", "why"], rows)
-    if factor != 1 and recipe.model.normalization == "none":  # otherwise the scale is that of the target's own forces
-        note(f"forces are converted from {source.units} to {units} units: x {factor:.6g}")
+def _show(begun: Begun, source: ForceField, dataset: Dataset) -> None:
+    """The table of what moves and how it is trained, and what is to be known beside it."""
+    recipe, moved = begun.model.recipe, {move.layer for move in begun.moves if move.weights[0]}
+    names = [layer.name for layer in begun.model.network.layers]
+    stages = [layer_rates(phase.rates, names) for phase in phases(with_strategy(recipe, moved))]
+    rows = []
+    for move in begun.moves:
+        told = told_rates(move, [rates.get(move.layer, 1.0) for rates in stages])
+        weights = f"{move.weights[0]:,} of {move.weights[1]:,}" if move.weights[1] else ""
+        rows.append([told.layer, told.action, weights, told.reason])
+    title = f"{source.path or source.recipe.name} -> {recipe.name}, strategy {recipe.training.start_from.strategy}"
+    table(title, ["layer", "what", "weights copied", "why"], rows)
+    if begun.factor != 1:
+        told = f"the model is in {source.units} units, the target in {dataset.units}: "
+        if recipe.model.normalization == "none":
+            told += f"forces are converted, x {begun.factor:.6g}"
+        else:
+            told += "the force scale is that of the target's own forces"
+        if recipe.model.layers[0].inputs == "parameters":
+            told += f"; an epsilon counts x {1 / begun.factor:.6g} where it enters the network"
+        note(told)
+    for sentence in new_meanings(source, begun.model.network, recipe):
+        note(sentence)

@@ -100,7 +100,8 @@ def test_the_source_stays_as_it_was(water):
 
 
 def test_weights_of_another_shape_are_named_and_the_rest_of_their_layer_is_copied(water):
-    target = recipe(ARGON, graph={"radial": {"functions": 7}})
+    """An edge feature more has no namesake; radial functions more or less have (below)."""
+    target = recipe(ARGON, graph={"edges": ["distance", "radial"]})
     moves, before, after = moved(water, target)
     size = SIZES["message_passing_1"]
     expected = Move("message_passing_1", "copied in part", (size - 48, size + 8), "edge/kernel is 6x8 there, 7x8 here")
@@ -144,17 +145,46 @@ def test_a_layer_none_of_whose_weights_fits_is_reset(water):
     assert_equal(after, before, of("graph_norm_1", after))
 
 
-def test_one_hot_species_move_only_between_the_same_species():
-    one_hot = {0: {"inputs": "species"}}
-    source, target = trained(changed(WATER, layers=one_hot)), changed(WATER, layers=one_hot)
+ONE_HOT = {0: {"inputs": "species"}}
+FIRST = "atom_encoder_1/perceptron/dense_0/kernel"  # a row for each species
+
+
+def test_one_hot_species_move_by_their_names():
+    source, target = trained(changed(WATER, layers=ONE_HOT)), changed(WATER, layers=ONE_HOT)
     moves, _, after = moved(source, target, ["O", "H"])
     assert moves["atom_encoder_1"].action == "copied"
-    assert_equal(after, numbers(source.network), of("atom_encoder_1", after))
-    moves, before, after = moved(source, target, ["H", "O"])  # the same numbers would mean the other species
-    reason = "its inputs are species: ['O', 'H'] there, ['H', 'O'] here"
-    assert moves["atom_encoder_1"] == Move("atom_encoder_1", "reset", (0, 16 + 8 + 8 + 72 + 72 + 4), reason)
-    assert moves["message_passing_1"].action == "copied"
-    assert_equal(after, before, of("atom_encoder_1", after))
+    assert_equal(after, numbers(source.network), of("atom_encoder_1", after)[1:])
+    moves, _, after = moved(source, target, ["H", "O"])
+    assert moves["atom_encoder_1"].action == "copied"
+    np.testing.assert_array_equal(after[FIRST], numbers(source.network)[FIRST][::-1])
+
+
+def test_a_species_that_the_source_does_not_know_begins_anew_or_as_another():
+    source = trained(changed(WATER, layers=ONE_HOT))
+    target = changed(ARGON, layers=ONE_HOT)
+    moves, before, after = moved(source, target)
+    size = SIZES["atom_encoder_1"] - 3 * 8 + 1 * 8
+    anew = "species from the target; Ar begins anew (--map says as which species of the model)"
+    assert moves["atom_encoder_1"] == Move("atom_encoder_1", "copied in part", (size - 8, size + 1), anew)
+    np.testing.assert_array_equal(after[FIRST], before[FIRST])
+
+    start = {"start_from": {"model": "water.keras", "map": {"Ar": "O"}}}
+    moves, _, after = moved(source, changed(ARGON, layers=ONE_HOT, training=start))
+    told = "species from the target; Ar begins as O"
+    assert moves["atom_encoder_1"] == Move("atom_encoder_1", "copied", (size, size + 1), told)
+    np.testing.assert_array_equal(after[FIRST], numbers(source.network)[FIRST][:1])
+
+
+def test_a_map_of_species_that_are_not_there_is_refused():
+    source = trained(changed(WATER, layers=ONE_HOT))
+    for given, what in (
+        ({"Ar": "Oh"}, "the model has no species 'Oh'"),
+        ({"At": "O"}, "the target has no species 'At'"),
+    ):
+        start = {"start_from": {"model": "water.keras", "map": given}}
+        with pytest.raises(ModelError, match=what) as caught:
+            moved(source, changed(ARGON, layers=ONE_HOT, training=start))
+        assert caught.value.expected.endswith("a map says MODEL'S=TARGET'S")
 
 
 @pytest.mark.parametrize("there", ["parameters", "species"])

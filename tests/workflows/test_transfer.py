@@ -103,7 +103,7 @@ def test_what_moved_is_shown(water, argon, folder, capsys):
     assert (folder / "tiny-from-tinywater.keras").exists()
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0] == "tinywater -> tiny"
+    assert lines[0] == "tinywater -> tiny, strategy full"
     for layer, action, part, total, _ in origin["moves"]:
         (line,) = [line for line in lines if line.split()[:1] == [layer]]
         assert f"{action}  " in line
@@ -151,8 +151,19 @@ def test_a_conversion_is_told_where_there_is_one(argon, folder, capsys, normaliz
     target = copy.deepcopy(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True))
     target["model"]["normalization"] = normalization
     transfer(water_model("metal", made=raw_forces(WATER)), recipe(target), data=argon)
-    said = "forces are converted from metal to real units: x 23.0605" in capsys.readouterr().err
-    assert said == (normalization == "none")
+    said = capsys.readouterr().err
+    how = (
+        "forces are converted, x 23.0605" if normalization == "none" else "the force scale is that of the target's own"
+    )
+    assert f"the model is in metal units, the target in real: {how}" in said
+
+
+def test_an_epsilon_in_other_units_means_what_it_meant(argon, folder, capsys):
+    """0.2378 kcal/mol enters a network that learned from eV as 0.0103."""
+    target = transfer(water_model("metal"), recipe(training={"epochs": 1, "steps": 1}), data=argon)
+    assert "an epsilon counts x 0.0433641 where it enters the network" in capsys.readouterr().err
+    moves = {layer: reason for layer, _, _, _, reason in target.info["origin"]["moves"]}
+    assert moves["atom_encoder_1"] == "species from the target; epsilon in metal units there"
 
 
 def test_another_prior_is_told(argon, folder, capsys):
@@ -218,9 +229,11 @@ def test_a_transfer_goes_on_from_no_other_model(stopped, argon):
 def test_a_transfer_without_a_checkpoint_goes_on_with_its_source_only(stopped, argon):
     folder, made, whole = stopped
     shutil.rmtree(folder / "runs/tiny-from-water-001/checkpoints")
+    (folder / "water.keras").rename("elsewhere.keras")
     with pytest.raises(UserError, match=r"begun with the weights of water\.keras, and no checkpoint") as caught:
         train(made, data=argon, output="tiny-from-water.keras", resume=True)
     assert "gnnzoo transfer" in caught.value.hint
+    (folder / "elsewhere.keras").rename("water.keras")
     resumed = transfer("water.keras", made, data=argon, resume=True)
     for a, b in zip(resumed.network.weights, whole.network.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
@@ -275,12 +288,6 @@ def test_a_stack_that_has_nothing_in_common_is_refused(refused, water, argon):
 def test_units_that_cannot_be_compared_are_refused(refused, argon):
     error = refused(ModelError, "in lj units, the target's data in real units", water_model("lj"), data=argon)
     assert "real" in error.hint
-
-
-def test_species_parameters_in_two_energy_units_are_refused(refused, argon):
-    """Forces of real and metal units can be converted; an epsilon within a network cannot."""
-    error = refused(ModelError, "species parameters are in metal units", water_model("metal"), data=argon)
-    assert "in metal units" in error.hint
 
 
 def test_data_that_are_not_the_targets_are_refused(refused, water, folder):

@@ -1,0 +1,48 @@
+"""Which layers of a transferred network move how fast: the strategies of `training.start_from`, as rates and stages."""
+
+from collections.abc import Collection
+
+from gnnzoo.recipe.head_checks import HEADS
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.stack_checks import layer_names
+from gnnzoo.recipe.training_part import Stage, Training
+from gnnzoo.recipe.transfer_part import matching
+
+# By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2).
+_FALL = 2.6
+# Share of the schedule in which a staged transfer trains the heads alone.
+_HEADS_FIRST = 0.2
+
+
+def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
+    """The training of a recipe with the strategy of its `start_from` spelt out in rates and stages.
+
+    Args:
+        recipe: with `training.start_from`.
+        moved: names of layers whose weights, or some of them, are those of the source; others are trained at the full
+            rate whatever the strategy.
+
+    Returns:
+        A training in which rates that the recipe names come after those of the strategy, and frozen layers last.
+    """
+    training, start, names = recipe.training, recipe.training.start_from, layer_names(recipe)
+    heads = {name for name, entry in zip(names, recipe.model.layers, strict=True) if entry.layer in HEADS}
+    below = [name for name in names if name in moved and name not in heads]
+    last = {**training.rates, **dict.fromkeys(start.freeze, 0.0)}
+    frozen = {**dict.fromkeys(below, 0.0), **last}
+    if start.strategy == "heads":
+        return training.model_copy(update={"rates": frozen})
+    if start.strategy == "staged":
+        stages = [Stage(share=_HEADS_FIRST, rates=frozen), Stage(share=1 - _HEADS_FIRST, rates=last)]
+        return training.model_copy(update={"stages": stages, "rates": last})
+    if start.strategy == "discriminative":
+        last = {name: _FALL ** -(depth + 1) for depth, name in enumerate(reversed(below))} | last
+    return training.model_copy(update={"rates": last})
+
+
+def layer_rates(rates: dict[str, float], names: Collection[str]) -> dict[str, float]:
+    """The factor of each layer's learning rate; of several patterns the last one counts."""
+    found = dict.fromkeys(names, 1.0)
+    for pattern, rate in rates.items():
+        found |= dict.fromkeys(matching([pattern], list(names)), rate)
+    return found

@@ -1,0 +1,232 @@
+"""Does a transfer help? The same recipe trained with and without the weights of another model, side by side."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from gnnzoo.console import duration, note, say, table, warn
+from gnnzoo.data.frames import Dataset
+from gnnzoo.errors import UserError
+from gnnzoo.evaluation.course_plot import course_plot
+from gnnzoo.evaluation.courses import Course, Gain, gains, verdict
+from gnnzoo.models.build import build_network
+from gnnzoo.models.files import ForceField
+from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.training.loop import Trainer
+from gnnzoo.training.memory import keep_freed_memory
+from gnnzoo.training.prepare import Prepared, fewer
+from gnnzoo.training.runs import Run, new_run
+from gnnzoo.workflows.begin import begin
+from gnnzoo.workflows.model_info import judge
+from gnnzoo.workflows.tuning import adapters, settled
+
+SIZES = (1, 3, 10, 30, 100)
+_COLUMNS = ("start", "training_frames", "step", "frames_seen", "seconds", "relative_error")
+
+
+def comparison_files(output: Path) -> dict[str, Path]:
+    """Where a comparison goes, by kind, beside the model of its transfer."""
+    return {kind: output.with_name(f"{output.stem}-compare.{kind}") for kind in ("json", "csv", "png")}
+
+
+def check_comparison(output: Path, overwrite: bool) -> None:
+    """Refuse existing results before anything long begins."""
+    for path in comparison_files(output).values():
+        refuse_existing(path, overwrite)
+
+
+def compare(
+    source: ForceField,
+    recipe: Recipe,
+    dataset: Dataset,
+    prepared: Prepared,
+    *,
+    sizes: Sequence[int] = SIZES,
+    time_limit: float | None = None,
+    output: Path,
+    overwrite: bool = False,
+) -> dict:
+    """Train with and without the source's weights at several numbers of training frames, and say what it is worth.
+
+    All trainings have the same number of steps, the same seed, validation and test frames; of one number of frames the
+    same frames.
+
+    Args:
+        source: the trained model.
+        recipe: of the target, with `training.start_from`.
+        dataset: the data that `prepared` was made from.
+        prepared: split and statistics of all training frames.
+        sizes: numbers of training frames; more than there are stand for all.
+        time_limit: seconds for each training: so many steps as the first, with most frames, does in them.
+        output: of the transfer's model; the results are named after it, see `comparison_files`.
+        overwrite: keep existing results under other names.
+
+    Returns:
+        what the .json holds: runs with their courses, gains, verdict.
+    """
+    keep_freed_memory()
+    sizes = _possible(sizes, len(prepared.split.train))
+    steps = _steps(recipe, prepared, sizes, time_limit)
+    run = new_run(f"{output.stem}-compare")
+    held_out = "test" if len(prepared.split.test) else "validation"
+    note(
+        f"comparing at {', '.join(map(str, sizes))} training frames, each with and without the weights of {source.path}"
+        f"{'' if steps is None else f', {steps:,} steps each'}; run folder {run.folder}"
+    )
+    courses = []
+    for frames in reversed(sizes):  # the longest first, which a time limit is fitted to
+        few = fewer(prepared, recipe, frames)
+        for start in ("transfer", "scratch"):
+            course = _course(source if start == "transfer" else None, recipe, dataset, few, steps, time_limit, run)
+            steps = course.steps
+            courses.append(course)
+            note(
+                f"  {frames} frames, {start}: {course.before:.1%} before, {course.error:.3%} after {steps:,} steps "
+                f"({duration(course.seconds)}), on the {held_out} frames"
+            )
+    found = gains(courses)
+    result = {
+        "source": str(source.path),
+        "target": recipe.name,
+        "strategy": recipe.training.start_from.strategy,
+        "dataset": str(dataset.path),
+        "held_out": held_out,
+        "validation_frames": len(prepared.split.validation),
+        "seed": recipe.training.seed,
+        "steps": steps,
+        "runs": [course.as_dict() for course in courses],
+        "gains": [gain.as_dict() for gain in found],
+        "verdict": verdict(found),
+    }
+    _tell(result, found, courses)
+    _write(result, courses, output, overwrite)
+    return result
+
+
+def _possible(sizes: Sequence[int], known: int) -> list[int]:
+    """The numbers of frames that there are, ascending; what is larger than all of them is all of them."""
+    if any(size < 1 for size in sizes) or not sizes:
+        raise UserError("a number of training frames is at least 1", expected="--sizes 1,3,10,30,100")
+    found = sorted({min(size, known) for size in sizes})
+    if max(sizes) > known:
+        note(f"there are {known} training frames: {', '.join(str(s) for s in sizes if s > known)} cannot be had")
+    return found
+
+
+def _steps(recipe: Recipe, prepared: Prepared, sizes: Sequence[int], time_limit: float | None) -> int | None:
+    """Steps of every training; None where the first one finds out how many fit into the time."""
+    training = recipe.training
+    if training.steps is not None:
+        return training.steps
+    if time_limit is not None:
+        return None
+    return training.epochs * math.ceil(max(sizes) / min(training.batch_size, max(sizes)))
+
+
+def _course(
+    source: ForceField | None,
+    recipe: Recipe,
+    dataset: Dataset,
+    prepared: Prepared,
+    steps: int | None,
+    time_limit: float | None,
+    run: Run,
+) -> Course:
+    """One training, from the source's weights or from random ones where there is no source."""
+    training = recipe.training.model_copy(
+        update={"steps": steps} | ({} if source is not None else {"start_from": None})
+    )
+    recipe = recipe.model_copy(update={"training": training})
+    if source is None:
+        model, origin, replay = ForceField(build_network(recipe, prepared.species, prepared.scales), recipe), None, None
+    else:
+        begun = begin(source, recipe, dataset, prepared)
+        model, prepared, replay = begun.model, begun.prepared, begun.replay
+        origin = {"moves": begun.moves_told()}
+    start, frames = "scratch" if source is None else "transfer", len(prepared.split.train)
+    folder = run.folder / f"{start}-{frames:04d}"
+    folder.mkdir()
+    before = _error(model, prepared, dataset)
+    with adapters(model, prepared, origin):
+        settings = settled(recipe, origin)
+        trainer = Trainer(
+            model.network,
+            settings,
+            prepared.source,
+            prepared.split,
+            prepared.statistics,
+            prepared.scales.force,
+            folder,
+            predictor=model.predictor,
+            replay=replay,
+            follow_at=[2**n for n in range(20)],
+        )
+        outcome = trainer.run(time_limit=time_limit if steps is None else None)
+    batch = trainer.feed.batch_size
+    points = [
+        (row["step"], row["step"] * batch, row["seconds"], row["relative"])
+        for row in outcome.log
+        if math.isfinite(row["relative"])
+    ]
+    return Course(start, frames, before, _error(model, prepared, dataset), outcome.steps, outcome.seconds, points)
+
+
+def _error(model: ForceField, prepared: Prepared, dataset: Dataset) -> float:
+    figures = judge(model, prepared, dataset, "test") or judge(model, prepared, dataset, "validation")
+    if figures is None or figures["relative"] is None:
+        raise UserError("no frame is held out to compare on", hint="--set data.split.validation=0.1")
+    return figures["relative"]
+
+
+# --- what is told and written -------------------------------------------------------------------------------------
+
+
+def _tell(result: dict, found: Sequence[Gain], courses: Sequence[Course]) -> None:
+    zero_shot = {course.frames: course.before for course in courses if course.start == "transfer"}
+    rows = [
+        [
+            str(gain.frames),
+            f"{zero_shot[gain.frames]:.1%}",
+            f"{gain.scratch:.3%}",
+            f"{gain.transfer:.3%}",
+            f"{gain.error:.2f}",
+            "" if gain.data is None else f"{'> ' if gain.most else ''}{gain.data:.2g}",
+            "never" if gain.steps is None else f"{gain.steps:.2g}",
+            "never" if gain.seconds is None else f"{gain.seconds:.2g}",
+        ]
+        for gain in found
+    ]
+    columns = (
+        "frames",
+        "zero-shot",
+        "from scratch",
+        "transfer",
+        "x less error",
+        "x less data",
+        "x fewer steps",
+        "x less time",
+    )
+    title = (
+        f"{result['source']} -> {result['target']}, strategy {result['strategy']}: mean |dF| / mean |F| on "
+        f"{result['held_out']} frames after {result['steps']:,} steps (zero forces: 100 %)"
+    )
+    table(title, columns, rows)
+    if result["validation_frames"]:
+        note(f"in each training the best checkpoint was chosen on {result['validation_frames']} validation frames")
+    (say if any(gain.error > 1 for gain in found) else warn)(result["verdict"])
+
+
+def _write(result: dict, courses: Sequence[Course], output: Path, overwrite: bool) -> None:
+    files = comparison_files(output)
+    with written(files["json"], overwrite) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n")
+    with written(files["csv"], overwrite) as temporary, temporary.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(_COLUMNS)
+        for course in courses:
+            rows.writerows([course.start, course.frames, *point] for point in course.points)
+    course_plot(courses, f"{result['source']} to {result['target']}", files["png"], overwrite)
+    say(f"wrote {files['png']}, {files['csv']} and {files['json']}")

@@ -1,0 +1,136 @@
+"""The frames that a model was trained on, when it is trained further: to go on with them, to see what is forgotten."""
+
+from pathlib import Path
+
+from gnnzoo import fields
+from gnnzoo.data.frames import Dataset
+from gnnzoo.data.pipeline import GraphSource
+from gnnzoo.data.splits import Split
+from gnnzoo.data.statistics import even_sample, training_statistics
+from gnnzoo.errors import DataError, ModelError, Place, RecipeError
+from gnnzoo.evaluation.metrics import ForceErrors
+from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.transfer import copy_weights
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.transfer_part import StartFrom
+from gnnzoo.training.feed import Replay
+from gnnzoo.workflows.datasets import open_dataset
+
+# Held-out frames of the source on which it is judged before and after.
+_FRAMES = 16
+
+
+def trained_on(model: ForceField) -> Dataset:
+    """The dataset of a model's training, with the units and types that it had then.
+
+    Raises:
+        DataError: it is not where it was, or not what it was.
+    """
+    known = model.info.get("dataset") or {}
+    path, name = known.get("path"), model.path or model.recipe.name
+    if path is None or not Path(path).exists():
+        raise DataError(
+            f"the frames that {name} was trained on are not there" + (f": {path}" if path else ""),
+            hint="put them back where they were, or do without them: no replay",
+        )
+    dataset = open_dataset(path, units=model.units, types=model.info["types"])
+    if dataset.fingerprint != known["fingerprint"]:
+        dataset.close()
+        raise DataError(
+            f"other frames than {name} was trained on are in their place now",
+            place=Place(file=path),
+            hint="put the old ones back, or do without them: no replay",
+        )
+    return dataset
+
+
+def with_old_species(recipe: Recipe, source: ForceField, factor: float) -> Recipe:
+    """The target's recipe with the species of the source beside its own, for a replay.
+
+    Args:
+        factor: energies of the source's units in the target's.
+
+    Raises:
+        RecipeError: a species of one name is two different ones, or energies or virials count, which a replay lacks.
+    """
+    weights = recipe.training.loss_weights
+    if weights.energy or weights.virial:
+        raise RecipeError(
+            "a replay goes on with forces alone, but energies or virials count in the loss",
+            place=Place(key="training.start_from.replay"),
+            expected="0, or loss_weights of forces alone",
+        )
+    atoms = dict(recipe.data.atoms)
+    for name, atom in source.recipe.data.atoms.items():
+        here = atom.model_copy(update={"epsilon": atom.epsilon * factor})
+        if atoms.setdefault(name, here) != here:
+            raise RecipeError(
+                f"'{name}' has other parameters in {source.path or source.recipe.name}: {here} there",
+                place=Place(key=f"data.atoms.{name}"),
+                expected="species of one name that are the same, as both are trained on",
+            )
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"atoms": atoms})})
+
+
+def replay_of(source: ForceField, recipe: Recipe, species: list[str], factor: float) -> Replay:
+    """The source's training frames as graphs of the target's network.
+
+    Args:
+        species: of the target's network, the source's among them.
+        factor: from the source's force unit to the target's.
+    """
+    dataset = trained_on(source)
+    graphs = GraphSource(dataset, species, recipe.graph.cutoff, recipe.graph.bonds, factor)
+    train = Split.from_dict(source.info["split"]).train
+    return Replay(graphs, train, training_statistics(graphs, train), recipe.training.start_from.replay)
+
+
+def forgotten(source: ForceField, model: ForceField, factor: float) -> dict:
+    """How well a model still knows what the one that it began with knew.
+
+    A model that knows the source's species answers for its frames itself. Otherwise the weights that have gone through
+    the transfer are put back into the source's network, with its species, scales and cutoff.
+
+    Args:
+        source: the model before.
+        model: the model after.
+        factor: from the source's force unit to the model's.
+
+    Returns:
+        "before" and "after": mean |dF| / mean |F| on held-out frames of the source; "frames", "part", "how".
+
+    Raises:
+        DataError: the source's frames are not there, or none of them was held out.
+        ModelError: the source was read from no file.
+    """
+    with trained_on(source) as dataset:
+        split = Split.from_dict(source.info["split"])
+        part = "test" if len(split.test) else "validation"
+        frames = even_sample(getattr(split, part), _FRAMES)
+        if not len(frames):
+            raise DataError(f"no frame was held out of the training of {source.path}")
+        if set(source.species) <= set(model.species):
+            after, how = _error(model, dataset, frames, factor), "answers itself"
+        else:
+            after, how = _error(_put_back(source, model, factor), dataset, frames, 1.0), "weights put back"
+        before = _error(source, dataset, frames, 1.0)
+    return {"before": before, "after": after, "frames": len(frames), "part": part, "how": how}
+
+
+def _put_back(source: ForceField, model: ForceField, factor: float) -> ForceField:
+    if source.path is None:
+        raise ModelError("was read from no file, and cannot be read again")
+    again, start = load_model(source.path), model.recipe.training.start_from
+    back = StartFrom(model="", radial=start.radial, map={there: here for here, there in start.map.items()})
+    training = again.recipe.training.model_copy(update={"start_from": back})
+    recipe = again.recipe.model_copy(update={"training": training})
+    copy_weights(model, again.network, recipe, source.species, 1 / factor)
+    return again
+
+
+def _error(model: ForceField, dataset: Dataset, frames, factor: float) -> float:
+    graphs = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
+    errors = ForceErrors(model.species, model.units)
+    for graph, found in model.predictor(graphs.graph(index) for index in frames):
+        errors.add(found[fields.FORCES], graph.forces, graph.species)
+    return errors.result()["force"]["relative"]

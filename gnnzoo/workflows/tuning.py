@@ -1,0 +1,43 @@
+"""How a network that began with the weights of another is trained: its strategy, with adapters where it has them."""
+
+import contextlib
+from collections.abc import Iterator
+
+from gnnzoo.models.build import build_network
+from gnnzoo.models.files import ForceField
+from gnnzoo.models.lora import adapt, merged
+from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.stack_checks import layer_names
+from gnnzoo.recipe.training_part import Training
+from gnnzoo.recipe.transfer_part import matching
+from gnnzoo.training.prepare import Prepared
+from gnnzoo.training.strategies import with_strategy
+
+
+def settled(recipe: Recipe, origin: dict | None) -> Training:
+    """How a model is trained: as its recipe says, with the strategy of a transfer spelt out.
+
+    Args:
+        recipe: its recipe.
+        origin: of a transfer, whose `moves` tell which layers began with the weights of another model.
+    """
+    return recipe.training if recipe.training.start_from is None else with_strategy(recipe, moved_layers(origin))
+
+
+def moved_layers(origin: dict) -> set[str]:
+    """Names of the layers of which something was copied."""
+    return {layer for layer, _action, copied, *_ in origin["moves"] if copied}
+
+
+@contextlib.contextmanager
+def adapters(model: ForceField, prepared: Prepared, origin: dict | None) -> Iterator[None]:
+    """The network has low-rank adapters while this is entered, where the recipe asks for them."""
+    start = model.recipe.training.start_from
+    if start is None or start.strategy != "lora":
+        yield
+        return
+    frozen = matching(start.freeze, layer_names(model.recipe))
+    adapt(model.network, moved_layers(origin) - frozen, start.rank, model.recipe.training.seed)
+    model.use(model.network)
+    yield
+    model.use(merged(model.network, build_network(model.recipe, prepared.species, prepared.scales)))
