@@ -171,8 +171,8 @@ class PairPerceptron(Perceptron):
 class StackLayer(keras.layers.Layer):
     """A layer of the stack: `call(graph)` returns a dict of what it changes, and the rest goes on.
 
-    Subclasses name their constructor arguments in `arguments`, for `get_config`; and for transfers, once they are built,
-    the weights whose meaning depends on the radial basis or on the number of neighbours.
+    Subclasses name their constructor arguments in `arguments`, for `get_config`; and once they are built, for
+    transfers, the weights whose meaning depends on the radial basis or on the number of neighbours.
     """
 
     arguments: tuple[str, ...] = ()
