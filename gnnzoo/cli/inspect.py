@@ -72,6 +72,7 @@ def _show_model(info: dict) -> None:
     network = info.get("network") or {}
     named = {"heads": "head", "waves": "waves up to", "prior": "prior", "holds": "holds", "holds_not": "does not hold"}
     rows += [(label, _folded(_listed(network[key]))) for key, label in named.items() if network.get(key)]
+    rows += [(label, _folded(text)) for label, text in info.get("origin_told", ())]
     for part, figures in (info.get("figures") or {}).items():
         if figures:
             rows.append(

@@ -8,6 +8,7 @@ import numpy as np
 from gnnzoo import __version__
 from gnnzoo.data.frames import Frame
 from gnnzoo.deploy.freeze import TOLERANCE, Comparison, has_energy, signature_names, takes_edges, type_text
+from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.promises import reads_molecules
 from gnnzoo.recipe.load import resolved
@@ -88,7 +89,7 @@ def _card(model: ForceField, comparison: Comparison) -> dict:
             "largest_force": comparison.scale,
         },
         "dataset": info.get("dataset"),
-        "origin": info.get("origin"),
+        "origin": without_curves(info.get("origin")),
         "recipe": resolved(model.recipe),
     }
 

@@ -9,8 +9,9 @@ from gnnzoo.evaluation.pairs import PairCurve
 from gnnzoo.outputs import written
 from gnnzoo.units import force_unit, length_unit
 
-# Beyond this many times the largest force that training saw at a kind of pair, a panel is cut off.
-_ROOM = 1.5
+# The force axis ends where forces are this rare among the training's pairs of a kind, and has this much room beyond:
+# the few closest pairs would make a flat line of all others.
+_RARE, _ROOM = 0.01, 0.5
 _COLUMNS = 3
 
 
@@ -63,11 +64,10 @@ def _panel(figure, curves: Mapping[str, PairCurve], units: str | None) -> None:
 
 
 def _limits(curve: PairCurve) -> tuple[float, float]:
-    """What of the force axis a curve needs: all of it where training saw pairs, and some room."""
-    seen = np.array(curve.counts) > 0
+    """What of the force axis a curve needs: where nearly all pairs of the training are, and some room."""
     values = np.array(curve.forces if curve.truth is None else curve.truth)
-    values = values[seen] if seen.any() else values
-    # a tenth of the pairs at the very shortest distances would flatten all others
-    low, high = np.min(values), np.max(values)
-    margin = (_ROOM - 1) * max(high - low, 1e-12)
+    order, counts = np.argsort(values), np.array(curve.counts, float)
+    shares = np.cumsum(counts[order]) / counts.sum() if counts.any() else np.linspace(0, 1, len(values))
+    low, high = (values[order][min(np.searchsorted(shares, share), len(values) - 1)] for share in (_RARE, 1 - _RARE))
+    margin = _ROOM * max(high - low, 1e-12)
     return float(low - margin), float(high + margin)

@@ -53,3 +53,20 @@ def damaged(path: Path | str, error: Exception) -> ModelError:
         place=Place(file=path),
         hint="copy it again from where it was made, or train it again",
     )
+
+
+def origins(info: dict) -> list[dict]:
+    """Where a model's weights came from, the nearest first: what its file tells of each transfer."""
+    found, origin = [], info.get("origin")
+    while origin:
+        found.append(origin)
+        origin = origin.get("origin")
+    return found
+
+
+def without_curves(origin: dict | None) -> dict | None:
+    """An origin, and those before it, as they go into the provenance of another model: without the pair curves."""
+    if origin is None:
+        return None
+    kept = {key: value for key, value in origin.items() if key != "pairs"}
+    return kept | {"origin": without_curves(origin.get("origin"))}

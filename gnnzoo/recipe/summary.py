@@ -5,7 +5,8 @@ from gnnzoo.recipe.part import Part
 from gnnzoo.recipe.prior_parts import HarmonicPrior, PriorEntry
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import layer_names
-from gnnzoo.recipe.training_part import LearningRate, Training
+from gnnzoo.recipe.training_part import LearningRate, Stage, Training
+from gnnzoo.recipe.transfer_part import StartFrom
 from gnnzoo.units import length_unit
 
 
@@ -27,7 +28,8 @@ def _data(recipe: Recipe) -> list[tuple[str, str]]:
         ("types", f"{types}; units {data.units or 'as the data say'}"),
         (
             "split",
-            f"{split.method}: {split.train:.0%} training, {split.validation:.0%} validation, {split.test:.0%} test",
+            f"{split.method}: {split.train:.0%} training, {split.validation:.0%} validation, {split.test:.0%} test"
+            + (f"; {split.frames} training frames at most" if split.frames else ""),
         ),
         *judged,
     ]
@@ -103,13 +105,33 @@ def _training(recipe: Recipe) -> list[tuple[str, str]]:
     changes = _changes(training)
     if changes:
         lines.append(("augmentation", ", ".join(changes)))
+    if training.start_from:
+        lines.append(("start from", _start(training.start_from)))
+    if training.rates:
+        lines.append(("rates", _layer_rates(training.rates)))
     for number, stage in enumerate(training.stages, 1):
-        length = f"{stage.steps} steps" if stage.steps else f"{stage.share:.0%}"
-        rate = stage.learning_rate or training.learning_rate
-        lines.append(
-            (f"stage {number}", f"{length}, {stage.head} head, {stage.loss or training.loss}, rate {_rate(rate)}")
-        )
+        lines.append((f"stage {number}", _stage(stage, training)))
     return lines
+
+
+def _stage(stage: Stage, training: Training) -> str:
+    parts = [f"{stage.steps} steps" if stage.steps else f"{stage.share:.0%}"]
+    parts += [f"{stage.head} head"] if stage.head else []
+    parts += [stage.loss or training.loss, f"rate {_rate(stage.learning_rate or training.learning_rate)}"]
+    return ", ".join(parts + ([_layer_rates(stage.rates)] if stage.rates else []))
+
+
+def _layer_rates(rates: dict[str, float]) -> str:
+    return ", ".join(f"{name} {f'x {rate:g}' if rate else 'frozen'}" for name, rate in rates.items())
+
+
+def _start(start: StartFrom) -> str:
+    """The model and what is done with it; lists and maps only where they say something."""
+    lists = [f"{key} {' '.join(getattr(start, key))}" for key in ("freeze", "reset") if getattr(start, key)]
+    mapped = [f"{here} as {there}" for here, there in start.map.items()]
+    replay = [f"{start.replay:.0%} of the steps on its own frames"] if start.replay else []
+    rank = f" of rank {start.rank}" if start.strategy == "lora" else ""
+    return ", ".join([start.model, start.strategy + rank, f"distances {start.radial}", *lists, *mapped, *replay])
 
 
 def _loss(training: Training) -> str:

@@ -21,6 +21,7 @@ from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.evaluation.report import COLUMNS, error_rows
 from gnnzoo.evaluation.virials import VIRIAL_COLUMNS, VirialErrors, virial_rows
+from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.promises import reads_molecules
 from gnnzoo.outputs import refuse_existing, written
@@ -248,10 +249,8 @@ def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np
 def _partly_known(model: ForceField, dataset: Dataset) -> bool:
     """Whether the data share source files with what the model, or one that it was transferred from, was trained on."""
     sources = {source["sha256"] for source in getattr(dataset, "provenance", {}).get("sources", [])}
-    info = model.info
-    while info:  # a model's origin has an origin of its own
-        trained_on = info.get("dataset") or {}
-        if sources & set(trained_on.get("sources", [])) or dataset.fingerprint == trained_on.get("fingerprint"):
-            return True
-        info = info.get("origin")
-    return False
+    trainings = [made.get("dataset") or {} for made in (model.info, *origins(model.info))]
+    return any(
+        sources & set(known.get("sources", [])) or dataset.fingerprint == known.get("fingerprint")
+        for known in trainings
+    )

@@ -45,7 +45,7 @@ def inspect(
         `kind` ("data" or "model"), `path`, and what `gnnzoo.data.inspect.survey` tells with `doubts`, sentences about
         whatever should be known before training; or what the model's file says of itself, with `network`: its heads,
         waves and prior, and sentences on what `holds` by construction and what `holds_not`; None where its recipe is
-        of another version.
+        of another version; and `origin_told`, (what, words) about the models that its weights came from.
 
     Raises:
         DataError, ModelError: it cannot be read.
@@ -64,6 +64,7 @@ def inspect(
 
         report = {"kind": "model", "path": str(files[0]), **read_info(files[0])}
         report["network"] = _network(report["recipe"]) if "recipe" in report else None
+        report["origin_told"] = _origin_told(report)
     else:
         report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types, columns)}
     if json is not None:
@@ -98,6 +99,31 @@ def _network(raw: Mapping) -> dict | None:
         "holds": [text for name, text in _PROMISES.items() if getattr(kept, name)],
         "holds_not": [text for name, text in _PROMISES.items() if not getattr(kept, name)],
     }
+
+
+def _origin_told(info: Mapping) -> list[tuple[str, str]]:
+    """The models that the weights came from, the nearest first, and what the last transfer found."""
+    from gnnzoo.models.archive import origins
+
+    told = []
+    for origin in origins(info):
+        data = (origin.get("dataset") or {}).get("path", "unknown data")
+        digest = f", sha256 {origin['sha256'][:12]}" if origin.get("sha256") else ""
+        told.append(("weights from", f"{origin['model']} (recipe {origin['recipe']}, trained on {data}{digest})"))
+    last = info.get("origin") or {}
+    start = info.get("recipe", {}).get("training", {}).get("start_from")
+    if start:
+        told.append(("strategy", f"{start['strategy']}, distances {start['radial']}"))
+    if last.get("zero_shot"):
+        told.append(
+            ("before", f"mean |dF| / mean |F| {last['zero_shot']['relative']:.1%} with the weights as they came")
+        )
+    if last.get("forgotten"):
+        found = last["forgotten"]
+        told.append(
+            ("forgotten", f"on the source's own frames {found['before']:.2%} before, {found['after']:.2%} after")
+        )
+    return told
 
 
 def _survey(

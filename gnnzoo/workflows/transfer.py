@@ -9,6 +9,7 @@ from gnnzoo.console import note, table
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import Place, RecipeError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
+from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.predict import Predictor
 from gnnzoo.models.transfer import new_meanings, told_rates, unit_factor
@@ -216,7 +217,7 @@ def _origin(source: ForceField) -> dict:
         "sha256": digest,
         "recipe": source.recipe.name,
         "dataset": source.info.get("dataset"),
-        "origin": source.info.get("origin"),
+        "origin": without_curves(source.info.get("origin")),
     }
 
 
