@@ -111,8 +111,8 @@ def _distances(counts: np.ndarray, species: list[str]) -> dict:
 
 
 def pair_name(first: str, second: str, kind: str) -> str:
-    """How a kind of pair is called: "O-H bonded"."""
-    return f"{first}-{second} {kind}"
+    """How a kind of pair is called: "O-H", "O-H bonded", "H-H same molecule"."""
+    return f"{first}-{second} {'' if kind == EDGE_CLASSES[0] else kind.replace('_', ' ')}".strip()
 
 
 def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Graph], np.ndarray]) -> tuple[float, float]:

@@ -188,6 +188,10 @@ class StackLayer(keras.layers.Layer):
         """Weights to which sums over neighbours are proportional, as they are to `neighbor_scale`."""
         return []
 
+    def answer_weights(self) -> list[keras.Variable]:
+        """Of a head, the weights to which its answer is proportional."""
+        return []
+
     def get_config(self):
         return {**super().get_config(), **{name: getattr(self, name) for name in self.arguments}}
 

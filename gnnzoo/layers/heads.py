@@ -39,6 +39,9 @@ class AtomHead(StackLayer):
     def build(self, graph):
         self.perceptron.build(graph[ATOMS])
 
+    def answer_weights(self):
+        return [self.perceptron.last.kernel, self.perceptron.last.bias]
+
     def call(self, graph, training=None):
         return {self.key: self.perceptron(graph[ATOMS], training=training)}
 
@@ -114,6 +117,9 @@ class PairForceDecoder(StackLayer):
         return [(self.perceptron.edge.kernel, 1)]
 
     def summed_weights(self):
+        return self.answer_weights()
+
+    def answer_weights(self):
         return [self.perceptron.last.kernel, self.perceptron.last.bias]
 
     def build(self, graph):
@@ -151,6 +157,9 @@ class VectorForceDecoder(StackLayer):
     def build(self, graph):
         self.gate.build(graph[ATOMS])
         self.map.build((None, 3, graph[VECTORS][-1]))
+
+    def answer_weights(self):
+        return [self.map.kernel]
 
     def call(self, graph, training=None):
         gate = self.gate(graph[ATOMS], training=training)[:, None, :]

@@ -5,8 +5,8 @@ import numpy as np
 from gnnzoo.layers.radial import BASES, polynomial_envelope
 from gnnzoo.recipe.graph_part import Graph
 
-# Distances at which two expansions are compared, from this share of the smaller cutoff on: nearer no two atoms come.
-_POINTS, _FIRST = 2000, 0.1
+# Distances at which two expansions are compared.
+_POINTS = 2000
 # Directions of a basis that are this much weaker than the strongest are noise.
 _SMALLEST = 1e-3
 
@@ -20,36 +20,46 @@ def _settings(graph: Graph) -> tuple:
     return graph.cutoff, graph.radial.basis, graph.envelope, graph.envelope_order if graph.envelope else None
 
 
-def radial_map(
-    source: Graph, target: Graph, functions: tuple[int, int], how: str, with_envelope: bool
+def refitted(
+    weights: np.ndarray,
+    source: Graph,
+    target: Graph,
+    functions: tuple[int, int],
+    how: str,
+    *,
+    with_envelope: bool,
+    shortest: float,
 ) -> tuple[np.ndarray, float]:
-    """The matrix from the weights of the source's radial functions to those of the target's.
+    """Weights of the source's radial functions as weights of the target's.
 
-    "extend" is the least squares fit of each function of the source's basis by the target's, in length units, and of
-    zero beyond the source's cutoff. "stretch" takes the n-th function for the n-th: with Bessel functions distances
-    then count in cutoffs.
+    "extend" fits by least squares what the target's basis can make of the source's functions, in length units, from the
+    shortest distance of the target's atoms on, and of zero beyond the source's cutoff. Below that distance nothing need
+    be followed: where a model of molecules turns sharply, at their bonds, a wider basis could not, and would ring at
+    all other distances. "stretch" takes the n-th function for the n-th: with Bessel functions distances then count in
+    cutoffs.
 
     Args:
+        weights: (functions there, columns), each column a function of the distance.
         source, target: cutoff, basis and envelope on both sides.
         functions: how many radial functions a layer reads, there and here.
         how: "extend" or "stretch".
         with_envelope: whether the layer is linear in the functions, so that they matter times their envelope only.
+        shortest: distance that the target's atoms do not come below.
 
     Returns:
-        (functions here, functions there); and the root mean square of what the fit leaves of the source's functions,
-        as a share of their own: 0 where it is exact.
+        (functions here, columns); and how far the columns as functions of the distance are from what they were, root
+        mean square, as a share of their own: 0 where they are the same. Of "stretch" the share of functions left out.
     """
     there, here = functions
     if how == "stretch" or (same_basis(source, target) and here >= there):
-        return np.eye(here, there), max(0.0, 1 - here / there)
-    first = _FIRST * min(source.cutoff, target.cutoff)
-    distance = np.linspace(first, max(source.cutoff, target.cutoff), _POINTS)
-    wanted, basis = (
+        return np.eye(here, there) @ weights, max(0.0, 1 - here / there)
+    distance = np.linspace(min(shortest, source.cutoff / 2), max(source.cutoff, target.cutoff), _POINTS)
+    known, basis = (
         _functions(distance, graph, count, with_envelope) for graph, count in ((source, there), (target, here))
     )
-    matrix = np.linalg.lstsq(basis, wanted, rcond=_SMALLEST)[0]
-    left = np.sqrt(np.mean((basis @ matrix - wanted) ** 2) / np.mean(wanted**2))
-    return matrix, float(left)
+    matrix = np.linalg.lstsq(basis, known, rcond=_SMALLEST)[0]
+    wanted, found = known @ weights, basis @ (matrix @ weights)
+    return matrix @ weights, float(np.sqrt(np.mean((found - wanted) ** 2) / np.mean(wanted**2)))
 
 
 def _functions(distance: np.ndarray, graph: Graph, count: int, with_envelope: bool) -> np.ndarray:

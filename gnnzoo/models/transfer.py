@@ -13,7 +13,7 @@ import numpy as np
 from gnnzoo.errors import ModelError, UserError, did_you_mean
 from gnnzoo.layers.basic import StackLayer
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.radial_map import radial_map, same_basis
+from gnnzoo.models.radial_map import refitted, same_basis
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
 from gnnzoo.recipe.transfer_part import StartFrom, matching
@@ -72,7 +72,12 @@ def _unit_hint(source: str | None, target: str | None) -> str:
 
 
 def copy_weights(
-    source: ForceField, network: keras.Model, recipe: Recipe, species: list[str], factor: float = 1.0
+    source: ForceField,
+    network: keras.Model,
+    recipe: Recipe,
+    species: list[str],
+    factor: float = 1.0,
+    shortest: float = 0.5,
 ) -> list[Move]:
     """Copy into `network` what fits of the source's network.
 
@@ -82,6 +87,7 @@ def copy_weights(
         recipe: of the target; its `training.start_from` says how, the defaults do where it has none.
         species: of the target, in the order of its input.
         factor: see `unit_factor`; energies are converted by it, too, as lengths are the same.
+        shortest: distance that two atoms of the target do not come below, in the length unit.
 
     Returns:
         One move for each layer of the target that has weights, in the order of the stack, and one for each layer of the
@@ -91,7 +97,7 @@ def copy_weights(
         ModelError: nothing at all could be copied, or species are mapped that are not there.
     """
     start = recipe.training.start_from or StartFrom(model="")
-    carrier = _Carrier(source, recipe, species, start, factor)
+    carrier = _Carrier(source, recipe, species, start, factor, shortest)
     theirs = {layer.name: layer for layer in source.network.layers if layer.weights}
     ours = [layer for layer in network.layers if layer.weights]
     moves = [carrier.move(theirs.get(layer.name), layer) for layer in ours]
@@ -124,10 +130,20 @@ class _Carrier:
         recipe, species: of the target.
         start: how.
         factor: energies of the source's units in the target's.
+        shortest: distance of two atoms of the target.
     """
 
-    def __init__(self, source: ForceField, recipe: Recipe, species: list[str], start: StartFrom, factor: float):
-        self.source, self.recipe, self.species, self.start, self.factor = source, recipe, species, start, factor
+    def __init__(
+        self,
+        source: ForceField,
+        recipe: Recipe,
+        species: list[str],
+        start: StartFrom,
+        factor: float,
+        shortest: float,
+    ):
+        self.source, self.recipe, self.species, self.start = source, recipe, species, start
+        self.factor, self.shortest = factor, shortest
         self.reset = matching(start.reset, layer_names(recipe))
         self.entries = [
             dict(zip(layer_names(made), made.model.layers, strict=True)) for made in (source.recipe, recipe)
@@ -255,9 +271,16 @@ class _Carrier:
         others = [size - rows * count for size, count in zip((value.shape[0], shape[0]), functions, strict=True)]
         if others[0] != others[1] or others[0] < 0 or value.shape[1:] != shape[1:]:
             return value, ""  # refused for its shape
-        linear = hasattr(entries[1], "functions")
-        matrix, lost = radial_map(there, here, functions, self.start.radial, linear)
-        moved = (matrix @ value[others[0] :].reshape(functions[0], -1)).reshape(-1, *value.shape[1:])
+        moved, lost = refitted(
+            value[others[0] :].reshape(functions[0], -1),
+            there,
+            here,
+            functions,
+            self.start.radial,
+            with_envelope=hasattr(entries[1], "functions"),  # such layers are linear in them
+            shortest=self.shortest,
+        )
+        moved = moved.reshape(-1, *value.shape[1:])
         how = f"distances {self.start.radial}ed: {_told(there, functions[0])} there, {_told(here, functions[1])} here"
         if lost > _WELL_FITTED:
             how += f", {lost:.0%} lost"
@@ -266,6 +289,13 @@ class _Carrier:
 
 def _told(graph, functions: int) -> str:
     return f"{functions} {graph.radial.basis} to {graph.cutoff:g}"
+
+
+def scale_answer(network: keras.Model, gain: float) -> None:
+    """Multiply what the heads of a network answer, before the force scale, by a number."""
+    for layer in network.layers:
+        for weight in layer.answer_weights() if isinstance(layer, StackLayer) else ():
+            weight.assign(weight * gain)
 
 
 def told_rates(move: Move, rates: list[float]) -> Move:

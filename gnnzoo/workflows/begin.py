@@ -5,13 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
+from gnnzoo.data.statistics import even_sample
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.transfer import Move, copy_weights, unit_factor
+from gnnzoo.models.transfer import Move, copy_weights, scale_answer, unit_factor
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.training.feed import Replay
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.workflows.source_frames import replay_of
+
+# Training frames by which the size of the copied answer is fitted.
+_GAIN_SAMPLE = 16
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Begun:
         prepared: the target's data, with the scales that the network has.
         moves: what became of each layer.
         factor: from the source's force unit to the target's.
+        gain: what the copied answer was multiplied by, so that its forces have the size of the target's.
+        as_it_was: what the forces are to be multiplied by to be those of the source's own force scale.
         replay: frames of the source to go on with, where the recipe asks for them.
     """
 
@@ -30,6 +36,8 @@ class Begun:
     prepared: Prepared
     moves: list[Move]
     factor: float
+    gain: float
+    as_it_was: float
     replay: Replay | None = None
 
     def moves_told(self) -> list[list]:
@@ -61,8 +69,26 @@ def begin(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepar
             force = [prepared.scales.force if name in target else kept.force for name in prepared.species]
             prepared = replace(prepared, scales=replace(prepared.scales, force=force))
     network = build_network(recipe, prepared.species, prepared.scales)
-    moves = copy_weights(source, network, recipe, prepared.species, factor)
-    return Begun(ForceField(network, recipe), prepared, moves, factor, replay)
+    shortest = float(np.min(prepared.statistics.shortest))
+    moves = copy_weights(source, network, recipe, prepared.species, factor, shortest)
+    model = ForceField(network, recipe)
+    gain, ratio = 1.0, kept.force / prepared.scales.force if not replay else 1.0
+    if recipe.model.normalization == "training" and not replay:
+        gain = fitted_gain(model, prepared)
+        scale_answer(network, gain)
+    return Begun(model, prepared, moves, factor, gain, ratio / gain, replay)
+
+
+def fitted_gain(model: ForceField, prepared: Prepared) -> float:
+    """The factor by which a network's forces come closest to those of training frames, by least squares; 1 where they
+    do not even point the same way.
+    """
+    product = square = 0.0
+    for index in even_sample(prepared.split.train, _GAIN_SAMPLE):
+        graph = prepared.source.graph(index)
+        found = model.predictor.forces(graph).astype(np.float64)
+        product, square = product + float(np.sum(found * graph.forces)), square + float(np.sum(found**2))
+    return product / square if product > 0 else 1.0
 
 
 def source_scales(source: ForceField, factor: float) -> Scales:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gnnzoo.console import note, table
+from gnnzoo.console import note, table, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import Place, RecipeError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
@@ -31,6 +31,7 @@ from gnnzoo.workflows.source_frames import forgotten, with_old_species
 from gnnzoo.workflows.sources import recipe_dataset
 
 _POINTS = 60  # distances at which pairs are looked at before training
+_LITTLE = 0.2  # a smaller share of copied weights is worth a warning
 
 
 def transfer(
@@ -148,17 +149,18 @@ def transferred(
 def _told_origin(begun: Begun, source: ForceField, dataset: Dataset) -> dict:
     """Say what moves and how good it is before any training; returns the provenance of the weights."""
     _show(begun, source, dataset)
-    zero_shot = judge(begun.model, begun.prepared, dataset, "validation")
-    if zero_shot is not None:
-        note(
-            f"before training on the target: mean |dF| / mean |F| {zero_shot['relative']:.1%} (zero forces: 100 %), "
-            f"MAE {zero_shot['mae']:.4g} {force_unit(dataset.units)}, on its validation frames"
-        )
-    return _origin(source) | {
-        "moves": begun.moves_told(),
-        "zero_shot": zero_shot,
-        "pairs": _pairs(begun, dataset),
+    judged = {
+        name: judge(begun.model, begun.prepared, dataset, "validation", times)
+        for name, times in (("as_it_is", begun.as_it_was), ("zero_shot", 1.0))
     }
+    if judged["zero_shot"] is not None:
+        unit, figures = force_unit(dataset.units), judged["zero_shot"]
+        note(
+            f"before training on the target: mean |dF| / mean |F| {figures['relative']:.1%} (zero forces: 100 %), "
+            f"MAE {figures['mae']:.4g} {unit}, on its validation frames; "
+            f"with the source's own force scale {judged['as_it_is']['relative']:.1%}"
+        )
+    return _origin(source) | judged | {"moves": begun.moves_told(), "gain": begun.gain, "pairs": _pairs(begun, dataset)}
 
 
 def _forgotten(source: ForceField, model: ForceField, factor: float) -> dict | None:
@@ -255,3 +257,11 @@ def _show(begun: Begun, source: ForceField, dataset: Dataset) -> None:
         note(told)
     for sentence in new_meanings(source, begun.model.network, recipe):
         note(sentence)
+    if begun.gain != 1:
+        note(f"what the heads answer is multiplied by {begun.gain:.3g}, fitted to the size of training forces")
+    copied, total = (sum(move.weights[side] for move in begun.moves) for side in (0, 1))
+    if copied < _LITTLE * total:
+        warn(
+            f"only {copied / total:.0%} of the target's weights come from the model, so that it is hardly a transfer: "
+            f"its recipe is '{source.recipe.name}', and a target of the same layers shares more (gnnzoo list)"
+        )
