@@ -40,7 +40,7 @@ def _sizes(_ctx, _param, text: str | None) -> list[int] | None:
 @click.option("--target", metavar="RECIPE", required=True, help="Recipe of the substance to go to, by name or path.")
 @data_option
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Training frames to use at most.")
-@click.option("--strategy", type=click.Choice(STRATEGIES), help="What is trained, and how fast; by default full.")
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="What is trained; by default discriminative.")
 @click.option("--freeze", multiple=True, metavar="LAYERS", callback=_layers, help="Layers that are not trained.")
 @click.option("--reset", multiple=True, metavar="LAYERS", callback=_layers, help="Layers that begin anew.")
 @click.option("--radial", type=click.Choice(("extend", "stretch")), help="How distances go from cutoff to cutoff.")

@@ -15,7 +15,7 @@ class StartFrom(Part):
 
     model: str
     """A .keras file of gnnzoo, looked up from the working folder, then from the recipe's."""
-    strategy: Strategy = "full"
+    strategy: Strategy = "discriminative"
     """`full`: everything is trained. `heads`: the heads alone, and layers that did not move. `staged`: these for the
     first fifth, then everything. `discriminative`: each layer below the heads at a rate 2.6 times lower than the one
     above it (arXiv 1801.06146). `lora`: of the layers that moved, matrices keep what they were and learn a product of
@@ -24,11 +24,11 @@ class StartFrom(Part):
     """Names or patterns of layers that are not trained, such as "atomic_density_*"."""
     reset: list[str] = Field(default_factory=list)
     """Names or patterns of layers that begin anew instead of with the model's weights."""
-    radial: Literal["stretch", "extend"] = "stretch"
-    """How distances move where cutoff or radial basis differ. `stretch`: they count in cutoffs, with the n-th radial
-    function for the n-th, and sums over neighbours in mean numbers of neighbours. `extend`: each function of the
-    distance is kept in length units, as well as the target's basis can, and is zero beyond the old cutoff; sums over
-    neighbours keep their size."""
+    radial: Literal["extend", "stretch"] = "extend"
+    """How distances move where cutoff or radial basis differ. `extend`: each function of the distance is kept in length
+    units, as well as the target's basis can, and is zero beyond the old cutoff; sums over neighbours keep their size.
+    `stretch`: distances count in cutoffs, with the n-th radial function for the n-th, and sums over neighbours in mean
+    numbers of neighbours."""
     map: dict[Name, Name] = Field(default_factory=dict)
     """For learned embeddings of species: which species of the model each one begins as, such as {"Ar": "O"}; those that
     are in both begin as what they are."""

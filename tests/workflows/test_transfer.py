@@ -87,9 +87,14 @@ def test_zero_shot_is_the_error_of_the_copied_weights_on_the_validation_part(mov
     source = load_model(workshop / "water.keras")
     split, scales = moved.info["split"], moved.info["statistics"]
     before = build_network(moved.recipe, ["Ar"], Scales(scales["force_rms"], scales["mean_neighbors"]))
+    keeping = (1 / 3) / scales["mean_neighbors"] ** -0.5  # sums over neighbours were divided by the root of nine
+    factors = {
+        "message_passing_1/output": keeping,
+        "pair_force_decoder_1/output": keeping * moved.info["origin"]["gain"],
+    }
     for weight, copied in zip(before.weights, source.network.weights, strict=True):
         if weight.trainable:
-            weight.assign(copied)
+            weight.assign(copied * factors.get(weight.path.rpartition("/")[0], 1))
     judged = ForceField(before, moved.recipe, moved.info | {"split": split | {"test": []}})
     expected = evaluate(judged, argon, plot=False)
     assert (expected["part"], expected["frames"]) == ("validation", 4)
@@ -103,7 +108,7 @@ def test_what_moved_is_shown(water, argon, folder, capsys):
     assert (folder / "tiny-from-tinywater.keras").exists()
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0] == "tinywater -> tiny, strategy full"
+    assert lines[0] == "tinywater -> tiny, strategy discriminative"
     for layer, action, part, total, _ in origin["moves"]:
         (line,) = [line for line in lines if line.split()[:1] == [layer]]
         assert f"{action}  " in line
