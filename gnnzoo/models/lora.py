@@ -28,14 +28,18 @@ def adapt(network: keras.Model, names: Collection[str], rank: int, seed: int) ->
     for layer in network.layers:
         if layer.name not in names:
             continue
+        narrow, adapted = [], []
         for part in _dense(layer):
             if min(part.kernel.shape) > rank:
                 start = keras.initializers.HeUniform(seed=derived_seed(seed, part.path))
                 part.enable_lora(rank, a_initializer=start)
+                adapted += [part.lora_kernel_a.path, part.lora_kernel_b.path]
                 count += 1
+            else:
+                narrow.append(part.kernel.path)
         for weight in layer.trainable_weights:
-            if len(weight.shape) > 2:  # filters, which are no matrix of a dense layer
-                weight.trainable = False
+            if len(weight.shape) > 1 and weight.path not in (*narrow, *adapted):
+                weight.trainable = False  # filters, which are no matrix of a dense layer
     return count
 
 

@@ -17,7 +17,10 @@ def same_basis(source: Graph, target: Graph) -> bool:
 
 
 def _settings(graph: Graph) -> tuple:
-    return graph.cutoff, graph.radial.basis, graph.envelope, graph.envelope_order if graph.envelope else None
+    order = graph.envelope_order if graph.envelope else None
+    # of Bessel functions more are the same and others after them; of the other bases all are others
+    functions = None if graph.radial.basis == "bessel" else graph.radial.functions
+    return graph.cutoff, graph.radial.basis, functions, graph.envelope, order
 
 
 def refitted(
@@ -59,7 +62,8 @@ def refitted(
     )
     matrix = np.linalg.lstsq(basis, known, rcond=_SMALLEST)[0]
     wanted, found = known @ weights, basis @ (matrix @ weights)
-    return matrix @ weights, float(np.sqrt(np.mean((found - wanted) ** 2) / np.mean(wanted**2)))
+    size = np.mean(wanted**2)
+    return matrix @ weights, float(np.sqrt(np.mean((found - wanted) ** 2) / size)) if size else 0.0
 
 
 def _functions(distance: np.ndarray, graph: Graph, count: int, with_envelope: bool) -> np.ndarray:

@@ -23,6 +23,7 @@ from gnnzoo.units import force_factor
 _FACTS = {("atom_encoder", "species"), ("force_scale", "scale")}
 # The map that reads what a species is: a row for each parameter, or for each species.
 _SPECIES_MAP, _EPSILON_ROW = "perceptron/dense_0/kernel", 1
+COPIED = "copied"  # what became of a layer of which all moved that could
 # A basis that is fitted worse than this is worth a word.
 _WELL_FITTED = 0.01
 
@@ -169,7 +170,7 @@ class _Carrier:
             action = "reset"
         else:
             facts = sum(_size(weight) for weight in ours.weights if found[_inside(weight)].fact)
-            action = "copied" if copied == total - facts else "copied in part"
+            action = COPIED if copied == total - facts else "copied in part"
         if kind == "atom_encoder" and copied and self.rows is None and self.factor != 1:
             reasons.append(f"epsilon in {self.source.units} units there")
         return Move(ours.name, action, (copied, total), "; ".join(dict.fromkeys(reasons)))

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 
 from gnnzoo.recipe.part import Fraction, Name, Part
 
+HEADS_FIRST = 0.2  # share of the schedule in which a staged transfer trains the heads alone
 Strategy = Literal["full", "heads", "staged", "discriminative", "lora"]
 
 

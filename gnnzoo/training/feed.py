@@ -91,7 +91,7 @@ class ReplayFeed:
     @property
     def steps_per_epoch(self) -> int:
         """Steps in which every new frame is seen once, with the old ones between them."""
-        return math.ceil(self.new.steps_per_epoch / (1 - self.share))
+        return math.ceil(self.new.steps_per_epoch / (1 - self.share) - 1e-9)
 
     def batch(self, step: int) -> dict[str, tf.Tensor]:
         """The padded batch of step number `step`."""

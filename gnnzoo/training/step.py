@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from gnnzoo import fields
+from gnnzoo.errors import Place, RecipeError
 from gnnzoo.models.predict import PerShape
 from gnnzoo.recipe.training_part import Training
 from gnnzoo.training.augmentation import displace, random_rotations, rotate
@@ -46,6 +47,8 @@ class TrainStep:
         # what is frozen is left out: no gradient of it is computed, and none counts in the norm that is clipped
         self.variables = [v for v, rate in zip(network.trainable_variables, of_layer, strict=True) if rate]
         self.rates = [rate for rate in of_layer if rate]
+        if not self.variables:
+            raise _nothing_to_train()
         self.kept = [  # moving statistics, but not the state of dropout
             v
             for v in network.non_trainable_variables
@@ -96,6 +99,8 @@ class TrainStep:
         """One update; a layer with a rate of its own goes that share of the way, whatever the optimizer."""
         of_head = [pair for pair in zip(gradients, self.variables, self.rates, strict=True) if pair[0] is not None]
         slowed = [(variable, rate, tf.identity(variable.value)) for _, variable, rate in of_head if rate != 1]
+        if not of_head:
+            raise _nothing_to_train()
         gradients, variables, _ = zip(*of_head, strict=True)
         self.optimizer.apply(gradients, variables)
         for variable, rate, before in slowed:
@@ -132,3 +137,11 @@ class TrainStep:
                 kind, found[fields.VIRIAL], batch[fields.VIRIAL], batch[fields.VIRIAL_MASK], sizes, self.force_scale
             )
         return loss
+
+
+def _nothing_to_train() -> RecipeError:
+    return RecipeError(
+        "every layer that could be trained is frozen, in the whole training or in a stage of it",
+        place=Place(key="training.rates"),
+        expected="a rate above 0, or fewer layers in training.start_from.freeze",
+    )

@@ -6,12 +6,10 @@ from gnnzoo.recipe.head_checks import HEADS
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.recipe.training_part import Stage, Training
-from gnnzoo.recipe.transfer_part import matching
+from gnnzoo.recipe.transfer_part import HEADS_FIRST, matching
 
 # By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2).
 _FALL = 2.6
-# Share of the schedule in which a staged transfer trains the heads alone.
-_HEADS_FIRST = 0.2
 
 
 def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
@@ -27,17 +25,30 @@ def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
     """
     training, start, names = recipe.training, recipe.training.start_from, layer_names(recipe)
     heads = {name for name, entry in zip(names, recipe.model.layers, strict=True) if entry.layer in HEADS}
-    below = [name for name in names if name in moved and name not in heads]
-    last = {**training.rates, **dict.fromkeys(start.freeze, 0.0)}
-    frozen = {**dict.fromkeys(below, 0.0), **last}
-    if start.strategy == "heads":
-        return training.model_copy(update={"rates": frozen})
+    below, frozen = [name for name in names if name in moved and name not in heads], dict.fromkeys(start.freeze, 0.0)
+    strategy: dict[str, float] = {}
+    if start.strategy in ("heads", "staged"):
+        strategy = dict.fromkeys(below, 0.0)
+    elif start.strategy == "discriminative":
+        strategy = {name: _FALL ** -(depth + 1) for depth, name in enumerate(reversed(below))}
+
+    def after(own: dict[str, float]) -> dict[str, float]:
+        return _then(_then(strategy, own), frozen)
+
     if start.strategy == "staged":
-        stages = [Stage(share=_HEADS_FIRST, rates=frozen), Stage(share=1 - _HEADS_FIRST, rates=last)]
-        return training.model_copy(update={"stages": stages, "rates": last})
-    if start.strategy == "discriminative":
-        last = {name: _FALL ** -(depth + 1) for depth, name in enumerate(reversed(below))} | last
-    return training.model_copy(update={"rates": last})
+        rates = _then(training.rates, frozen)
+        stages = [Stage(share=HEADS_FIRST, rates=after(training.rates)), Stage(share=1 - HEADS_FIRST, rates=rates)]
+        return training.model_copy(update={"stages": stages, "rates": rates})
+    stages = [
+        stage if stage.rates is None else stage.model_copy(update={"rates": after(stage.rates)})
+        for stage in training.stages
+    ]
+    return training.model_copy(update={"stages": stages, "rates": after(training.rates)})
+
+
+def _then(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
+    """Both, those of the second last, for of several patterns the last one counts."""
+    return {name: rate for name, rate in first.items() if name not in second} | second
 
 
 def layer_rates(rates: dict[str, float], names: Collection[str]) -> dict[str, float]:

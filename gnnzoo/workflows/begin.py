@@ -6,8 +6,9 @@ import numpy as np
 
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.statistics import even_sample
-from gnnzoo.models.build import Scales, build_network
+from gnnzoo.models.build import Scales, build_network, build_prior
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.predict import Predictor
 from gnnzoo.models.transfer import Move, copy_weights, scale_answer, unit_factor
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.training.feed import Replay
@@ -81,13 +82,16 @@ def begin(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepar
 
 def fitted_gain(model: ForceField, prepared: Prepared) -> float:
     """The factor by which a network's forces come closest to those of training frames, by least squares; 1 where they
-    do not even point the same way.
+    do not even point the same way. What a prior knows is taken off both.
     """
+    prior = build_prior(model.recipe, prepared.species)
+    known = Predictor(prior, xla=False).forces if prior is not None else lambda graph: 0.0
     product = square = 0.0
     for index in even_sample(prepared.split.train, _GAIN_SAMPLE):
         graph = prepared.source.graph(index)
-        found = model.predictor.forces(graph).astype(np.float64)
-        product, square = product + float(np.sum(found * graph.forces)), square + float(np.sum(found**2))
+        less = known(graph)
+        found, wanted = model.predictor.forces(graph).astype(np.float64) - less, graph.forces - less
+        product, square = product + float(np.sum(found * wanted)), square + float(np.sum(found**2))
     return product / square if product > 0 else 1.0
 
 

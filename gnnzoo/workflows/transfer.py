@@ -29,6 +29,7 @@ from gnnzoo.workflows.model_info import judge
 from gnnzoo.workflows.resume import check_same, with_scales_of
 from gnnzoo.workflows.source_frames import forgotten, with_old_species
 from gnnzoo.workflows.sources import recipe_dataset
+from gnnzoo.workflows.tuning import moved_layers
 
 _POINTS = 60  # distances at which pairs are looked at before training
 _LITTLE = 0.2  # a smaller share of copied weights is worth a warning
@@ -236,7 +237,7 @@ def _check_origin(run: Run, source: ForceField) -> None:
 
 def _show(begun: Begun, source: ForceField, dataset: Dataset) -> None:
     """The table of what moves and how it is trained, and what is to be known beside it."""
-    recipe, moved = begun.model.recipe, {move.layer for move in begun.moves if move.weights[0]}
+    recipe, moved = begun.model.recipe, moved_layers({"moves": begun.moves_told()})
     names = [layer.name for layer in begun.model.network.layers]
     stages = [layer_rates(phase.rates, names) for phase in phases(with_strategy(recipe, moved))]
     rows = []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.lora import adapt, merged
+from gnnzoo.models.transfer import COPIED
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.recipe.training_part import Training
@@ -25,8 +26,8 @@ def settled(recipe: Recipe, origin: dict | None) -> Training:
 
 
 def moved_layers(origin: dict) -> set[str]:
-    """Names of the layers of which something was copied."""
-    return {layer for layer, _action, copied, *_ in origin["moves"] if copied}
+    """Names of the layers that were copied whole; what is new in others has to be trained like all that is new."""
+    return {layer for layer, action, *_ in origin["moves"] if action == COPIED}
 
 
 @contextlib.contextmanager

@@ -86,8 +86,18 @@ def test_staged_and_stages_of_ones_own_are_refused():
     assert caught.value.place.key == "training.start_from.strategy"
     assert caught.value.what == "staged makes two stages of the training, and the recipe has stages of its own"
     assert caught.value.expected == "another strategy, or no training.stages"
-    for fine in (training | {"stages": []}, training | {"start_from": START | {"strategy": "discriminative"}}):
+    for fine in (
+        training | {"stages": [], "epochs": 10},
+        training | {"start_from": START | {"strategy": "discriminative"}},
+    ):
         assert recipe(training=fine)
+
+
+def test_a_first_stage_within_its_warm_up_is_refused():
+    """A fifth of 4 epochs trains the heads alone, and the first epoch is a ramp."""
+    with pytest.raises(RecipeError, match=r"the first stage of 0\.8 epochs, of the heads alone") as caught:
+        recipe(training={"start_from": START | {"strategy": "staged"}})
+    assert caught.value.place.key == "training.start_from.strategy"
 
 
 def test_a_map_of_species_wants_learned_species():
