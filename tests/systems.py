@@ -90,8 +90,10 @@ def contract_frame(recipe) -> Frame:
     """A dense little liquid of the species that a recipe names, in a box smaller than twice its cutoff."""
     cell = np.array([[6.4, 0, 0], [0.8, 6.2, 0], [-0.6, 0.4, 6.6]])
     frame = water_frame(molecules=8, cell=cell, seed=1)
-    if len(recipe.data.types) > 1:
+    names = {int(number): name for number, name in recipe.data.types.items()}
+    if names == WATER_TYPES:
         return frame
-    # a substance of single atoms: the oxygens' places, widened
+    # a substance of single atoms, of one species or of several in turn: the oxygens' places, widened
     oxygens = few_atoms(frame, np.flatnonzero(frame.types == 1), molecules=None)
-    return changed(oxygens, positions=oxygens.positions * 1.3, cell=cell * 1.3, type_names={1: recipe.data.types["1"]})
+    types = np.resize(sorted(names), len(oxygens)).astype(np.int32)
+    return changed(oxygens, positions=oxygens.positions * 1.3, cell=cell * 1.3, types=types, type_names=names)

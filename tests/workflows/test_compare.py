@@ -14,6 +14,7 @@ from gnnzoo.errors import UserError
 from gnnzoo.evaluation.courses import Course, gains, verdict
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
+from gnnzoo.recipe.load import recipe_from_dict, resolved
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Trainer
 from gnnzoo.workflows import compare as comparing
@@ -200,3 +201,32 @@ def test_existing_results_are_refused_before_any_training(argon, folder, kind):
     assert path.read_text() == "precious"
     assert not Path("runs").exists()
     assert not Path("a.keras").exists()
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="refused only once the model of the transfer is made")
+@pytest.mark.parametrize("case", ["no frames", "nothing held out"])
+def test_what_cannot_be_compared_is_refused_before_any_training(argon, folder, monkeypatch, case):
+    monkeypatch.setattr(transferring, "_POINTS", 2)
+    water_model()
+    raw, sizes = resolved(target(START, steps=1)), [0] if case == "no frames" else [2]
+    if case == "nothing held out":
+        raw["data"]["split"] |= {"train": 1.0, "validation": 0.0, "test": 0.0}
+    with pytest.raises(UserError, match=r"at least 1|no frame is held out"):
+        transfer("water.keras", recipe_from_dict(raw), data=argon, sizes=sizes)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="a training that ends early hands its number of steps on to those after it",
+)
+def test_trainings_that_end_early_do_not_shorten_the_others(argon, folder, monkeypatch):
+    """With such a rate the error rises at once."""
+    monkeypatch.setattr(transferring, "_POINTS", 2)
+    water_model()
+    rate = {"learning_rate": {"initial": 1.0}, "warmup": {"epochs": 0}}
+    made = target(START, epochs=3, early_stopping={"patience": 1}, validation_frames=1, **rate)
+    transfer("water.keras", made, data=argon, sizes=[2, 4], output="a.keras")
+    result = json.loads(Path("a-compare.json").read_text())
+    assert {course["steps"] for course in result["runs"]} == {6}

@@ -165,3 +165,9 @@ def test_a_first_distance_that_is_none_is_refused(moved, folder, first):
 def test_no_model_at_all_is_refused(folder):
     with pytest.raises(UserError, match="no model was named"):
         pairs([])
+
+
+@pytest.mark.xfail(strict=True, raises=IndexError, reason="no number of points is refused")
+def test_no_distance_at_all_is_refused(moved, folder):
+    with pytest.raises(UserError):
+        pairs(moved, points=0)

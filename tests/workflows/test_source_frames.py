@@ -17,6 +17,7 @@ from gnnzoo.workflows import fit as fitting
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.model_info import judge
 from gnnzoo.workflows.source_frames import forgotten, trained_on, with_old_species
 from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
@@ -134,6 +135,30 @@ def test_an_epsilon_of_the_source_is_told_in_the_targets_units(water):
     assert (atoms["O"].charge, atoms["O"].sigma, atoms["Ar"].epsilon) == (-0.82, 3.165, 0.2378)
 
 
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="the largest scale of the source is taken for all of its species"
+)
+def test_a_source_with_several_scales_keeps_them_in_the_next_replay(replayed, workshop):
+    source, _ = replayed
+    start = {"model": "replayed.keras", "replay": 0.5}
+    made = recipe(WATER, model=STACK, training={"start_from": start, "augmentation": {}})
+    found = begun(source, with_old_species(made, source, 1.0), workshop / "water.h5").model
+    argons = found.network.get_layer(SCALE).factor.numpy().ravel()[2]
+    assert argons == pytest.approx(source.network.get_layer(SCALE).factor.numpy().ravel()[0], rel=1e-6)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="for a replay the target's own scale is told to be the source's"
+)
+def test_as_it_is_a_replays_source_answers_with_its_own_scale(replayed, water, argon):
+    """The copied network with the force scale of water for argon, too, which is fifty times that of argon."""
+    model, _ = replayed
+    start = begun(water, with_old_species(target(REPLAY), water, 1.0), argon)
+    start.model.network.get_layer(SCALE).factor.assign(np.full(3, water.network.get_layer(SCALE).factor.numpy()))
+    found = judge(start.model, start.prepared, start.prepared.source.dataset, "validation")
+    assert model.info["origin"]["as_it_is"]["relative"] == pytest.approx(found["relative"], rel=1e-4)
+
+
 def refused(error, what, made, argon):
     """The replay ends with this error before any run begins; gives the error."""
     with pytest.raises(error, match=what) as caught:
@@ -191,7 +216,12 @@ def untouched(water, made, data):
     return start.model, start.factor
 
 
-@pytest.mark.parametrize("model", [RAW, STACK], ids=["kept scales", "own scales"])
+GAIN = pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="the head is put back with the gain by which its answer was multiplied"
+)
+
+
+@pytest.mark.parametrize("model", [RAW, pytest.param(STACK, marks=GAIN)], ids=["kept scales", "own scales"])
 def test_weights_that_were_not_trained_have_forgotten_nothing(water, argon, model):
     found = forgotten(water, *untouched(water, target(START, model=model), argon))
     assert found["before"] == water.info["figures"]["test"]["relative"]
