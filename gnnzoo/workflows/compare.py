@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gnnzoo.console import duration, note, say, table, warn
@@ -18,7 +18,7 @@ from gnnzoo.recipe.schema import Recipe
 from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, fewer
-from gnnzoo.training.runs import Run, new_run
+from gnnzoo.training.runs import new_run
 from gnnzoo.workflows.begin import begin
 from gnnzoo.workflows.model_info import judge
 from gnnzoo.workflows.tuning import adapters, settled
@@ -80,12 +80,14 @@ def compare(
     for frames in reversed(sizes):  # the longest first, which a time limit is fitted to
         few = fewer(prepared, recipe, frames)
         for start in ("transfer", "scratch"):
-            course = _course(source if start == "transfer" else None, recipe, dataset, few, steps, time_limit, run)
-            steps = course.steps
-            courses.append(course)
+            begins_with = source if start == "transfer" else None
+            folder = run.folder / f"{start}-{frames:04d}"
+            made = course(begins_with, recipe, dataset, few, folder, steps=steps, time_limit=time_limit)
+            steps = made.steps
+            courses.append(made)
             note(
-                f"  {frames} frames, {start}: {course.before:.1%} before, {course.error:.3%} after {steps:,} steps "
-                f"({duration(course.seconds)}), on the {held_out} frames"
+                f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {steps:,} steps "
+                f"({duration(made.seconds)}), on the {held_out} frames"
             )
     found = gains(courses)
     result = {
@@ -126,16 +128,34 @@ def _steps(recipe: Recipe, prepared: Prepared, sizes: Sequence[int], time_limit:
     return training.epochs * math.ceil(max(sizes) / min(training.batch_size, max(sizes)))
 
 
-def _course(
+def _held_out_error(model: ForceField, prepared: Prepared) -> float:
+    """mean |dF| / mean |F| on the test part, or on the validation part where there is no test."""
+    dataset = prepared.source.dataset
+    figures = judge(model, prepared, dataset, "test") or judge(model, prepared, dataset, "validation")
+    if figures is None or figures["relative"] is None:
+        raise UserError("no frame is held out to compare on", hint="--set data.split.validation=0.1")
+    return figures["relative"]
+
+
+def course(
     source: ForceField | None,
     recipe: Recipe,
     dataset: Dataset,
     prepared: Prepared,
-    steps: int | None,
-    time_limit: float | None,
-    run: Run,
+    folder: Path,
+    *,
+    steps: int | None = None,
+    time_limit: float | None = None,
+    error: Callable[[ForceField, Prepared], float] = _held_out_error,
 ) -> Course:
-    """One training, from the source's weights or from random ones where there is no source."""
+    """One training, from the source's weights or from random ones where there is no source.
+
+    Args:
+        recipe: with `training.start_from`, which counts where there is a source.
+        folder: is made, for the log and the checkpoints.
+        steps: how many; None for as many as fit into the time limit, in seconds.
+        error: judges the model, before and after.
+    """
     training = recipe.training.model_copy(
         update={"steps": steps} | ({} if source is not None else {"start_from": None})
     )
@@ -147,9 +167,8 @@ def _course(
         model, prepared, replay = begun.model, begun.prepared, begun.replay
         origin = {"moves": begun.moves_told()}
     start, frames = "scratch" if source is None else "transfer", len(prepared.split.train)
-    folder = run.folder / f"{start}-{frames:04d}"
-    folder.mkdir()
-    before = _error(model, prepared, dataset)
+    folder.mkdir(parents=True)
+    before = error(model, prepared)
     with adapters(model, prepared, origin):
         settings = settled(recipe, origin)
         trainer = Trainer(
@@ -171,14 +190,7 @@ def _course(
         for row in outcome.log
         if math.isfinite(row["relative"])
     ]
-    return Course(start, frames, before, _error(model, prepared, dataset), outcome.steps, outcome.seconds, points)
-
-
-def _error(model: ForceField, prepared: Prepared, dataset: Dataset) -> float:
-    figures = judge(model, prepared, dataset, "test") or judge(model, prepared, dataset, "validation")
-    if figures is None or figures["relative"] is None:
-        raise UserError("no frame is held out to compare on", hint="--set data.split.validation=0.1")
-    return figures["relative"]
+    return Course(start, frames, before, error(model, prepared), outcome.steps, outcome.seconds, points)
 
 
 # --- what is told and written -------------------------------------------------------------------------------------
