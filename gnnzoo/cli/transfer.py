@@ -30,7 +30,7 @@ def _sizes(_ctx, _param, text: str | None) -> list[int] | None:
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and int(part) for part in parts):
+    if not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"'{text}' are no numbers of frames; say 3,10,30")
     return [int(part) for part in parts]
 

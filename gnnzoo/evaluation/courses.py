@@ -7,6 +7,8 @@ from itertools import pairwise
 
 # A factor below this is within what another seed would give.
 WORTH = 1.2
+# Errors and seconds below these are as good as none: of float32, and of a log that counts hundredths.
+_TINY, _CLOCK = 1e-8, 0.01
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,11 @@ def gains(courses: Sequence[Course]) -> list[Gain]:
                 frames=frames,
                 transfer=moved.error,
                 scratch=plain.error,
-                error=plain.error / moved.error if moved.error else math.inf,
+                error=max(plain.error, _TINY) / max(moved.error, _TINY),
                 data=None if needed is None else needed / frames,
                 most=most,
                 steps=there[0] / reached[0] if reached else None,
-                seconds=there[1] / reached[1] if reached else None,
+                seconds=max(there[1], _CLOCK) / max(reached[1], _CLOCK) if reached else None,
             )
         )
     return found
@@ -111,6 +113,8 @@ def frames_for(error: float, known: Sequence[tuple[int, float]]) -> tuple[float 
     Returns:
         frames, and whether it is only a lower bound; None where even the fewest frames reach it.
     """
+    error = max(error, _TINY)
+    known = [(frames, max(found, _TINY)) for frames, found in known]
     if known[0][1] <= error:
         return (float(known[0][0]), False) if known[0][1] == error else (None, False)
     for (few, large), (many, small) in pairwise(known):

@@ -170,7 +170,7 @@ def true_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.ndarray)
     """-dU/dr of the interactions that made the data, as `data.truth` of the recipe tells them; None where it does not.
 
     Lennard-Jones 4 e ((s/r)^12 - (s/r)^6) and charges q q / r act between molecules, springs k (r - length)^2 along
-    bonds; two atoms of one molecule that are not bonded feel nothing.
+    the bonds that it names; two atoms of one molecule that are not bonded feel nothing.
 
     Args:
         recipe: its `data.truth` and `data.atoms` are read.
@@ -183,10 +183,8 @@ def true_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.ndarray)
         return None
     force = np.zeros_like(r)
     if pair.kind == _BONDED:
-        for bond in truth.bonds:
-            if set(bond.types) == {pair.first, pair.second}:
-                force -= 2 * bond.k * (r - bond.length)
-        return force
+        springs = [bond for bond in truth.bonds if set(bond.types) == {pair.first, pair.second}]
+        return -sum(2 * bond.k * (r - bond.length) for bond in springs) if springs else None
     if pair.kind == _SAME:
         return force
     a, b = recipe.data.atoms[pair.first], recipe.data.atoms[pair.second]

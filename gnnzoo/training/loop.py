@@ -179,6 +179,12 @@ class Trainer:
             self._set_plan(lengths_of(settings, steps), settings.validate_every or 1)
         return 0
 
+    def steps_within(self, time_limit: float) -> int:
+        """How many steps a training does in `time_limit` seconds; steps are tried out and undone."""
+        with StopRequest() as stop:
+            self._fit_plan(time.monotonic() + time_limit, stop)
+        return self.plan.steps
+
     # --- the run --------------------------------------------------------------------------------------------------
 
     def run(self, *, time_limit: float | None = None, resume: bool = False, until: int | None = None) -> Outcome:

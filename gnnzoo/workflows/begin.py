@@ -1,12 +1,15 @@
 """Where a transfer begins: the target's network with what it takes over from a trained model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
+from gnnzoo.data.pipeline import Graph
 from gnnzoo.data.statistics import even_sample
-from gnnzoo.models.build import Scales, build_network, build_prior
+from gnnzoo.evaluation.metrics import ForceErrors
+from gnnzoo.models.build import build_network, build_prior
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
 from gnnzoo.models.transfer import Move, copy_weights, scale_answer, unit_factor
@@ -29,7 +32,7 @@ class Begun:
         moves: what became of each layer.
         factor: from the source's force unit to the target's.
         gain: what the copied answer was multiplied by, so that its forces have the size of the target's.
-        as_it_was: what the forces are to be multiplied by to be those of the source's own force scale.
+        own_scale: what the network's share of the forces is to be multiplied by to have the source's own force scale.
         replay: frames of the source to go on with, where the recipe asks for them.
     """
 
@@ -38,7 +41,7 @@ class Begun:
     moves: list[Move]
     factor: float
     gain: float
-    as_it_was: float
+    own_scale: float
     replay: Replay | None = None
 
     def moves_told(self) -> list[list]:
@@ -59,34 +62,39 @@ def begin(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepar
         ModelError: units cannot be compared, species are mapped that are not there, or nothing fits.
         DataError: the source's training frames are wanted and not there.
     """
-    factor, replay = unit_factor(source, dataset.units), None
-    kept = source_scales(source, factor)
+    factor, replay, scales = unit_factor(source, dataset.units), None, prepared.scales
+    own = {name: scale * factor for name, scale in force_scales(source).items()}
+    largest = max(own.values())
     if recipe.model.normalization == "none":
-        prepared = replace(prepared, scales=replace(prepared.scales, force=kept.force, neighbors=kept.neighbors))
+        scales = replace(scales, force=largest, neighbors=neighbors_of(source))
     if recipe.training.start_from.replay:
         replay = replay_of(source, recipe, prepared.species, factor)
-        if recipe.model.normalization == "training":
-            target = set(dataset.type_names.values())
-            force = [prepared.scales.force if name in target else kept.force for name in prepared.species]
-            prepared = replace(prepared, scales=replace(prepared.scales, force=force))
-    network = build_network(recipe, prepared.species, prepared.scales)
+        target = set(dataset.type_names.values())
+        force = [scales.force if name in target else own.get(name, largest) for name in prepared.species]
+        scales = replace(scales, force=force)
+    prepared = replace(prepared, scales=scales)
+    network = build_network(recipe, prepared.species, scales)
     shortest = float(np.min(prepared.statistics.shortest))
     moves = copy_weights(source, network, recipe, prepared.species, factor, shortest)
-    model = ForceField(network, recipe)
-    gain, ratio = 1.0, kept.force / prepared.scales.force if not replay else 1.0
+    model, gain = ForceField(network, recipe), 1.0
     if recipe.model.normalization == "training" and not replay:
         gain = fitted_gain(model, prepared)
         scale_answer(network, gain)
-    return Begun(model, prepared, moves, factor, gain, ratio / gain, replay)
+    here = scales.force if replay is None else min(scales.force)
+    return Begun(model, prepared, moves, factor, gain, largest / here / gain, replay)
+
+
+def prior_forces(recipe: Recipe, species: list[str]) -> Callable[[Graph], np.ndarray | float]:
+    """What a recipe's prior alone says of a graph's forces: (atoms, 3), or 0 where it has none."""
+    prior = build_prior(recipe, species)
+    return Predictor(prior, xla=False).forces if prior is not None else lambda graph: 0.0
 
 
 def fitted_gain(model: ForceField, prepared: Prepared) -> float:
     """The factor by which a network's forces come closest to those of training frames, by least squares; 1 where they
     do not even point the same way. What a prior knows is taken off both.
     """
-    prior = build_prior(model.recipe, prepared.species)
-    known = Predictor(prior, xla=False).forces if prior is not None else lambda graph: 0.0
-    product = square = 0.0
+    known, product, square = prior_forces(model.recipe, prepared.species), 0.0, 0.0
     for index in even_sample(prepared.split.train, _GAIN_SAMPLE):
         graph = prepared.source.graph(index)
         less = known(graph)
@@ -95,8 +103,24 @@ def fitted_gain(model: ForceField, prepared: Prepared) -> float:
     return product / square if product > 0 else 1.0
 
 
-def source_scales(source: ForceField, factor: float) -> Scales:
-    """The scales of a trained model, its force scale times `factor`: with them copied weights mean what they meant."""
-    force = float(np.max(source.network.get_layer("force_scale").factor.numpy()))
+def error_with_own_scale(begun: Begun) -> float | None:
+    """mean |dF| / mean |F| on the validation frames with the source's own force scale; None where there are none."""
+    prepared, model = begun.prepared, begun.model
+    known, errors = prior_forces(model.recipe, prepared.species), ForceErrors(prepared.species, None)
+    for index in prepared.split.validation:
+        graph = prepared.source.graph(index)
+        less = known(graph)
+        errors.add(less + begun.own_scale * (model.predictor.forces(graph) - less), graph.forces, graph.species)
+    return errors.result()["force"]["relative"] if len(prepared.split.validation) else None
+
+
+def force_scales(source: ForceField) -> dict[str, float]:
+    """The force scale of each species of a trained model, in its own unit; most models have one for all."""
+    scale = source.network.get_layer("force_scale").factor.numpy()
+    return dict(zip(source.species, map(float, np.broadcast_to(scale, len(source.species))), strict=True))
+
+
+def neighbors_of(source: ForceField) -> float:
+    """The mean number of neighbours by which sums of a trained model are normalised."""
     found = [layer.neighbor_scale for layer in source.network.layers if hasattr(layer, "neighbor_scale")]
-    return Scales(force * factor, found[0] ** -2 if found else 1.0)
+    return found[0] ** -2 if found else 1.0

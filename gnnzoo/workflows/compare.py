@@ -15,6 +15,8 @@ from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.training_part import Training
+from gnnzoo.training.feed import Replay
 from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, fewer
@@ -32,10 +34,18 @@ def comparison_files(output: Path) -> dict[str, Path]:
     return {kind: output.with_name(f"{output.stem}-compare.{kind}") for kind in ("json", "csv", "png")}
 
 
-def check_comparison(output: Path, overwrite: bool) -> None:
-    """Refuse existing results before anything long begins."""
+def check_comparison(sizes: Sequence[int], output: Path, overwrite: bool) -> None:
+    """Refuse numbers that are none, and existing results, before anything long begins."""
+    if any(size < 1 for size in sizes) or not sizes:
+        raise UserError("a number of training frames is at least 1", expected="--sizes 1,3,10,30,100")
     for path in comparison_files(output).values():
         refuse_existing(path, overwrite)
+
+
+def check_held_out(prepared: Prepared) -> None:
+    """Refuse a split without frames to compare on."""
+    if not len(prepared.split.validation):
+        raise UserError("no frame is held out to compare on", hint="--set data.split.validation=0.1")
 
 
 def compare(
@@ -60,7 +70,7 @@ def compare(
         dataset: the data that `prepared` was made from.
         prepared: split and statistics of all training frames.
         sizes: numbers of training frames; more than there are stand for all.
-        time_limit: seconds for each training: so many steps as the first, with most frames, does in them.
+        time_limit: seconds for each training: as many steps as a training with most frames does in them.
         output: of the transfer's model; the results are named after it, see `comparison_files`.
         overwrite: keep existing results under other names.
 
@@ -69,24 +79,23 @@ def compare(
     """
     keep_freed_memory()
     sizes = _possible(sizes, len(prepared.split.train))
-    steps = _steps(recipe, prepared, sizes, time_limit)
     run = new_run(f"{output.stem}-compare")
+    steps = _steps(recipe, fewer(prepared, recipe, max(sizes)), run.folder, time_limit)
     held_out = "test" if len(prepared.split.test) else "validation"
     note(
         f"comparing at {', '.join(map(str, sizes))} training frames, each with and without the weights of {source.path}"
-        f"{'' if steps is None else f', {steps:,} steps each'}; run folder {run.folder}"
+        f", {steps:,} steps each; run folder {run.folder}"
     )
     courses = []
-    for frames in reversed(sizes):  # the longest first, which a time limit is fitted to
+    for frames in sizes:
         few = fewer(prepared, recipe, frames)
         for start in ("transfer", "scratch"):
             begins_with = source if start == "transfer" else None
             folder = run.folder / f"{start}-{frames:04d}"
-            made = course(begins_with, recipe, dataset, few, folder, steps=steps, time_limit=time_limit)
-            steps = made.steps
+            made = course(begins_with, recipe, dataset, few, folder, steps)
             courses.append(made)
             note(
-                f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {steps:,} steps "
+                f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {made.steps:,} steps "
                 f"({duration(made.seconds)}), on the {held_out} frames"
             )
     found = gains(courses)
@@ -110,31 +119,43 @@ def compare(
 
 def _possible(sizes: Sequence[int], known: int) -> list[int]:
     """The numbers of frames that there are, ascending; what is larger than all of them is all of them."""
-    if any(size < 1 for size in sizes) or not sizes:
-        raise UserError("a number of training frames is at least 1", expected="--sizes 1,3,10,30,100")
     found = sorted({min(size, known) for size in sizes})
     if max(sizes) > known:
         note(f"there are {known} training frames: {', '.join(str(s) for s in sizes if s > known)} cannot be had")
     return found
 
 
-def _steps(recipe: Recipe, prepared: Prepared, sizes: Sequence[int], time_limit: float | None) -> int | None:
-    """Steps of every training; None where the first one finds out how many fit into the time."""
-    training = recipe.training
-    if training.steps is not None:
-        return training.steps
-    if time_limit is not None:
-        return None
-    return training.epochs * math.ceil(max(sizes) / min(training.batch_size, max(sizes)))
+def _steps(recipe: Recipe, prepared: Prepared, folder: Path, time_limit: float | None) -> int:
+    """Steps of every training: those of the recipe with most frames, or as many as fit into the time."""
+    training, frames = recipe.training, len(prepared.split.train)
+    if training.steps is not None or time_limit is None:
+        return training.steps or training.epochs * math.ceil(frames / min(training.batch_size, frames))
+    plain = recipe.model_copy(update={"training": training.model_copy(update={"start_from": None})})
+    model = ForceField(build_network(plain, prepared.species, prepared.scales), plain)
+    return _trainer(model, plain.training, prepared, folder, None).steps_within(time_limit)
 
 
 def _held_out_error(model: ForceField, prepared: Prepared) -> float:
     """mean |dF| / mean |F| on the test part, or on the validation part where there is no test."""
     dataset = prepared.source.dataset
     figures = judge(model, prepared, dataset, "test") or judge(model, prepared, dataset, "validation")
-    if figures is None or figures["relative"] is None:
-        raise UserError("no frame is held out to compare on", hint="--set data.split.validation=0.1")
     return figures["relative"]
+
+
+def _trainer(model: ForceField, settings: Training, prepared: Prepared, folder: Path, replay: Replay | None) -> Trainer:
+    """As for a training on its own, but followed more often at first."""
+    return Trainer(
+        model.network,
+        settings,
+        prepared.source,
+        prepared.split,
+        prepared.statistics,
+        prepared.scales.force,
+        folder,
+        predictor=model.predictor,
+        replay=replay,
+        follow_at=[2**n for n in range(20)],
+    )
 
 
 def course(
@@ -143,9 +164,7 @@ def course(
     dataset: Dataset,
     prepared: Prepared,
     folder: Path,
-    *,
-    steps: int | None = None,
-    time_limit: float | None = None,
+    steps: int,
     error: Callable[[ForceField, Prepared], float] = _held_out_error,
 ) -> Course:
     """One training, from the source's weights or from random ones where there is no source.
@@ -153,7 +172,7 @@ def course(
     Args:
         recipe: with `training.start_from`, which counts where there is a source.
         folder: is made, for the log and the checkpoints.
-        steps: how many; None for as many as fit into the time limit, in seconds.
+        steps: length of the schedule.
         error: judges the model, before and after.
     """
     training = recipe.training.model_copy(
@@ -170,20 +189,8 @@ def course(
     folder.mkdir(parents=True)
     before = error(model, prepared)
     with adapters(model, prepared, origin):
-        settings = settled(recipe, origin)
-        trainer = Trainer(
-            model.network,
-            settings,
-            prepared.source,
-            prepared.split,
-            prepared.statistics,
-            prepared.scales.force,
-            folder,
-            predictor=model.predictor,
-            replay=replay,
-            follow_at=[2**n for n in range(20)],
-        )
-        outcome = trainer.run(time_limit=time_limit if steps is None else None)
+        trainer = _trainer(model, settled(recipe, origin), prepared, folder, replay)
+        outcome = trainer.run()
     batch = trainer.feed.batch_size
     points = [
         (row["step"], row["step"] * batch, row["seconds"], row["relative"])

@@ -69,14 +69,14 @@ def parameters(model: ForceField) -> int:
     return int(sum(np.prod(variable.shape) for variable in model.network.trainable_variables))
 
 
-def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str, times: float = 1.0) -> dict | None:
-    """Errors on a held-out part, of the model's forces times a number; None where it is empty."""
+def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> dict | None:
+    """Errors on a held-out part; None where it is empty."""
     indices = getattr(prepared.split, part)
     if len(indices) == 0:
         return None
     errors = ForceErrors(prepared.species, dataset.units)
     for graph, found in model.predictor(prepared.source.graph(index) for index in indices):
-        errors.add(found[fields.FORCES] * times, graph.forces, graph.species)
+        errors.add(found[fields.FORCES], graph.forces, graph.species)
     return errors.result()["force"]
 
 

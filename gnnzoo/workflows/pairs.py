@@ -46,6 +46,8 @@ def pairs(
     given = [models] if isinstance(models, str | Path | ForceField) else list(models)
     if not given:
         raise UserError("no model was named", hint="gnnzoo list shows the models in this folder")
+    if points < 2:
+        raise UserError(f"{points} distances make no curve", expected="at least 2")
     stem = Path(_path(given[0])).stem
     files = [Path(plot or f"{stem}-pairs.png"), Path(csv_output or f"{stem}-pairs.csv")]
     for path in files:

@@ -1,6 +1,9 @@
 """The frames that a model was trained on, when it is trained further: to go on with them, to see what is forgotten."""
 
+import math
 from pathlib import Path
+
+import numpy as np
 
 from gnnzoo import fields
 from gnnzoo.data.frames import Dataset
@@ -10,7 +13,8 @@ from gnnzoo.data.statistics import even_sample, training_statistics
 from gnnzoo.errors import DataError, ModelError, Place, RecipeError
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.transfer import copy_weights
+from gnnzoo.models.transfer import copy_weights, scale_answer
+from gnnzoo.recipe.data_part import AtomParameters
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.transfer_part import StartFrom
 from gnnzoo.training.feed import Replay
@@ -18,6 +22,8 @@ from gnnzoo.workflows.datasets import open_dataset
 
 # Held-out frames of the source on which it is judged before and after.
 _FRAMES = 16
+# Parameters of one species may differ by this share where they are declared in two unit styles.
+_ROUNDED = 1e-3
 
 
 def trained_on(model: ForceField) -> Dataset:
@@ -63,13 +69,19 @@ def with_old_species(recipe: Recipe, source: ForceField, factor: float) -> Recip
     atoms = dict(recipe.data.atoms)
     for name, atom in source.recipe.data.atoms.items():
         here = atom.model_copy(update={"epsilon": atom.epsilon * factor})
-        if atoms.setdefault(name, here) != here:
+        if not _same(atoms.setdefault(name, here), here):
             raise RecipeError(
                 f"'{name}' has other parameters in {source.path or source.recipe.name}: {here} there",
                 place=Place(key=f"data.atoms.{name}"),
                 expected="species of one name that are the same, as both are trained on",
             )
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"atoms": atoms})})
+
+
+def _same(one: AtomParameters, other: AtomParameters) -> bool:
+    """Whether parameters agree, as far as digits that were rounded in another unit can."""
+    pairs = zip(one.model_dump().values(), other.model_dump().values(), strict=True)
+    return all(math.isclose(a, b, rel_tol=_ROUNDED) for a, b in pairs)
 
 
 def replay_of(source: ForceField, recipe: Recipe, species: list[str], factor: float) -> Replay:
@@ -85,7 +97,7 @@ def replay_of(source: ForceField, recipe: Recipe, species: list[str], factor: fl
     return Replay(graphs, train, training_statistics(graphs, train), recipe.training.start_from.replay)
 
 
-def forgotten(source: ForceField, model: ForceField, factor: float) -> dict:
+def forgotten(source: ForceField, model: ForceField, factor: float, gain: float = 1.0) -> dict:
     """How well a model still knows what the one that it began with knew.
 
     A model that knows the source's species answers for its frames itself. Otherwise the weights that have gone through
@@ -95,6 +107,7 @@ def forgotten(source: ForceField, model: ForceField, factor: float) -> dict:
         source: the model before.
         model: the model after.
         factor: from the source's force unit to the model's.
+        gain: what the answer of the copied weights was multiplied by.
 
     Returns:
         "before" and "after": mean |dF| / mean |F| on held-out frames of the source; "frames", "part", "how".
@@ -112,19 +125,22 @@ def forgotten(source: ForceField, model: ForceField, factor: float) -> dict:
         if set(source.species) <= set(model.species):
             after, how = _error(model, dataset, frames, factor), "answers itself"
         else:
-            after, how = _error(_put_back(source, model, factor), dataset, frames, 1.0), "weights put back"
+            after, how = _error(_put_back(source, model, factor, gain), dataset, frames, 1.0), "weights put back"
         before = _error(source, dataset, frames, 1.0)
     return {"before": before, "after": after, "frames": len(frames), "part": part, "how": how}
 
 
-def _put_back(source: ForceField, model: ForceField, factor: float) -> ForceField:
+def _put_back(source: ForceField, model: ForceField, factor: float, gain: float) -> ForceField:
     if source.path is None:
         raise ModelError("was read from no file, and cannot be read again")
     again, start = load_model(source.path), model.recipe.training.start_from
     back = StartFrom(model="", radial=start.radial, map={there: here for here, there in start.map.items()})
     training = again.recipe.training.model_copy(update={"start_from": back})
     recipe = again.recipe.model_copy(update={"training": training})
-    copy_weights(model, again.network, recipe, source.species, 1 / factor)
+    shortest = (source.info.get("statistics") or {}).get("shortest")
+    nearest = {} if shortest is None else {"shortest": float(np.min(shortest))}
+    copy_weights(model, again.network, recipe, source.species, 1 / factor, **nearest)
+    scale_answer(again.network, 1 / gain)
     return again
 
 

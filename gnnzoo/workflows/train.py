@@ -51,11 +51,13 @@ def train(
     path = None if isinstance(recipe, Recipe) else find_recipe(recipe)
     recipe = recipe if path is None else load_recipe(path, overrides)
     output = Path(output) if output is not None else Path(f"{recipe.name}.keras")
-    source = start_model(recipe, path) if recipe.training.start_from is not None else None
-    run = unfinished_run(output, recipe.name) if resume and source is None else None
+    declared, source = recipe.training.start_from is not None, None
+    run = unfinished_run(output, recipe.name) if resume else None
     if run is not None:
-        recipe = with_start_of(run, recipe)
+        recipe = recipe if declared else with_start_of(run, recipe)
         source = source_of(run)
+    elif declared:
+        source = start_model(recipe, path)
     if source is not None:
         told = {"data": data, "time_limit": time_limit, "resume": resume, "overwrite": overwrite}
         return transferred(source, recipe, path, output=output, callbacks=callbacks, **told)

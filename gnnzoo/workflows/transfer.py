@@ -22,8 +22,8 @@ from gnnzoo.training.runs import Run, unfinished_run
 from gnnzoo.training.schedule import seconds
 from gnnzoo.training.strategies import layer_rates, with_strategy
 from gnnzoo.units import force_unit
-from gnnzoo.workflows.begin import Begun, begin
-from gnnzoo.workflows.compare import check_comparison, compare
+from gnnzoo.workflows.begin import Begun, begin, error_with_own_scale
+from gnnzoo.workflows.compare import check_comparison, check_held_out, compare
 from gnnzoo.workflows.fit import check_output, fit
 from gnnzoo.workflows.model_info import judge
 from gnnzoo.workflows.resume import check_same, with_scales_of
@@ -125,7 +125,7 @@ def transferred(
     run = unfinished_run(output, recipe.name, str(source.path)) if resume else None
     check_output(output, overwrite)
     if sizes is not None:
-        check_comparison(output, overwrite)
+        check_comparison(sizes, output, overwrite)
     if run is not None:
         _check_origin(run, source)
     dataset, replay = recipe_dataset(recipe, path, data), recipe.training.start_from.replay
@@ -134,12 +134,14 @@ def transferred(
     if run is not None:
         check_same(run, recipe, dataset)
     prepared = prepare(recipe, dataset, source.species if replay else ())
+    if sizes is not None:
+        check_held_out(prepared)
     begun = begin(source, recipe, dataset, prepared)
     if run is not None:
         origin, begun = run.state["origin"], replace(begun, prepared=with_scales_of(run, begun.prepared))
     else:
         origin = _told_origin(begun, source, dataset)
-    afterwards = lambda model: {"forgotten": _forgotten(source, model, begun.factor)}  # noqa: E731
+    afterwards = lambda model: {"forgotten": _forgotten(source, model, begun.factor, origin["gain"])}  # noqa: E731
     more = {"callbacks": callbacks, "origin": origin, "replay": begun.replay, "afterwards": afterwards}
     model = fit(begun.model, dataset, begun.prepared, run, limit, output, overwrite, **more)
     if sizes is not None:
@@ -150,30 +152,33 @@ def transferred(
 def _told_origin(begun: Begun, source: ForceField, dataset: Dataset) -> dict:
     """Say what moves and how good it is before any training; returns the provenance of the weights."""
     _show(begun, source, dataset)
-    judged = {
-        name: judge(begun.model, begun.prepared, dataset, "validation", times)
-        for name, times in (("as_it_is", begun.as_it_was), ("zero_shot", 1.0))
-    }
-    if judged["zero_shot"] is not None:
-        unit, figures = force_unit(dataset.units), judged["zero_shot"]
+    zero_shot, own_scale = judge(begun.model, begun.prepared, dataset, "validation"), error_with_own_scale(begun)
+    if zero_shot is not None:
         note(
-            f"before training on the target: mean |dF| / mean |F| {figures['relative']:.1%} (zero forces: 100 %), "
-            f"MAE {figures['mae']:.4g} {unit}, on its validation frames; "
-            f"with the source's own force scale {judged['as_it_is']['relative']:.1%}"
+            f"before training on the target: mean |dF| / mean |F| {zero_shot['relative']:.1%} (zero forces: 100 %), "
+            f"MAE {zero_shot['mae']:.4g} {force_unit(dataset.units)}, on its validation frames; "
+            f"with the source's own force scale {own_scale:.1%}"
         )
-    return _origin(source) | judged | {"moves": begun.moves_told(), "gain": begun.gain, "pairs": _pairs(begun, dataset)}
+    return _origin(source) | {
+        "moves": begun.moves_told(),
+        "gain": begun.gain,
+        "zero_shot": zero_shot,
+        "zero_shot_own_scale": own_scale,
+        "pairs": _pairs(begun, dataset),
+    }
 
 
-def _forgotten(source: ForceField, model: ForceField, factor: float) -> dict | None:
+def _forgotten(source: ForceField, model: ForceField, factor: float, gain: float) -> dict | None:
     """Say how well the source's own substance is still known; None where that cannot be told."""
     try:
-        found = forgotten(source, model, factor)
+        found = forgotten(source, model, factor, gain)
     except UserError as error:
         note(f"what the source knew of its own substance cannot be judged now: {error.what}")
         return None
+    after = "more than 1,000 %" if found["after"] > 10 else f"{found['after']:.2%}"
     note(
         f"on {found['frames']} {found['part']} frames of the source mean |dF| / mean |F| was {found['before']:.2%} "
-        f"before the transfer and is {found['after']:.2%} after it ({found['how']})"
+        f"before the transfer and is {after} after it ({found['how']})"
     )
     return found
 

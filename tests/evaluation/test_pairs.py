@@ -68,7 +68,8 @@ def test_each_kind_of_pair_feels_its_own_interactions():
     expected = truth_at(2.5, {"lennard_jones": "arithmetic"}) + truth_at(2.5, {"charges": True})
     assert truth_at(2.5, everything) == pytest.approx(expected)
     assert truth_at(1.112, everything, BONDED) == pytest.approx(-105.9162)
-    assert truth_at(1.112, everything, PairKind("O", "O", "bonded")) == 0  # no spring between these
+    unnamed = PairKind("O", "O", "bonded")  # no spring between these is told
+    assert true_force(made_with(everything), "real", unnamed, np.array([1.112])) is None
     assert truth_at(1.5, everything, SAME) == 0
 
 

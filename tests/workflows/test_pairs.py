@@ -167,7 +167,6 @@ def test_no_model_at_all_is_refused(folder):
         pairs([])
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="no number of points is refused")
 def test_no_distance_at_all_is_refused(moved, folder):
     with pytest.raises(UserError):
         pairs(moved, points=0)

@@ -236,9 +236,6 @@ def test_a_stopped_training_goes_on_to_the_same_end(by_strategy, argon, beside, 
     assert [path.name for path in Path("runs").iterdir()] == ["tiny-001"]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RecipeError, reason="the model is loaded though the checkpoint holds all that is needed"
-)
 def test_a_stopped_training_goes_on_without_the_model_it_started_from(argon, beside, monkeypatch):
     """As a transfer does."""
     made, follow = target(START, epochs=2, checkpoint_every=1), Trainer._log_row

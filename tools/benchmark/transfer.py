@@ -89,7 +89,7 @@ def trained(source, recipe, train: Path, judged: Path, steps: int, folder: Path)
                 errors.add(model.predictor.forces(graph), graph.forces, graph.species)
             return errors.result()["force"]["relative"]
 
-        made = course(source, recipe, data, prepare(recipe, data), folder, steps=steps, error=error)
+        made = course(source, recipe, data, prepare(recipe, data), folder, steps, error)
     return made.before, made.error
 
 
