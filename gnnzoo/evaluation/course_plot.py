@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnnzoo.evaluation.courses import Course
-from gnnzoo.outputs import written
+from gnnzoo.evaluation.plots import saved
 
 _STYLES = {"transfer": "-", "scratch": "--"}
 
@@ -45,9 +45,4 @@ def course_plot(courses: Sequence[Course], title: str, path: Path, overwrite: bo
     axes[1].set(xlabel="seconds, compilation included")
     axes[2].set(xlabel="training frames", ylabel="mean |dF| / mean |F| (%) of the model")
     figure.suptitle(f"{title}: transfer (solid) and from scratch (dashed); grey: zero forces", fontsize=11)
-    try:
-        with written(path, overwrite) as temporary:
-            figure.savefig(temporary, dpi=120)
-    finally:
-        pyplot.close(figure)
-    return path
+    return saved(figure, path, overwrite)
