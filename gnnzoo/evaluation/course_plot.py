@@ -34,10 +34,11 @@ def course_plot(courses: Sequence[Course], title: str, path: Path, overwrite: bo
     for start, style in _STYLES.items():
         chosen = sorted((course.frames, 100 * course.error) for course in courses if course.start == start)
         axes[2].plot(*zip(*chosen, strict=True), f"o{style}", color="black", label=start)
-    before = [course.before for course in courses if course.start == "transfer"]
+    zero_shot = [100 * course.zero_shot for course in courses if course.zero_shot is not None]
     for axis in axes:
         axis.axhline(100, color="grey", linewidth=0.8)
-        axis.axhline(100 * before[-1], color="tab:red", linewidth=0.8, linestyle=":", label="zero-shot")
+        for value in zero_shot[:1]:  # the weights are the same at every number of frames
+            axis.axhline(value, color="tab:red", linewidth=0.8, linestyle=":", label="zero-shot")
         axis.set(xscale="log", yscale="log")
         axis.legend(fontsize=8)
         axis.grid(alpha=0.25, which="both")

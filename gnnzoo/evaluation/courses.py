@@ -18,7 +18,8 @@ class Course:
     Attributes:
         start: "transfer" or "scratch".
         frames: training frames.
-        before: error before the first step: mean |dF| / mean |F|.
+        zero_shot: of a transfer, the error with the source's own force scale: mean |dF| / mean |F|; else None.
+        before: error before the first step, with force scale and size fitted to the training frames.
         error: that of the model, on the test part, or on the validation part where there is no test.
         steps, seconds: how long it took, compilation included.
         points: (step, frames seen, seconds, error on the validation sample) along the training.
@@ -26,6 +27,7 @@ class Course:
 
     start: str
     frames: int
+    zero_shot: float | None
     before: float
     error: float
     steps: int

@@ -75,16 +75,16 @@ def parity_plot(sample: ParitySample, result: dict, title: str, path: Path, over
         figure.colorbar(cells, ax=axis, shrink=0.8, label="components" if index == present[-1] else None)
     axes[0][0].set_ylabel(f"predicted component ({unit})")
     figure.suptitle(f"{title}: mean |dF| / mean |F| = {_percent(result['force']['relative'])}", fontsize=10)
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, dpi=130)
 
 
-def saved(figure, path: Path, overwrite: bool) -> Path:
+def saved(figure, path: Path, overwrite: bool, dpi: int = 120) -> Path:
     """Write a figure of pyplot as a PNG, and close it whatever happens."""
     from matplotlib import pyplot
 
     try:
         with written(path, overwrite) as temporary:
-            figure.savefig(temporary, dpi=130)
+            figure.savefig(temporary, dpi=dpi)
     finally:
         pyplot.close(figure)
     return path

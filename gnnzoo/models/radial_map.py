@@ -7,6 +7,9 @@ from gnnzoo.recipe.graph_part import Graph
 
 # Distances at which two expansions are compared.
 _POINTS = 2000
+# What distances count for below the shortest one: little, so that all others are fitted, and enough for what a closer
+# pair would feel to stay of its size.
+_BELOW = 0.003
 # Directions of a basis that are this much weaker than the strongest are noise.
 _SMALLEST = 1e-3
 
@@ -36,10 +39,10 @@ def refitted(
     """Weights of the source's radial functions as weights of the target's.
 
     "extend" fits by least squares what the target's basis can make of the source's functions, in length units, from the
-    shortest distance of the target's atoms on, and of zero beyond the source's cutoff. Below that distance nothing need
-    be followed: where a model of molecules turns sharply, at their bonds, a wider basis could not, and would ring at
-    all other distances. "stretch" takes the n-th function for the n-th: with Bessel functions distances then count in
-    cutoffs.
+    shortest distance of the target's atoms on, and of zero beyond the source's cutoff. Below that distance hardly
+    anything need be followed: where a model of molecules turns sharply, at their bonds, a wider basis could not, and
+    would ring at all other distances. "stretch" takes the n-th function for the n-th: with Bessel functions distances
+    then count in cutoffs.
 
     Args:
         weights: (functions there, columns), each column a function of the distance.
@@ -56,12 +59,15 @@ def refitted(
     there, here = functions
     if how == "stretch" or (same_basis(source, target) and here >= there):
         return np.eye(here, there) @ weights, max(0.0, 1 - here / there)
-    distance = np.linspace(min(shortest, source.cutoff / 2), max(source.cutoff, target.cutoff), _POINTS)
+    nearest = min(shortest, source.cutoff / 2)
+    distance = np.linspace(0, max(source.cutoff, target.cutoff), _POINTS + 1)[1:]
+    seen = distance >= nearest
+    counts = np.where(seen, 1.0, _BELOW)[:, None]
     known, basis = (
         _functions(distance, graph, count, with_envelope) for graph, count in ((source, there), (target, here))
     )
-    matrix = np.linalg.lstsq(basis, known, rcond=_SMALLEST)[0]
-    wanted, found = known @ weights, basis @ (matrix @ weights)
+    matrix = np.linalg.lstsq(counts * basis, counts * known, rcond=_SMALLEST)[0]
+    wanted, found = known[seen] @ weights, basis[seen] @ (matrix @ weights)
     size = np.mean(wanted**2)
     return matrix @ weights, float(np.sqrt(np.mean((found - wanted) ** 2) / size)) if size else 0.0
 

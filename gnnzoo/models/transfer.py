@@ -4,8 +4,7 @@ Layers are matched by their names in the stack, weights by their names in the la
 what does not move has a reason.
 """
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -34,7 +33,7 @@ class Move:
 
     Attributes:
         layer: its name.
-        action: "copied", "copied in part", "reset", "from the target" or "left behind".
+        action: "copied", "copied in part", "reset", "from the target", "from the model" or "left behind".
         weights: numbers copied, and numbers there are.
         reason: why not all of it moved, or what else there is to know.
     """
@@ -115,11 +114,14 @@ def copy_weights(
 
 @dataclass(frozen=True)
 class _Carried:
-    """A weight of the target: its value, how many numbers of it were copied, and what there is to know of it."""
+    """A weight of the target: its value, how many numbers of it were copied, what there is to know of it, and which
+    share of its functions of the distance was lost.
+    """
 
     value: np.ndarray | None
     copied: int
     note: str = ""
+    lost: float = 0.0
     fact: bool = False
 
 
@@ -150,10 +152,11 @@ class _Carrier:
             dict(zip(layer_names(made), made.model.layers, strict=True)) for made in (source.recipe, recipe)
         ]
         self.rows = self._rows_of_species()
+        self._keeps_scales = recipe.model.normalization == "none"
 
     def move(self, theirs: StackLayer | None, ours: StackLayer) -> Move:
         """Copy what fits of one layer into its namesake."""
-        total, kind = sum(_size(weight) for weight in ours.weights), _kind(ours)
+        total, kind = sum(_size(weight) for weight in ours.weights), kind_of(ours)
         reason = self._obstacle(theirs, ours)
         if reason:
             return Move(ours.name, "reset", (0, total), reason)
@@ -164,8 +167,11 @@ class _Carrier:
                 weight.assign(found[_inside(weight)].value)
         copied = sum(carried.copied for carried in found.values())
         reasons = [carried.note for carried in found.values() if carried.note]
+        lost = max(carried.lost for carried in found.values())
+        if lost > _WELL_FITTED:
+            reasons.append(f"{lost:.0%} lost")
         if all(carried.fact for carried in found.values()):
-            action = "from the target"
+            action = "from the model" if self._keeps_scales and kind == "force_scale" else "from the target"
         elif copied == 0:
             action = "reset"
         else:
@@ -181,10 +187,10 @@ class _Carrier:
             return "as asked"
         if theirs is None:
             return "the model has no layer of this name"
-        if _kind(theirs) != _kind(ours):
-            return f"there it is a {_kind(theirs)}, here a {_kind(ours)}"
-        if _kind(ours) == "atom_encoder":
-            there, here = _inputs(self.source.recipe), _inputs(self.recipe)
+        if kind_of(theirs) != kind_of(ours):
+            return f"there it is a {kind_of(theirs)}, here a {kind_of(ours)}"
+        if kind_of(ours) == "atom_encoder":
+            there, here = species_inputs(self.source.recipe), species_inputs(self.recipe)
             if there != here:
                 return f"its inputs are {there} there, {here} here"
         return None
@@ -192,26 +198,29 @@ class _Carrier:
     def _carried(self, available: dict[str, np.ndarray], theirs, ours, weight) -> _Carried:
         """What becomes of one weight of a layer."""
         name = _inside(weight)
-        if (_kind(ours), name) in _FACTS:
-            return _Carried(None, 0, f"{name} from the target", fact=True)
+        if (kind_of(ours), name) in _FACTS:
+            kept = name == "scale" and self._keeps_scales
+            return _Carried(None, 0, f"{name} from the {'model' if kept else 'target'}", fact=True)
         if name not in available:
             return _Carried(None, 0, f"{name} is new")
-        value, note = available[name], ""
-        if _kind(ours) == "atom_encoder" and name == _SPECIES_MAP:
+        if other := self._other_edges(ours, name):
+            return _Carried(None, 0, f"{name} {other}")
+        value, note, lost = available[name], "", 0.0
+        if kind_of(ours) == "atom_encoder" and name == _SPECIES_MAP:
             return self._of_species(value, weight)
         if rows := self._radial_rows(ours).get(name):
-            value, note = self._refitted(rows, value, ours.name, tuple(weight.shape))
+            value, note, lost = self._refitted(rows, value, ours.name, tuple(weight.shape))
         if tuple(value.shape) != tuple(weight.shape):
             return _Carried(None, 0, f"{name} is {_shape(value)} there, {_shape(weight)} here")
         if self.start.radial == "extend" and name in map(_inside, ours.summed_weights()):
             value = value * (theirs.neighbor_scale / ours.neighbor_scale)
-        return _Carried(value, _size(weight), note)
+        return _Carried(value, _size(weight), note, lost)
 
     # --- species --------------------------------------------------------------------------------------------------
 
     def _rows_of_species(self) -> list[int | None] | None:
         """Which species of the source each one of the target begins as; None where species are points of a space."""
-        if _inputs(self.recipe) != "species":
+        if species_inputs(self.recipe) != "species":
             return None
         there = self.source.species
         for name, known, side in (
@@ -247,6 +256,29 @@ class _Carrier:
             begun.append(f"{', '.join(new)} begins anew{hint}")
         return _Carried(made, (len(self.rows) - len(new)) * value.shape[1], "; ".join(begun))
 
+    def _other_edges(self, layer: StackLayer, name: str) -> str | None:
+        """What differs where a weight reads the features of edges, and these are not the same on both sides."""
+        entries = [entries.get(layer.name) for entries in self.entries]
+        reads = None not in entries and entries[1].layer in (*EDGE_READERS, "edge_encoder")
+        if not reads or name not in [_inside(weight) for weight, _ in layer.radial_weights()]:
+            return None
+        recipes = (self.source.recipe, self.recipe)
+        if any(entry.layer == "edge_encoder" for made in recipes for entry in made.model.layers):
+            if entries[1].layer != "edge_encoder":
+                return None  # it reads what the encoder makes of them
+            bonds = (name.startswith("bonded"),) * 2
+        else:
+            bonds = tuple(getattr(entry, "bond_features", True) for entry in entries)
+        there, here = (
+            [feature for feature in ("bond", "distance", "direction", "radial") if feature in made.graph.edges]
+            for made in recipes
+        )
+        told = [
+            [f for f in features if f != "bond" or with_bonds]
+            for features, with_bonds in zip((there, here), bonds, strict=True)
+        ]
+        return None if told[0] == told[1] else f"reads {', '.join(told[0])} there, {', '.join(told[1])} here"
+
     # --- distances ------------------------------------------------------------------------------------------------
 
     def _radial_rows(self, layer: StackLayer) -> dict[str, int]:
@@ -259,8 +291,10 @@ class _Carrier:
             return {}
         return {_inside(weight): rows for weight, rows in layer.radial_weights()}
 
-    def _refitted(self, rows: int, value: np.ndarray, layer: str, shape: tuple) -> tuple[np.ndarray, str]:
-        """A radial weight for the basis of the target; as it was where the other rows of it have no namesakes."""
+    def _refitted(self, rows: int, value: np.ndarray, layer: str, shape: tuple) -> tuple[np.ndarray, str, float]:
+        """A radial weight for the basis of the target, what was done, and the share lost; as it was where the other
+        rows of it have no namesakes.
+        """
         there, here = self.source.recipe.graph, self.recipe.graph
         entries = [entries[layer] for entries in self.entries]
         functions = tuple(
@@ -268,10 +302,10 @@ class _Carrier:
             for entry, graph in zip(entries, (there, here), strict=True)
         )
         if same_basis(there, here) and functions[0] == functions[1]:
-            return value, ""
+            return value, "", 0.0
         others = [size - rows * count for size, count in zip((value.shape[0], shape[0]), functions, strict=True)]
         if others[0] != others[1] or others[0] < 0 or value.shape[1:] != shape[1:]:
-            return value, ""  # refused for its shape
+            return value, "", 0.0  # refused for its shape
         moved, lost = refitted(
             value[others[0] :].reshape(functions[0], -1),
             there,
@@ -283,13 +317,12 @@ class _Carrier:
         )
         moved = moved.reshape(-1, *value.shape[1:])
         how = f"distances {self.start.radial}ed: {_told(there, functions[0])} there, {_told(here, functions[1])} here"
-        if lost > _WELL_FITTED:
-            how += f", {lost:.0%} lost"
-        return np.concatenate([value[: others[0]], moved]).astype(value.dtype), how
+        return np.concatenate([value[: others[0]], moved]).astype(value.dtype), how, lost
 
 
 def _told(graph, functions: int) -> str:
-    return f"{functions} {graph.radial.basis} to {graph.cutoff:g}"
+    end = f", envelope {graph.envelope_order}" if graph.envelope else ""
+    return f"{functions} {graph.radial.basis} to {graph.cutoff:g}{end}"
 
 
 def scale_answer(network: keras.Model, gain: float) -> None:
@@ -299,64 +332,12 @@ def scale_answer(network: keras.Model, gain: float) -> None:
             weight.assign(weight * gain)
 
 
-def told_rates(move: Move, rates: list[float]) -> Move:
-    """A move with how its layer is trained afterwards, where that is not as any other.
-
-    Args:
-        rates: factors of the learning rate, one for each stage.
-    """
-    if set(rates) == {1.0} or not move.weights[1] or move.action == "from the target":
-        return move
-    if set(rates) == {0.0}:
-        return replace(move, action=f"{move.action}, frozen")
-    told = " then ".join("frozen" if rate == 0 else f"rate x {rate:.2g}" for rate in rates)
-    return replace(move, reason="; ".join(filter(None, [move.reason, told])))
-
-
-def new_meanings(source: ForceField, network: keras.Model, recipe: Recipe) -> list[str]:
-    """Sentences about what surrounds copied weights and is not as it was where they were learned.
-
-    Args:
-        source: the trained model.
-        network: of the target.
-        recipe: of the target.
-    """
-    graph, told = recipe.graph, []
-    if source.cutoff != graph.cutoff:
-        how = (recipe.training.start_from or StartFrom(model="")).radial
-        known = {
-            "extend": "kept in length units" if source.cutoff < graph.cutoff else "kept up to the new one",
-            "stretch": "stretched with the radial basis",
-        }
-        what = known[how] if "radial" in graph.edges else "used beyond where it was learned"
-        told.append(
-            f"the cutoff was {source.cutoff:g} and is {graph.cutoff:g}: what the layers learned of distance is {what}"
-        )
-    there, here = source.recipe.graph.waves, graph.waves
-    if there is not None and here is not None and there != here:
-        told.append(
-            f"the largest wave was {there:g} and is {here:g}: filters of waves count lengths in its inverse, so that "
-            f"what they learned is stretched by {there / here:.3g}"
-        )
-    if _terms(source.network) != _terms(network):
-        were, are = (", ".join(entry.prior for entry in made.model.prior) for made in (source.recipe, recipe))
-        what = f"the prior was {were or 'none'} and is {are or 'none'}"
-        if were == are:
-            what = f"the prior ({are}) has other numbers than there"
-        told.append(f"{what}: the terms of the target are taken, and copied weights learned what those there left")
-    return told
-
-
-def _terms(network: keras.Model) -> str:
-    """What the prior of a network consists of; numbers as text, so that lists and tuples are one."""
-    return json.dumps([layer.terms for layer in network.layers if _kind(layer) == "prior"])
-
-
-def _kind(layer) -> str:
+def kind_of(layer) -> str:
+    """The name by which a layer is registered for recipes."""
     return keras.saving.get_registered_name(type(layer)).removeprefix("gnnzoo>")
 
 
-def _inputs(recipe: Recipe) -> str:
+def species_inputs(recipe: Recipe) -> str:
     """What the atom encoder reads, which is the first entry of the stack."""
     return recipe.model.layers[0].inputs
 

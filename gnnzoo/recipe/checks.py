@@ -16,6 +16,7 @@ def check(recipe: Recipe) -> list[Problem]:
     return [
         *_atoms(recipe),
         *_bonds(recipe),
+        *_truth(recipe),
         *check_stack(recipe),
         *check_priors(recipe),
         *check_training(recipe),
@@ -49,3 +50,20 @@ def _bonds(recipe: Recipe) -> Iterator[Problem]:
             if known and name not in known:
                 what = f"unknown species '{name}'." + did_you_mean(name, known)
                 yield Problem(("graph", "bonds", number), what, f"two of {', '.join(known)}")
+
+
+def _truth(recipe: Recipe) -> Iterator[Problem]:
+    """The truth is of species that the recipe knows, with the parameters and the units that it needs."""
+    truth, data, path = recipe.data.truth, recipe.data, ("data", "truth")
+    if truth is None:
+        return
+    named = [*dict.fromkeys([*(data.types or {}).values(), *data.atoms])]
+    for number, bond in enumerate(truth.bonds):
+        for name in bond.types:
+            if named and name not in named:
+                what = f"unknown species '{name}'." + did_you_mean(name, named)
+                yield Problem((*path, "bonds", number, "types"), what, f"two of {', '.join(named)}")
+    if (truth.lennard_jones or truth.charges) and not data.atoms:
+        yield Problem(path, "no species has charge, epsilon and sigma", "data.atoms with those of each species")
+    if truth.charges and data.units is None:
+        yield Problem((*path, "charges"), "charges act in units that are not told", 'the unit style in "units" of data')

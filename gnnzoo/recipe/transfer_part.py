@@ -27,9 +27,9 @@ class StartFrom(Part):
     """Names or patterns of layers that begin anew instead of with the model's weights."""
     radial: Literal["extend", "stretch"] = "extend"
     """How distances move where cutoff or radial basis differ. `extend`: each function of the distance is kept in length
-    units, as well as the target's basis can, and is zero beyond the old cutoff; sums over neighbours keep their size.
-    `stretch`: distances count in cutoffs, with the n-th radial function for the n-th, and sums over neighbours in mean
-    numbers of neighbours."""
+    units, as well as the target's basis can, and in layers that are linear in it is zero beyond the old cutoff; sums
+    over the same neighbours keep their size. `stretch`: distances count in cutoffs, with the n-th radial function for
+    the n-th, and sums over neighbours in mean numbers of neighbours."""
     map: dict[Name, Name] = Field(default_factory=dict)
     """For learned embeddings of species: which species of the model each one begins as, such as {"Ar": "O"}; those that
     are in both begin as what they are."""

@@ -17,8 +17,8 @@ def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
 
     Args:
         recipe: with `training.start_from`.
-        moved: names of layers whose weights, or some of them, are those of the source; others are trained at the full
-            rate whatever the strategy.
+        moved: names of layers whose weights are all those of the source; others are trained at the full rate whatever
+            the strategy.
 
     Returns:
         A training in which rates that the recipe names come after those of the strategy, and frozen layers last.

@@ -13,13 +13,16 @@ from gnnzoo.models.build import build_network, build_prior
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
 from gnnzoo.models.transfer import Move, copy_weights, scale_answer, unit_factor
+from gnnzoo.recipe.head_checks import HEADS
 from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.training.feed import Replay
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.workflows.source_frames import replay_of
 
 # Training frames by which the size of the copied answer is fitted.
 _GAIN_SAMPLE = 16
+_ALIKE = 0.5  # cosine from which on an answer points the way of the true forces
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Begun:
         model: network and recipe.
         prepared: the target's data, with the scales that the network has.
         moves: what became of each layer.
+        weights: of the network as it was then, by their paths.
         factor: from the source's force unit to the target's.
         gain: what the copied answer was multiplied by, so that its forces have the size of the target's.
         own_scale: what the network's share of the forces is to be multiplied by to have the source's own force scale.
@@ -39,6 +43,7 @@ class Begun:
     model: ForceField
     prepared: Prepared
     moves: list[Move]
+    weights: dict[str, np.ndarray]
     factor: float
     gain: float
     own_scale: float
@@ -67,21 +72,24 @@ def begin(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepar
     largest = max(own.values())
     if recipe.model.normalization == "none":
         scales = replace(scales, force=largest, neighbors=neighbors_of(source))
+    here, shortest = scales.force, float(np.min(prepared.statistics.shortest))
     if recipe.training.start_from.replay:
         replay = replay_of(source, recipe, prepared.species, factor)
         target = set(dataset.type_names.values())
         force = [scales.force if name in target else own.get(name, largest) for name in prepared.species]
         scales = replace(scales, force=force)
+        shortest = min(shortest, float(np.min(replay.statistics.shortest)))
     prepared = replace(prepared, scales=scales)
     network = build_network(recipe, prepared.species, scales)
-    shortest = float(np.min(prepared.statistics.shortest))
     moves = copy_weights(source, network, recipe, prepared.species, factor, shortest)
     model, gain = ForceField(network, recipe), 1.0
-    if recipe.model.normalization == "training" and not replay:
+    heads = {name for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True) if entry.layer in HEADS}
+    copied = all(move.weights[0] for move in moves if move.layer in heads)
+    if recipe.model.normalization == "training" and copied and not replay:
         gain = fitted_gain(model, prepared)
         scale_answer(network, gain)
-    here = scales.force if replay is None else min(scales.force)
-    return Begun(model, prepared, moves, factor, gain, largest / here / gain, replay)
+    weights = {weight.path: weight.numpy() for weight in network.weights}
+    return Begun(model, prepared, moves, weights, factor, gain, largest / here / gain, replay)
 
 
 def prior_forces(recipe: Recipe, species: list[str]) -> Callable[[Graph], np.ndarray | float]:
@@ -91,16 +99,23 @@ def prior_forces(recipe: Recipe, species: list[str]) -> Callable[[Graph], np.nda
 
 
 def fitted_gain(model: ForceField, prepared: Prepared) -> float:
-    """The factor by which a network's forces come closest to those of training frames, by least squares; 1 where they
-    do not even point the same way. What a prior knows is taken off both.
+    """The factor that gives a network's forces the size of those of training frames.
+
+    By least squares where they point the same way, so that they come as close as they can; else the ratio of their
+    sizes, for least squares would make hardly anything of an answer that is to be trained. What a prior knows is taken
+    off both.
     """
-    known, product, square = prior_forces(model.recipe, prepared.species), 0.0, 0.0
+    known, product, square, size = prior_forces(model.recipe, prepared.species), 0.0, 0.0, 0.0
     for index in even_sample(prepared.split.train, _GAIN_SAMPLE):
         graph = prepared.source.graph(index)
         less = known(graph)
         found, wanted = model.predictor.forces(graph).astype(np.float64) - less, graph.forces - less
         product, square = product + float(np.sum(found * wanted)), square + float(np.sum(found**2))
-    return product / square if product > 0 else 1.0
+        size += float(np.sum(wanted**2))
+    if not square or not size:
+        return 1.0
+    alike = product / (square * size) ** 0.5  # cosine between both
+    return product / square if alike > _ALIKE else (size / square) ** 0.5
 
 
 def error_with_own_scale(begun: Begun) -> float | None:

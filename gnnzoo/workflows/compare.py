@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from gnnzoo.console import duration, note, say, table, warn
@@ -21,7 +21,7 @@ from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, fewer
 from gnnzoo.training.runs import new_run
-from gnnzoo.workflows.begin import begin
+from gnnzoo.workflows.begin import begin, error_with_own_scale
 from gnnzoo.workflows.model_info import judge
 from gnnzoo.workflows.tuning import adapters, settled
 
@@ -86,18 +86,7 @@ def compare(
         f"comparing at {', '.join(map(str, sizes))} training frames, each with and without the weights of {source.path}"
         f", {steps:,} steps each; run folder {run.folder}"
     )
-    courses = []
-    for frames in sizes:
-        few = fewer(prepared, recipe, frames)
-        for start in ("transfer", "scratch"):
-            begins_with = source if start == "transfer" else None
-            folder = run.folder / f"{start}-{frames:04d}"
-            made = course(begins_with, recipe, dataset, few, folder, steps)
-            courses.append(made)
-            note(
-                f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {made.steps:,} steps "
-                f"({duration(made.seconds)}), on the {held_out} frames"
-            )
+    courses = list(_courses(source, recipe, dataset, prepared, sizes, run.folder, steps, held_out))
     found = gains(courses)
     result = {
         "source": str(source.path),
@@ -117,6 +106,31 @@ def compare(
     return result
 
 
+def _courses(
+    source: ForceField,
+    recipe: Recipe,
+    dataset: Dataset,
+    prepared: Prepared,
+    sizes: Sequence[int],
+    folder: Path,
+    steps: int,
+    held_out: str,
+) -> Iterator[Course]:
+    """Train one after the other, tell each, and write it down at once: what is done stays, whatever ends them."""
+    for frames in sizes:
+        few = fewer(prepared, recipe, frames)
+        for start, begins_with in (("transfer", source), ("scratch", None)):
+            place = folder / f"{start}-{frames:04d}"
+            made = course(begins_with, recipe, dataset, few, place, steps)
+            with written(place / "course.json") as temporary:
+                temporary.write_text(json.dumps(made.as_dict()) + "\n")
+            note(
+                f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {made.steps:,} steps "
+                f"({duration(made.seconds)}), on the {held_out} frames"
+            )
+            yield made
+
+
 def _possible(sizes: Sequence[int], known: int) -> list[int]:
     """The numbers of frames that there are, ascending; what is larger than all of them is all of them."""
     found = sorted({min(size, known) for size in sizes})
@@ -129,6 +143,8 @@ def _steps(recipe: Recipe, prepared: Prepared, folder: Path, time_limit: float |
     """Steps of every training: those of the recipe with most frames, or as many as fit into the time."""
     training, frames = recipe.training, len(prepared.split.train)
     if training.steps is not None or time_limit is None:
+        if any(stage.steps for stage in training.stages):
+            return sum(stage.steps for stage in training.stages)
         return training.steps or training.epochs * math.ceil(frames / min(training.batch_size, frames))
     plain = recipe.model_copy(update={"training": training.model_copy(update={"start_from": None})})
     model = ForceField(build_network(plain, prepared.species, prepared.scales), plain)
@@ -179,12 +195,13 @@ def course(
         update={"steps": steps} | ({} if source is not None else {"start_from": None})
     )
     recipe = recipe.model_copy(update={"training": training})
+    zero_shot = None
     if source is None:
         model, origin, replay = ForceField(build_network(recipe, prepared.species, prepared.scales), recipe), None, None
     else:
         begun = begin(source, recipe, dataset, prepared)
         model, prepared, replay = begun.model, begun.prepared, begun.replay
-        origin = {"moves": begun.moves_told()}
+        origin, zero_shot = {"moves": begun.moves_told()}, error_with_own_scale(begun)
     start, frames = "scratch" if source is None else "transfer", len(prepared.split.train)
     folder.mkdir(parents=True)
     before = error(model, prepared)
@@ -197,18 +214,19 @@ def course(
         for row in outcome.log
         if math.isfinite(row["relative"])
     ]
-    return Course(start, frames, before, error(model, prepared), outcome.steps, outcome.seconds, points)
+    return Course(start, frames, zero_shot, before, error(model, prepared), outcome.steps, outcome.seconds, points)
 
 
 # --- what is told and written -------------------------------------------------------------------------------------
 
 
 def _tell(result: dict, found: Sequence[Gain], courses: Sequence[Course]) -> None:
-    zero_shot = {course.frames: course.before for course in courses if course.start == "transfer"}
+    begun = {course.frames: course for course in courses if course.start == "transfer"}
     rows = [
         [
             str(gain.frames),
-            f"{zero_shot[gain.frames]:.1%}",
+            f"{begun[gain.frames].zero_shot:.1%}",
+            f"{begun[gain.frames].before:.1%}",
             f"{gain.scratch:.3%}",
             f"{gain.transfer:.3%}",
             f"{gain.error:.2f}",
@@ -221,6 +239,7 @@ def _tell(result: dict, found: Sequence[Gain], courses: Sequence[Course]) -> Non
     columns = (
         "frames",
         "zero-shot",
+        "scale fitted",
         "from scratch",
         "transfer",
         "x less error",

@@ -114,10 +114,9 @@ def _origin_told(info: Mapping) -> list[tuple[str, str]]:
     start = info.get("recipe", {}).get("training", {}).get("start_from")
     if start:
         told.append(("strategy", f"{start['strategy']}, distances {start['radial']}"))
-    if last.get("zero_shot"):
-        told.append(
-            ("before", f"mean |dF| / mean |F| {last['zero_shot']['relative']:.1%} with the weights as they came")
-        )
+    if last.get("scale_fitted"):
+        fitted = f"{last['scale_fitted']['relative']:.1%} with scale and size fitted"
+        told.append(("zero-shot", f"mean |dF| / mean |F| {last['zero_shot']:.1%} as it was, {fitted}"))
     if last.get("forgotten"):
         found = last["forgotten"]
         told.append(

@@ -9,7 +9,7 @@ from gnnzoo.errors import ModelError, Place, UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, pair_curves
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.outputs import check_writable, refuse_existing, written
 from gnnzoo.units import length_unit
 
 _COLUMNS = ("model", "pair", "distance", "force", "truth", "training_pairs")
@@ -50,8 +50,11 @@ def pairs(
         raise UserError(f"{points} distances make no curve", expected="at least 2")
     stem = Path(_path(given[0])).stem
     files = [Path(plot or f"{stem}-pairs.png"), Path(csv_output or f"{stem}-pairs.csv")]
+    if files[0].suffix != ".png":
+        raise UserError(f"a picture ends in .png, not '{files[0].suffix}'", hint=f"-o {files[0].stem}.png")
     for path in files:
         refuse_existing(path, overwrite)
+        check_writable(path)
     loaded = [model if isinstance(model, ForceField) else load_model(model) for model in given]
     units = _one_style(loaded)
     curves: dict[str, list[PairCurve]] = {}
@@ -64,7 +67,7 @@ def pairs(
         curves[name] = pair_curves(model, first=first, points=points)
         before = (model.info.get("origin") or {}).get("pairs")
         if before:
-            curves[f"{name}, zero-shot"] = [PairCurve(**curve) for curve in before]
+            curves[f"{name}, zero-shot (size fitted)"] = [PairCurve(**curve) for curve in before]
     _tell(curves, loaded, units)
     pair_plot(curves, units, f"two atoms alone: {', '.join(map(_path, loaded))}", files[0], overwrite)
     _write(curves, files[1], overwrite)

@@ -62,7 +62,7 @@ def source_of(run: Run) -> ForceField | None:
         return None
     if Path(origin["model"]).exists():
         return load_model(origin["model"])
-    if run.state["recipe"]["training"]["start_from"]["replay"]:
+    if (run.state["recipe"]["training"].get("start_from") or {}).get("replay"):
         raise UserError(f"{run.folder} goes on with the training frames of {origin['model']}, which is gone")
     return None
 

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from gnnzoo import fields
@@ -13,6 +14,7 @@ from gnnzoo.data.statistics import even_sample, training_statistics
 from gnnzoo.errors import DataError, ModelError, Place, RecipeError
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.promises import reads_molecules
 from gnnzoo.models.transfer import copy_weights, scale_answer
 from gnnzoo.recipe.data_part import AtomParameters
 from gnnzoo.recipe.schema import Recipe
@@ -66,6 +68,15 @@ def with_old_species(recipe: Recipe, source: ForceField, factor: float) -> Recip
             place=Place(key="training.start_from.replay"),
             expected="0, or loss_weights of forces alone",
         )
+    bonds = [
+        None if made.graph.bonds is None else set(map(frozenset, made.graph.bonds)) for made in (recipe, source.recipe)
+    ]
+    if reads_molecules(recipe) and bonds[0] != bonds[1]:
+        raise RecipeError(
+            f"the model learned with the bonds {source.recipe.graph.bonds}, the recipe names {recipe.graph.bonds}",
+            place=Place(key="graph.bonds"),
+            expected="the same on both sides, as both are trained on",
+        )
     atoms = dict(recipe.data.atoms)
     for name, atom in source.recipe.data.atoms.items():
         here = atom.model_copy(update={"epsilon": atom.epsilon * factor})
@@ -97,15 +108,16 @@ def replay_of(source: ForceField, recipe: Recipe, species: list[str], factor: fl
     return Replay(graphs, train, training_statistics(graphs, train), recipe.training.start_from.replay)
 
 
-def forgotten(source: ForceField, model: ForceField, factor: float, gain: float = 1.0) -> dict:
+def forgotten(source: ForceField, model: ForceField, begun: dict[str, np.ndarray], factor: float, gain: float) -> dict:
     """How well a model still knows what the one that it began with knew.
 
-    A model that knows the source's species answers for its frames itself. Otherwise the weights that have gone through
-    the transfer are put back into the source's network, with its species, scales and cutoff.
+    A model that knows the source's species answers for its frames itself. Otherwise what training changed in the
+    weights that it took over is changed in the source's network likewise, which keeps its species, scales and cutoff.
 
     Args:
         source: the model before.
         model: the model after.
+        begun: the model's weights before its training, by their paths.
         factor: from the source's force unit to the model's.
         gain: what the answer of the copied weights was multiplied by.
 
@@ -125,22 +137,36 @@ def forgotten(source: ForceField, model: ForceField, factor: float, gain: float 
         if set(source.species) <= set(model.species):
             after, how = _error(model, dataset, frames, factor), "answers itself"
         else:
-            after, how = _error(_put_back(source, model, factor, gain), dataset, frames, 1.0), "weights put back"
+            changed = _put_back(source, model, begun, factor, gain)
+            after, how = _error(changed, dataset, frames, 1.0), "changes put back"
         before = _error(source, dataset, frames, 1.0)
     return {"before": before, "after": after, "frames": len(frames), "part": part, "how": how}
 
 
-def _put_back(source: ForceField, model: ForceField, factor: float, gain: float) -> ForceField:
+def _put_back(
+    source: ForceField, model: ForceField, begun: dict[str, np.ndarray], factor: float, gain: float
+) -> ForceField:
+    """The source with the changes of the model's weights since they began, carried back as weights are carried."""
     if source.path is None:
         raise ModelError("was read from no file, and cannot be read again")
-    again, start = load_model(source.path), model.recipe.training.start_from
-    back = StartFrom(model="", radial=start.radial, map={there: here for here, there in start.map.items()})
+    again, moved = load_model(source.path), load_model(source.path)
+    changes = ForceField(keras.models.clone_model(model.network), model.recipe, model.info)
+    for weight, now in zip(changes.network.weights, model.network.weights, strict=True):
+        weight.assign(now - begun[now.path])
+    for weight in moved.network.trainable_weights:
+        weight.assign(np.zeros(weight.shape, np.float32))
+    start = model.recipe.training.start_from
+    back = StartFrom(
+        model="", radial=start.radial, reset=start.reset, map={there: here for here, there in start.map.items()}
+    )
     training = again.recipe.training.model_copy(update={"start_from": back})
     recipe = again.recipe.model_copy(update={"training": training})
     shortest = (source.info.get("statistics") or {}).get("shortest")
     nearest = {} if shortest is None else {"shortest": float(np.min(shortest))}
-    copy_weights(model, again.network, recipe, source.species, 1 / factor, **nearest)
-    scale_answer(again.network, 1 / gain)
+    copy_weights(changes, moved.network, recipe, source.species, 1 / factor, **nearest)
+    scale_answer(moved.network, 1 / gain)
+    for weight, change in zip(again.network.trainable_weights, moved.network.trainable_weights, strict=True):
+        weight.assign(weight + change)
     return again
 
 

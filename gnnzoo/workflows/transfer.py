@@ -12,7 +12,8 @@ from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.predict import Predictor
-from gnnzoo.models.transfer import new_meanings, told_rates, unit_factor
+from gnnzoo.models.transfer import unit_factor
+from gnnzoo.models.transfer_words import new_meanings, told_rates
 from gnnzoo.recipe.load import find_recipe, load_recipe, recipe_from_dict, resolved
 from gnnzoo.recipe.schema import Recipe
 from gnnzoo.recipe.transfer_part import StartFrom
@@ -89,7 +90,8 @@ def started_from(target: Recipe, source: ForceField, frames: int | None, how: di
         how: keys of `StartFrom`; None and what is missing stay what the target says, or else the defaults.
 
     Raises:
-        RecipeError: a key is none, or something does not agree with the stack.
+        RecipeError: something does not agree with the stack.
+        TypeError: a key is none.
     """
     raw = resolved(target)
     given = {key: value for key, value in how.items() if value is not None}
@@ -141,7 +143,7 @@ def transferred(
         origin, begun = run.state["origin"], replace(begun, prepared=with_scales_of(run, begun.prepared))
     else:
         origin = _told_origin(begun, source, dataset)
-    afterwards = lambda model: {"forgotten": _forgotten(source, model, begun.factor, origin["gain"])}  # noqa: E731
+    afterwards = lambda model: {"forgotten": _forgotten(source, model, begun)}  # noqa: E731
     more = {"callbacks": callbacks, "origin": origin, "replay": begun.replay, "afterwards": afterwards}
     model = fit(begun.model, dataset, begun.prepared, run, limit, output, overwrite, **more)
     if sizes is not None:
@@ -152,26 +154,26 @@ def transferred(
 def _told_origin(begun: Begun, source: ForceField, dataset: Dataset) -> dict:
     """Say what moves and how good it is before any training; returns the provenance of the weights."""
     _show(begun, source, dataset)
-    zero_shot, own_scale = judge(begun.model, begun.prepared, dataset, "validation"), error_with_own_scale(begun)
-    if zero_shot is not None:
+    zero_shot, fitted = error_with_own_scale(begun), judge(begun.model, begun.prepared, dataset, "validation")
+    if fitted is not None:
         note(
-            f"before training on the target: mean |dF| / mean |F| {zero_shot['relative']:.1%} (zero forces: 100 %), "
-            f"MAE {zero_shot['mae']:.4g} {force_unit(dataset.units)}, on its validation frames; "
-            f"with the source's own force scale {own_scale:.1%}"
+            f"zero-shot, with the model's own force scale: mean |dF| / mean |F| {zero_shot:.1%} on validation frames "
+            f"(zero forces: 100 %); with scale and size fitted to training frames {fitted['relative']:.1%}, "
+            f"MAE {fitted['mae']:.4g} {force_unit(dataset.units)}"
         )
     return _origin(source) | {
         "moves": begun.moves_told(),
         "gain": begun.gain,
         "zero_shot": zero_shot,
-        "zero_shot_own_scale": own_scale,
+        "scale_fitted": fitted,
         "pairs": _pairs(begun, dataset),
     }
 
 
-def _forgotten(source: ForceField, model: ForceField, factor: float, gain: float) -> dict | None:
+def _forgotten(source: ForceField, model: ForceField, begun: Begun) -> dict | None:
     """Say how well the source's own substance is still known; None where that cannot be told."""
     try:
-        found = forgotten(source, model, factor, gain)
+        found = forgotten(source, model, begun.weights, begun.factor, begun.gain)
     except UserError as error:
         note(f"what the source knew of its own substance cannot be judged now: {error.what}")
         return None
@@ -219,14 +221,17 @@ def start_model(recipe: Recipe, recipe_path: Path | None) -> ForceField:
 
 def _origin(source: ForceField) -> dict:
     """Where the weights come from: the chain of models back to one that began at random."""
-    digest = hashlib.sha256(source.path.read_bytes()).hexdigest() if source.path else None
     return {
         "model": str(source.path),
-        "sha256": digest,
+        "sha256": _digest(source),
         "recipe": source.recipe.name,
         "dataset": source.info.get("dataset"),
         "origin": without_curves(source.info.get("origin")),
     }
+
+
+def _digest(source: ForceField) -> str | None:
+    return hashlib.sha256(source.path.read_bytes()).hexdigest() if source.path else None
 
 
 def _check_origin(run: Run, source: ForceField) -> None:
@@ -238,6 +243,11 @@ def _check_origin(run: Run, source: ForceField) -> None:
             f"{run.folder} was begun {began}, not from {source.path}",
             hint="the command that began it, with --resume",
         )
+    if origin.get("sha256") != _digest(source):
+        raise UserError(
+            f"{source.path} is another model now than the one that {run.folder} was begun from",
+            hint="put the old one back, or begin anew without --resume",
+        )
 
 
 def _show(begun: Begun, source: ForceField, dataset: Dataset) -> None:
@@ -248,6 +258,9 @@ def _show(begun: Begun, source: ForceField, dataset: Dataset) -> None:
     rows = []
     for move in begun.moves:
         told = told_rates(move, [rates.get(move.layer, 1.0) for rates in stages])
+        if recipe.training.start_from.strategy == "lora" and move.layer in moved and "frozen" not in told.action:
+            adapted = f"matrices kept, products of rank {recipe.training.start_from.rank} learned beside them"
+            told = replace(told, reason="; ".join(filter(None, [told.reason, adapted])))
         weights = f"{move.weights[0]:,} of {move.weights[1]:,}" if move.weights[1] else ""
         rows.append([told.layer, told.action, weights, told.reason])
     title = f"{source.path or source.recipe.name} -> {recipe.name}, strategy {recipe.training.start_from.strategy}"

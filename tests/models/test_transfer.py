@@ -8,7 +8,8 @@ import pytest
 from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.transfer import Move, copy_weights, new_meanings, unit_factor
+from gnnzoo.models.transfer import Move, copy_weights, unit_factor
+from gnnzoo.models.transfer_words import new_meanings
 from small import ARGON, WATER, recipe
 from systems import SPCFW
 
@@ -111,7 +112,12 @@ def test_weights_of_another_shape_are_named_and_the_rest_of_their_layer_is_copie
     target = recipe(ARGON, graph={"edges": ["distance", "radial"]})
     moves, before, after = moved(water, target)
     size = SIZES["message_passing_1"]
-    expected = Move("message_passing_1", "copied in part", (size - 48, size + 8), "edge/kernel is 6x8 there, 7x8 here")
+    expected = Move(
+        "message_passing_1",
+        "copied in part",
+        (size - 48, size + 8),
+        "edge/kernel reads radial there, distance, radial here",
+    )
     assert moves["message_passing_1"] == expected
     assert moves["pair_force_decoder_1"].action == "copied in part"
     assert moves["graph_norm_1"].action == "copied"

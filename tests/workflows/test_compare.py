@@ -182,8 +182,13 @@ def test_a_comparison_says_what_it_does_and_what_came_of_it(argon, folder, capsy
     lines = [line.split() for line in said.out.splitlines()]
     for gain in result["gains"]:
         (row,) = [line for line in lines if line[:1] == [str(gain["frames"])]]
-        before = course_of(result, "transfer", gain["frames"])["before"]
-        assert row[1:4] == [f"{before:.1%}", f"{gain['scratch']:.3%}", f"{gain['transfer']:.3%}"]
+        made = course_of(result, "transfer", gain["frames"])
+        assert row[1:5] == [
+            f"{made['zero_shot']:.1%}",
+            f"{made['before']:.1%}",
+            f"{gain['scratch']:.3%}",
+            f"{gain['transfer']:.3%}",
+        ]
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------

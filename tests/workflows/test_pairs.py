@@ -63,12 +63,12 @@ def test_a_picture_and_the_numbers_are_written(beside):
     png = Path("argon-pairs.png").read_bytes()
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", png[16:24]) == (624, 576)  # one panel
-    assert list(curves) == ["argon.keras", "argon.keras, zero-shot"]
+    assert list(curves) == ["argon.keras", "argon.keras, zero-shot (size fitted)"]
     (now,), (before,) = curves.values()
     assert (now.name, len(now.distances), len(before.distances)) == ("Ar-Ar", 5, 4)
     expected = [
         [label, "Ar-Ar", *map(str, values)]
-        for label, curve in (("argon.keras", now), ("argon.keras, zero-shot", before))
+        for label, curve in (("argon.keras", now), ("argon.keras, zero-shot (size fitted)", before))
         for values in zip(curve.distances, curve.forces, curve.truth, curve.counts, strict=True)
     ]
     assert rows_of("argon-pairs.csv") == expected
@@ -90,7 +90,7 @@ def test_the_truth_stands_beside_the_forces(beside):
 
 
 def test_zero_shot_is_what_the_copied_weights_answer(moved, beside, argon):
-    (shown,) = pairs("argon.keras", points=4)["argon.keras, zero-shot"]
+    (shown,) = pairs("argon.keras", points=4)["argon.keras, zero-shot (size fitted)"]
     model = begun(load_model("water.keras"), told(start=START), argon).model
     model.info = {key: moved.info[key] for key in ("species", "types", "units", "statistics")}
     (expected,) = pair_curves(model, points=4)
@@ -103,7 +103,7 @@ def test_zero_shot_is_what_the_copied_weights_answer(moved, beside, argon):
 
 def test_several_models_come_into_one_picture(beside, capsys):
     curves = pairs(["water.keras", "argon.keras"], points=3, plot="both.png", csv_output="both.csv")
-    assert list(curves) == ["water.keras", "argon.keras", "argon.keras, zero-shot"]
+    assert list(curves) == ["water.keras", "argon.keras", "argon.keras, zero-shot (size fitted)"]
     kinds = [curve.name for curve in curves["water.keras"]]
     assert kinds == ["O-O", "O-H", "H-H"]  # all that a model can know which has not measured its training
     rows = rows_of("both.csv")

@@ -98,8 +98,8 @@ def test_zero_shot_is_the_error_of_the_copied_weights_on_the_validation_part(mov
     judged = ForceField(before, moved.recipe, moved.info | {"split": split | {"test": []}})
     expected = evaluate(judged, argon, plot=False)
     assert (expected["part"], expected["frames"]) == ("validation", 4)
-    assert moved.info["origin"]["zero_shot"] == pytest.approx(expected["force"], rel=1e-5)
-    assert moved.info["figures"]["validation"]["mae"] != moved.info["origin"]["zero_shot"]["mae"]
+    assert moved.info["origin"]["scale_fitted"] == pytest.approx(expected["force"], rel=1e-5)
+    assert moved.info["figures"]["validation"]["mae"] != moved.info["origin"]["scale_fitted"]["mae"]
 
 
 def test_what_moved_is_shown(water, argon, folder, capsys):
@@ -114,7 +114,8 @@ def test_what_moved_is_shown(water, argon, folder, capsys):
         assert f"{action}  " in line
         assert f"{part:,} of {total:,}" in line
     assert "the cutoff was 6 and is 5.5" in said.err
-    assert f"mean |dF| / mean |F| {origin['zero_shot']['relative']:.1%} (zero forces: 100 %)" in said.err
+    assert f"zero-shot, with the model's own force scale: mean |dF| / mean |F| {origin['zero_shot']:.1%} on" in said.err
+    assert f"fitted to training frames {origin['scale_fitted']['relative']:.1%}" in said.err
 
 
 def raw_forces(base):
