@@ -19,8 +19,9 @@ class StartFrom(Part):
     strategy: Strategy = "discriminative"
     """`full`: everything is trained. `heads`: the heads alone, and layers that did not move. `staged`: these for the
     first fifth, then everything. `discriminative`: each layer below the heads at a rate 2.6 times lower than the one
-    above it (arXiv 1801.06146). `lora`: of the layers that moved, matrices keep what they were and learn a product of
-    two narrow ones beside it (arXiv 2106.09685), which is added to them at the end."""
+    above it (arXiv 1801.06146), activations and normalisations with the layer below them. `lora`: of the layers that
+    moved, matrices keep what they were and learn a product of two narrow ones beside it (arXiv 2106.09685), which is
+    added to them at the end."""
     freeze: list[str] = Field(default_factory=list)
     """Names or patterns of layers that are not trained, such as "atomic_density_*"."""
     reset: list[str] = Field(default_factory=list)

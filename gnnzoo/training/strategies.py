@@ -8,8 +8,10 @@ from gnnzoo.recipe.stack_checks import layer_names
 from gnnzoo.recipe.training_part import Stage, Training
 from gnnzoo.recipe.transfer_part import HEADS_FIRST, matching
 
-# By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2).
+# By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2). Layers that mix no channels
+# move as fast as the one below them: otherwise a stack with many of them would be frozen at its bottom.
 _FALL = 2.6
+_MIX_NOTHING = ("prelu", "silu", "graph_norm", "layer_norm", "dropout", "residual")
 
 
 def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
@@ -30,7 +32,7 @@ def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
     if start.strategy in ("heads", "staged"):
         strategy = dict.fromkeys(below, 0.0)
     elif start.strategy == "discriminative":
-        strategy = {name: _FALL ** -(depth + 1) for depth, name in enumerate(reversed(below))}
+        strategy = _falling(below, dict(zip(names, (entry.layer for entry in recipe.model.layers), strict=True)))
 
     def after(own: dict[str, float]) -> dict[str, float]:
         return _then(_then(strategy, own), frozen)
@@ -44,6 +46,15 @@ def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
         for stage in training.stages
     ]
     return training.model_copy(update={"stages": stages, "rates": after(training.rates)})
+
+
+def _falling(below: list[str], kinds: dict[str, str]) -> dict[str, float]:
+    """A rate for each layer below the heads, from the top down."""
+    rates, depth = {}, 1
+    for name in reversed(below):
+        rates[name] = _FALL**-depth
+        depth += kinds[name] not in _MIX_NOTHING
+    return rates
 
 
 def _then(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
