@@ -2,6 +2,8 @@
 
 import pytest
 
+import gnnzoo.workflows.transfer as transferring
+
 
 @pytest.fixture(scope="module")
 def workshop(uncompiled, tmp_path_factory):
@@ -10,3 +12,11 @@ def workshop(uncompiled, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def few_points():
+    """Transfers look at two distances of each pair of atoms alone: for tests that do not look at pairs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transferring, "_POINTS", 2)
+        yield

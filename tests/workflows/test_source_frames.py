@@ -14,7 +14,6 @@ from gnnzoo.recipe.load import recipe_from_dict, resolved
 from gnnzoo.training.feed import ReplayFeed
 from gnnzoo.training.loop import Trainer
 from gnnzoo.workflows import fit as fitting
-from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.model_info import judge
@@ -30,12 +29,7 @@ RAW = STACK | {"normalization": "none"}  # the scales of the source are kept
 EV = 0.0433641  # of a kcal/mol
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_points():
-    """Nobody here looks at pairs of atoms."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transferring, "_POINTS", 2)
-        yield
+pytestmark = pytest.mark.usefixtures("few_points")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from gnnzoo.models.files import load_model
 from gnnzoo.recipe.load import resolved
 from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
 from gnnzoo.training.loop import Interrupted, Trainer
-from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import start_model, started_from, transfer
@@ -39,12 +38,7 @@ from workflows.moves import (
 START = {"model": "water.keras"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_points():
-    """Nobody here looks at pairs of atoms."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transferring, "_POINTS", 2)
-        yield
+pytestmark = pytest.mark.usefixtures("few_points")
 
 
 @pytest.fixture(scope="module")
