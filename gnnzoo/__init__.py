@@ -9,8 +9,8 @@ import importlib.metadata
 __version__ = importlib.metadata.version("gnnzoo")
 
 _API = {
-    "open_dataset": "gnnzoo.workflows.datasets",
-    "load_recipe": "gnnzoo.recipe.load",
+    "open_dataset": "gnnzoo.data.open_dataset",
+    "load_recipe": "gnnzoo.recipe.io.load",
     "build_model": "gnnzoo.workflows.models",
     "load_model": "gnnzoo.workflows.models",
     "convert": "gnnzoo.workflows.convert",

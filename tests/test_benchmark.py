@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 import dumps
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.models.build import build_network, network_species
-from gnnzoo.recipe.load import load_recipe
-from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.recipe.io.load import load_recipe
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools" / "benchmark"
 

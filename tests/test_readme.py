@@ -10,7 +10,7 @@ import pytest
 
 import dumps
 from gnnzoo.cli import main
-from gnnzoo.recipe.load import recipe_from_dict
+from gnnzoo.recipe.io.load import recipe_from_dict
 from small import ARGON, WATER
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()

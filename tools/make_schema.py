@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from gnnzoo.recipe.reference import json_schema
+from gnnzoo.recipe.text.reference import json_schema
 
 target = Path(__file__).resolve().parents[1] / "recipes" / "recipe.schema.json"
 target.write_text(json.dumps(json_schema(), indent=2) + "\n")

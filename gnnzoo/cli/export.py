@@ -2,7 +2,7 @@
 
 import click
 
-from gnnzoo.cli.meaning import meaning_options
+from gnnzoo.cli.data_options import meaning_options
 
 
 @click.command(name="export")

@@ -4,7 +4,7 @@ import textwrap
 
 import click
 
-from gnnzoo.cli.meaning import meaning_options
+from gnnzoo.cli.data_options import meaning_options
 
 _WIDTH = 99
 
@@ -25,14 +25,14 @@ def command(files, **options):
         _show_model(report)
         return
     _show_data(report)
-    from gnnzoo.workflows.unit_doubts import refuse_contradicted
+    from gnnzoo.data.inspection.unit_checks import refuse_contradicted
 
     refuse_contradicted(report["unit_evidence"], report["path"])
 
 
 def _show_data(report: dict) -> None:
     from gnnzoo.console import say, table, warn
-    from gnnzoo.evaluation import data_text
+    from gnnzoo.data.inspection import text_report as data_text
     from gnnzoo.units import force_unit, length_unit
 
     table(data_text.title(report), ("", ""), [(name, _folded(value)) for name, value in data_text.overview(report)])

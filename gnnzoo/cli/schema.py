@@ -15,6 +15,6 @@ def command(markdown: bool) -> None:
     import json
 
     from gnnzoo.console import say
-    from gnnzoo.recipe import reference
+    from gnnzoo.recipe.text import reference
 
     say(reference.markdown() if markdown else json.dumps(reference.json_schema(), indent=2))

@@ -18,7 +18,7 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     gnnzoo validate water --set model.layers[3].units=32
     """
     from gnnzoo.console import say, table
-    from gnnzoo.recipe.summary import summary
+    from gnnzoo.recipe.text.summary import summary
     from gnnzoo.workflows.recipes import validate
 
     for recipe in validate(recipes, overrides):

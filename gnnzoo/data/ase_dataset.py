@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gnnzoo.data.convert import ase_to_h5md
-from gnnzoo.data.h5md import H5mdDataset
+from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.outputs import told
 
 

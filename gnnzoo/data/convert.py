@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.ahead import ahead
-from gnnzoo.data.ase_files import UNITS as ASE_UNITS
-from gnnzoo.data.ase_files import ase_blocks
+from gnnzoo.data.ase_reader import UNITS as ASE_UNITS
+from gnnzoo.data.ase_reader import ase_blocks
 from gnnzoo.data.blocks import FrameBlock, blocks_of
-from gnnzoo.data.declare import agreed_types, agreed_units
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.h5md_write import H5mdWriter
-from gnnzoo.data.lammps import Trajectory, provenance, stream
-from gnnzoo.data.lammps_log import LogEnergies
+from gnnzoo.data.h5md.writer import H5mdWriter
+from gnnzoo.data.lammps.dataset import Trajectory, provenance, stream
+from gnnzoo.data.lammps.log_energies import LogEnergies
+from gnnzoo.data.metadata import agreed_types, agreed_units
+from gnnzoo.data.threads import ahead
 from gnnzoo.errors import Place
 
 _SAME_SUM = 1e-3  # of the energy; a long tail or a fix may add to one of the two

@@ -10,8 +10,8 @@ from gnnzoo.data.frames import Frame
 from gnnzoo.deploy.freeze import TOLERANCE, Comparison, has_energy, signature_names, takes_edges, type_text
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.promises import reads_molecules
-from gnnzoo.recipe.load import resolved
+from gnnzoo.models.symmetries import reads_molecules
+from gnnzoo.recipe.io.load import resolved
 from gnnzoo.units import energy_unit, force_unit, length_unit
 
 CARD, README, EXAMPLE = "card.json", "README.md", "example.npz"

@@ -19,12 +19,12 @@ import tensorflow as tf
 
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.pipeline import Graph, graph_of
+from gnnzoo.data.graphs.pipeline import Graph, graph_of
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
-from gnnzoo.deploy.waves import no_waves, waves_of
+from gnnzoo.deploy.wave_vectors import no_waves, waves_of
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor, largest_wave
-from gnnzoo.models.promises import promises
+from gnnzoo.models.symmetries import promises
 
 # float32 sums in another order differ by this much of the largest force, and no model is meant to differ by more.
 TOLERANCE = 1e-4

@@ -2,7 +2,7 @@
 
 Plain and right for any box: atoms are wrapped into the cell, surrounded by the images that lie within the cutoff, and
 compared pair by pair, a block of receivers at a time. The work grows with the square of the number of atoms, the memory
-does not. The convention is that of `gnnzoo.fields`, and the result that of `gnnzoo.data.neighbors`.
+does not. The convention is that of `gnnzoo.fields`, and the result that of `gnnzoo.data.graphs.neighbors`.
 """
 
 import tensorflow as tf
@@ -98,7 +98,7 @@ def edge_classes(senders, receivers, vectors, species, molecules, bonded):
 
 
 def edge_slots(receivers, atoms):
-    """The edges of each atom as rows of one length, as in `gnnzoo.data.pipeline.edge_slots`.
+    """The edges of each atom as rows of one length, as in `gnnzoo.data.graphs.pipeline.edge_slots`.
 
     Args:
         receivers: (edges,) int32, ascending.

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.statistics import pair_name
+from gnnzoo.data.graphs.training_statistics import pair_name
 from gnnzoo.fields import EDGE_CLASSES
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.promises import reads_molecules
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.models.symmetries import reads_molecules
+from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.units import STYLES
 
 _OTHER, _BONDED, _SAME = EDGE_CLASSES

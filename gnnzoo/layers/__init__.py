@@ -13,7 +13,7 @@ from gnnzoo.layers import (
     normalization,
     painn,
     prior,
-    waves,
+    wave_message,
 )
 from gnnzoo.layers.registry import LAYERS
 
@@ -28,5 +28,5 @@ __all__ = [
     "normalization",
     "painn",
     "prior",
-    "waves",
+    "wave_message",
 ]

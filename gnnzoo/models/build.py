@@ -10,8 +10,8 @@ from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
 from gnnzoo.models.conservative import ConservativeModel
 from gnnzoo.models.priors import prior_terms
-from gnnzoo.recipe.schema import Recipe
-from gnnzoo.recipe.stack_checks import EDGE_READERS, layer_names
+from gnnzoo.recipe.checks.stack import EDGE_READERS, layer_names
+from gnnzoo.recipe.schema.recipe import Recipe
 
 
 @dataclass(frozen=True)

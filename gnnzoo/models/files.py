@@ -13,12 +13,12 @@ import gnnzoo.layers  # what Keras will look for is registered by these two
 import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.pipeline import Graph, graph_of
+from gnnzoo.data.graphs.pipeline import Graph, graph_of
 from gnnzoo.errors import ModelError, Place
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import written
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.schema.recipe import Recipe
 
 
 @dataclass(eq=False)

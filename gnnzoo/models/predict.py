@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.pipeline import Graph, pad
+from gnnzoo.data.graphs.pipeline import Graph, pad
 
 
 class PerShape:

@@ -3,8 +3,8 @@
 import math
 
 from gnnzoo.elements import ATOMIC_NUMBERS
-from gnnzoo.recipe.prior_parts import CoulombPrior, HarmonicPrior, LennardJonesPrior, PriorEntry
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior, PriorEntry
+from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.units import STYLES
 
 

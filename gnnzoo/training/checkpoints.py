@@ -12,8 +12,8 @@ import numpy as np
 
 from gnnzoo.errors import ModelError, Place
 from gnnzoo.outputs import written
-from gnnzoo.training.ema import WeightAverage
 from gnnzoo.training.runs import MORE_ROOM
+from gnnzoo.training.weight_average import WeightAverage
 
 _PATTERN = re.compile(r"step-(\d+)\.npz$")
 

@@ -10,24 +10,24 @@ from typing import NoReturn
 import keras
 import numpy as np
 
-from gnnzoo.data.pipeline import GraphSource, Prefetcher
-from gnnzoo.data.splits import Split
-from gnnzoo.data.statistics import TrainingStatistics, even_sample
+from gnnzoo.data.graphs.pipeline import GraphSource, Prefetcher
+from gnnzoo.data.graphs.training_statistics import TrainingStatistics, even_sample
+from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave
-from gnnzoo.recipe.training_part import Training
-from gnnzoo.training.calibrate import Cost, fitted, timed_step, timed_validation, trial_plan
+from gnnzoo.recipe.schema.training import Training
+from gnnzoo.training.batches import BatchFeed, Replay, ReplayFeed
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
-from gnnzoo.training.ema import WeightAverage
-from gnnzoo.training.feed import BatchFeed, Replay, ReplayFeed
-from gnnzoo.training.follow import Follower
 from gnnzoo.training.interrupt import StopRequest
 from gnnzoo.training.log import RunLog, read_log
 from gnnzoo.training.optimizers import make_optimizer
-from gnnzoo.training.plan import Plan, lengths_of, phases
 from gnnzoo.training.progress import Progress
+from gnnzoo.training.stages import Plan, lengths_of, phases
 from gnnzoo.training.step import TrainStep
 from gnnzoo.training.targets import check_targets
+from gnnzoo.training.time_limit import Cost, fitted, timed_step, timed_validation, trial_plan
+from gnnzoo.training.validation import Follower
+from gnnzoo.training.weight_average import WeightAverage
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,7 +2,7 @@
 
 import keras
 
-from gnnzoo.recipe.training_part import Training
+from gnnzoo.recipe.schema.training import Training
 
 _CLASSES = {
     "adam": keras.optimizers.Adam,

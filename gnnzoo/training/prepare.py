@@ -5,24 +5,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnnzoo.data.dividing import SplitReport, divide
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.pipeline import GraphSource, check_forces
-from gnnzoo.data.splits import Shares, Split
-from gnnzoo.data.statistics import (
+from gnnzoo.data.graphs.pipeline import GraphSource, check_forces
+from gnnzoo.data.graphs.training_statistics import (
     TrainingStatistics,
     energy_offsets,
     even_sample,
     force_rms_less,
     training_statistics,
 )
-from gnnzoo.data.waves import waves_of
+from gnnzoo.data.graphs.wave_vectors import waves_of
+from gnnzoo.data.split.make_split import SplitReport, divide
+from gnnzoo.data.split.methods import Shares, Split
 from gnnzoo.errors import DataError, Place
 from gnnzoo.fields import ENERGY
 from gnnzoo.models.build import Scales, build_prior, network_species
 from gnnzoo.models.predict import Predictor
-from gnnzoo.recipe.head_checks import ENERGY_HEADS
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.checks.heads import ENERGY_HEADS
+from gnnzoo.recipe.schema.recipe import Recipe
 
 
 @dataclass(frozen=True)

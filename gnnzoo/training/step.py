@@ -6,12 +6,12 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.errors import Place, RecipeError
 from gnnzoo.models.predict import PerShape
-from gnnzoo.recipe.training_part import Training
+from gnnzoo.recipe.schema.training import Training
 from gnnzoo.training.augmentation import displace, random_rotations, rotate
-from gnnzoo.training.ema import WeightAverage
 from gnnzoo.training.losses import energy_loss, force_loss, virial_loss, zero_output_penalty
-from gnnzoo.training.plan import Phase
-from gnnzoo.training.strategies import layer_rates
+from gnnzoo.training.stages import Phase
+from gnnzoo.training.weight_average import WeightAverage
+from gnnzoo.transfer_learning.strategies import layer_rates
 
 # Added to the recipe's seed for displacements, so that they have nothing to do with the rotations of the same step.
 _NOISE = 0x5EED

@@ -1,11 +1,11 @@
 """What a training asks of its data beyond forces, seen to before it begins."""
 
-from gnnzoo.data.pipeline import GraphSource
-from gnnzoo.data.splits import Split
-from gnnzoo.data.statistics import MAX_SAMPLE, even_sample
+from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, even_sample
+from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Place, RecipeError, did_you_mean
-from gnnzoo.recipe.training_part import Training
-from gnnzoo.training.plan import phases
+from gnnzoo.recipe.schema.training import Training
+from gnnzoo.training.stages import phases
 
 # What a frame may have as a whole: how it and many of it are called, and where it comes from.
 _WHOLE = {

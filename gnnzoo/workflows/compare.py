@@ -9,21 +9,21 @@ from pathlib import Path
 from gnnzoo.console import duration, note, say, table, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import UserError
-from gnnzoo.evaluation.course_plot import course_plot
-from gnnzoo.evaluation.courses import Course, Gain, gains, verdict
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.recipe.schema import Recipe
-from gnnzoo.recipe.training_part import Training
-from gnnzoo.training.feed import Replay
+from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.recipe.schema.training import Training
+from gnnzoo.training.batches import Replay
 from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, fewer
 from gnnzoo.training.runs import new_run
-from gnnzoo.workflows.begin import begin, error_with_own_scale
-from gnnzoo.workflows.model_info import judge
-from gnnzoo.workflows.tuning import adapters, settled
+from gnnzoo.transfer_learning.initialize import begin, error_with_own_scale
+from gnnzoo.transfer_learning.learning_curve_plot import course_plot
+from gnnzoo.transfer_learning.learning_curves import Course, Gain, gains, verdict
+from gnnzoo.transfer_learning.training_settings import adapters, settled
+from gnnzoo.workflows.steps.model_info import judge
 
 SIZES = (1, 3, 10, 30, 100)
 _COLUMNS = ("start", "training_frames", "step", "frames_seen", "seconds", "relative_error")

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from gnnzoo import __version__
 from gnnzoo.console import progress, say, warn
-from gnnzoo.data.ase_files import SUFFIXES as ASE_SUFFIXES
-from gnnzoo.data.ase_files import is_ase
-from gnnzoo.data.dump_source import STDIN, is_stream, unpacked_name
-from gnnzoo.errors import Place, UserError
-from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.workflows.data_told import tell_conversion, tell_dataset
-from gnnzoo.workflows.datasets import (
+from gnnzoo.data.ase_reader import SUFFIXES as ASE_SUFFIXES
+from gnnzoo.data.ase_reader import is_ase
+from gnnzoo.data.inspection.unit_checks import checked_units
+from gnnzoo.data.lammps.source import STDIN, is_stream, unpacked_name
+from gnnzoo.data.open_dataset import (
     H5_SUFFIXES,
     cutoff_explained,
     find_files,
@@ -22,10 +20,12 @@ from gnnzoo.workflows.datasets import (
     only_dumps,
     open_dataset,
 )
-from gnnzoo.workflows.unit_doubts import checked_units
+from gnnzoo.errors import Place, UserError
+from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.workflows.steps.dataset_messages import tell_conversion, tell_dataset
 
 if TYPE_CHECKING:
-    from gnnzoo.recipe.schema import Recipe
+    from gnnzoo.recipe.schema.recipe import Recipe
 
 FORMATS = ("h5", "tfrecord")
 # Endings that say no more than that this is a dump; another one, as in dump.argon, is part of the name.
@@ -104,7 +104,7 @@ def convert(
 
 def _filled_in(recipe: "str | Path | Recipe", units, types, columns, cutoff) -> tuple:
     """Units, types, columns, cutoff and bonds, taken from the recipe where the caller does not say them."""
-    from gnnzoo.recipe.load import load_recipe
+    from gnnzoo.recipe.io.load import load_recipe
 
     loaded = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
     data, graph = loaded.data, loaded.graph
@@ -217,7 +217,7 @@ def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds,
         )
     if compress:
         raise UserError("--compress is for H5MD datasets", hint="leave it out for TFRecord shards")
-    from gnnzoo.data import tfrecord
+    from gnnzoo.data.tfrecord import dataset as tfrecord
 
     with open_dataset(files, **declared) as dataset:
         evidence = checked_units(dataset)

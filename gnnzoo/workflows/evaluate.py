@@ -10,11 +10,13 @@ import numpy as np
 
 from gnnzoo import fields
 from gnnzoo.console import note, progress, table, warn
-from gnnzoo.data.declare import declare
-from gnnzoo.data.dump_source import unpacked_name
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.pipeline import GraphSource
-from gnnzoo.data.splits import Split
+from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.inspection.unit_checks import checked_units, unit_doubt
+from gnnzoo.data.lammps.source import unpacked_name
+from gnnzoo.data.metadata import declare
+from gnnzoo.data.open_dataset import cutoff_explained, events_told, find_files, is_dataset, open_dataset
+from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Place, UserError
 from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows, energy_title
 from gnnzoo.evaluation.metrics import ForceErrors
@@ -23,14 +25,12 @@ from gnnzoo.evaluation.report import COLUMNS, error_rows
 from gnnzoo.evaluation.virials import VIRIAL_COLUMNS, VirialErrors, virial_rows
 from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.promises import reads_molecules
+from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.recipe.find import recipe_names
+from gnnzoo.recipe.io.find import recipe_names
 from gnnzoo.units import force_factor
-from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, is_dataset, open_dataset
-from gnnzoo.workflows.evaluation_sets import chosen_sets
-from gnnzoo.workflows.sources import evaluation_dataset
-from gnnzoo.workflows.unit_doubts import checked_units, unit_doubt
+from gnnzoo.workflows.steps.evaluation_sets import chosen_sets
+from gnnzoo.workflows.steps.training_data import evaluation_dataset
 
 
 def evaluate(

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.console import progress, say, warn
-from gnnzoo.data.export import check_exportable, form_of, write_text
-from gnnzoo.data.export_dump import is_restricted
+from gnnzoo.data.export.lammps_dump import is_restricted
+from gnnzoo.data.export.write import check_exportable, form_of, write_text
 from gnnzoo.data.frames import Dataset
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.outputs import check_writable, refuse_existing, written
-from gnnzoo.workflows.datasets import open_dataset
 
 
 def export(

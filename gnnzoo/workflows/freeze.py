@@ -6,14 +6,14 @@ import numpy as np
 
 from gnnzoo.console import note
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.splits import Split
+from gnnzoo.data.open_dataset import open_dataset
+from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.card import write_card
 from gnnzoo.deploy.freeze import compare, save
 from gnnzoo.errors import DataError, ModelError, Place, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import refuse_existing, written
 from gnnzoo.units import force_unit
-from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.recipes import list_models
 
 _FRAMES = 3  # on which frozen and live forces are compared

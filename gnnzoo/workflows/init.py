@@ -12,26 +12,26 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.console import duration, note, progress, warn
-from gnnzoo.data.declare import declare
-from gnnzoo.data.dividing import SplitReport, divide
-from gnnzoo.data.forecast import TRAINING
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.inspect import EDGES, survey
-from gnnzoo.data.splits import PARTS, Shares, Split
-from gnnzoo.data.tally import told_masses
+from gnnzoo.data.inspection.accumulator import told_masses
+from gnnzoo.data.inspection.cost_estimate import TRAINING
+from gnnzoo.data.inspection.describe import EDGES, survey
+from gnnzoo.data.inspection.text_report import doubts
+from gnnzoo.data.inspection.unit_checks import decided_units
+from gnnzoo.data.metadata import declare
+from gnnzoo.data.open_dataset import cutoff_explained, events_told, find_files, open_dataset
+from gnnzoo.data.split.make_split import SplitReport, divide
+from gnnzoo.data.split.methods import PARTS, Shares, Split
 from gnnzoo.errors import DataError, Place, UserError
-from gnnzoo.evaluation.data_text import doubts
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.recipe import data_part
-from gnnzoo.recipe.load import recipe_from_dict
-from gnnzoo.recipe.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
-from gnnzoo.recipe.training_part import Training
+from gnnzoo.recipe.io.load import recipe_from_dict
+from gnnzoo.recipe.io.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
+from gnnzoo.recipe.schema import data as data_part
+from gnnzoo.recipe.schema.training import Training
 from gnnzoo.units import STYLES, length_unit
 from gnnzoo.workflows.convert import plain_stem
-from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, open_dataset
-from gnnzoo.workflows.init_choices import bonded_species, names_by_mass, schedule
-from gnnzoo.workflows.split_words import tell_split
-from gnnzoo.workflows.unit_doubts import decided_units
+from gnnzoo.workflows.steps.recipe_choices import bonded_species, names_by_mass, schedule
+from gnnzoo.workflows.steps.split_messages import tell_split
 
 _WIDTH, _LABEL = 99, 10
 # Below so many frames a test part would be a frame or two, which judge nothing.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gnnzoo.console import note, progress
+from gnnzoo.data.open_dataset import cutoff_explained, events_told, find_files, open_dataset
 from gnnzoo.errors import UserError
 from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.workflows.datasets import cutoff_explained, events_told, find_files, open_dataset
 
 # What a model may promise, by the attributes of `models.promises.Promises`.
 _PROMISES = {
@@ -42,7 +42,7 @@ def inspect(
         overwrite: replace existing files; the old ones are kept beside them.
 
     Returns:
-        `kind` ("data" or "model"), `path`, and what `gnnzoo.data.inspect.survey` tells with `doubts`, sentences about
+        `kind` ("data" or "model"), `path`, and what `gnnzoo.data.inspection.describe.survey` tells with `doubts`, sentences about
         whatever should be known before training; or what the model's file says of itself, with `network`: its heads,
         waves and prior, and sentences on what `holds` by construction and what `holds_not`; None where its recipe is
         of another version; and `origin_told`, (what, words) about the models that its weights came from.
@@ -72,7 +72,7 @@ def inspect(
             temporary.write_text(json_text.dumps(_plain(report), indent=1, allow_nan=False) + "\n")
         note(f"wrote {json}")
     if html is not None:
-        from gnnzoo.evaluation.data_report import data_report
+        from gnnzoo.data.inspection.html_report import data_report
 
         with written(html, overwrite) as temporary:
             temporary.write_text(data_report(report))
@@ -82,9 +82,9 @@ def inspect(
 
 def _network(raw: Mapping) -> dict | None:
     """What a model's recipe says of its heads, waves and prior, and what follows for its forces."""
-    from gnnzoo.models.promises import promises
-    from gnnzoo.recipe.head_checks import HEADS
-    from gnnzoo.recipe.schema import Recipe
+    from gnnzoo.models.symmetries import promises
+    from gnnzoo.recipe.checks.heads import HEADS
+    from gnnzoo.recipe.schema.recipe import Recipe
 
     try:
         recipe = Recipe.model_validate(raw)
@@ -128,8 +128,8 @@ def _origin_told(info: Mapping) -> list[tuple[str, str]]:
 def _survey(
     files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None, columns: Mapping | None
 ) -> dict:
-    from gnnzoo.data.inspect import survey
-    from gnnzoo.evaluation.data_text import doubts
+    from gnnzoo.data.inspection.describe import survey
+    from gnnzoo.data.inspection.text_report import doubts
 
     hint = (
         f"--cutoff R with {'a smaller R' if cutoff else 'R in their length unit; or --units lj, if they are reduced'}"

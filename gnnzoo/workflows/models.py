@@ -7,8 +7,8 @@ import keras
 from gnnzoo.models.build import RAW, Scales, build_network, network_species
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.files import load_model as _load_model
-from gnnzoo.recipe.load import load_recipe
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.io.load import load_recipe
+from gnnzoo.recipe.schema.recipe import Recipe
 
 
 def build_model(recipe: Recipe | str | Path, species: list[str] | None = None, scales: Scales = RAW) -> keras.Model:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.models.archive import read_info
-from gnnzoo.recipe.load import load_recipe, recipe_names
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.io.load import load_recipe, recipe_names
+from gnnzoo.recipe.schema.recipe import Recipe
 
 
 def validate(recipes: Iterable[str | Path], overrides: Iterable[str] = ()) -> list[Recipe]:

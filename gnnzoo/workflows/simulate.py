@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gnnzoo.console import note, progress
-from gnnzoo.data.simulate import record_path, run_lammps, script_digest, simulation_record
+from gnnzoo.data.lammps.run import record_path, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import Place, UserError
 from gnnzoo.outputs import written
-from gnnzoo.recipe.data_part import Simulation
-from gnnzoo.recipe.find import find_recipe, installed_recipes
-from gnnzoo.recipe.load import load_recipe, resolve_source
-from gnnzoo.recipe.schema import Recipe
-from gnnzoo.workflows.evaluation_sets import as_recipe
+from gnnzoo.recipe.io.find import find_recipe, installed_recipes
+from gnnzoo.recipe.io.load import load_recipe, resolve_source
+from gnnzoo.recipe.schema.data import Simulation
+from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.workflows.steps.evaluation_sets import as_recipe
 
 
 def simulate(
@@ -90,7 +90,7 @@ def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[
     Args:
         recipe: names a simulation.
         recipe_path: where the recipe lies.
-        record: as `gnnzoo.data.simulate.simulation_record` has it.
+        record: as `gnnzoo.data.lammps.run.simulation_record` has it.
     """
     simulation = recipe.data.simulate
     made, wanted = record["variables"], simulation.variables

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
-from gnnzoo.recipe.load import find_recipe, load_recipe
-from gnnzoo.recipe.schema import Recipe
+from gnnzoo.recipe.io.load import find_recipe, load_recipe
+from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.training.prepare import prepare
+from gnnzoo.training.resume import check_same, origin_of, source_of, with_scales_of, with_start_of
 from gnnzoo.training.runs import unfinished_run
 from gnnzoo.training.schedule import seconds
-from gnnzoo.workflows.fit import check_output, fit
-from gnnzoo.workflows.resume import check_same, origin_of, source_of, with_scales_of, with_start_of
-from gnnzoo.workflows.sources import recipe_dataset
+from gnnzoo.workflows.steps.fit import check_output, fit
+from gnnzoo.workflows.steps.training_data import recipe_dataset
 from gnnzoo.workflows.transfer import start_model, transferred
 
 

@@ -12,25 +12,25 @@ from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.predict import Predictor
-from gnnzoo.models.transfer import unit_factor
-from gnnzoo.models.transfer_words import new_meanings, told_rates
-from gnnzoo.recipe.load import find_recipe, load_recipe, recipe_from_dict, resolved
-from gnnzoo.recipe.schema import Recipe
-from gnnzoo.recipe.transfer_part import StartFrom
-from gnnzoo.training.plan import phases
+from gnnzoo.recipe.io.load import find_recipe, load_recipe, recipe_from_dict, resolved
+from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.recipe.schema.transfer import StartFrom
 from gnnzoo.training.prepare import prepare
+from gnnzoo.training.resume import check_same, with_scales_of
 from gnnzoo.training.runs import Run, unfinished_run
 from gnnzoo.training.schedule import seconds
-from gnnzoo.training.strategies import layer_rates, with_strategy
+from gnnzoo.training.stages import phases
+from gnnzoo.transfer_learning.copy_weights import unit_factor
+from gnnzoo.transfer_learning.initialize import Begun, begin, error_with_own_scale
+from gnnzoo.transfer_learning.replay import forgotten, with_old_species
+from gnnzoo.transfer_learning.report import new_meanings, told_rates
+from gnnzoo.transfer_learning.strategies import layer_rates, with_strategy
+from gnnzoo.transfer_learning.training_settings import moved_layers
 from gnnzoo.units import force_unit
-from gnnzoo.workflows.begin import Begun, begin, error_with_own_scale
 from gnnzoo.workflows.compare import check_comparison, check_held_out, compare
-from gnnzoo.workflows.fit import check_output, fit
-from gnnzoo.workflows.model_info import judge
-from gnnzoo.workflows.resume import check_same, with_scales_of
-from gnnzoo.workflows.source_frames import forgotten, with_old_species
-from gnnzoo.workflows.sources import recipe_dataset
-from gnnzoo.workflows.tuning import moved_layers
+from gnnzoo.workflows.steps.fit import check_output, fit
+from gnnzoo.workflows.steps.model_info import judge
+from gnnzoo.workflows.steps.training_data import recipe_dataset
 
 _POINTS = 60  # distances at which pairs are looked at before training
 _LITTLE = 0.2  # a smaller share of copied weights is worth a warning

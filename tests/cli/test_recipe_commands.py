@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 import dumps
 from gnnzoo.cli import main
-from gnnzoo.data.simulate import script_digest
-from gnnzoo.recipe.find import installed_recipes, recipe_names
-from gnnzoo.recipe.load import load_recipe, resolved
-from gnnzoo.recipe.reference import json_schema
+from gnnzoo.data.lammps.run import script_digest
+from gnnzoo.recipe.io.find import installed_recipes, recipe_names
+from gnnzoo.recipe.io.load import load_recipe, resolved
+from gnnzoo.recipe.text.reference import json_schema
 from gnnzoo.workflows.convert import convert
 
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import dumps
-from gnnzoo.data.ahead import ahead
 from gnnzoo.data.convert import to_h5md
-from gnnzoo.data.h5md import H5mdDataset
+from gnnzoo.data.h5md.reader import H5mdDataset
+from gnnzoo.data.open_dataset import find_files, open_dataset
+from gnnzoo.data.threads import ahead
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.workflows.convert import convert
-from gnnzoo.workflows.datasets import find_files, open_dataset
 from gnnzoo.workflows.inspect import inspect
 
 

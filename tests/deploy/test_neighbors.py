@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data import neighbors as vesin
-from gnnzoo.data import pipeline
+from gnnzoo.data.graphs import neighbors as vesin
+from gnnzoo.data.graphs import pipeline
 from gnnzoo.deploy import neighbors as frozen
-from gnnzoo.deploy import waves
+from gnnzoo.deploy import wave_vectors as waves
 from gnnzoo.fields import EDGE_CLASSES
 from systems import changed, replicated, water_frame
 

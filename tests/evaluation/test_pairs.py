@@ -5,9 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from courses import ONE_HEAD
-from gnnzoo.data.pipeline import GraphSource
-from gnnzoo.data.statistics import training_statistics
+from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, PairKind, pair_curves, pair_kinds, true_force
@@ -16,6 +15,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.units import STYLES
 from small import WATER, MemoryDataset, argon_dataset, recipe
 from systems import changed, water_frame
+from trainers import ONE_HEAD
 
 EPSILON, SIGMA = 0.2378, 3.405
 BOND = {"types": ["H", "O"], "k": 529.581, "length": 1.012}

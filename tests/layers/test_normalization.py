@@ -10,7 +10,7 @@ from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import ATOMS
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.transfer import copy_weights
+from gnnzoo.transfer_learning.copy_weights import copy_weights
 from small import ARGON, recipe
 from tiny_graph import build, graph, tensor
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from contracts import ModelContract
-from gnnzoo.data.pipeline import graph_of, pad
+from gnnzoo.data.graphs.pipeline import graph_of, pad
 from gnnzoo.fields import FORCES, MODEL_INPUTS
 from gnnzoo.layers import LAYERS
 from gnnzoo.models.build import RAW, Scales, build_network
-from gnnzoo.models.promises import promises
+from gnnzoo.models.symmetries import promises
 from small import WATER, recipe
 from systems import contract_frame
 

@@ -7,7 +7,7 @@ import pytest
 
 import broken_networks as broken
 from contracts import ModelContract
-from gnnzoo.models.promises import Promises, heads, promises
+from gnnzoo.models.symmetries import Promises, heads, promises
 from small import WATER, recipe
 from systems import contract_frame
 

@@ -5,8 +5,8 @@ import inspect
 import pytest
 
 from contracts import ModelContract
-from gnnzoo.models.promises import heads
-from gnnzoo.recipe.load import load_recipe, recipe_names
+from gnnzoo.models.symmetries import heads
+from gnnzoo.recipe.io.load import load_recipe, recipe_names
 from systems import contract_frame
 
 CHECKS = [name for name, _ in inspect.getmembers(ModelContract) if name.startswith("check_")]

@@ -15,7 +15,7 @@ from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.archive import INFO_MEMBER, damaged, read_info
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
-from gnnzoo.recipe.load import load_recipe, recipe_from_dict
+from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict
 from small import WATER, recipe
 from systems import water_frame
 

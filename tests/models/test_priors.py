@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from gnnzoo.data.neighbors import neighbor_list
-from gnnzoo.data.pipeline import GraphSource
-from gnnzoo.data.statistics import force_rms_less
+from gnnzoo.data.graphs.neighbors import neighbor_list
+from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.training_statistics import force_rms_less
 from gnnzoo.models.priors import prior_terms
 from gnnzoo.training.prepare import prepare
 from small import ARGON, MemoryDataset, argon_dataset, recipe

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-import courses
+import trainers as courses
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
 from gnnzoo.training.loop import Interrupted

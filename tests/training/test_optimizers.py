@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gnnzoo.recipe.training_part import Optimizer, Training
+from gnnzoo.recipe.schema.training import Optimizer, Training
 from gnnzoo.training.checkpoints import load_checkpoint, save_checkpoint
 from gnnzoo.training.optimizers import make_optimizer
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from correlated_runs import frame, liquid
 from gnnzoo.errors import DataError
 from gnnzoo.training.prepare import prepare
-from processes import frame, liquid
 from small import ARGON, MemoryDataset, argon_dataset, recipe
 from systems import changed
 

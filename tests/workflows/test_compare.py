@@ -7,24 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from workflows.moves import argon_h5, assert_same, begun, target, water_model, weights
 
-from gnnzoo.data.pipeline import GraphSource
-from gnnzoo.data.statistics import even_sample, training_statistics
+from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import UserError
-from gnnzoo.evaluation.courses import Course, gains, verdict
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
-from gnnzoo.recipe.load import recipe_from_dict, resolved
+from gnnzoo.recipe.io.load import recipe_from_dict, resolved
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Trainer
+from gnnzoo.transfer_learning.learning_curves import Course, gains, verdict
 from gnnzoo.workflows import compare as comparing
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.compare import comparison_files
-from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
-from workflows.moves import argon_h5, assert_same, begun, target, water_model, weights
 
 START = {"model": "water.keras", "strategy": "full"}
 SIZES = [2, 100]  # there are six training frames, by two

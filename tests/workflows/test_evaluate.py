@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 import dumps
-from courses import with_energies, with_virials
-from gnnzoo.data.pipeline import graph_of
+from gnnzoo.data.graphs.pipeline import graph_of
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.files import ForceField
 from gnnzoo.workflows.convert import convert
-from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
 from small import argon_dataset, recipe
 from systems import changed
+from trainers import with_energies, with_virials
 
 EV_PER_KCAL_MOL = 0.0433641
 DECLARED = {"units": "real", "types": {1: "Ar"}}

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 import dumps
-from gnnzoo.data.forecast import TRAINING
-from gnnzoo.data.inspect import survey
-from gnnzoo.data.near_pairs import pairs_of
+from frames_in_memory import Frames
+from gnnzoo.data.inspection.cost_estimate import TRAINING
+from gnnzoo.data.inspection.describe import survey
+from gnnzoo.data.inspection.pair_sample import pairs_of
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.outputs import OutputError
-from gnnzoo.recipe.data_part import Split
-from gnnzoo.recipe.load import load_recipe
-from gnnzoo.recipe.template import as_name, installed_recipe, recipe_text
+from gnnzoo.recipe.io.load import load_recipe
+from gnnzoo.recipe.io.template import as_name, installed_recipe, recipe_text
+from gnnzoo.recipe.schema.data import Split
 from gnnzoo.workflows.convert import convert
-from gnnzoo.workflows.datasets import open_dataset
 from gnnzoo.workflows.init import init
-from gnnzoo.workflows.init_choices import bonded_species, names_by_mass, schedule
+from gnnzoo.workflows.steps.recipe_choices import bonded_species, names_by_mass, schedule
 from gnnzoo.workflows.train import train
-from inspected import Frames
 from systems import changed, water_frame
 
 WATER = {"units": "real", "types": {"1": "O", "2": "H"}}

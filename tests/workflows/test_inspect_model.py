@@ -6,11 +6,11 @@ import zipfile
 import pytest
 from click.testing import CliRunner
 
-from courses import STAGES, TWO_HEADS
 from gnnzoo.cli import main
-from gnnzoo.recipe.load import resolved
+from gnnzoo.recipe.io.load import resolved
 from gnnzoo.workflows.inspect import inspect
 from small import WATER, recipe
+from trainers import STAGES, TWO_HEADS
 
 SMOOTH = {"units": 4, "activation": "silu"}
 WAVES = {

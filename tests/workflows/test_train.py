@@ -16,21 +16,21 @@ import numpy as np
 import pytest
 
 import dumps
-from courses import ONE_HEAD
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, RecipeError, UserError
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import load_model, save_model
 from gnnzoo.outputs import OutputError
-from gnnzoo.recipe.load import resolved
+from gnnzoo.recipe.io.load import resolved
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.training.runs import Run, unfinished_run
-from gnnzoo.workflows import fit as fitting
-from gnnzoo.workflows import model_info
 from gnnzoo.workflows.convert import convert
-from gnnzoo.workflows.datasets import open_dataset
+from gnnzoo.workflows.steps import fit as fitting
+from gnnzoo.workflows.steps import model_info
 from gnnzoo.workflows.train import train
 from small import ARGON, recipe
+from trainers import ONE_HEAD
 
 SHORT = {"epochs": 2, "checkpoint_every": 1}  # nine frames by two: ten steps
 RECIPE = recipe(training=SHORT)

@@ -32,7 +32,7 @@ from known_data import known_data, substance_of  # noqa: E402
 from steps import seconds_per_step  # noqa: E402
 
 import gnnzoo  # noqa: E402
-from gnnzoo.recipe.find import find_recipe  # noqa: E402
+from gnnzoo.recipe.io.find import find_recipe  # noqa: E402
 
 SPLIT = {"method": "blocks", "train": 0.9, "validation": 0.1, "test": 0.0, "gap": 0}
 RESULTS = Path("results.jsonl")

@@ -22,7 +22,7 @@ import tensorflow as tf  # noqa: E402
 
 import gnnzoo  # noqa: E402
 from gnnzoo import fields  # noqa: E402
-from gnnzoo.data.pipeline import graph_of, pad  # noqa: E402
+from gnnzoo.data.graphs.pipeline import graph_of, pad  # noqa: E402
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 # Operations that calculate; others move, compare or shape.

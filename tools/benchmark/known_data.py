@@ -10,8 +10,8 @@ from pathlib import Path
 
 import gnnzoo
 from gnnzoo.console import note
-from gnnzoo.data.simulate import run_lammps, script_digest
-from gnnzoo.recipe.find import installed_recipes
+from gnnzoo.data.lammps.run import run_lammps, script_digest
+from gnnzoo.recipe.io.find import installed_recipes
 
 TRAINED_ON = 400  # frames; those of the run that follow are judged
 

@@ -31,7 +31,7 @@ _NUMBER_BYTES = 100_000_000  # of bare numbers, for the parsers
 _OURS = {
     "gnnzoo, frames alone": """
 from pathlib import Path
-from gnnzoo.data.lammps import Trajectory, stream
+from gnnzoo.data.lammps.dataset import Trajectory, stream
 def frames(path):
     for block in stream([Path(path)], Trajectory()):
         for forces in block.arrays["forces"]:

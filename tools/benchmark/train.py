@@ -20,8 +20,8 @@ import numpy as np  # noqa: E402
 from steps import seconds_per_step  # noqa: E402
 
 import gnnzoo  # noqa: E402
+from gnnzoo.data.open_dataset import find_files  # noqa: E402
 from gnnzoo.units import force_unit  # noqa: E402
-from gnnzoo.workflows.datasets import find_files  # noqa: E402
 
 
 def main() -> None:

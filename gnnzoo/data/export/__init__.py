@@ -1,0 +1,1 @@
+"""Datasets written as text for other programs: LAMMPS dumps, extended XYZ."""

@@ -1,0 +1,151 @@
+"""Frames as a LAMMPS text dump that LAMMPS' own read_dump takes and that converts back bit for bit.
+
+Boxes are laid out as the LAMMPS manual has them on the pages dump and Howto_triclinic. A cell that is not a restricted
+one is written as `abc origin`, the layout of `dump_modify triclinic/general`, which read_dump does not know.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.export.text_rows import frame_texts, name_column, reals, vector_columns
+from gnnzoo.data.lammps.columns import FORCES
+from gnnzoo.elements import MASSES
+from gnnzoo.errors import DataError, Place
+
+# Columns in their order; the names of the types stand behind `type`.
+_COLUMNS = {
+    "ids": ("id",),
+    "molecules": ("mol",),
+    "types": ("type",),
+    "names": (),
+    "charges": ("q",),
+    "positions": ("x", "y", "z"),
+    "images": ("ix", "iy", "iz"),
+    "velocities": ("vx", "vy", "vz"),
+    "forces": FORCES,
+    "energies": ("energy",),
+}
+_NEAR = 4  # last digits by which a bound may be moved, so that the box reads back to the same bits
+
+
+def dump_texts(
+    blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], place: Place
+) -> Iterator[bytes]:
+    """The text of the dump, frame by frame.
+
+    Args:
+        blocks: the frames.
+        units: LAMMPS unit style, or None: then the dump does not tell.
+        type_names: name of each type; the number as text where nobody said.
+        place: of the data, for messages.
+
+    Raises:
+        DataError: an id or a type below 1, a left-handed cell or a name with a blank: a dump cannot hold them.
+    """
+    naming = _naming(type_names, place)
+    head = f"ITEM: UNITS\n{units}\n" if units else ""
+    for block in blocks:
+        _check(block, place)
+        columns, names = _columns(block, type_names if naming else None)
+        atoms = f"ITEM: ATOMS {' '.join(word for name in names for word in _COLUMNS[name] or (naming,))}\n"
+        for index, rows in enumerate(frame_texts(columns, len(block.ids))):
+            yield b"".join(((head + _header(block, index) + atoms).encode(), rows))
+            head = ""
+
+
+def is_restricted(cell: np.ndarray) -> bool:
+    """Whether LAMMPS computes in this cell: a along x, b in the plane of x and y, c above it."""
+    return not np.any(np.triu(cell, 1)) and bool(np.all(np.diag(cell) > 0))
+
+
+def _naming(type_names: Mapping[int, str], place: Place) -> str | None:
+    """The column that names the types; None where they have no names.
+
+    LAMMPS writes C into the column element unless it is told otherwise, so that C alone says nothing there.
+    """
+    for number, name in type_names.items():
+        if not name or name.split() != [name] or '"' in name:
+            raise DataError(
+                f"the name of type {number} is '{name}', which a dump cannot hold",
+                place=place,
+                expected="names without blanks and quotes",
+                hint=f"--types {number}=NAME, where the data do not name it themselves",
+            )
+    if all(name == str(number) for number, name in type_names.items()):
+        return None
+    names = set(type_names.values())
+    return "element" if names <= set(MASSES) and names != {"C"} else "typelabel"
+
+
+def _check(block: FrameBlock, place: Place) -> None:
+    for what, numbers in (("an atom has the id", block.ids), ("an atom has the type", block.types)):
+        if numbers.min() < 1:
+            raise DataError(
+                f"{what} {numbers.min()}, and LAMMPS counts from 1", place=place, hint="export to an .extxyz instead"
+            )
+    volumes = np.linalg.det(block.cells)
+    if volumes.min() <= 0:
+        step = block.steps[int(np.argmin(volumes))]
+        raise DataError(
+            f"the cell of step {step} is left-handed, and LAMMPS has no such cells",
+            place=place,
+            hint="export to an .extxyz instead",
+        )
+
+
+def _columns(block: FrameBlock, type_names: Mapping[int, str] | None) -> tuple[list, list[str]]:
+    """The columns of a block, and the fields (of `_COLUMNS`) that they stand for."""
+    frames, columns, names = len(block), [], []
+    for name in _COLUMNS:
+        if name in ("ids", "types"):
+            columns.append(np.tile(block.ids if name == "ids" else block.types, frames))
+        elif name == "names" and type_names is not None:
+            columns.append(name_column(block.types, type_names, frames))
+        elif name in block.arrays:
+            columns += vector_columns(block.arrays[name])
+        else:
+            continue
+        names.append(name)
+    return columns, names
+
+
+def _header(block: FrameBlock, index: int) -> str:
+    time = block.times[index]
+    told = "" if np.isnan(time) else f"ITEM: TIME\n{reals(time)}\n"
+    box = _box_lines(block.cells[index], block.origins[index], " ".join(block.boundaries[index]))
+    return f"{told}ITEM: TIMESTEP\n{block.steps[index]}\nITEM: NUMBER OF ATOMS\n{len(block.ids)}\n{box}"
+
+
+def _box_lines(cell: np.ndarray, origin: np.ndarray, letters: str) -> str:
+    if not is_restricted(cell):
+        rows = "".join(f"{reals([*cell[axis], origin[axis]])}\n" for axis in range(3))
+        return f"ITEM: BOX BOUNDS abc origin {letters}\n{rows}"
+    xy, xz, yz = (float(value) for value in (cell[1, 0], cell[2, 0], cell[2, 1]))
+    skews = ((0.0, xy, xz, xy + xz), (0.0, yz), (0.0,))
+    bounds = [
+        _bounds(float(origin[axis]), float(cell[axis, axis]), min(skew), max(skew)) for axis, skew in enumerate(skews)
+    ]
+    if not any((xy, xz, yz)):
+        return f"ITEM: BOX BOUNDS {letters}\n" + "".join(f"{reals(pair)}\n" for pair in bounds)
+    rows = "".join(f"{reals([*pair, tilt])}\n" for pair, tilt in zip(bounds, (xy, xz, yz), strict=True))
+    return f"ITEM: BOX BOUNDS xy xz yz {letters}\n{rows}"
+
+
+def _bounds(low: float, length: float, least: float, most: float) -> tuple[float, float]:
+    """Bounds of the box around the cell, from which a reader subtracts the tilts and finds `low` and `length` again."""
+    below = _nearest(low + least, lambda bound: bound - least, low)
+    above = _nearest(low + length + most, lambda bound: bound - most - low, length)
+    return below, above
+
+
+def _nearest(guess: float, read, wanted: float) -> float:
+    """The number next to `guess` from which `read` makes what is wanted; `guess` where there is none."""
+    lower = higher = guess
+    for _ in range(_NEAR):
+        for candidate in (lower, higher):
+            if read(candidate) == wanted:
+                return candidate
+        lower, higher = np.nextafter(lower, -np.inf), np.nextafter(higher, np.inf)
+    return guess

@@ -1,0 +1,1 @@
+"""Frames to padded graph batches: neighbour lists, wave vectors, caching, training statistics."""

@@ -1,0 +1,168 @@
+"""What a model takes from its data: scales and sizes, from the training split alone."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from gnnzoo.data.graphs.pipeline import Graph, GraphSource
+from gnnzoo.fields import EDGE_CLASSES
+
+# An even sample of this many training frames fixes scales to well under a per cent and is read in seconds.
+MAX_SAMPLE = 256
+_BINS = 100  # of distances up to the cutoff
+PRIOR_SAMPLE = 32  # a prior costs more to look at, and its rest is fixed to a per cent by fewer
+
+
+@dataclass(frozen=True)
+class TrainingStatistics:
+    """Scales and sizes of the training split.
+
+    Attributes:
+        force_rms: root mean square of the force components, model's force unit.
+        force_mean_abs: mean absolute force component, model's force unit.
+        mean_neighbors: mean number of edges per atom.
+        max_atoms, max_edges, max_neighbors: largest frame of the sample, and most edges of one atom in it.
+        distances: how many pairs of each kind have which distance: "bins" in number up to the cutoff, and "counts" by
+            kind, see `pair_name`; each pair counted once.
+        shortest: (2, species, species) shortest distances between and within molecules; where two species never met,
+            the shortest of all. Model's length unit.
+        frames: training frames that were looked at, evenly spaced.
+    """
+
+    force_rms: float
+    force_mean_abs: float
+    mean_neighbors: float
+    max_atoms: int
+    max_edges: int
+    max_neighbors: int
+    shortest: list
+    distances: dict
+    frames: int
+
+    def as_dict(self) -> dict:
+        """Plain numbers, for JSON."""
+        return asdict(self)
+
+
+def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStatistics:
+    """Statistics over at most `MAX_SAMPLE` frames of `train`, evenly spaced.
+
+    Args:
+        source: graphs with forces.
+        train: (frames,) indices of the training split; never anything else.
+    """
+    sample = even_sample(train, MAX_SAMPLE)
+    squares = absolutes = 0.0
+    atoms = edges = max_atoms = max_edges = max_neighbors = 0
+    shortest = np.full((2, len(source.species), len(source.species)), np.inf)
+    counts = np.zeros((len(EDGE_CLASSES), len(source.species), len(source.species), _BINS), np.int64)
+    for index in sample:
+        graph = source.graph(index)
+        forces = graph.forces.astype(np.float64)
+        squares += float(np.sum(forces**2))
+        absolutes += float(np.sum(np.abs(forces)))
+        atoms, edges = atoms + len(forces), edges + len(graph.senders)
+        max_atoms, max_edges = max(max_atoms, len(forces)), max(max_edges, len(graph.senders))
+        max_neighbors = max(max_neighbors, int(np.bincount(graph.receivers, minlength=1).max()))
+        lengths = np.sqrt(np.sum(np.square(graph.vectors, dtype=np.float64), axis=1))
+        _shorten(shortest, graph, lengths)
+        _count(counts, graph, lengths / source.cutoff)
+    met = shortest[np.isfinite(shortest)]
+    shortest[np.isinf(shortest)] = met.min() if len(met) else 0.0
+    return TrainingStatistics(
+        force_rms=(squares / (3 * atoms)) ** 0.5,
+        force_mean_abs=absolutes / (3 * atoms),
+        mean_neighbors=edges / atoms,
+        max_atoms=max_atoms,
+        max_edges=max_edges,
+        max_neighbors=max_neighbors,
+        shortest=shortest.tolist(),
+        distances=_distances(counts, source.species),
+        frames=len(sample),
+    )
+
+
+def _shorten(shortest: np.ndarray, graph: Graph, lengths: np.ndarray) -> None:
+    """Take the (edges,) lengths of a graph into (2, species, species) shortest ones."""
+    inside = (graph.edge_class != EDGE_CLASSES.index("other_molecule")).astype(int)
+    ends = graph.species[graph.receivers], graph.species[graph.senders]
+    np.minimum.at(shortest, (inside, *ends), lengths)
+
+
+def _count(counts: np.ndarray, graph: Graph, shares: np.ndarray) -> None:
+    """Add a graph's edges to (kinds, species, species, bins) counts, by their lengths as shares of the cutoff."""
+    bins = np.minimum((shares * _BINS).astype(int), _BINS - 1)
+    where = graph.edge_class, graph.species[graph.receivers], graph.species[graph.senders], bins
+    flat = np.ravel_multi_index(where, counts.shape)
+    counts += np.bincount(flat, minlength=counts.size).reshape(counts.shape)
+
+
+def _distances(counts: np.ndarray, species: list[str]) -> dict:
+    """Counts by the name of each kind of pair that occurs; an edge and its reverse are one pair."""
+    found = {}
+    for kind, first, second in np.ndindex(counts.shape[:3]):
+        both = counts[kind, first, second] + counts[kind, second, first]
+        if first <= second and both.any():
+            found[pair_name(species[first], species[second], EDGE_CLASSES[kind])] = (
+                both // (4 if first == second else 2)
+            ).tolist()
+    return {"bins": _BINS, "counts": found}
+
+
+def pair_name(first: str, second: str, kind: str) -> str:
+    """How a kind of pair is called: "O-H", "O-H bonded", "H-H same molecule"."""
+    return f"{first}-{second} {'' if kind == EDGE_CLASSES[0] else kind.replace('_', ' ')}".strip()
+
+
+def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Graph], np.ndarray]) -> tuple[float, float]:
+    """What is left of the training forces when known ones are taken off.
+
+    Args:
+        source: graphs with forces.
+        train: (frames,) indices of the training split; never anything else. At most `PRIOR_SAMPLE` are looked at.
+        known: (atoms, 3) forces of a graph that need not be learned.
+
+    Returns:
+        root mean square component, model's force unit; mean |F - known| over mean |F|.
+    """
+    squares = left = size = components = 0.0
+    for index in even_sample(train, PRIOR_SAMPLE):
+        graph = source.graph(index)
+        rest = graph.forces.astype(np.float64) - known(graph)
+        squares, components = squares + float(np.sum(rest**2)), components + rest.size
+        left += float(np.linalg.norm(rest, axis=1).sum())
+        size += float(np.linalg.norm(graph.forces, axis=1).sum())
+    return (squares / components) ** 0.5, left / size
+
+
+def energy_offsets(
+    source: GraphSource, train: np.ndarray, known: Callable[[Graph], float] = lambda graph: 0.0
+) -> np.ndarray:
+    """(species,) float64 energy of one atom of each species, by least squares over frames whose energy is known.
+
+    The zero of energies is arbitrary, and most of a total energy is often the same for each atom of a species. Where
+    all frames have one composition only its sum is determined, and the offsets of least norm are taken; a species that
+    does not occur gets zero, and so do all where no energy is known.
+
+    Args:
+        source: graphs, with energies in the model's unit.
+        train: (frames,) indices of the training split; never anything else. At most `MAX_SAMPLE` are looked at.
+        known: energy of a graph that need not be learned.
+    """
+    counts, energies = [], []
+    for index in even_sample(train, MAX_SAMPLE):
+        graph = source.graph(index)
+        if graph.energy is not None:
+            counts.append(np.bincount(graph.species, minlength=len(source.species)))
+            energies.append(graph.energy - known(graph))
+    if not energies:
+        return np.zeros(len(source.species))
+    return np.linalg.lstsq(np.array(counts, np.float64), np.array(energies), rcond=None)[0]
+
+
+def even_sample(indices: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the indices, evenly spaced, first and last included."""
+    if len(indices) <= count:
+        return np.asarray(indices)
+    return np.asarray(indices)[np.linspace(0, len(indices) - 1, count).round().astype(int)]

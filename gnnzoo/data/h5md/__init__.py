@@ -1,0 +1,1 @@
+"""Datasets in the H5MD layout of HDF5: reader and writer."""

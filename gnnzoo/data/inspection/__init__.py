@@ -1,0 +1,1 @@
+"""What a dataset holds: ranges, drift, RDF, units, rounding error, recommended cutoffs."""

@@ -1,0 +1,1 @@
+"""LAMMPS: dumps read in parallel, logs, and runs of its simulations."""

@@ -1,0 +1,177 @@
+"""What the columns of a dump mean: which are needed, which are taken along, and the line to type when one lacks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gnnzoo.data.lammps.header import Header, dump_line
+from gnnzoo.errors import DataError, Place, UserError, did_you_mean
+
+FORCES = ("fx", "fy", "fz")
+# Ways in which LAMMPS writes positions; the first that is complete is taken. xs and xsu are fractions of the cell.
+_POSITIONS = {"x": ("x", "y", "z"), "xu": ("xu", "yu", "zu"), "xs": ("xs", "ys", "zs"), "xsu": ("xsu", "ysu", "zsu")}
+_SCALED = ("xs", "xsu")
+# Taken along where complete: field of a frame -> columns.
+_OPTIONAL = {
+    "molecules": ("mol",),
+    "charges": ("q",),
+    "velocities": ("vx", "vy", "vz"),
+    "images": ("ix", "iy", "iz"),
+    "energies": ("energy",),
+}
+_INTEGER = {"id", "type", "mol", "ix", "iy", "iz"}
+_NAMING = ("element", "typelabel", "mass")
+# What a column may be said to be, where the dump calls it something else.
+MEANINGS = (
+    "id",
+    "type",
+    *(name for columns in _POSITIONS.values() for name in columns),
+    *FORCES,
+    *(name for columns in _OPTIONAL.values() for name in columns),
+    *_NAMING,
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each field of a frame stands in the rows.
+
+    Attributes:
+        names: all columns, in the dump's order, by what they mean.
+        fields: field of a frame -> its columns; ids, types, positions, forces and what is there beside them.
+        scaled: positions are fractions of the cell.
+        left: columns that are not taken.
+    """
+
+    names: tuple[str, ...]
+    fields: dict[str, tuple[str, ...]] = field(hash=False)
+    scaled: bool = False
+
+    @property
+    def wanted(self) -> dict[str, type]:
+        """Each column that is read, and its dtype."""
+        columns = [name for names in self.fields.values() for name in names]
+        return {name: np.int64 if name in _INTEGER else np.float64 for name in columns}
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Columns that are not taken."""
+        return tuple(name for name in self.names if name not in self.wanted)
+
+
+def check_meanings(columns: Mapping[str, str] | None) -> dict[str, str]:
+    """What the caller says of columns, if it can be said.
+
+    Args:
+        columns: meaning -> name in the dump, such as {"energy": "c_pe"}.
+
+    Raises:
+        UserError: no column can mean that.
+    """
+    for meaning in columns or {}:
+        if meaning not in MEANINGS:
+            raise UserError(
+                f"a column cannot be '{meaning}'.{did_you_mean(meaning, MEANINGS)}",
+                expected=f"one of {' '.join(MEANINGS)}",
+                hint="--column energy=c_pe says that the column c_pe is the potential energy of each atom",
+            )
+    return dict(columns or {})
+
+
+def understand(header: Header, said: Mapping[str, str] | None = None) -> Layout:
+    """The layout of a frame's rows.
+
+    Args:
+        header: of the frame.
+        said: what the dump calls some columns, by what they mean; see `check_meanings`.
+
+    Raises:
+        DataError: ids, types, positions or forces lack; the hint is the dump line that writes them.
+    """
+    place = Place(header.file, header.rows_line - 1)
+    names = _renamed(header.columns, said or {}, place)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"the column {repeated} comes twice", place=place, expected="each column once")
+    kind = next((kind for kind, columns in _POSITIONS.items() if set(columns) <= set(names)), None)
+    problem = _problem(names, kind)
+    if problem is not None:
+        raise DataError(
+            problem,
+            place=place,
+            expected="columns id type x y z fx fy fz, in any order and with any others",
+            hint=_hint(header),
+        )
+    fields = {"ids": ("id",), "types": ("type",), "positions": _POSITIONS[kind], "forces": FORCES}
+    fields |= {name: group for name, group in _OPTIONAL.items() if set(group) <= set(names)}
+    used = {name for group in fields.values() for name in group} | set(_NAMING)
+    for meaning, name in (said or {}).items():
+        if meaning not in used:
+            raise DataError(
+                f"the column {name}, said to be {meaning}, is of no use: {_why_useless(meaning, names)}",
+                place=place,
+                hint=f"leave out --column {meaning}={name}, or name the whole vector",
+            )
+    return Layout(names, fields, scaled=kind in _SCALED)
+
+
+def _hint(header: Header) -> str:
+    """The dump line to type; and --column, where columns look like vectors under another name."""
+    names = header.columns
+    vector = next((name[:-3] for name in names if name.endswith("[1]") and f"{name[:-3]}[3]" in names), None)
+    line = f"in the LAMMPS input: {dump_line(header.file, ' '.join(completed(names)))}"
+    if vector is None or set(FORCES) <= set(names):
+        return line
+    said = " ".join(f"--column {force}={vector}[{number}]" for number, force in enumerate(FORCES, start=1))
+    return f"{line}; or, if these are the forces: {said}"
+
+
+def _why_useless(meaning: str, names: tuple[str, ...]) -> str:
+    group = next((group for group in (*_POSITIONS.values(), *_OPTIONAL.values()) if meaning in group), ())
+    lacking = [name for name in group if name not in names]
+    return f"{', '.join(lacking)} lack" if lacking else "positions are taken from other columns"
+
+
+def _renamed(names: tuple[str, ...], columns: Mapping[str, str], place: Place) -> tuple[str, ...]:
+    """The columns by what they mean; one that another is said to be loses its name."""
+    for meaning, name in columns.items():
+        if name not in names:
+            raise DataError(
+                f"there is no column '{name}', which was said to be {meaning}.{did_you_mean(name, names)}",
+                place=place,
+                expected=f"one of {' '.join(names)}",
+            )
+    meaning_of = {name: meaning for meaning, name in columns.items()}
+    hidden = {name for name in names if name in columns and name not in meaning_of}
+    return tuple(f"{name} (not taken)" if name in hidden else meaning_of.get(name, name) for name in names)
+
+
+def _problem(names: tuple[str, ...], kind: str | None) -> str | None:
+    """What lacks, in a sentence."""
+    forces = [name for name in FORCES if name in names]
+    if not forces:
+        return f"the dump holds no forces: its columns are {' '.join(names) or '(none)'}"
+    if len(forces) < 3:
+        missing = ", ".join(name for name in FORCES if name not in forces)
+        return f"the forces are incomplete: {missing} not among the columns {' '.join(names)}"
+    if kind is None:
+        return f"the dump holds no complete positions: its columns are {' '.join(names)}"
+    for name in ("id", "type"):
+        if name not in names:
+            return f"the dump has no column {name}: its columns are {' '.join(names)}"
+    return None
+
+
+def completed(names: tuple[str, ...]) -> list[str]:
+    """The columns to ask LAMMPS for: those that are there, and those that lack at their usual places."""
+    partial = {name for columns in (*_POSITIONS.values(), FORCES, *_OPTIONAL.values()) for name in columns}
+    positions = next((columns for columns in _POSITIONS.values() if set(columns) <= set(names)), _POSITIONS["x"])
+    first = ["id", *(["mol"] if "mol" in names else []), "type", *(["q"] if "q" in names else [])]
+    rest = [name for name in names if name not in first and (name not in partial or name in _complete_groups(names))]
+    return [*first, *positions, *(name for name in rest if name not in (*positions, *FORCES)), *FORCES]
+
+
+def _complete_groups(names: tuple[str, ...]) -> set[str]:
+    """Columns of those optional vectors of which every component is there."""
+    return {name for columns in _OPTIONAL.values() if set(columns) <= set(names) for name in columns}

@@ -1,0 +1,1 @@
+"""Datasets as TFRecord shards of TF-GNN graphs."""

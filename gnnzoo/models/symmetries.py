@@ -1,0 +1,79 @@
+"""What a model promises, derived from its recipe: the one place that says which symmetries its stack holds exactly.
+
+Tests hold every recipe to it (`tests/contracts.py`), and whoever describes a model says what it says. A layer or head
+that brings a promise, or breaks one, is named here.
+"""
+
+from dataclasses import dataclass
+
+from gnnzoo.recipe.checks.heads import ENERGY_HEADS, HEADS
+from gnnzoo.recipe.schema.recipe import Recipe
+
+# Priors whose energy and force are shifted to zero at the cutoff, but not the slope of the force.
+_SHIFTED = ("lennard_jones", "coulomb")
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What holds by construction, whatever the weights.
+
+    Attributes:
+        rotation: forces turn with the atoms, and are mirrored with them.
+        smooth_cutoff: forces and their slopes are continuous where a pair passes the cutoff.
+        conservative: forces are -dE/dx of an energy that the network returns, with its virial.
+        zero_net_force: the forces of a graph sum to zero.
+        additive: groups of atoms farther apart than the layers reach do not feel each other.
+    """
+
+    rotation: bool
+    smooth_cutoff: bool
+    conservative: bool
+    zero_net_force: bool
+    additive: bool
+
+
+def heads(recipe: Recipe) -> list[str | None]:
+    """What `head` may be when the recipe's network is called: None of a single one, else "direct" and "energy"."""
+    return [None] if len(_heads(recipe)) == 1 else ["direct", "energy"]
+
+
+def promises(recipe: Recipe, head: str | None = None) -> Promises:
+    """What the forces of a recipe's network promise.
+
+    Args:
+        recipe: its `graph` and `model` are read.
+        head: of a stack of two, "direct" or "energy"; by default the last.
+    """
+    entry = _head(recipe, head)
+    conservative = entry.layer in ENERGY_HEADS
+    return Promises(
+        # directions as plain numbers are the one thing in a stack that does not turn
+        rotation="direction" not in recipe.graph.edges,
+        smooth_cutoff=recipe.graph.envelope and not any(prior.prior in _SHIFTED for prior in recipe.model.prior),
+        conservative=conservative,
+        # an energy that knows only differences of places pulls on nothing as a whole
+        zero_net_force=conservative or (entry.layer == "pair_force_decoder" and entry.antisymmetric),
+        additive=not any(_spans_the_graph(entry) for entry in recipe.model.layers),
+    )
+
+
+def reads_molecules(recipe: Recipe) -> bool:
+    """Whether forces depend on which atoms share a molecule: by bond features of edges, or by any prior.
+
+    Lennard-Jones and charges act otherwise between than within molecules, springs within them alone, and a repulsion
+    begins at another distance.
+    """
+    return "bond" in recipe.graph.edges or bool(recipe.model.prior)
+
+
+def _heads(recipe: Recipe) -> list:
+    return [entry for entry in recipe.model.layers if entry.layer in HEADS]
+
+
+def _head(recipe: Recipe, name: str | None):
+    return _heads(recipe)[0 if name == "direct" else -1]
+
+
+def _spans_the_graph(entry) -> bool:
+    """Whether a layer couples all atoms of a graph, by waves or by statistics; those of the training are constants."""
+    return entry.layer == "wave_message" or (entry.layer == "graph_norm" and entry.statistics == "graph")

@@ -1,0 +1,69 @@
+"""What must agree between the parts of a recipe, as far as it can be told without data and without TensorFlow."""
+
+from collections.abc import Iterator
+
+from gnnzoo.errors import did_you_mean
+from gnnzoo.recipe.checks.prior import check_priors
+from gnnzoo.recipe.checks.stack import check_stack
+from gnnzoo.recipe.checks.training import check_training
+from gnnzoo.recipe.checks.transfer import check_transfer
+from gnnzoo.recipe.io.validation_errors import Problem
+from gnnzoo.recipe.schema.recipe import Recipe
+
+
+def check(recipe: Recipe) -> list[Problem]:
+    """Everything that does not agree; an empty list where all does."""
+    return [
+        *_atoms(recipe),
+        *_bonds(recipe),
+        *_truth(recipe),
+        *check_stack(recipe),
+        *check_priors(recipe),
+        *check_training(recipe),
+        *check_transfer(recipe),
+    ]
+
+
+def _atoms(recipe: Recipe) -> Iterator[Problem]:
+    """Atom features by parameters need the parameters of every named species."""
+    if not any(entry.layer == "atom_encoder" and entry.inputs == "parameters" for entry in recipe.model.layers):
+        return
+    data = recipe.data
+    named = dict.fromkeys((data.types or {}).values())
+    hint = '"inputs": "species" in the atom_encoder does without parameters'
+    if not data.atoms:
+        yield Problem(
+            ("data", "atoms"), "no species has parameters", '{"Ar": {"charge": 0, "epsilon": ..., "sigma": ...}}', hint
+        )
+        return
+    for name in named:
+        if name not in data.atoms:
+            what = f"'{name}' of data.types has no charge, epsilon and sigma." + did_you_mean(name, data.atoms)
+            yield Problem(("data", "atoms"), what, f"an entry '{name}' in data.atoms", hint)
+
+
+def _bonds(recipe: Recipe) -> Iterator[Problem]:
+    """Bonds are between species that the recipe knows."""
+    known = [*dict.fromkeys([*(recipe.data.types or {}).values(), *recipe.data.atoms])]
+    for number, pair in enumerate(recipe.graph.bonds or ()):
+        for name in pair:
+            if known and name not in known:
+                what = f"unknown species '{name}'." + did_you_mean(name, known)
+                yield Problem(("graph", "bonds", number), what, f"two of {', '.join(known)}")
+
+
+def _truth(recipe: Recipe) -> Iterator[Problem]:
+    """The truth is of species that the recipe knows, with the parameters and the units that it needs."""
+    truth, data, path = recipe.data.truth, recipe.data, ("data", "truth")
+    if truth is None:
+        return
+    named = [*dict.fromkeys([*(data.types or {}).values(), *data.atoms])]
+    for number, bond in enumerate(truth.bonds):
+        for name in bond.types:
+            if named and name not in named:
+                what = f"unknown species '{name}'." + did_you_mean(name, named)
+                yield Problem((*path, "bonds", number, "types"), what, f"two of {', '.join(named)}")
+    if (truth.lennard_jones or truth.charges) and not data.atoms:
+        yield Problem(path, "no species has charge, epsilon and sigma", "data.atoms with those of each species")
+    if truth.charges and data.units is None:
+        yield Problem((*path, "charges"), "charges act in units that are not told", 'the unit style in "units" of data')

@@ -1,0 +1,91 @@
+"""Where recipes lie, and where the data lie that a recipe names."""
+
+import glob
+import re
+from pathlib import Path
+
+from gnnzoo.errors import Place, RecipeError, did_you_mean
+from gnnzoo.recipe.schema.recipe import Recipe
+
+
+def installed_recipes() -> Path:
+    """The folder of the recipes that come with gnnzoo: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def recipe_names() -> dict[str, Path]:
+    """Every recipe that is found by name: those in ./recipes, then the installed ones that no other name hides."""
+    found = {}
+    for folder in (Path("recipes"), installed_recipes()):
+        for path in sorted(folder.glob("*.json")):
+            if not path.name.endswith(".schema.json"):
+                found.setdefault(path.stem, path)
+    return found
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe given by path ("recipes/water.json") or by name ("water", "water.json").
+
+    A path that does not exist in a folder `recipes` stands for the installed recipe of that name, so that the commands
+    of the manual work in any folder.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    path = Path(name).expanduser()
+    for candidate in (path, path.parent / f"{path.name}.json"):
+        if candidate.is_file():
+            return candidate
+    known = recipe_names()
+    stem = path.name.removesuffix(".json")
+    if stem in known and path.parent.name in ("", "recipes"):
+        return known[stem]
+    raise RecipeError(
+        f"there is no recipe '{name}'." + did_you_mean(stem, known),
+        expected=f"a recipe's path, or one of {', '.join(known)}",
+        hint="gnnzoo list",
+    )
+
+
+def resolve_source(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
+    """The files that `data.source` names, looked up from the working folder, then from the recipe's.
+
+    Args:
+        recipe: whose source is wanted.
+        recipe_path: where the recipe lies, if it lies in a file.
+
+    Returns:
+        Existing paths in the order of the list, files of one glob in the order of the numbers in their names; empty
+        where nothing exists.
+
+    Raises:
+        RecipeError: some of the listed sources exist and others do not.
+    """
+    sources = [recipe.data.source] if isinstance(recipe.data.source, str) else recipe.data.source
+    folders = [Path()] + ([Path(recipe_path).parent] if recipe_path is not None else [])
+    found = [_first_match(source, folders) for source in sources]
+    missing = [source for source, paths in zip(sources, found, strict=True) if not paths]
+    if missing and len(missing) < len(sources):
+        raise RecipeError(
+            f"some of the sources do not exist: {', '.join(missing)}", place=Place(file=recipe_path, key="data.source")
+        )
+    return [path for paths in found for path in paths]
+
+
+def _first_match(source: str, folders: list[Path]) -> list[Path]:
+    """What `source` matches in the first folder where it matches anything."""
+    for folder in folders:
+        path = folder / Path(source).expanduser()
+        if path.exists():
+            return [path]
+        matches = sorted(glob.glob(str(path), recursive=True), key=_by_number)
+        if matches:
+            return [Path(match) for match in matches]
+    return []
+
+
+def _by_number(text: str) -> list:
+    """Sorting key by which frame.9 comes before frame.10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

@@ -1,0 +1,131 @@
+"""Where the frames come from and what they mean."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from gnnzoo.recipe.schema.base import Fraction, Name, Part
+from gnnzoo.recipe.schema.prior import Bond
+
+ALL_SETS = "all"  # no evaluation set's name: it stands for every one
+
+
+class AtomParameters(Part):
+    """What a species is to the network: a point in the space of force-field parameters, not a label of its own."""
+
+    charge: float
+    """Partial charge, in e."""
+    epsilon: float = Field(ge=0)
+    """Lennard-Jones well depth, in the energy unit of `data.units`."""
+    sigma: float = Field(ge=0)
+    """Lennard-Jones diameter, in the length unit of `data.units`."""
+
+
+class Simulation(Part):
+    """A LAMMPS run that makes the data when the source is missing; it runs in the working folder's `data/`."""
+
+    input: str
+    """LAMMPS input script, looked up from the working folder, then from the recipe's."""
+    variables: dict[str, int | float | str] = Field(default_factory=dict)
+    """Variables handed to LAMMPS as `-var NAME VALUE`. The script must write its dump to `${dump}`."""
+
+
+class Split(Part):
+    """How frames are divided among training, validation and test."""
+
+    method: Literal["blocks", "cut", "random", "file"] = "blocks"
+    """`blocks`: the run is cut into blocks and each block into the three parts, with gaps between them, so that every
+    part sees the whole run. `cut`: one cut in time. `random`: frames at random (neighbouring frames leak into the other
+    parts). `file`: whole files, those named or as many as the shares say. Frames that come twice are left out once."""
+    train: float = Field(default=0.8, gt=0, le=1)
+    """Share of the frames for training."""
+    validation: Fraction = 0.1
+    """Share of the frames for choosing the best checkpoint."""
+    test: Fraction = 0.1
+    """Share of the frames for the final judgement; may be 0 where it comes from elsewhere."""
+    frames: PositiveInt | None = None
+    """Training frames to use at most, evenly spaced over the training part; null: all of it. The other
+    parts stay."""
+    blocks: PositiveInt = 10
+    """Number of blocks; fewer are used where the gaps between them would take more than a fifth of the frames."""
+    gap: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    """Frames left out between two neighbouring parts of one run. `auto`: as many as the structure needs to become
+    another one, measured on the run; where these do not fit, what fits in a fifth of the frames, which is said."""
+    validation_files: list[str] = Field(default_factory=list)
+    """Names or patterns of the files for validation, such as "run3*.lammpstrj" (with `file` only)."""
+    test_files: list[str] = Field(default_factory=list)
+    """Names or patterns of the files for the test (with `file` only)."""
+
+    @model_validator(mode="after")
+    def _sum_to_one(self):
+        if abs(self.train + self.validation + self.test - 1) > 1e-6:
+            raise ValueError(
+                f"train, validation and test must sum to 1, not {self.train + self.validation + self.test:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _files_by_file(self):
+        named = {"validation": self.validation_files, "test": self.test_files}
+        if self.method != "file" and any(named.values()):
+            raise ValueError(f'validation_files and test_files need method "file", not "{self.method}"')
+        for part, files in named.items():
+            share = getattr(self, part)
+            if files and not share:
+                raise ValueError(f"{part}_files names files, but {part} is 0: give it a share, or name none")
+            if not files and share and any(named.values()):
+                raise ValueError(f"files are named, but {part}_files names none: name some, or set {part} to 0")
+        return self
+
+
+class EvaluationSet(Part):
+    """Data that a model is judged on and never trained on: another size, temperature or density of its substance."""
+
+    source: str | list[str]
+    """As `data.source`; units and types are those of `data`."""
+    simulate: Simulation | None = None
+    """Makes the source where it is missing."""
+
+
+class Truth(Part):
+    """The interactions that the data were made with, where they are known: drawn by `gnnzoo pairs` over what a model
+    learned. Training knows nothing of them; `model.prior` is for physics that it shall know."""
+
+    lennard_jones: Literal["arithmetic", "geometric"] | None = None
+    """Lennard-Jones between molecules with epsilon and sigma of `data.atoms`: how sigma of two species is combined;
+    epsilon is the geometric mean. Null: none."""
+    charges: bool = False
+    """Whether the charges of `data.atoms` act between molecules."""
+    bonds: list[Bond] = Field(default_factory=list)
+    """Springs along bonds."""
+
+
+class Data(Part):
+    """Where the frames come from and what they mean."""
+
+    source: str | list[str]
+    """A dump, a glob of dumps or a list of them, an .h5 dataset or a .tfrecord folder; looked up from the working
+    folder, then from the recipe's."""
+    simulate: Simulation | None = None
+    """Makes the source where it is missing."""
+    units: Literal["real", "metal", "lj"] | None = None
+    """LAMMPS unit style of the numbers; must agree with what the data say of themselves."""
+    types: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Name] | None = None
+    """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with what the data say of themselves."""
+    columns: dict[str, str] | None = None
+    """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: potential energy of each atom."""
+    atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
+    """Force-field parameters of each named species: the atom features of the network."""
+    truth: Truth | None = None
+    """The interactions that the data were made with, for `gnnzoo pairs`."""
+    split: Split = Field(default_factory=Split)
+    """How frames are divided among training, validation and test."""
+    evaluation: dict[Name, EvaluationSet] = Field(default_factory=dict)
+    """Data that the trained model is judged on by name: `gnnzoo evaluate MODEL --on NAME`, or `--on all`."""
+
+    @field_validator("evaluation")
+    @classmethod
+    def _all_is_taken(cls, sets: dict[str, EvaluationSet]):
+        if ALL_SETS in sets:
+            raise ValueError(f'"{ALL_SETS}" stands for every set that the recipe declares: choose another name')
+        return sets

@@ -1,0 +1,47 @@
+"""Which atoms are neighbours, and what an edge tells about its pair."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from gnnzoo.recipe.schema.base import Name, Part
+
+
+class Radial(Part):
+    """Radial basis in which distances are expanded."""
+
+    basis: Literal["bessel", "gaussian", "exp_normal"] = "bessel"
+    """`bessel`: spherical Bessel functions (arXiv 2003.03123, eq. 7). `gaussian`: evenly spaced Gaussians (arXiv
+    1706.08566). `exp_normal`: Gaussians of exp(-5 distance/cutoff), narrower at short distances (arXiv 1902.08408)."""
+    functions: PositiveInt = 8
+    """Number of functions."""
+
+
+class Graph(Part):
+    """Which atoms are neighbours, and what an edge tells about its pair."""
+
+    cutoff: PositiveFloat
+    """Pairs nearer than this are edges, periodic images included; in the data's length unit."""
+    edges: list[Literal["bond", "distance", "direction", "radial"]] = Field(
+        default=["bond", "distance", "direction"], min_length=1
+    )
+    """Edge features. `bond`: one-hot of {different molecules, bonded, same molecule}. `distance`: one number.
+    `direction`: the unit vector (then rotation must be learned). `radial`: the distance in a radial basis."""
+    bonds: list[tuple[Name, Name]] | None = None
+    """Pairs of species that are bonded when they share a molecule; null: any two different species of one molecule.
+    Without molecule ids all pairs count as of different molecules."""
+    radial: Radial = Field(default_factory=Radial)
+    """Used where `edges` holds `radial`."""
+    waves: PositiveFloat | None = None
+    """Largest wave number of the plane waves that `wave_message` reads, in the data's inverse length unit: about 10
+    over the cutoff. Null: none. The box must be periodic."""
+    envelope: bool = False
+    """Multiply messages and pair forces by a polynomial that ends smoothly at the cutoff (arXiv 2003.03123, eq. 8)."""
+    envelope_order: int = Field(default=6, ge=3)
+    """The polynomial's p, where `envelope` is true: the higher, the longer it stays near 1 and the steeper it ends."""
+
+    @model_validator(mode="after")
+    def _no_repeats(self):
+        if len(set(self.edges)) != len(self.edges):
+            raise ValueError("edges names a feature twice")
+        return self

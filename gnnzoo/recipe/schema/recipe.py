@@ -1,0 +1,32 @@
+"""The recipe's schema: every option in one place with its type, default and meaning.
+
+Nothing else in gnnzoo states a default. The JSON schema for editors, the documentation and the error messages come
+from here and from the parts that it is made of. No TensorFlow is imported, so that `gnnzoo validate` answers at once.
+"""
+
+from pydantic import Field
+
+from gnnzoo.recipe.schema.base import Name, Part
+from gnnzoo.recipe.schema.data import Data
+from gnnzoo.recipe.schema.graph import Graph
+from gnnzoo.recipe.schema.model import Model
+from gnnzoo.recipe.schema.training import Training
+
+
+class Recipe(Part):
+    """A whole recipe."""
+
+    schema_: str | None = Field(default=None, alias="$schema")
+    """Path of recipe.schema.json, so that an editor completes and checks while typing."""
+    name: Name
+    """Names the model, its run folder and its files."""
+    description: str = ""
+    """What this recipe is for, in a sentence."""
+    data: Data
+    """Where the frames come from and what they mean."""
+    graph: Graph
+    """Which atoms are neighbours, and what an edge tells about its pair."""
+    model: Model
+    """The network."""
+    training: Training = Field(default_factory=Training)
+    """The training schedule."""

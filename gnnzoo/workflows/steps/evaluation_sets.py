@@ -1,0 +1,58 @@
+"""The data that a recipe declares for judging: found by name, and seen as the data of a recipe of their own."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gnnzoo.errors import Place, UserError, did_you_mean
+from gnnzoo.recipe.schema.data import ALL_SETS
+from gnnzoo.recipe.schema.recipe import Recipe
+
+
+def chosen_sets(recipe: Recipe, names: str | Iterable[str]) -> list[str]:
+    """The declared sets that are meant, each once; "all" stands for every one.
+
+    Raises:
+        UserError: the recipe declares no set of that name, or none at all.
+    """
+    declared = list(recipe.data.evaluation)
+    found: dict[str, None] = {}
+    for name in [names] if isinstance(names, str) else names:
+        if name == ALL_SETS and declared:
+            found |= dict.fromkeys(declared)
+        elif name in declared:
+            found[name] = None
+        else:
+            raise _unknown(recipe, name, declared)
+    return list(found)
+
+
+def as_recipe(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with a declared set in the place of its data, and named after it.
+
+    Raises:
+        UserError: the recipe declares no set of that name.
+    """
+    if name not in recipe.data.evaluation:
+        raise _unknown(recipe, name, list(recipe.data.evaluation))
+    declared = recipe.data.evaluation[name]
+    data = recipe.data.model_copy(update={"source": declared.source, "simulate": declared.simulate})
+    return recipe.model_copy(update={"name": f"{recipe.name}-{name}", "data": data})
+
+
+def _unknown(recipe: Recipe, name: str, declared: list[str]) -> UserError:
+    if not declared:
+        return UserError(
+            f"the recipe '{recipe.name}' declares no data for judging, so there is no '{name}'",
+            place=Place(key="data.evaluation"),
+            expected='"evaluation": {"large": {"source": "large.h5"}} in the recipe',
+            hint="gnnzoo evaluate MODEL DATA judges on any data",
+        )
+    near = did_you_mean(name, [*declared, ALL_SETS])
+    hint = None
+    if Path(name).exists():
+        hint = f"gnnzoo evaluate MODEL {name}, without --on: it is a file"
+    return UserError(
+        f"the recipe '{recipe.name}' declares no data '{name}' for judging.{near}",
+        expected=" or ".join(["one of " + ", ".join(declared) if len(declared) > 1 else declared[0], ALL_SETS]),
+        hint=hint,
+    )

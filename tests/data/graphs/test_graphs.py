@@ -1,0 +1,121 @@
+"""Graphs, padding and prefetching."""
+
+import numpy as np
+import pytest
+
+from gnnzoo import fields
+from gnnzoo.data.graphs.pipeline import GraphSource, Prefetcher, edge_slots, graph_of, pad, padded_size, species_index
+from gnnzoo.errors import DataError
+from small import MemoryDataset
+from systems import changed, water_frame
+
+
+def test_padded_sizes_waste_little_and_are_few():
+    sizes = [padded_size(n) for n in range(1, 100_000)]
+    counts = np.arange(1, 100_000)
+    assert np.all(sizes >= counts)
+    assert np.max((sizes - counts)[counts > 4096] / counts[counts > 4096]) < 1 / 16
+    assert len(set(padded_size(n) for n in range(32_768, 65_536))) == 17
+
+
+def test_two_graphs_laid_end_to_end():
+    graphs = [graph_of(water_frame(seed=seed), ["O", "H"], 3.4, None) for seed in (0, 1)]
+    first, second = graphs
+    batch = pad(graphs, n_graphs=3, n_atoms=60)
+    assert batch[fields.ATOM_MASK].sum() == 48
+    assert batch[fields.GRAPH_INDEX].tolist() == [0] * 24 + [1] * 24 + [2] * 12
+    assert batch[fields.GRAPH_MASK].tolist() == [1, 1, 0]
+    edges = len(first.senders)
+    assert batch[fields.SENDERS][edges] == second.senders[0] + 24
+    assert batch[fields.EDGE_MASK].sum() == edges + len(second.senders)
+    assert np.all(np.linalg.norm(batch[fields.EDGE_VECTORS], axis=1) > 0)
+    assert np.all(np.diff(batch[fields.RECEIVERS]) >= 0)
+    np.testing.assert_array_equal(batch[fields.FORCES][24:48], second.forces)
+
+
+def test_slots_list_the_edges_of_each_receiver():
+    # atom 0 receives edges 0, 1, 2; atom 1 none; atom 2 edges 3 and 4; 7 is a masked edge
+    slots = edge_slots(np.array([0, 0, 0, 2, 2]), atoms=3, empty=7)
+    assert slots.tolist() == [[0, 1, 2, 7, 7, 7, 7, 7], [7] * 8, [3, 4, 7, 7, 7, 7, 7, 7]]
+
+
+def test_empty_slots_of_a_batch_name_a_masked_edge():
+    batch = pad([graph_of(water_frame(), ["O", "H"], 3.4, None)], n_graphs=1, n_atoms=30)
+    rows = np.arange(30)[:, None] * np.ones_like(batch[fields.SLOTS])
+    taken = batch[fields.EDGE_MASK][batch[fields.SLOTS]] > 0
+    assert sorted(batch[fields.SLOTS][taken]) == np.flatnonzero(batch[fields.EDGE_MASK]).tolist()
+    np.testing.assert_array_equal(batch[fields.RECEIVERS][batch[fields.SLOTS][taken]], rows[taken])
+
+
+def test_forces_are_converted_at_the_door():
+    frame = water_frame()
+    graph = graph_of(frame, ["O", "H"], 3.4, None, force_factor=0.5)
+    np.testing.assert_allclose(graph.forces, frame.forces / 2, rtol=1e-6)
+
+
+def test_an_unknown_species_is_named_with_its_neighbour():
+    with pytest.raises(DataError, match="species 'Hw' is in the data, but the model knows O, H"):
+        species_index(water_frame().names, ["O", "H"]) is not None and species_index(
+            changed(water_frame(), type_names={1: "O", 2: "Hw"}).names, ["O", "H"]
+        )
+
+
+def test_prefetching_keeps_the_order_and_hands_over_errors():
+    def make(item):
+        if item == 3:
+            raise ValueError("three")
+        return item * 10
+
+    seen = []
+    with pytest.raises(ValueError, match="three"), Prefetcher(range(5), make) as items:
+        for item in items:
+            seen.append(item)
+    assert seen == [0, 10, 20]
+
+
+def test_leaving_a_prefetcher_early_does_not_hang():
+    with Prefetcher(iter(int, 1), lambda item: item) as items:  # an endless supply
+        assert next(iter(items)) == 0
+
+
+def test_energies_come_along_where_they_are_known():
+    frame = water_frame()
+    first = graph_of(changed(frame, energy=-8.0), ["O", "H"], 3.4, None, force_factor=0.5)
+    atoms = np.full(len(frame), 0.25)
+    second = graph_of(changed(frame, energies=atoms), ["O", "H"], 3.4, None)
+    unknown = graph_of(frame, ["O", "H"], 3.4, None)
+    batch = pad([first, unknown, second], n_graphs=4, n_atoms=100)
+    assert batch[fields.ENERGY].tolist() == [-4, 0, len(frame) / 4, 0]
+    assert batch[fields.ENERGY_MASK].tolist() == [1, 0, 1, 0]
+
+
+def test_virials_come_along_where_they_are_known():
+    frame, virial = water_frame(), np.arange(9.0).reshape(3, 3)
+    told = graph_of(changed(frame, virial=virial), ["O", "H"], 3.4, None, force_factor=0.5)
+    batch = pad([graph_of(frame, ["O", "H"], 3.4, None), told], n_graphs=3, n_atoms=100)
+    np.testing.assert_array_equal(batch[fields.VIRIAL], [np.zeros((3, 3)), virial / 2, np.zeros((3, 3))])
+    assert batch[fields.VIRIAL_MASK].tolist() == [0, 1, 0]
+
+
+def test_a_nearly_full_batch_takes_the_shape_of_a_full_one():
+    graph = graph_of(water_frame(), ["O", "H"], 3.4, None)
+    own = pad([graph], 1, 24)
+    edges, slots = len(own[fields.EDGE_MASK]), own[fields.SLOTS].shape[1]
+    wider = pad([graph], 1, 24, n_edges=edges + edges // 8, n_slots=slots + slots // 8)
+    assert (len(wider[fields.EDGE_MASK]), wider[fields.SLOTS].shape) == (edges + edges // 8, (24, slots + slots // 8))
+    assert wider[fields.EDGE_MASK].sum() == len(graph.senders)
+    assert np.all(wider[fields.EDGE_MASK][wider[fields.SLOTS][:, slots:]] == 0)
+    assert slots // 8 > 0
+    much = pad([graph], 1, 24, n_edges=2 * edges, n_slots=2 * slots)  # would be a waste
+    assert (len(much[fields.EDGE_MASK]), much[fields.SLOTS].shape[1]) == (edges, slots)
+
+
+def test_energies_keep_their_digits_over_a_far_zero():
+    """Offsets are taken off in double precision: a float32 of -440,000 knows no hundredths."""
+    frame = water_frame()  # 8 O and 16 H
+    far = 8 * -55_000.0 + 16 * -13.0
+    source = GraphSource(MemoryDataset([changed(frame, energy=far + 0.0123)]), ["O", "H"], 3.4)
+    assert source.graph(0).energy == pytest.approx(far + 0.0123)
+    source.take_off([-55_000.0, -13.0])
+    batch = pad([source.graph(0)], 1, 24)
+    assert batch[fields.ENERGY][0] == pytest.approx(0.0123, rel=1e-5)

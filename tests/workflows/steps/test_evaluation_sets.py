@@ -1,0 +1,167 @@
+"""Judging on the data that a model's recipe declares: by name, made by their simulation where they are missing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import dumps
+from gnnzoo.cli import main
+from gnnzoo.errors import DataError, RecipeError, UserError
+from gnnzoo.recipe.io.load import load_recipe
+from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.evaluate import evaluate
+from gnnzoo.workflows.simulate import older_source, simulate
+from gnnzoo.workflows.train import train
+from small import ARGON, recipe
+
+# Sixteen argon atoms that shake about a lattice.
+SCRIPT = """
+variable T index 50
+units real
+lattice fcc 5.4
+region box block 0 2 0 2 0 1
+create_box 1 box
+create_atoms 1 box
+mass 1 39.948
+pair_style lj/cut 2.6
+pair_coeff 1 1 0.2378 3.405
+displace_atoms all random 0.2 0.2 0.2 4711
+velocity all create ${T} 4711
+fix 1 all nve
+dump 1 all custom 10 ${dump} id type x y z fx fy fz
+run 20
+"""
+SETS = {
+    "large": {"source": "large.h5", "simulate": {"input": "scripts/tiny.in"}},
+    "hot": {"source": "hot.h5", "simulate": {"input": "scripts/tiny.in", "variables": {"T": 200}}},
+    "mine": {"source": "mine.h5"},
+}
+DECLARING = recipe(data={"evaluation": SETS}, training={"epochs": 1})
+
+
+@pytest.fixture(scope="module")
+def model(workshop):
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    return train(DECLARING, data=convert("argon.lammpstrj", units="real", types={1: "Ar"}))
+
+
+@pytest.fixture
+def scripts(folder):
+    (folder / "scripts").mkdir()
+    (folder / "scripts/tiny.in").write_text(SCRIPT)
+    return folder
+
+
+@pytest.fixture
+def mine(folder):
+    """The set that no simulation makes."""
+    dumps.write_dump(folder / "a.lammpstrj", dumps.argon(frames=2, seed=1))
+    return convert("a.lammpstrj", "mine.h5", units="real", types={1: "Ar"})
+
+
+def test_a_declared_set_is_simulated_once_and_judged_whole(model, scripts, capsys):
+    result = evaluate(model, on="large")
+    assert (result["part"], result["frames"], result["atoms"]) == ("whole", 3, 3 * 16)
+    assert (result["data"], result["on"]) == ("large.h5", "large")
+    assert Path("data/large.lammpstrj").exists()
+    assert Path("tiny-large-parity.png").exists()
+    said = capsys.readouterr()
+    assert "large.h5 is not here: running the simulation that the recipe names" in said.err
+    assert "tiny.keras on large (whole, 3 frames)" in said.out
+    shutil.rmtree("data")
+    assert evaluate(model, on=["large"], plot=False) == result
+    assert "simulation" not in capsys.readouterr().err
+
+
+def test_sets_stand_beside_data_and_all_is_every_one(model, scripts, mine):
+    results = evaluate(model, "mine.h5", on=["hot", "hot"], plot=False)
+    assert list(results) == ["mine.h5", "hot"]
+    assert list(evaluate(model, on="all", plot=False)) == ["large", "hot", "mine"]
+    with pytest.raises(UserError, match="one plot cannot show several datasets"):
+        evaluate(model, on="all", plot="all.png")
+
+
+def test_data_of_another_simulation_are_not_judged_on(model, scripts, mine):
+    evaluate(model, on="hot", plot=False)
+    shutil.move("hot.h5", "large.h5")
+    with pytest.raises(UserError, match="T was 200, the recipe says nothing") as caught:
+        evaluate(model, on="large", plot=False)
+    assert "or gnnzoo evaluate MODEL large.h5 takes it as it is" in caught.value.hint
+    shutil.copy2("data/hot.lammpstrj", "data/large.lammpstrj")
+    Path("large.h5").unlink()
+    with pytest.raises(UserError, match="exists already, made by another simulation") as caught:
+        evaluate(model, on="large", plot=False)
+    assert "gnnzoo evaluate MODEL data/large.lammpstrj takes it as it is" in caught.value.hint
+
+
+def test_a_set_that_is_not_here_and_that_nothing_makes(model, folder):
+    with pytest.raises(DataError, match=r"the data 'mine\.h5' are not here") as caught:
+        evaluate(model, on="mine")
+    assert caught.value.place.key == "data.evaluation.mine.source"
+    assert "gnnzoo evaluate MODEL DATASET" in caught.value.hint
+
+
+def test_a_wrong_name_is_refused_before_anything_is_judged(model, folder):
+    with pytest.raises(UserError) as caught:
+        evaluate(model, "missing.h5", on=["hot", "lrage"])
+    assert caught.value.what == "the recipe 'tiny' declares no data 'lrage' for judging. Did you mean 'large'?"
+    assert caught.value.expected == "one of large, hot, mine or all"
+    Path("other.h5").write_text("")
+    with pytest.raises(UserError) as caught:
+        evaluate(model, on="other.h5")
+    assert "gnnzoo evaluate MODEL other.h5, without --on: it is a file" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["large", "all"])
+def test_a_recipe_without_sets_says_so(model, folder, monkeypatch, name):
+    monkeypatch.setattr(model, "recipe", recipe())
+    with pytest.raises(UserError, match=f"declares no data for judging, so there is no '{name}'"):
+        evaluate(model, on=name)
+
+
+def test_without_data_what_could_be_given_is_listed(model, workshop, folder):
+    result = CliRunner().invoke(main, ["evaluate", str(workshop / "tiny.keras")])
+    assert result.exit_code == 2
+    lines = [line.strip() for line in result.stderr.splitlines()]
+    assert lines[0].endswith("tiny.keras is to be judged on")
+    assert lines[2:6] == [
+        f"{workshop / 'argon.h5'}, which it was trained on (judged on what was held out)",
+        "--on large: large.h5, else made by LAMMPS from scripts/tiny.in",
+        "--on hot: hot.h5, else made by LAMMPS from scripts/tiny.in",
+        "--on mine: mine.h5",
+    ]
+    assert lines[-1] == f"next: gnnzoo evaluate {workshop / 'tiny.keras'} --on large"
+
+
+def test_the_command_takes_names(model, workshop, mine):
+    result = CliRunner().invoke(main, ["evaluate", str(workshop / "tiny.keras"), "--on", "mine", "--no-plot"])
+    assert result.exit_code == 0, result.output
+    assert "on mine (whole, 2 frames)" in result.stdout
+
+
+def test_a_set_is_simulated_by_name(scripts):
+    raw = ARGON | {"data": ARGON["data"] | {"evaluation": SETS}}
+    Path("tiny.json").write_text(json.dumps(raw))
+    dump = simulate("tiny.json", on="hot")
+    assert dump == Path("data/hot.lammpstrj")
+    assert older_source("tiny.json", [], dump, "hot") is None
+    convert(dump, "hot.h5", units="real", types={1: "Ar"})
+    assert older_source("tiny.json", [], dump, "hot") == Path("hot.h5")
+    with pytest.raises(UserError, match="names no simulation") as caught:
+        simulate("tiny.json", on="mine")
+    assert caught.value.place.key == "data.evaluation.mine.simulate"
+    with pytest.raises(UserError, match="Did you mean 'hot'"):
+        simulate("tiny.json", on="hott")
+
+
+def test_no_set_is_called_all():
+    with pytest.raises(RecipeError, match='"all" stands for every set'):
+        recipe(data={"evaluation": {"all": {"source": "a.h5"}}})
+
+
+@pytest.mark.parametrize(("name", "sets"), [("water", ["large"]), ("argon-reference", ["hot"])])
+def test_recipes_that_come_with_gnnzoo_declare_theirs(name, sets):
+    assert list(load_recipe(name).data.evaluation) == sets
