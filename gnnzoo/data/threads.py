@@ -72,3 +72,49 @@ def parallel(work: Callable[[T], R], items: Iterable[T], workers: int = 2) -> It
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class Prefetcher:
+    """Runs `make(item)` for each item in a thread, a few items ahead; iterate over it, and leave with `with`."""
+
+    def __init__(self, items: Iterable, make: Callable, ahead: int = 3):
+        self._items, self._make = items, make
+        self._queue: queue.Queue = queue.Queue(maxsize=ahead)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
+
+    def __enter__(self) -> "Prefetcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stopped.set()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._thread.join()
+
+    def _put(self, entry: tuple) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._queue.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def _work(self) -> None:
+        try:
+            for item in self._items:
+                if self._stopped.is_set():
+                    return
+                self._put(("item", self._make(item)))
+            self._put(("end", None))
+        except BaseException as error:  # handed over to the thread that waits for the item
+            self._put(("error", error))
+
+    def __iter__(self) -> Iterator:
+        while True:
+            kind, value = self._queue.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.graphs.pipeline import Graph, graph_of
+from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import no_waves, waves_of
 from gnnzoo.models.files import ForceField

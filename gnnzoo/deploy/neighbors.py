@@ -98,7 +98,7 @@ def edge_classes(senders, receivers, vectors, species, molecules, bonded):
 
 
 def edge_slots(receivers, atoms):
-    """The edges of each atom as rows of one length, as in `gnnzoo.data.graphs.pipeline.edge_slots`.
+    """The edges of each atom as rows of one length, as in `gnnzoo.data.graphs.batch.edge_slots`.
 
     Args:
         receivers: (edges,) int32, ascending.

@@ -8,7 +8,7 @@ from gnnzoo import fields
 
 
 def waves_of(positions, cell, pbc, largest: float) -> dict[str, tf.Tensor]:
-    """What a network with waves reads of positions and cell, as in `gnnzoo.data.graphs.wave_vectors` and `gnnzoo.data.graphs.pipeline`.
+    """What a network with waves reads of positions and cell, as in `data.graphs.wave_vectors`.
 
     Args:
         positions: (atoms, 3) float64, length unit; inside the cell or not.

@@ -13,7 +13,7 @@ import gnnzoo.layers  # what Keras will look for is registered by these two
 import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.graphs.pipeline import Graph, graph_of
+from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.errors import ModelError, Place
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
 from gnnzoo.models.predict import Predictor

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import Graph, pad
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.graph import Graph
 
 
 class PerShape:

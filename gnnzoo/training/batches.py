@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from gnnzoo.data.graphs.pipeline import GraphSource, pad, padded_size, slot_count
+from gnnzoo.data.graphs.batch import pad, padded_size, slot_count
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import TrainingStatistics
 
 

@@ -10,9 +10,10 @@ from typing import NoReturn
 import keras
 import numpy as np
 
-from gnnzoo.data.graphs.pipeline import GraphSource, Prefetcher
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import TrainingStatistics, even_sample
 from gnnzoo.data.split.methods import Split
+from gnnzoo.data.threads import Prefetcher
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.recipe.schema.training import Training

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.graphs.pipeline import GraphSource, check_forces
+from gnnzoo.data.graphs.graph import check_forces
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import (
     TrainingStatistics,
     energy_offsets,

@@ -1,6 +1,6 @@
 """What a training asks of its data beyond forces, seen to before it begins."""
 
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, even_sample
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Place, RecipeError, did_you_mean

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import Graph, GraphSource
+from gnnzoo.data.graphs.graph import Graph
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample
 from gnnzoo.models.predict import Predictor
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.graphs.pipeline import Graph
+from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.training_statistics import even_sample
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.models.build import build_network, build_prior

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnnzoo import fields
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split

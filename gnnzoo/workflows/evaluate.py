@@ -11,7 +11,7 @@ import numpy as np
 from gnnzoo import fields
 from gnnzoo.console import note, progress, table, warn
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_doubt
 from gnnzoo.data.lammps.source import unpacked_name
 from gnnzoo.data.metadata import declare

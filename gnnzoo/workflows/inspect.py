@@ -42,7 +42,7 @@ def inspect(
         overwrite: replace existing files; the old ones are kept beside them.
 
     Returns:
-        `kind` ("data" or "model"), `path`, and what `gnnzoo.data.inspection.describe.survey` tells with `doubts`, sentences about
+        `kind` ("data" or "model"), `path`, and what `survey` tells with `doubts`, sentences about
         whatever should be known before training; or what the model's file says of itself, with `network`: its heads,
         waves and prior, and sentences on what `holds` by construction and what `holds_not`; None where its recipe is
         of another version; and `origin_told`, (what, words) about the models that its weights came from.

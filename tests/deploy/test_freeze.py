@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gnnzoo.data.graphs.pipeline import graph_of
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy import freeze as freezing
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.build import Scales, build_network, network_species

@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from gnnzoo import fields
+from gnnzoo.data.graphs import batch as batching
 from gnnzoo.data.graphs import neighbors as vesin
-from gnnzoo.data.graphs import pipeline
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy import neighbors as frozen
 from gnnzoo.deploy import wave_vectors as waves
 from gnnzoo.fields import EDGE_CLASSES
@@ -102,7 +103,7 @@ def test_an_atom_alone_and_no_atoms_of_one_molecule():
 def test_slots_are_those_of_the_batches():
     receivers = np.array([0, 0, 0, 2, 2])
     found = frozen.edge_slots(tf.constant(receivers, tf.int32), tf.constant(4)).numpy()
-    np.testing.assert_array_equal(found, pipeline.edge_slots(receivers, 4, empty=5)[:, :3])
+    np.testing.assert_array_equal(found, batching.edge_slots(receivers, 4, empty=5)[:, :3])
 
 
 def test_slots_of_no_edges_are_one_empty_slot_each():
@@ -112,7 +113,7 @@ def test_slots_of_no_edges_are_one_empty_slot_each():
 @pytest.mark.parametrize("box", BOXES)
 def test_waves_are_those_of_the_batches(box):
     frame = changed(water_frame(), cell=BOXES[box], origin=np.zeros(3))
-    batch = pipeline.pad([pipeline.graph_of(frame, ["O", "H"], 2.0, None)], 1, 24, largest_wave=2.0)
+    batch = batching.pad([graph_of(frame, ["O", "H"], 2.0, None)], 1, 24, largest_wave=2.0)
     arguments = (tf.constant(part) for part in (frame.positions, frame.cell, frame.pbc))
     found = waves.waves_of(*arguments, 2.0)
     count = len(found[fields.WAVES])

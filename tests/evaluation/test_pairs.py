@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import graph_of, pad
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import ATOM_ENERGIES
 from systems import changed, water_frame

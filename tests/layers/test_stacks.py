@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from contracts import ModelContract
-from gnnzoo.data.graphs.pipeline import graph_of, pad
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.fields import FORCES, MODEL_INPUTS
 from gnnzoo.layers import LAYERS
 from gnnzoo.models.build import RAW, Scales, build_network

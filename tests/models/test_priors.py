@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gnnzoo.data.graphs.neighbors import neighbor_list
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import force_rms_less
 from gnnzoo.models.priors import prior_terms
 from gnnzoo.training.prepare import prepare

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import Graph, graph_of
+from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.fields import ATOM_MASK, EDGE_MASK, EDGE_VECTORS, GRAPH_INDEX, GRAPH_MASK, RECEIVERS, SENDERS, SPECIES
 from gnnzoo.models.build import build_network
 from systems import changed

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import graph_of, pad
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy.freeze import FrozenForceField
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField, load_model, save_model

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from contracts import ModelContract
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import graph_of, pad
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.training.augmentation import displace, random_rotations, rotate
 from small import WATER, recipe
 from systems import changed, contract_frame, water_frame

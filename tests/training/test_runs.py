@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import graph_of
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, RecipeError
 from gnnzoo.models.build import build_network

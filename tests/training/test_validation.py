@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.training.log import COLUMNS, RunLog, read_log
 from gnnzoo.training.validation import Follower
 from small import MemoryDataset

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnnzoo.data.graphs.pipeline import graph_of
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.predict import Predictor
 from gnnzoo.transfer_learning.lora import adapt, merged

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnnzoo.data.graphs.pipeline import graph_of
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor

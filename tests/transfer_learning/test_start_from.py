@@ -24,7 +24,7 @@ from workflows.moves import (
     weights,
 )
 
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import RecipeError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from workflows.moves import argon_h5, assert_same, begun, target, water_model, weights
 
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import UserError

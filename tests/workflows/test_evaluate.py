@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dumps
-from gnnzoo.data.graphs.pipeline import graph_of
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.files import ForceField

@@ -22,7 +22,8 @@ import tensorflow as tf  # noqa: E402
 
 import gnnzoo  # noqa: E402
 from gnnzoo import fields  # noqa: E402
-from gnnzoo.data.graphs.pipeline import graph_of, pad  # noqa: E402
+from gnnzoo.data.graphs.batch import pad  # noqa: E402
+from gnnzoo.data.graphs.graph import graph_of  # noqa: E402
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 # Operations that calculate; others move, compare or shape.

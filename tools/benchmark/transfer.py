@@ -21,7 +21,7 @@ quiet_tensorflow()
 from known_data import known_data  # noqa: E402
 
 import gnnzoo  # noqa: E402
-from gnnzoo.data.graphs.pipeline import GraphSource  # noqa: E402
+from gnnzoo.data.graphs.source import GraphSource  # noqa: E402
 from gnnzoo.evaluation.metrics import ForceErrors  # noqa: E402
 from gnnzoo.recipe.io.find import find_recipe  # noqa: E402
 from gnnzoo.training.memory import keep_freed_memory  # noqa: E402

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gnnzoo.data.graphs.pipeline import Graph, GraphSource
+from gnnzoo.data.graphs.graph import Graph
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.fields import EDGE_CLASSES
 
 # An even sample of this many training frames fixes scales to well under a per cent and is read in seconds.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnnzoo.data.graphs.pipeline import CACHE_BYTES
+from gnnzoo.data.graphs.source import CACHE_BYTES
 from gnnzoo.data.inspection.pair_sample import NearPairs, atom_counts
 
 # What a training step of the recipes `water` and `argon` (message passing 64 wide, pair forces) takes for each edge on
@@ -13,7 +13,7 @@ from gnnzoo.data.inspection.pair_sample import NearPairs, atom_counts
 SECONDS_PER_EDGE = 1.9e-6
 HOLDS_FOR = "recipes like argon and water, 2 cores with AVX2; within a factor of 2"
 
-# One edge in memory, see `pipeline.Graph`: a vector of three float32, two indices and a class of four bytes each.
+# One edge in memory, see `graphs.graph.Graph`: a vector of three float32, two indices and a class of four bytes each.
 BYTES_PER_EDGE = 24
 TRAINING = 0.8
 

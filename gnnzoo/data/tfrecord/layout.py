@@ -76,7 +76,7 @@ def fields_of(frame: Frame) -> list[str]:
 def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str, str]] | None) -> bytes:
     """A frame with its edges as a serialised tf.train.Example, as `tfgnn.write_example` lays it out, only faster.
 
-    The edge vectors are made from float64 positions and rounded then, as `pipeline.graph_of` does it.
+    The edge vectors are made from float64 positions and rounded then, as `graph_of` does it.
     """
     import tensorflow as tf
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import GraphSource, Prefetcher, edge_slots, graph_of, pad, padded_size, species_index
+from gnnzoo.data.graphs.batch import edge_slots, pad, padded_size
+from gnnzoo.data.graphs.graph import graph_of, species_index
+from gnnzoo.data.graphs.source import GraphSource
+from gnnzoo.data.threads import Prefetcher
 from gnnzoo.errors import DataError
 from small import MemoryDataset
 from systems import changed, water_frame

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import energy_offsets, training_statistics
 from small import MemoryDataset
 from systems import changed, water_frame

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.pipeline import graph_of, pad
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.data.graphs.wave_vectors import waves_of
 from gnnzoo.errors import DataError
 from systems import changed, random_rotation, water_frame

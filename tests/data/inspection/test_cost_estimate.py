@@ -5,7 +5,8 @@ import pytest
 
 import dumps
 from frames_in_memory import Frames, argon, fcc, frames_of
-from gnnzoo.data.graphs.pipeline import CACHE_BYTES, graph_of
+from gnnzoo.data.graphs.graph import graph_of
+from gnnzoo.data.graphs.source import CACHE_BYTES
 from gnnzoo.data.inspection.cost_estimate import BYTES_PER_EDGE, SECONDS_PER_EDGE, cutoff_costs
 from gnnzoo.data.inspection.describe import survey
 from gnnzoo.data.inspection.pair_sample import sample_pairs

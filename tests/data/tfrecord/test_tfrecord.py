@@ -15,7 +15,7 @@ import dumps
 import gnnzoo
 import small
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
-from gnnzoo.data.graphs.pipeline import GraphSource
+from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.tfrecord.dataset import TfrecordDataset, _in_order, _pool, write
 from gnnzoo.data.tfrecord.layout import _put as put
