@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where something is wrong: a file, a line counted from 1, a dotted key. Each part may be unknown."""
 
     file: Path | str | None = None
@@ -32,19 +32,21 @@ class UserError(Exception):
 
     Args:
         what: one sentence: what is wrong, with the value received.
-        place: where it stands.
+        location: where it stands.
         expected: what was expected there.
         hint: what to type or do next.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, *, place: Place | None = None, expected: str | None = None, hint: str | None = None):
-        self.what, self.place, self.expected, self.hint = what, place, expected, hint
+    def __init__(
+        self, what: str, *, location: Location | None = None, expected: str | None = None, hint: str | None = None
+    ):
+        self.what, self.location, self.expected, self.hint = what, location, expected, hint
         super().__init__(what)
 
     def __str__(self) -> str:
-        head = f"{self.place}: {self.what}" if self.place and str(self.place) else self.what
+        head = f"{self.location}: {self.what}" if self.location and str(self.location) else self.what
         lines = [head]
         if self.expected:
             lines.append(f"  expected: {self.expected}")

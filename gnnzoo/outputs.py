@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gnnzoo.errors import Place, UserError
+from gnnzoo.errors import Location, UserError
 
 # No room for what is to be written: on the disk, in the user's share of it, under the limit of a file's size.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -32,7 +32,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     if os.path.lexists(path) and not overwrite:
         raise OutputError(
             "exists already",
-            place=Place(file=path),
+            location=Location(file=path),
             hint="--overwrite to replace it (the old one is kept beside it), or another name",
         )
 
@@ -48,17 +48,17 @@ def check_writable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
     except OSError as error:
-        known = explained(error, path)
+        known = os_error_as_user_error(error, path)
         if known is None:
             known = OutputError(
-                f"cannot be written: {error.strerror}", place=Place(file=path), hint="another place for it"
+                f"cannot be written: {error.strerror}", location=Location(file=path), hint="another place for it"
             )
         raise known from error
     finally:
         _remove(temporary)
 
 
-def keep_old(path: Path) -> Path | None:
+def backup_existing(path: Path) -> Path | None:
     """Move an existing `path` aside to the first free `path.old-N`; returns where it went.
 
     The new name is reserved before the move, so that two processes never move to the same one.
@@ -127,7 +127,7 @@ def _clear_away(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def written(path: Path | str, overwrite: bool = False, more_room: str = _MORE_ROOM) -> Iterator[Path]:
+def atomic_write(path: Path | str, overwrite: bool = False, more_room: str = _MORE_ROOM) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what the caller makes there becomes `path` when the block ends well.
 
     A failure, Ctrl-C included, leaves nothing behind. A full disk or a folder that cannot be written is an
@@ -137,14 +137,14 @@ def written(path: Path | str, overwrite: bool = False, more_room: str = _MORE_RO
     path = Path(path)
     refuse_existing(path, overwrite)
     temporary = _temporary(path)
-    with told(path, more_room):
+    with translate_os_errors(path, more_room):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _clear_away(path)
             yield temporary
             while True:
                 if overwrite:
-                    keep_old(path)
+                    backup_existing(path)
                 try:
                     _put(temporary, path)
                     break
@@ -155,35 +155,35 @@ def written(path: Path | str, overwrite: bool = False, more_room: str = _MORE_RO
 
 
 @contextlib.contextmanager
-def told(path: Path, more_room: str = _MORE_ROOM) -> Iterator[None]:
+def translate_os_errors(path: Path, more_room: str = _MORE_ROOM) -> Iterator[None]:
     """A failure to write to `path` becomes an `OutputError` where the user can mend it."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        known = explained(error, path, more_room)
+        known = os_error_as_user_error(error, path, more_room)
         if known is None:
             raise
         raise known from error
 
 
-def explained(error: Exception, path: Path, more_room: str = _MORE_ROOM) -> OutputError | None:
+def os_error_as_user_error(error: Exception, path: Path, more_room: str = _MORE_ROOM) -> OutputError | None:
     """A full disk or a forbidden folder in the user's words; None for anything else."""
-    number, place = _number(error), Place(file=path)
+    number, location = _number(error), Location(file=path)
     if number in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path.parent).free / 1e6 if path.parent.exists() else 0
         return OutputError(
             f"the disk is full: {free:.0f} MB are free without the unfinished file",
-            place=place,
+            location=location,
             hint=more_room,
         )
     if number == errno.EFBIG:
-        return OutputError("the file is larger than you may write", place=place, hint="ulimit -f tells the limit")
+        return OutputError("the file is larger than you may write", location=location, hint="ulimit -f tells the limit")
     if number in _FORBIDDEN:
-        return OutputError("cannot be written: no permission there", place=place, hint="another place for it")
+        return OutputError("cannot be written: no permission there", location=location, hint="another place for it")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.exists():
-        return OutputError("cannot be made there", place=place, hint="another place for it")
+        return OutputError("cannot be made there", location=location, hint="another place for it")
     return None
 
 

@@ -14,7 +14,7 @@ FLOORS = [
     {"", "errors", "fields", "units", "elements", "outputs", "console"},  # "": gnnzoo itself, for its version
     {"recipe", "data", "layers"},
     {"models"},
-    {"training", "evaluation", "deploy", "zoo"},
+    {"training", "evaluation", "transfer_learning", "deploy", "zoo"},
     {"workflows"},
     {"cli"},
 ]

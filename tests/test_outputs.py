@@ -8,7 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from gnnzoo.outputs import OutputError, check_writable, keep_old, written
+from gnnzoo.outputs import OutputError, atomic_write, backup_existing, check_writable
 
 
 def contents(folder):
@@ -17,7 +17,7 @@ def contents(folder):
 
 def test_the_old_one_is_kept_under_the_first_free_name(folder):
     for text in ("first", "second", "third"):
-        with written(folder / "a.txt", overwrite=True) as temporary:
+        with atomic_write(folder / "a.txt", overwrite=True) as temporary:
             temporary.write_text(text)
     assert contents(folder) == {"a.txt": "third", "a.txt.old-1": "first", "a.txt.old-2": "second"}
 
@@ -28,14 +28,14 @@ def test_a_name_that_another_process_takes_first_is_left_to_it(folder, monkeypat
     path.write_text("mine")
     monkeypatch.setattr(type(path), "exists", lambda self: os.path.lexists(self) and self != taken)
     taken.write_text("theirs")
-    assert keep_old(path) == folder / "a.txt.old-2"
+    assert backup_existing(path) == folder / "a.txt.old-2"
     assert contents(folder) == {"a.txt.old-1": "theirs", "a.txt.old-2": "mine"}
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_appears_at_the_last_moment_is_not_replaced(folder, monkeypatch, kind, overwrite):
-    path, place = folder / "a.txt", os.link if kind == "file" else os.rename
+    path, location = folder / "a.txt", os.link if kind == "file" else os.rename
     appeared = []
 
     def make(at, text):
@@ -47,12 +47,12 @@ def test_what_appears_at_the_last_moment_is_not_replaced(folder, monkeypatch, ki
     def late(source, target):
         if not appeared:
             appeared.append(make(path, "theirs"))
-        place(source, target)
+        location(source, target)
 
-    monkeypatch.setattr(os, place.__name__, late)
+    monkeypatch.setattr(os, location.__name__, late)
 
     def write():
-        with written(path, overwrite) as temporary:
+        with atomic_write(path, overwrite) as temporary:
             make(temporary, "mine")
 
     if not overwrite:
@@ -71,7 +71,7 @@ def test_a_file_system_without_links(folder, monkeypatch):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(os, "link", link)
-    with written(folder / "a.txt") as temporary:
+    with atomic_write(folder / "a.txt") as temporary:
         temporary.write_text("mine")
     assert contents(folder) == {"a.txt": "mine"}
 
@@ -86,15 +86,15 @@ def test_a_file_system_without_links(folder, monkeypatch):
     ],
 )
 def test_a_full_disk_is_told_whoever_meets_it(folder, error, what):
-    with pytest.raises(OutputError, match=what) as caught, written(folder / "a.txt") as temporary:
+    with pytest.raises(OutputError, match=what) as caught, atomic_write(folder / "a.txt") as temporary:
         temporary.write_text("half")
         raise error
-    assert str(caught.value.place) == str(folder / "a.txt")
+    assert str(caught.value.location) == str(folder / "a.txt")
     assert contents(folder) == {}
 
 
 def test_another_failure_stays_what_it_is(folder):
-    with pytest.raises(tf.errors.ResourceExhaustedError), written(folder / "a.txt"):
+    with pytest.raises(tf.errors.ResourceExhaustedError), atomic_write(folder / "a.txt"):
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
 
@@ -118,7 +118,7 @@ def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(tmp_path):
         left.write_text("unfinished")
     for left in (old, other):
         os.utime(left, (0, 0))
-    with written(tmp_path / "data.h5") as temporary:
+    with atomic_write(tmp_path / "data.h5") as temporary:
         assert not old.exists()
         assert new.exists()  # it may be growing on another machine
         assert other.exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gnnzoo.data.convert import ase_to_h5md
 from gnnzoo.data.h5md.reader import H5mdDataset
-from gnnzoo.outputs import told
+from gnnzoo.outputs import translate_os_errors
 
 
 class AseDataset(H5mdDataset):
@@ -21,7 +21,7 @@ class AseDataset(H5mdDataset):
         self._folder = tempfile.TemporaryDirectory(prefix="gnnzoo-")
         try:
             copy = Path(self._folder.name) / "frames.h5"
-            with told(copy, "TMPDIR=/a/larger/place before the command keeps it elsewhere"):
+            with translate_os_errors(copy, "TMPDIR=/a/larger/place before the command keeps it elsewhere"):
                 ase_to_h5md(Path(path), copy, advance)
             super().__init__(copy)
         except BaseException:

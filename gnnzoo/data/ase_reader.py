@@ -16,7 +16,7 @@ import numpy as np
 
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.frames import known_virial
-from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.errors import DataError, Location, UserError
 
 SUFFIXES = (".extxyz", ".xyz", ".traj")
 UNITS = "metal"
@@ -45,25 +45,25 @@ def ase_blocks(
         DataError: the file cannot be read, or a frame has no forces.
     """
     iread = _iread()
-    place, fields, segment, last = Place(path), None, 0, None
+    location, fields, segment, last = Location(path), None, 0, None
     types: dict[str, int] = {}
     try:
         for number, atoms in enumerate(iread(str(path), index=":")):
-            arrays = _arrays(atoms, number, place)
+            arrays = _arrays(atoms, number, location)
             fields = set(arrays) if fields is None else fields
             if set(arrays) != fields:
                 lacks = ", ".join(sorted(fields ^ set(arrays)))
-                raise DataError(f"frame {number} and frame 0 do not hold the same: {lacks}", place=place)
+                raise DataError(f"frame {number} and frame 0 do not hold the same: {lacks}", location=location)
             step = int(atoms.info.get("step", atoms.info.get("timestep", number)))
             segment += last is not None and step <= last
             last = step
             for symbol in sorted(set(atoms.get_chemical_symbols()) - set(types)):
                 types[symbol] = len(types) + 1
                 names[types[symbol]] = symbol
-            virial, doubt = _virial(atoms, number, place)
+            virial, doubt = _virial(atoms, number, location)
             if doubt and not doubts and doubts is not None:
                 doubts.append(doubt)
-            yield _block(atoms, arrays, step, segment, types, place, virial)
+            yield _block(atoms, arrays, step, segment, types, location, virial)
             if advance is not None:
                 advance(1)
     except (UserError, KeyboardInterrupt):
@@ -71,11 +71,11 @@ def ase_blocks(
     except Exception as error:  # ASE's readers raise whatever they meet
         raise DataError(
             f"ASE cannot read the file: {type(error).__name__}: {error}",
-            place=place,
+            location=location,
             expected="extended XYZ or an ASE trajectory with forces",
         ) from error
     if fields is None:
-        raise DataError("the file holds no frame", place=place)
+        raise DataError("the file holds no frame", location=location)
 
 
 def _iread():
@@ -88,7 +88,7 @@ def _iread():
     return iread
 
 
-def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
+def _arrays(atoms, number: int, location: Location) -> dict[str, np.ndarray]:
     from ase import units
 
     results = atoms.calc.results if atoms.calc is not None else {}
@@ -97,7 +97,7 @@ def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
         held = ", ".join(sorted({*atoms.arrays, *results}))
         raise DataError(
             f"frame {number} holds no forces: it holds {held}",
-            place=place,
+            location=location,
             expected="forces of each atom, in extended XYZ as forces:R:3 in Properties",
         )
     arrays = {"positions": atoms.positions, "forces": np.asarray(forces, dtype=np.float64)}
@@ -115,11 +115,11 @@ def _arrays(atoms, number: int, place: Place) -> dict[str, np.ndarray]:
         arrays["charges"] = np.asarray(results.get("charges", atoms.get_initial_charges()), dtype=np.float64)
     for name, values in arrays.items():
         if not np.isfinite(values.sum()):
-            raise DataError(f"{name} of frame {number} hold what is not a number", place=place)
+            raise DataError(f"{name} of frame {number} hold what is not a number", location=location)
     return arrays
 
 
-def _virial(atoms, number: int, place: Place) -> tuple[np.ndarray | None, str | None]:
+def _virial(atoms, number: int, location: Location) -> tuple[np.ndarray | None, str | None]:
     """(3, 3) virial of a frame, eV, and what speaks against it; None where it has none, or one that is no number."""
     from ase.stress import voigt_6_to_full_3x3_stress
 
@@ -134,7 +134,7 @@ def _virial(atoms, number: int, place: Place) -> tuple[np.ndarray | None, str | 
     for name, values in found.items():
         if values.size != 9 or values.dtype.kind not in "fi":
             what = f"the {name} of frame {number} is not a matrix: its shape is {values.shape}"
-            raise DataError(what, place=place, expected="3 x 3 numbers, or 9")
+            raise DataError(what, location=location, expected="3 x 3 numbers, or 9")
         found[name] = known_virial(values.astype(np.float64).reshape(3, 3))
     both = [values for values in found.values() if values is not None]
     if len(both) == 2 and np.abs(both[0] - both[1]).max() > _SAME * np.abs(both[0]).max():
@@ -151,7 +151,7 @@ def _block(
     step: int,
     segment: int,
     types: dict[str, int],
-    place: Place,
+    location: Location,
     virial: np.ndarray | None,
 ) -> FrameBlock:
     cell, origin, boundary = _cell(atoms)
@@ -161,7 +161,7 @@ def _block(
     order = np.argsort(atoms.arrays["id"], kind="stable") if "id" in atoms.arrays else np.arange(len(atoms))
     ids = atoms.arrays["id"][order] if "id" in atoms.arrays else np.arange(1, len(atoms) + 1)
     if np.any(np.diff(ids) == 0):
-        raise DataError(f"an id comes twice in the frame of step {step}", place=place, expected="each atom once")
+        raise DataError(f"an id comes twice in the frame of step {step}", location=location, expected="each atom once")
     return FrameBlock(
         steps=np.array([step], dtype=np.int64),
         times=np.array([float(time)]),

@@ -13,11 +13,11 @@ from gnnzoo.data.ase_reader import ase_blocks
 from gnnzoo.data.blocks import FrameBlock, blocks_of
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.h5md.writer import H5mdWriter
-from gnnzoo.data.lammps.dataset import Trajectory, provenance, stream
+from gnnzoo.data.lammps.dataset import TrajectoryReader, provenance, stream
 from gnnzoo.data.lammps.log_energies import LogEnergies
 from gnnzoo.data.metadata import agreed_types, agreed_units
-from gnnzoo.data.threads import ahead
-from gnnzoo.errors import Place
+from gnnzoo.data.threads import prefetch
+from gnnzoo.errors import Location
 
 _SAME_SUM = 1e-3  # of the energy; a long tail or a fix may add to one of the two
 
@@ -44,7 +44,7 @@ class Conversion:
     fingerprint: str
     provenance: dict
     ends: tuple[FrameBlock, FrameBlock]
-    trajectory: Trajectory | None = None
+    trajectory: TrajectoryReader | None = None
 
 
 def to_h5md(
@@ -74,11 +74,14 @@ def to_h5md(
     Raises:
         DataError: a dump or a log cannot be read (`stream`, `LogEnergies`), or contradicts what was declared.
     """
-    trajectory, place = Trajectory(columns), Place(dumps[0])
+    trajectory, location = TrajectoryReader(columns), Location(dumps[0])
     joined: list[LogEnergies] = []
 
     def about() -> tuple[str | None, dict[int, str], dict]:
-        agreed = agreed_units(trajectory.units, units, place), agreed_types(trajectory.atoms.type_names, types, place)
+        agreed = (
+            agreed_units(trajectory.units, units, location),
+            agreed_types(trajectory.atoms.type_names, types, location),
+        )
         if logs and not joined:  # a log that does not help is told before the work
             joined.append(LogEnergies(logs, agreed[0]))
         whole = {"version": version, "command": command, **provenance(trajectory)}
@@ -139,7 +142,7 @@ def _write(
         about: tells units, names of types and provenance of the blocks made so far.
         logs: one that tells the energies of the frames, or none.
     """
-    with contextlib.closing(ahead(blocks)) as made:
+    with contextlib.closing(prefetch(blocks)) as made:
         first = block = next(made)
         ends = first.taken([0])
         about()  # a contradiction is told before the work; again below, when all was read

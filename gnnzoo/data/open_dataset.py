@@ -10,8 +10,8 @@ from pathlib import Path
 from gnnzoo.data.ase_reader import is_ase
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.lammps.source import STDIN, is_stream
-from gnnzoo.data.metadata import declare
-from gnnzoo.errors import DataError, Place, did_you_mean
+from gnnzoo.data.metadata import apply_metadata
+from gnnzoo.errors import DataError, Location, did_you_mean
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
@@ -67,7 +67,7 @@ def open_dataset(
 
         dataset = TfrecordDataset(paths[0])
     try:
-        return declare(dataset, units, types)
+        return apply_metadata(dataset, units, types)
     except DataError:
         dataset.close()
         raise
@@ -94,11 +94,11 @@ def find_files(source: str | Path | Sequence[str | Path], streams: bool = False)
     for path in files:
         if path == STDIN:
             if len(files) > 1:
-                raise DataError("standard input is one of several dumps", place=Place("-"), expected="it alone")
+                raise DataError("standard input is one of several dumps", location=Location("-"), expected="it alone")
             continue
         status = path.stat()
         if (file := (status.st_dev, status.st_ino)) in seen:
-            raise DataError("the file was named twice", place=Place(path), hint="name it once")
+            raise DataError("the file was named twice", location=Location(path), hint="name it once")
         seen.add(file)
     return sorted(files, key=natural_order) if files == sorted(files, key=str) else files
 
@@ -109,14 +109,14 @@ def _matches(name: str, streams: bool) -> list[Path]:
         if not streams:
             raise DataError(
                 "this can be read only once",
-                place=Place(path),
+                location=Location(path),
                 expected="a file",
                 hint=f"gnnzoo convert {name} -o NAME.h5 first",
             )
         return [path]
     if path.exists():
         if not os.access(path, os.R_OK):
-            raise DataError("the file cannot be read: no permission", place=Place(path))
+            raise DataError("the file cannot be read: no permission", location=Location(path))
         return [path]
     if glob.has_magic(name):
         found = [Path(match) for match in glob.glob(str(path))]
@@ -147,7 +147,7 @@ def is_dataset(path: Path) -> bool:
     return path.suffix in (*H5_SUFFIXES, ".tfrecord")
 
 
-def events_told(provenance: Mapping, kinds: Sequence[str] = tuple(_EVENTS)) -> list[str]:
+def event_messages(provenance: Mapping, kinds: Sequence[str] = tuple(_EVENTS)) -> list[str]:
     """Frames left out and steps that go back, as a dataset's provenance has them: a few of each kind in full."""
     lines = []
     for kind in kinds:
@@ -165,9 +165,9 @@ def cutoff_explained(path: Path, hint: str) -> Iterator[None]:
         yield
     except DataError as error:
         # The search for neighbours knows no file, and speaks to those who write recipes.
-        if error.place is not None or "graph.cutoff" not in (error.hint or ""):
+        if error.location is not None or "graph.cutoff" not in (error.hint or ""):
             raise
-        raise DataError(error.what, place=Place(path), expected=error.expected, hint=hint) from error
+        raise DataError(error.what, location=Location(path), expected=error.expected, hint=hint) from error
 
 
 def only_dumps(paths: Sequence[Path]) -> list[Path]:
@@ -180,7 +180,7 @@ def only_dumps(paths: Sequence[Path]) -> list[Path]:
         if is_dataset(path) or is_ase(path):
             raise DataError(
                 "this is no dump: several files are taken as the dumps of one trajectory",
-                place=Place(path),
+                location=Location(path),
                 expected="one dataset, or one or more dumps",
             )
     return list(paths)

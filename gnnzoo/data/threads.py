@@ -21,7 +21,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
+def prefetch(items: Iterable[T], depth: int = 1) -> Iterator[T]:
     """The items, made in a thread, at most `depth` of them waiting; an error there is raised here.
 
     Leaving the loop early stops the thread before the next item.
@@ -59,7 +59,7 @@ def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
         thread.join(_FAREWELL)
 
 
-def parallel(work: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Iterator[R]:
+def ordered_map(work: Callable[[T], R], items: Iterable[T], workers: int = 2) -> Iterator[R]:
     """`work` of each item, in the order of the items, made by several threads; an error there is raised here."""
     waiting: deque[Future] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="gnnzoo-parallel") as pool:
@@ -77,9 +77,9 @@ def parallel(work: Callable[[T], R], items: Iterable[T], workers: int = 2) -> It
 class Prefetcher:
     """Runs `make(item)` for each item in a thread, a few items ahead; iterate over it, and leave with `with`."""
 
-    def __init__(self, items: Iterable, make: Callable, ahead: int = 3):
+    def __init__(self, items: Iterable, make: Callable, prefetch: int = 3):
         self._items, self._make = items, make
-        self._queue: queue.Queue = queue.Queue(maxsize=ahead)
+        self._queue: queue.Queue = queue.Queue(maxsize=prefetch)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
 

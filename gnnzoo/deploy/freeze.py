@@ -24,7 +24,7 @@ from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import no_waves, waves_of
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor, largest_wave
-from gnnzoo.models.symmetries import promises
+from gnnzoo.models.symmetries import symmetries
 
 # float32 sums in another order differ by this much of the largest force, and no model is meant to differ by more.
 TOLERANCE = 1e-4
@@ -165,7 +165,7 @@ def takes_edges(model: ForceField) -> bool:
 
 def has_energy(model: ForceField) -> bool:
     """Whether the forces are derived from an energy, which comes with a virial."""
-    return promises(model.recipe).conservative
+    return symmetries(model.recipe).conservative
 
 
 def signature_names(model: ForceField) -> list[str]:

@@ -115,7 +115,7 @@ def pair_curves(
         begin = first if first is not None else model.cutoff * (_first_of(counts) if counts.any() else 0.1)
         distances = np.linspace(begin, model.cutoff, points)
         learned = [_apart(forces(_two_atoms(model, pair, distance))) for distance in distances]
-        truth = true_force(model.recipe, model.units, pair, distances)
+        truth = reference_force(model.recipe, model.units, pair, distances)
         bins = np.minimum((distances / model.cutoff * len(counts)).astype(int), len(counts) - 1)
         curves.append(
             PairCurve(
@@ -166,7 +166,7 @@ def _two_atoms(model: ForceField, pair: PairKind, distance: float) -> Frame:
 # --- the truth ----------------------------------------------------------------------------------------------------
 
 
-def true_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.ndarray) -> np.ndarray | None:
+def reference_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.ndarray) -> np.ndarray | None:
     """-dU/dr of the interactions that made the data, as `data.truth` of the recipe tells them; None where it does not.
 
     Lennard-Jones 4 e ((s/r)^12 - (s/r)^6) and charges q q / r act between molecules, springs k (r - length)^2 along

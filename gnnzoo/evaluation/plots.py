@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.outputs import written
+from gnnzoo.outputs import atomic_write
 from gnnzoo.units import force_unit
 
 # Above this many components a sample is kept; the eye sees no difference and memory stays flat.
@@ -83,7 +83,7 @@ def saved(figure, path: Path, overwrite: bool, dpi: int = 120) -> Path:
     from matplotlib import pyplot
 
     try:
-        with written(path, overwrite) as temporary:
+        with atomic_write(path, overwrite) as temporary:
             figure.savefig(temporary, dpi=dpi)
     finally:
         pyplot.close(figure)

@@ -188,7 +188,7 @@ class StackLayer(keras.layers.Layer):
         """Weights to which sums over neighbours are proportional, as they are to `neighbor_scale`."""
         return []
 
-    def answer_weights(self) -> list[keras.Variable]:
+    def output_weights(self) -> list[keras.Variable]:
         """Of a head, the weights to which its answer is proportional."""
         return []
 

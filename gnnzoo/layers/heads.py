@@ -39,7 +39,7 @@ class AtomHead(StackLayer):
     def build(self, graph):
         self.perceptron.build(graph[ATOMS])
 
-    def answer_weights(self):
+    def output_weights(self):
         return [self.perceptron.last.kernel, self.perceptron.last.bias]
 
     def call(self, graph, training=None):
@@ -117,9 +117,9 @@ class PairForceDecoder(StackLayer):
         return [(self.perceptron.edge.kernel, 1)]
 
     def summed_weights(self):
-        return self.answer_weights()
+        return self.output_weights()
 
-    def answer_weights(self):
+    def output_weights(self):
         return [self.perceptron.last.kernel, self.perceptron.last.bias]
 
     def build(self, graph):
@@ -158,7 +158,7 @@ class VectorForceDecoder(StackLayer):
         self.gate.build(graph[ATOMS])
         self.map.build((None, 3, graph[VECTORS][-1]))
 
-    def answer_weights(self):
+    def output_weights(self):
         return [self.map.kernel]
 
     def call(self, graph, training=None):

@@ -18,7 +18,7 @@ from gnnzoo.fields import (
 )
 from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.radial import polynomial_envelope
-from gnnzoo.layers.registry import ATOM_ENERGIES, pulls, register, row_count, segment_sum
+from gnnzoo.layers.registry import ATOM_ENERGIES, edge_gradients_to_forces, register, row_count, segment_sum
 
 _OTHER, _BONDED = EDGE_CLASSES.index("other_molecule"), EDGE_CLASSES.index("bonded")
 # The universal screening function of Ziegler, Biersack and Littmark (1985); length in A, see `repulsion`.
@@ -199,7 +199,7 @@ class Prior(StackLayer):
         with tf.GradientTape() as tape:
             tape.watch(vectors)
             energy = tf.reduce_sum(self.energies({**graph, EDGE_VECTORS: vectors}))
-        return pulls(tape.gradient(energy, vectors), graph, row_count(graph[SPECIES]))
+        return edge_gradients_to_forces(tape.gradient(energy, vectors), graph, row_count(graph[SPECIES]))
 
 
 def _plain(value):

@@ -52,7 +52,7 @@ def row_count(tensor):
     return tensor.shape[0] or keras.ops.shape(tensor)[0]
 
 
-def pulls(slopes, graph: dict, atoms):
+def edge_gradients_to_forces(slopes, graph: dict, atoms):
     """Forces out of the derivative of an energy by every edge vector: (edges, 3) -> (atoms, 3).
 
     An edge vector points from its receiver to its sender: what lowers the energy by lengthening it pulls both outwards.

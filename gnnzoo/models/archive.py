@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from gnnzoo.errors import ModelError, Place
+from gnnzoo.errors import Location, ModelError
 from gnnzoo.outputs import FULL
 
 INFO_MEMBER = "gnnzoo.json"
@@ -23,17 +23,17 @@ def read_info(path: Path | str) -> dict:
         ModelError: there is no such file, it is not one of ours, or it is damaged.
     """
     path = Path(path)
-    place = Place(file=path)
+    location = Location(file=path)
     if not path.exists():
-        raise ModelError("there is no such file", place=place, hint=_LIST)
+        raise ModelError("there is no such file", location=location, hint=_LIST)
     expected = "a .keras file written by gnnzoo train or gnnzoo transfer"
     if path.is_dir() or not zipfile.is_zipfile(path):
-        raise ModelError("is not a Keras model", place=place, expected=expected, hint=_LIST)
+        raise ModelError("is not a Keras model", location=location, expected=expected, hint=_LIST)
     try:
         with zipfile.ZipFile(path) as archive:
             if INFO_MEMBER not in archive.namelist():
                 what = "is not a model of gnnzoo: it carries no recipe"
-                raise ModelError(what, place=place, expected=expected, hint=_LIST)
+                raise ModelError(what, location=location, expected=expected, hint=_LIST)
             return json.loads(archive.read(INFO_MEMBER))
     except DAMAGE as error:
         raise damaged(path, error) from error
@@ -42,15 +42,17 @@ def read_info(path: Path | str) -> dict:
 def damaged(path: Path | str, error: Exception) -> ModelError:
     """What to say of a model that cannot be read because of `error`, one of `DAMAGE`."""
     if isinstance(error, PermissionError):
-        return ModelError("cannot be read: no permission", place=Place(file=path))
+        return ModelError("cannot be read: no permission", location=Location(file=path))
     if isinstance(error, OSError) and error.errno in FULL:  # large weights are unpacked to disk first
-        return ModelError(f"cannot be read: {os.strerror(error.errno)}", place=Place(file=path), hint="free some space")
+        return ModelError(
+            f"cannot be read: {os.strerror(error.errno)}", location=Location(file=path), hint="free some space"
+        )
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     if len(reason) > _LONGEST:  # Keras tells the whole configuration
         reason = reason[:_LONGEST] + " ..."
     return ModelError(
         f"is damaged or from another version: {reason}",
-        place=Place(file=path),
+        location=Location(file=path),
         hint="copy it again from where it was made, or train it again",
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from gnnzoo import fields
-from gnnzoo.errors import ModelError, Place, did_you_mean
+from gnnzoo.errors import Location, ModelError, did_you_mean
 from gnnzoo.layers import LAYERS
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
 from gnnzoo.models.conservative import ConservativeModel
@@ -54,7 +54,7 @@ def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[
         if name not in recipe.data.atoms:
             raise ModelError(
                 f"species '{name}' has no charge, epsilon and sigma." + did_you_mean(name, recipe.data.atoms),
-                place=Place(key="data.atoms"),
+                location=Location(key="data.atoms"),
                 expected=f'"atoms": {{"{name}": {{"charge": 0, "epsilon": 0.2, "sigma": 3.4}}}}',
                 hint='declare them, or use "inputs": "species" in the atom_encoder',
             )
@@ -79,7 +79,7 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
     if not species:
         raise ModelError(
             f"the recipe '{recipe.name}' names no species, and none were given",
-            place=Place(key="data.types"),
+            location=Location(key="data.types"),
             expected='"types": {"1": "O", "2": "H"}, or species=["O", "H"]',
         )
     inputs = _inputs(dtype)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.layers.registry import ATOM_ENERGIES, pulls, row_count, segment_sum
+from gnnzoo.layers.registry import ATOM_ENERGIES, edge_gradients_to_forces, row_count, segment_sum
 
 # Inputs that move with the atoms or with the box.
 _MOVED = (fields.EDGE_VECTORS, fields.POSITIONS, fields.WAVES, fields.WAVE_WEIGHT)
@@ -61,7 +61,7 @@ def forces_and_virial(slopes: dict, atom_energies, batch: dict) -> dict:
     """
     graph_index, graphs = batch[fields.GRAPH_INDEX], row_count(batch[fields.GRAPH_MASK])
     of_edges, of_places = slopes[fields.EDGE_VECTORS], slopes[fields.POSITIONS]
-    forces = pulls(of_edges, batch, row_count(graph_index)) - of_places
+    forces = edge_gradients_to_forces(of_edges, batch, row_count(graph_index)) - of_places
 
     def by_graph(rows, index):  # (n, 3, 3) -> (graphs, 3, 3)
         return tf.reshape(segment_sum(tf.reshape(rows, (-1, 9)), index, graphs), (-1, 3, 3))

@@ -14,10 +14,10 @@ import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
-from gnnzoo.errors import ModelError, Place
+from gnnzoo.errors import Location, ModelError
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
 from gnnzoo.models.predict import Predictor
-from gnnzoo.outputs import written
+from gnnzoo.outputs import atomic_write
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -76,7 +76,9 @@ class ForceField:
         found = self.predictor.results(graph)
         if fields.ENERGY not in found:
             raise ModelError(
-                "has forces only, no energy", place=Place(file=self.path), hint="a recipe that ends in energy_decoder"
+                "has forces only, no energy",
+                location=Location(file=self.path),
+                hint="a recipe that ends in energy_decoder",
             )
         return self.total_energy(found, graph)
 
@@ -103,7 +105,7 @@ def save_model(force_field: ForceField, path: Path | str, overwrite: bool = Fals
     """Write a .keras file that plain Keras opens as well, once gnnzoo's layers are imported."""
     path = Path(path)
     info = {**force_field.info, "recipe": force_field.recipe.model_dump(mode="json", by_alias=True)}
-    with written(path, overwrite) as temporary:
+    with atomic_write(path, overwrite) as temporary:
         force_field.network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(INFO_MEMBER, json.dumps(info, indent=1))

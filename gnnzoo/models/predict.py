@@ -11,7 +11,7 @@ from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import Graph
 
 
-class PerShape:
+class ShapeSpecializedFunction:
     """A function of tensors, traced and compiled anew for each combination of shapes.
 
     So that layers know their sizes when they are traced, and may choose another way of computing for small ones. One
@@ -58,7 +58,7 @@ class Predictor:
             found = network(batch, training=False, **chosen)
             return {key: found[key] for key in (fields.FORCES, fields.ENERGY, fields.VIRIAL) if key in found}
 
-        self._forward = PerShape(forward, xla)
+        self._forward = ShapeSpecializedFunction(forward, xla)
         self.largest_wave = largest_wave(network)
 
     def forces(self, graph: Graph) -> np.ndarray:

@@ -14,7 +14,7 @@ _SHIFTED = ("lennard_jones", "coulomb")
 
 
 @dataclass(frozen=True)
-class Promises:
+class Symmetries:
     """What holds by construction, whatever the weights.
 
     Attributes:
@@ -37,7 +37,7 @@ def heads(recipe: Recipe) -> list[str | None]:
     return [None] if len(_heads(recipe)) == 1 else ["direct", "energy"]
 
 
-def promises(recipe: Recipe, head: str | None = None) -> Promises:
+def symmetries(recipe: Recipe, head: str | None = None) -> Symmetries:
     """What the forces of a recipe's network promise.
 
     Args:
@@ -46,7 +46,7 @@ def promises(recipe: Recipe, head: str | None = None) -> Promises:
     """
     entry = _head(recipe, head)
     conservative = entry.layer in ENERGY_HEADS
-    return Promises(
+    return Symmetries(
         # directions as plain numbers are the one thing in a stack that does not turn
         rotation="direction" not in recipe.graph.edges,
         smooth_cutoff=recipe.graph.envelope and not any(prior.prior in _SHIFTED for prior in recipe.model.prior),

@@ -11,7 +11,7 @@ from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import TrainingStatistics
 
 
-class BatchFeed:
+class BatchSampler:
     """Batches of the training split by step number.
 
     Args:
@@ -77,7 +77,7 @@ class Replay:
     share: float
 
 
-class ReplayFeed:
+class ReplaySampler:
     """Two feeds in turns: a share of the steps, evenly spread, sees old frames and the others see new ones.
 
     Args:
@@ -85,7 +85,7 @@ class ReplayFeed:
         share: of the steps that see old frames.
     """
 
-    def __init__(self, new: BatchFeed, old: BatchFeed, share: float):
+    def __init__(self, new: BatchSampler, old: BatchSampler, share: float):
         self.new, self.old, self.share = new, old, share
         self.batch_size = new.batch_size
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gnnzoo.errors import ModelError, Place
-from gnnzoo.outputs import written
+from gnnzoo.errors import Location, ModelError
+from gnnzoo.outputs import atomic_write
 from gnnzoo.training.runs import MORE_ROOM
 from gnnzoo.training.weight_average import WeightAverage
 
@@ -45,7 +45,7 @@ def save_checkpoint(
     arrays = {f"network/{i}": variable.numpy() for i, variable in enumerate(network.variables)}
     arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
     arrays |= {f"raw/{i}": value for i, value in enumerate(raw)}
-    with written(path, more_room=MORE_ROOM) as temporary:
+    with atomic_write(path, more_room=MORE_ROOM) as temporary:
         np.savez(temporary, state=json.dumps(state), **arrays)
     return Checkpoint(path, step)
 
@@ -72,7 +72,7 @@ def load_checkpoint(
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(
             f"this checkpoint does not fit or is damaged: {error}",
-            place=Place(file=checkpoint.path),
+            location=Location(file=checkpoint.path),
             hint="delete it to go on from the one before it",
         ) from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from gnnzoo.outputs import told
+from gnnzoo.outputs import translate_os_errors
 from gnnzoo.training.runs import MORE_ROOM
 
 COLUMNS = (
@@ -44,7 +44,7 @@ class RunLog:
         rows = read_log(self.path) if self.path.exists() else []
         rows = [row for row in rows if row["step"] <= from_step and (keep is None or row["step"] in keep)]
         temporary = self.path.with_suffix(".part")
-        with told(self.path, MORE_ROOM):
+        with translate_os_errors(self.path, MORE_ROOM):
             try:
                 with temporary.open("w", newline="") as file:
                     writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
@@ -57,7 +57,7 @@ class RunLog:
 
     def write(self, row: dict) -> None:
         """Append one row, with a value for each column."""
-        with told(self.path, MORE_ROOM):
+        with translate_os_errors(self.path, MORE_ROOM):
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
             with self._board.as_default(step=row["step"]):

@@ -17,17 +17,17 @@ from gnnzoo.data.threads import Prefetcher
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.recipe.schema.training import Training
-from gnnzoo.training.batches import BatchFeed, Replay, ReplayFeed
+from gnnzoo.training.batches import BatchSampler, Replay, ReplaySampler
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
 from gnnzoo.training.interrupt import StopRequest
 from gnnzoo.training.log import RunLog, read_log
 from gnnzoo.training.optimizers import make_optimizer
-from gnnzoo.training.progress import Progress
-from gnnzoo.training.stages import Plan, lengths_of, phases
+from gnnzoo.training.progress import TrainingState
+from gnnzoo.training.stages import Plan, lengths_of, training_stages
 from gnnzoo.training.step import TrainStep
 from gnnzoo.training.targets import check_targets
-from gnnzoo.training.time_limit import Cost, fitted, timed_step, timed_validation, trial_plan
-from gnnzoo.training.validation import Follower
+from gnnzoo.training.time_limit import Cost, steps_for_time_limit, time_step, time_validation, trial_plan
+from gnnzoo.training.validation import ValidationMonitor
 from gnnzoo.training.weight_average import WeightAverage
 
 
@@ -99,20 +99,22 @@ class Trainer:
         self.network, self.settings = network, settings
         self.folder, self.report, self.follow_at = folder, report, set(follow_at)
         wave = largest_wave(network)
-        self.feed = BatchFeed(source, split.train, settings.batch_size, statistics, settings.seed, wave)
+        self.feed = BatchSampler(source, split.train, settings.batch_size, statistics, settings.seed, wave)
         if replay is not None:
-            old = BatchFeed(replay.source, replay.train, settings.batch_size, replay.statistics, settings.seed, wave)
-            self.feed = ReplayFeed(self.feed, old, replay.share)
+            old = BatchSampler(replay.source, replay.train, settings.batch_size, replay.statistics, settings.seed, wave)
+            self.feed = ReplaySampler(self.feed, old, replay.share)
         validation = even_sample(split.validation, settings.validation_frames)
         weights = settings.loss_weights
-        self.follower = Follower(source, validation, split.train, energy=weights.energy > 0, virial=weights.virial > 0)
+        self.follower = ValidationMonitor(
+            source, validation, split.train, energy=weights.energy > 0, virial=weights.virial > 0
+        )
         self.optimizer = make_optimizer(settings, network.trainable_variables)
         self._fresh = [variable.numpy() for variable in self.optimizer.variables] if settings.stages else []
         self.average = WeightAverage(network.trainable_variables, settings.ema.decay) if settings.ema else None
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=network)
-        self.phases = phases(settings)
+        self.phases = training_stages(settings)
         self.plan = trial_plan(settings, self.phases)
-        self.progress = Progress(self.plan.lengths)
+        self.progress = TrainingState(self.plan.lengths)
         of_species = [weights.types.get(name, 1.0) for name in source.species]
         shared = (of_species, force_scale, self.average, xla)
         self._train_steps = [TrainStep(network, self.optimizer, settings, phase, *shared) for phase in self.phases]
@@ -135,7 +137,7 @@ class Trainer:
 
     def _follow(self, stage: int) -> dict[str, float]:
         """Errors with the head of a stage, and with the averaged weights where there are any."""
-        with self.average.shown() if self.average else contextlib.nullcontext():
+        with self.average.swapped_in() if self.average else contextlib.nullcontext():
             return self.follower.errors(self._predictors[stage])
 
     # --- the plan -------------------------------------------------------------------------------------------------
@@ -155,21 +157,21 @@ class Trainer:
 
             until = began + (deadline - began) / 2 * (number + 1) / len(self.phases)
             train_step = self._train_steps[number]
-            step_cost = timed_step(self.feed, run, lambda step=train_step: step.shapes, until)
-            costs.append(Cost(step_cost, timed_validation(lambda number=number: self._follow(number))))
+            step_cost = time_step(self.feed, run, lambda step=train_step: step.shapes, until)
+            costs.append(Cost(step_cost, time_validation(lambda number=number: self._follow(number))))
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
-        self._set_plan(*fitted(self.settings, self.phases, costs, deadline - time.monotonic()))
+        self._set_plan(*steps_for_time_limit(self.settings, self.phases, costs, deadline - time.monotonic()))
 
     def _set_plan(self, lengths: list[int], follow_every: int) -> None:
-        self.plan, self.progress = Plan(self.settings, lengths), Progress(lengths, follow_every)
+        self.plan, self.progress = Plan(self.settings, lengths), TrainingState(lengths, follow_every)
 
     def _begin(self, resume: bool, deadline: float | None, stop: StopRequest) -> int:
         """Make plan and progress; returns the first step to do."""
         settings, saved = self.settings, checkpoints(self.folder / "checkpoints")
         if resume and saved:
             state = load_checkpoint(saved[-1], self.network, self.optimizer, self.average)
-            self.progress = Progress.from_dict(state)
+            self.progress = TrainingState.from_dict(state)
             self.plan = Plan(settings, self.progress.lengths)
             return saved[-1].step
         fixed = settings.steps is not None or any(stage.steps for stage in settings.stages)
@@ -298,7 +300,7 @@ class Trainer:
         folder, state = self.folder / "checkpoints", self.progress.as_dict()
         if self.average is None:
             return save_checkpoint(folder, step, self.network, self.optimizer, state)
-        with self.average.shown() as raw:
+        with self.average.swapped_in() as raw:
             return save_checkpoint(folder, step, self.network, self.optimizer, state, raw)
 
     def _diverged(self, what: str) -> NoReturn:

@@ -16,9 +16,9 @@ from gnnzoo.data.graphs.training_statistics import (
     training_statistics,
 )
 from gnnzoo.data.graphs.wave_vectors import waves_of
-from gnnzoo.data.split.make_split import SplitReport, divide
+from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import Shares, Split
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 from gnnzoo.fields import ENERGY
 from gnnzoo.models.build import Scales, build_prior, network_species
 from gnnzoo.models.predict import Predictor
@@ -37,7 +37,7 @@ class Prepared:
         split_report: how that came about.
         statistics: of the training split.
         scales: what the network takes from them; ones where the recipe wants raw forces.
-        prior_leaves: mean |F - prior| over mean |F| of training frames; None without a prior.
+        prior_residual_fraction: mean |F - prior| over mean |F| of training frames; None without a prior.
     """
 
     species: list[str]
@@ -46,7 +46,7 @@ class Prepared:
     split_report: SplitReport
     statistics: TrainingStatistics
     scales: Scales
-    prior_leaves: float | None = None
+    prior_residual_fraction: float | None = None
 
 
 def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepared:
@@ -65,7 +65,7 @@ def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepa
     species = list(dict.fromkeys([*network_species(recipe, names), *also]))
     source = GraphSource(dataset, species, recipe.graph.cutoff, recipe.graph.bonds)
     settings = recipe.data.split
-    split, report = divide(
+    split, report = make_split(
         dataset,
         Shares(settings.train, settings.validation, settings.test),
         method=settings.method,
@@ -81,7 +81,7 @@ def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepa
         check_forces(dataset[index].forces, index, dataset.path)
     if recipe.graph.waves:  # a box without waves, or one with too many, is told before anything long begins
         frame = dataset[int(split.train[0])]
-        waves_of(frame.cell, frame.pbc, recipe.graph.waves, Place(file=dataset.path))
+        waves_of(frame.cell, frame.pbc, recipe.graph.waves, Location(file=dataset.path))
     return _measured(recipe, dataset, source, split, report)
 
 
@@ -94,19 +94,19 @@ def fewer(prepared: Prepared, recipe: Recipe, frames: int) -> Prepared:
 def _measured(recipe: Recipe, dataset: Dataset, source: GraphSource, split: Split, report: SplitReport) -> Prepared:
     """What a network takes from the training part."""
     statistics = training_statistics(source, split.train)
-    place = Place(file=dataset.path)
+    location = Location(file=dataset.path)
     if statistics.force_rms == 0:
         raise DataError(
-            "all forces of the training frames are zero", place=place, hint=f"gnnzoo inspect {dataset.path}"
+            "all forces of the training frames are zero", location=location, hint=f"gnnzoo inspect {dataset.path}"
         )
     if statistics.mean_neighbors == 0:
         raise DataError(
             f"no two atoms are nearer than the cutoff of {recipe.graph.cutoff:g}",
-            place=place,
+            location=location,
             hint="--set graph.cutoff=5, in the data's length unit",
         )
-    scales, prior_leaves = _scales(recipe, source, split, statistics)
-    return Prepared(source.species, source, split, report, statistics, scales, prior_leaves)
+    scales, prior_residual_fraction = _scales(recipe, source, split, statistics)
+    return Prepared(source.species, source, split, report, statistics, scales, prior_residual_fraction)
 
 
 def _scales(
@@ -119,10 +119,10 @@ def _scales(
         rms, leaves = force_rms_less(source, split.train, predictor.forces)
     known = (lambda graph: float(predictor.results(graph)[ENERGY][0])) if prior is not None else (lambda graph: 0.0)
     heads = {entry.layer for entry in recipe.model.layers}
-    source.take_off(np.zeros(len(source.species)))  # of a measurement before
+    source.subtract_energy_offsets(np.zeros(len(source.species)))  # of a measurement before
     offsets = energy_offsets(source, split.train, known).tolist() if heads & set(ENERGY_HEADS) else None
     if offsets is not None:
-        source.take_off(offsets)
+        source.subtract_energy_offsets(offsets)
     shortest = statistics.shortest if any(p.prior == "repulsion" for p in recipe.model.prior) else None
     if recipe.model.normalization == "none":
         return Scales(energy_offsets=offsets, shortest=shortest), leaves

@@ -24,7 +24,7 @@ class Patience:
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """How far a run is; JSON-able, so that a checkpoint holds it.
 
     Attributes:
@@ -57,7 +57,7 @@ class Progress:
         return values
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Progress":
+    def from_dict(cls, values: dict) -> "TrainingState":
         """What `as_dict` gave."""
         values = dict(values)
         for name in ("plateau", "stopping"):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gnnzoo.data.frames import Dataset
-from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.models.build import Scales
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.recipe.io.load import resolved
@@ -31,7 +31,7 @@ def check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
     if state["dataset"]["fingerprint"] != dataset.fingerprint:
         raise DataError(
             f"is not what {run.folder} was begun with ({state['dataset']['path']})",
-            place=Place(file=dataset.path),
+            location=Location(file=dataset.path),
             hint=f"--data {state['dataset']['path']}",
         )
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.errors import Place, UserError
-from gnnzoo.outputs import told
+from gnnzoo.errors import Location, UserError
+from gnnzoo.outputs import translate_os_errors
 
 RUNS = Path("runs")
 _STATE, _LOCK = "run.json", "run.lock"
@@ -32,14 +32,14 @@ class Run:
         try:
             return json.loads((self.folder / _STATE).read_text())
         except (OSError, ValueError) as error:
-            raise UserError(f"cannot be read: {error}", place=Place(file=self.folder / _STATE)) from error
+            raise UserError(f"cannot be read: {error}", location=Location(file=self.folder / _STATE)) from error
 
     def update(self, **changes) -> None:
         """Change entries of `run.json`; replaced whole, so that a kill leaves the old or the new one."""
         path = self.folder / _STATE
         state = (self.state if path.exists() else {}) | changes
         temporary = path.with_suffix(".part")
-        with told(path, MORE_ROOM):
+        with translate_os_errors(path, MORE_ROOM):
             try:
                 temporary.write_text(json.dumps(state, indent=1) + "\n")
                 os.replace(temporary, path)
@@ -47,7 +47,7 @@ class Run:
                 temporary.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keep other processes from going on with this run; the system lets go of it whatever ends this process.
 
         Raises:
@@ -55,7 +55,7 @@ class Run:
         """
         path = self.folder / _LOCK
         with contextlib.ExitStack() as stack:
-            with told(path):
+            with translate_os_errors(path):
                 file = stack.enter_context(path.open("a"))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,7 +82,7 @@ def new_run(name: str) -> Run:
         except OSError as error:
             raise UserError(
                 f"cannot be made: {error.strerror}",
-                place=Place(file=folder),
+                location=Location(file=folder),
                 hint="work in a folder that you may write in",
             ) from error
         return Run(folder)
@@ -111,7 +111,7 @@ def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
         what = f"no unfinished run of '{name}' in {RUNS}/" if found else f"no run of '{name}' in {RUNS}/"
         raise UserError(what, hint="the same command without --resume begins a new one")
     run = max(unfinished, key=lambda run: _rank(run, output))
-    with run.held():  # tried now, held when training begins
+    with run.lock():  # tried now, held when training begins
         return run
 
 

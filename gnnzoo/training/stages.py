@@ -7,7 +7,7 @@ from gnnzoo.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Phase:
+class TrainingStage:
     """What a stage of the recipe comes to, whether or not its length is known already.
 
     Attributes:
@@ -39,16 +39,16 @@ class Phase:
         )
 
 
-def phases(settings: Training) -> list[Phase]:
+def training_stages(settings: Training) -> list[TrainingStage]:
     """The stages of a recipe; one where it names none."""
     if not settings.stages:
-        return [Phase(None, settings.loss, settings.learning_rate, 1.0, settings.epochs, settings.rates)]
+        return [TrainingStage(None, settings.loss, settings.learning_rate, 1.0, settings.epochs, settings.rates)]
     one_head = len({stage.head for stage in settings.stages}) == 1
     found, done = [], 0.0
     for stage, share in zip(settings.stages, settings.shares(), strict=True):
         before, done = round(settings.epochs * done), done + share
         found.append(
-            Phase(
+            TrainingStage(
                 None if one_head else stage.head,
                 stage.loss or settings.loss,
                 stage.learning_rate or settings.learning_rate,
@@ -65,7 +65,7 @@ def lengths_of(settings: Training, steps: int) -> list[int]:
     if settings.stages and settings.stages[0].steps is not None:
         return [stage.steps for stage in settings.stages]
     found, done = [], 0.0
-    for phase in phases(settings):
+    for phase in training_stages(settings):
         before, done = round(steps * done), done + phase.share
         found.append(max(1, round(steps * done) - before))
     return found
@@ -80,7 +80,7 @@ class Plan:
     """
 
     def __init__(self, settings: Training, lengths: list[int]):
-        self.lengths, self.phases = list(lengths), phases(settings)
+        self.lengths, self.phases = list(lengths), training_stages(settings)
         self.schedules = [
             phase.schedule(steps, settings) for phase, steps in zip(self.phases, self.lengths, strict=True)
         ]

@@ -4,14 +4,14 @@ import keras
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.errors import Place, RecipeError
-from gnnzoo.models.predict import PerShape
+from gnnzoo.errors import Location, RecipeError
+from gnnzoo.models.predict import ShapeSpecializedFunction
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.training.augmentation import displace, random_rotations, rotate
 from gnnzoo.training.losses import energy_loss, force_loss, virial_loss, zero_output_penalty
-from gnnzoo.training.stages import Phase
+from gnnzoo.training.rates import layer_rates
+from gnnzoo.training.stages import TrainingStage
 from gnnzoo.training.weight_average import WeightAverage
-from gnnzoo.transfer_learning.strategies import layer_rates
 
 # Added to the recipe's seed for displacements, so that they have nothing to do with the rotations of the same step.
 _NOISE = 0x5EED
@@ -36,7 +36,7 @@ class TrainStep:
         network: keras.Model,
         optimizer: keras.Optimizer,
         settings: Training,
-        phase: Phase,
+        phase: TrainingStage,
         species_weights: list[float],
         force_scale: float | list[float],
         average: WeightAverage | None,
@@ -56,7 +56,7 @@ class TrainStep:
         ]
         self.network, self.optimizer, self.settings, self.phase = network, optimizer, settings, phase
         self.species_weights, self.force_scale, self.average = species_weights, force_scale, average
-        self._compiled = PerShape(self._step, xla)
+        self._compiled = ShapeSpecializedFunction(self._step, xla)
 
     @property
     def shapes(self) -> int:
@@ -142,6 +142,6 @@ class TrainStep:
 def _nothing_to_train() -> RecipeError:
     return RecipeError(
         "every layer that could be trained is frozen, in the whole training or in a stage of it",
-        place=Place(key="training.rates"),
+        location=Location(key="training.rates"),
         expected="a rate above 0, or fewer layers in training.start_from.freeze",
     )

@@ -3,9 +3,9 @@
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, even_sample
 from gnnzoo.data.split.methods import Split
-from gnnzoo.errors import DataError, Place, RecipeError, did_you_mean
+from gnnzoo.errors import DataError, Location, RecipeError, did_you_mean
 from gnnzoo.recipe.schema.training import Training
-from gnnzoo.training.stages import phases
+from gnnzoo.training.stages import training_stages
 
 # What a frame may have as a whole: how it and many of it are called, and where it comes from.
 _WHOLE = {
@@ -30,7 +30,7 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
         if name not in source.species:
             raise RecipeError(
                 f"unknown species '{name}'." + did_you_mean(name, source.species),
-                place=Place(key=f"training.loss_weights.types.{name}"),
+                location=Location(key=f"training.loss_weights.types.{name}"),
                 expected=f"one of {', '.join(source.species)}",
             )
     if not len(split.validation):
@@ -40,18 +40,18 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
         if getattr(settings.loss_weights, name) and all(getattr(source.graph(index), name) is None for index in sample):
             raise DataError(
                 f"no training frame has {what}, but the recipe gives {plural} a weight",
-                place=Place(file=source.dataset.path),
+                location=Location(file=source.dataset.path),
                 hint=f"{hint}; without {plural}: --set training.loss_weights.{name}=0",
             )
 
 
 def _check_waiting(settings: Training) -> None:
     waiting = {"early_stopping": settings.early_stopping is not None}
-    waiting["learning_rate.schedule"] = any(phase.rate.schedule == "plateau" for phase in phases(settings))
+    waiting["learning_rate.schedule"] = any(phase.rate.schedule == "plateau" for phase in training_stages(settings))
     for key, waits in waiting.items():
         if waits:
             raise RecipeError(
                 "it follows the validation error, and no frame is held out for validation",
-                place=Place(key=f"training.{key}"),
+                location=Location(key=f"training.{key}"),
                 hint="--set data.split.validation=0.1",
             )

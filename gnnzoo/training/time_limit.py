@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnzoo.recipe.schema.training import Training
-from gnnzoo.training.batches import BatchFeed
-from gnnzoo.training.stages import Phase, Plan
+from gnnzoo.training.batches import BatchSampler
+from gnnzoo.training.stages import Plan, TrainingStage
 
 # Of the time that is left after calibration, this share is planned; the rest covers steps that turn out slower.
 _PLANNED_SHARE = 0.95
@@ -26,7 +26,7 @@ class Cost:
     validation: float
 
 
-def timed_step(feed: BatchFeed, run: Callable[[dict, int], None], shapes: Callable[[], int], until: float) -> float:
+def time_step(feed: BatchSampler, run: Callable[[dict, int], None], shapes: Callable[[], int], until: float) -> float:
     """Seconds of a step, over steps for which nothing had to be compiled.
 
     Args:
@@ -48,7 +48,7 @@ def timed_step(feed: BatchFeed, run: Callable[[dict, int], None], shapes: Callab
     return float(np.mean(running)) if running else took
 
 
-def timed_validation(follow: Callable[[], object]) -> float:
+def time_validation(follow: Callable[[], object]) -> float:
     """Seconds of a validation after one that compiles."""
     follow()
     start = time.monotonic()
@@ -56,7 +56,9 @@ def timed_validation(follow: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
-def fitted(settings: Training, phases: list[Phase], costs: list[Cost], left: float) -> tuple[list[int], int]:
+def steps_for_time_limit(
+    settings: Training, phases: list[TrainingStage], costs: list[Cost], left: float
+) -> tuple[list[int], int]:
     """Steps of each stage, by its share of the `left` seconds, and epochs between validations."""
     budgets = [left * _PLANNED_SHARE * phase.share for phase in phases]
     every = settings.validate_every or max(
@@ -70,6 +72,6 @@ def fitted(settings: Training, phases: list[Phase], costs: list[Cost], left: flo
     return lengths, every
 
 
-def trial_plan(settings: Training, phases: list[Phase]) -> Plan:
+def trial_plan(settings: Training, phases: list[TrainingStage]) -> Plan:
     """A plan so long that its first steps hardly move anything."""
     return Plan(settings, [10**6] * len(phases))

@@ -37,7 +37,7 @@ class _Totals:
     virials: list[float] = field(default_factory=list)
 
 
-class Follower:
+class ValidationMonitor:
     """Judges a network on the same validation frames again and again.
 
     Args:

@@ -29,7 +29,7 @@ class WeightAverage:
             average.assign_sub((1 - decay) * (average - variable.value))
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[list[np.ndarray]]:
+    def swapped_in(self) -> Iterator[list[np.ndarray]]:
         """The network has the average as its weights while this is entered; gives the weights themselves."""
         raw = [variable.numpy() for variable in self.raw]
         for variable, average in zip(self.raw, self.averages, strict=True):

@@ -15,7 +15,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.checks.stack import EDGE_READERS, layer_names
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom, matching
-from gnnzoo.transfer_learning.radial_refit import refitted, same_basis
+from gnnzoo.transfer_learning.radial_refit import refit_radial_weights, same_basis
 from gnnzoo.units import force_factor
 
 # Weights that state facts about a substance; they come from the target's recipe and data.
@@ -306,7 +306,7 @@ class _Carrier:
         others = [size - rows * count for size, count in zip((value.shape[0], shape[0]), functions, strict=True)]
         if others[0] != others[1] or others[0] < 0 or value.shape[1:] != shape[1:]:
             return value, "", 0.0  # refused for its shape
-        moved, lost = refitted(
+        moved, lost = refit_radial_weights(
             value[others[0] :].reshape(functions[0], -1),
             there,
             here,
@@ -325,10 +325,10 @@ def _told(graph, functions: int) -> str:
     return f"{functions} {graph.radial.basis} to {graph.cutoff:g}{end}"
 
 
-def scale_answer(network: keras.Model, gain: float) -> None:
+def scale_output(network: keras.Model, gain: float) -> None:
     """Multiply what the heads of a network answer, before the force scale, by a number."""
     for layer in network.layers:
-        for weight in layer.answer_weights() if isinstance(layer, StackLayer) else ():
+        for weight in layer.output_weights() if isinstance(layer, StackLayer) else ():
             weight.assign(weight * gain)
 
 

@@ -17,7 +17,7 @@ from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.training.batches import Replay
 from gnnzoo.training.prepare import Prepared
-from gnnzoo.transfer_learning.copy_weights import Move, copy_weights, scale_answer, unit_factor
+from gnnzoo.transfer_learning.copy_weights import Move, copy_weights, scale_output, unit_factor
 from gnnzoo.transfer_learning.replay import replay_of
 
 # Training frames by which the size of the copied answer is fitted.
@@ -26,7 +26,7 @@ _ALIKE = 0.5  # cosine from which on an answer points the way of the true forces
 
 
 @dataclass(frozen=True)
-class Begun:
+class TransferStart:
     """A network of the target with the weights of another model, not yet trained.
 
     Attributes:
@@ -54,7 +54,7 @@ class Begun:
         return [[move.layer, move.action, *move.weights, move.reason] for move in self.moves]
 
 
-def begin(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepared) -> Begun:
+def initialize_transfer(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepared) -> TransferStart:
     """Build the network of a recipe that names `start_from`, and copy what fits.
 
     Args:
@@ -86,10 +86,10 @@ def begin(source: ForceField, recipe: Recipe, dataset: Dataset, prepared: Prepar
     heads = {name for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True) if entry.layer in HEADS}
     copied = all(move.weights[0] for move in moves if move.layer in heads)
     if recipe.model.normalization == "training" and copied and not replay:
-        gain = fitted_gain(model, prepared)
-        scale_answer(network, gain)
+        gain = fit_output_gain(model, prepared)
+        scale_output(network, gain)
     weights = {weight.path: weight.numpy() for weight in network.weights}
-    return Begun(model, prepared, moves, weights, factor, gain, largest / here / gain, replay)
+    return TransferStart(model, prepared, moves, weights, factor, gain, largest / here / gain, replay)
 
 
 def prior_forces(recipe: Recipe, species: list[str]) -> Callable[[Graph], np.ndarray | float]:
@@ -98,7 +98,7 @@ def prior_forces(recipe: Recipe, species: list[str]) -> Callable[[Graph], np.nda
     return Predictor(prior, xla=False).forces if prior is not None else lambda graph: 0.0
 
 
-def fitted_gain(model: ForceField, prepared: Prepared) -> float:
+def fit_output_gain(model: ForceField, prepared: Prepared) -> float:
     """The factor that gives a network's forces the size of those of training frames.
 
     By least squares where they point the same way, so that they come as close as they can; else the ratio of their
@@ -118,7 +118,7 @@ def fitted_gain(model: ForceField, prepared: Prepared) -> float:
     return product / square if alike > _ALIKE else (size / square) ** 0.5
 
 
-def error_with_own_scale(begun: Begun) -> float | None:
+def error_with_own_scale(begun: TransferStart) -> float | None:
     """mean |dF| / mean |F| on the validation frames with the source's own force scale; None where there are none."""
     prepared, model = begun.prepared, begun.model
     known, errors = prior_forces(model.recipe, prepared.species), ForceErrors(prepared.species, None)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnnzoo.evaluation.plots import saved
-from gnnzoo.transfer_learning.learning_curves import Course
+from gnnzoo.transfer_learning.learning_curves import LearningCurve
 
 _STYLES = {"transfer": "-", "scratch": "--"}
 
 
-def course_plot(courses: Sequence[Course], title: str, path: Path, overwrite: bool = False) -> Path:
+def learning_curve_plot(courses: Sequence[LearningCurve], title: str, path: Path, overwrite: bool = False) -> Path:
     """Three panels: error against frames seen, against seconds, and the models' errors against training frames.
 
     Args:

@@ -12,7 +12,7 @@ _TINY, _CLOCK = 1e-8, 0.01
 
 
 @dataclass(frozen=True)
-class Course:
+class LearningCurve:
     """One training.
 
     Attributes:
@@ -49,7 +49,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Gain:
+class TransferGain:
     """What a transfer is worth at one number of training frames.
 
     Attributes:
@@ -77,7 +77,7 @@ class Gain:
         return asdict(self)
 
 
-def gains(courses: Sequence[Course]) -> list[Gain]:
+def gains(courses: Sequence[LearningCurve]) -> list[TransferGain]:
     """What the transfer is worth at each number of frames that both were trained on, ascending."""
     by_start = {
         start: {course.frames: course for course in courses if course.start == start}
@@ -91,7 +91,7 @@ def gains(courses: Sequence[Course]) -> list[Gain]:
         reached = moved.first_below(plain.best)
         there = plain.first_below(plain.best)
         found.append(
-            Gain(
+            TransferGain(
                 frames=frames,
                 transfer=moved.error,
                 scratch=plain.error,
@@ -126,7 +126,7 @@ def frames_for(error: float, known: Sequence[tuple[int, float]]) -> tuple[float 
     return float(known[-1][0]), True
 
 
-def verdict(found: Sequence[Gain]) -> str:
+def verdict(found: Sequence[TransferGain]) -> str:
     """One sentence: where the transfer helps, where it does not, where it harms."""
     helps = [gain for gain in found if gain.error >= WORTH]
     harms = [gain for gain in found if gain.error <= 1 / WORTH]
@@ -137,20 +137,20 @@ def verdict(found: Sequence[Gain]) -> str:
     if same:
         parts.append(f"with {_sizes(same)} it makes no difference (less than a factor of {WORTH:g})")
     if harms:
-        times = _times([Gain(**{**gain.as_dict(), "error": 1 / gain.error}) for gain in harms])
+        times = _times([TransferGain(**{**gain.as_dict(), "error": 1 / gain.error}) for gain in harms])
         parts.append(f"with {_sizes(harms)} it errs {times} times more")
     if not helps:
         parts.insert(0, "the transfer does not help")
     return "; ".join(parts)
 
 
-def _sizes(found: Sequence[Gain]) -> str:
+def _sizes(found: Sequence[TransferGain]) -> str:
     numbers = [str(gain.frames) for gain in found]
     if len(numbers) == 1:
         return f"{numbers[0]} frame" + ("" if numbers == ["1"] else "s")
     return f"{', '.join(numbers[:-1])} and {numbers[-1]} frames"
 
 
-def _times(found: Sequence[Gain]) -> str:
+def _times(found: Sequence[TransferGain]) -> str:
     low, high = (f"{choose(gain.error for gain in found):.2g}" for choose in (min, max))
     return low if low == high else f"{low} to {high}"

@@ -26,7 +26,7 @@ def _settings(graph: Graph) -> tuple:
     return graph.cutoff, graph.radial.basis, functions, graph.envelope, order
 
 
-def refitted(
+def refit_radial_weights(
     weights: np.ndarray,
     source: Graph,
     target: Graph,

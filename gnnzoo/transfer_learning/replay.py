@@ -12,7 +12,7 @@ from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
-from gnnzoo.errors import DataError, ModelError, Place, RecipeError
+from gnnzoo.errors import DataError, Location, ModelError, RecipeError
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.symmetries import reads_molecules
@@ -20,7 +20,7 @@ from gnnzoo.recipe.schema.data import AtomParameters
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom
 from gnnzoo.training.batches import Replay
-from gnnzoo.transfer_learning.copy_weights import copy_weights, scale_answer
+from gnnzoo.transfer_learning.copy_weights import copy_weights, scale_output
 
 # Held-out frames of the source on which it is judged before and after.
 _FRAMES = 16
@@ -46,7 +46,7 @@ def trained_on(model: ForceField) -> Dataset:
         dataset.close()
         raise DataError(
             f"other frames than {name} was trained on are in their place now",
-            place=Place(file=path),
+            location=Location(file=path),
             hint="put the old ones back, or do without them: no replay",
         )
     return dataset
@@ -65,7 +65,7 @@ def with_old_species(recipe: Recipe, source: ForceField, factor: float) -> Recip
     if weights.energy or weights.virial:
         raise RecipeError(
             "a replay goes on with forces alone, but energies or virials count in the loss",
-            place=Place(key="training.start_from.replay"),
+            location=Location(key="training.start_from.replay"),
             expected="0, or loss_weights of forces alone",
         )
     bonds = [
@@ -74,7 +74,7 @@ def with_old_species(recipe: Recipe, source: ForceField, factor: float) -> Recip
     if reads_molecules(recipe) and bonds[0] != bonds[1]:
         raise RecipeError(
             f"the model learned with the bonds {source.recipe.graph.bonds}, the recipe names {recipe.graph.bonds}",
-            place=Place(key="graph.bonds"),
+            location=Location(key="graph.bonds"),
             expected="the same on both sides, as both are trained on",
         )
     atoms = dict(recipe.data.atoms)
@@ -83,7 +83,7 @@ def with_old_species(recipe: Recipe, source: ForceField, factor: float) -> Recip
         if not _same(atoms.setdefault(name, here), here):
             raise RecipeError(
                 f"'{name}' has other parameters in {source.path or source.recipe.name}: {here} there",
-                place=Place(key=f"data.atoms.{name}"),
+                location=Location(key=f"data.atoms.{name}"),
                 expected="species of one name that are the same, as both are trained on",
             )
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"atoms": atoms})})
@@ -164,7 +164,7 @@ def _put_back(
     shortest = (source.info.get("statistics") or {}).get("shortest")
     nearest = {} if shortest is None else {"shortest": float(np.min(shortest))}
     copy_weights(changes, moved.network, recipe, source.species, 1 / factor, **nearest)
-    scale_answer(moved.network, 1 / gain)
+    scale_output(moved.network, 1 / gain)
     for weight, change in zip(again.network.trainable_weights, moved.network.trainable_weights, strict=True):
         weight.assign(weight + change)
     return again

@@ -6,7 +6,7 @@ from gnnzoo.recipe.checks.heads import HEADS
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Stage, Training
-from gnnzoo.recipe.schema.transfer import HEADS_FIRST, matching
+from gnnzoo.recipe.schema.transfer import HEADS_FIRST
 
 # By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2). Layers that mix no channels
 # move as fast as the one below them: otherwise a stack with many of them would be frozen at its bottom.
@@ -60,11 +60,3 @@ def _falling(below: list[str], kinds: dict[str, str]) -> dict[str, float]:
 def _then(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
     """Both, those of the second last, for of several patterns the last one counts."""
     return {name: rate for name, rate in first.items() if name not in second} | second
-
-
-def layer_rates(rates: dict[str, float], names: Collection[str]) -> dict[str, float]:
-    """The factor of each layer's learning rate; of several patterns the last one counts."""
-    found = dict.fromkeys(names, 1.0)
-    for pattern, rate in rates.items():
-        found |= dict.fromkeys(matching([pattern], list(names)), rate)
-    return found

@@ -15,7 +15,7 @@ from gnnzoo.transfer_learning.lora import adapt, merged
 from gnnzoo.transfer_learning.strategies import with_strategy
 
 
-def settled(recipe: Recipe, origin: dict | None) -> Training:
+def resolve_training_settings(recipe: Recipe, origin: dict | None) -> Training:
     """How a model is trained: as its recipe says, with the strategy of a transfer spelt out.
 
     Args:

@@ -11,7 +11,7 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import UserError
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.training.batches import Replay
@@ -19,10 +19,10 @@ from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, fewer
 from gnnzoo.training.runs import new_run
-from gnnzoo.transfer_learning.initialize import begin, error_with_own_scale
-from gnnzoo.transfer_learning.learning_curve_plot import course_plot
-from gnnzoo.transfer_learning.learning_curves import Course, Gain, gains, verdict
-from gnnzoo.transfer_learning.training_settings import adapters, settled
+from gnnzoo.transfer_learning.initialize import error_with_own_scale, initialize_transfer
+from gnnzoo.transfer_learning.learning_curve_plot import learning_curve_plot
+from gnnzoo.transfer_learning.learning_curves import LearningCurve, TransferGain, gains, verdict
+from gnnzoo.transfer_learning.training_settings import adapters, resolve_training_settings
 from gnnzoo.workflows.steps.model_info import judge
 
 SIZES = (1, 3, 10, 30, 100)
@@ -115,14 +115,14 @@ def _courses(
     folder: Path,
     steps: int,
     held_out: str,
-) -> Iterator[Course]:
+) -> Iterator[LearningCurve]:
     """Train one after the other, tell each, and write it down at once: what is done stays, whatever ends them."""
     for frames in sizes:
         few = fewer(prepared, recipe, frames)
         for start, begins_with in (("transfer", source), ("scratch", None)):
             place = folder / f"{start}-{frames:04d}"
             made = course(begins_with, recipe, dataset, few, place, steps)
-            with written(place / "course.json") as temporary:
+            with atomic_write(place / "course.json") as temporary:
                 temporary.write_text(json.dumps(made.as_dict()) + "\n")
             note(
                 f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {made.steps:,} steps "
@@ -182,7 +182,7 @@ def course(
     folder: Path,
     steps: int,
     error: Callable[[ForceField, Prepared], float] = _held_out_error,
-) -> Course:
+) -> LearningCurve:
     """One training, from the source's weights or from random ones where there is no source.
 
     Args:
@@ -199,14 +199,14 @@ def course(
     if source is None:
         model, origin, replay = ForceField(build_network(recipe, prepared.species, prepared.scales), recipe), None, None
     else:
-        begun = begin(source, recipe, dataset, prepared)
+        begun = initialize_transfer(source, recipe, dataset, prepared)
         model, prepared, replay = begun.model, begun.prepared, begun.replay
         origin, zero_shot = {"moves": begun.moves_told()}, error_with_own_scale(begun)
     start, frames = "scratch" if source is None else "transfer", len(prepared.split.train)
     folder.mkdir(parents=True)
     before = error(model, prepared)
     with adapters(model, prepared, origin):
-        trainer = _trainer(model, settled(recipe, origin), prepared, folder, replay)
+        trainer = _trainer(model, resolve_training_settings(recipe, origin), prepared, folder, replay)
         outcome = trainer.run()
     batch = trainer.feed.batch_size
     points = [
@@ -214,13 +214,15 @@ def course(
         for row in outcome.log
         if math.isfinite(row["relative"])
     ]
-    return Course(start, frames, zero_shot, before, error(model, prepared), outcome.steps, outcome.seconds, points)
+    return LearningCurve(
+        start, frames, zero_shot, before, error(model, prepared), outcome.steps, outcome.seconds, points
+    )
 
 
 # --- what is told and written -------------------------------------------------------------------------------------
 
 
-def _tell(result: dict, found: Sequence[Gain], courses: Sequence[Course]) -> None:
+def _tell(result: dict, found: Sequence[TransferGain], courses: Sequence[LearningCurve]) -> None:
     begun = {course.frames: course for course in courses if course.start == "transfer"}
     rows = [
         [
@@ -257,14 +259,14 @@ def _tell(result: dict, found: Sequence[Gain], courses: Sequence[Course]) -> Non
     (say if any(gain.error > 1 for gain in found) else warn)(result["verdict"])
 
 
-def _write(result: dict, courses: Sequence[Course], output: Path, overwrite: bool) -> None:
+def _write(result: dict, courses: Sequence[LearningCurve], output: Path, overwrite: bool) -> None:
     files = comparison_files(output)
-    with written(files["json"], overwrite) as temporary:
+    with atomic_write(files["json"], overwrite) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n")
-    with written(files["csv"], overwrite) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(files["csv"], overwrite) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
         for course in courses:
             rows.writerows([course.start, course.frames, *point] for point in course.points)
-    course_plot(courses, f"{result['source']} to {result['target']}", files["png"], overwrite)
+    learning_curve_plot(courses, f"{result['source']} to {result['target']}", files["png"], overwrite)
     say(f"wrote {files['png']}, {files['csv']} and {files['json']}")

@@ -20,9 +20,9 @@ from gnnzoo.data.open_dataset import (
     only_dumps,
     open_dataset,
 )
-from gnnzoo.errors import Place, UserError
-from gnnzoo.outputs import refuse_existing, written
-from gnnzoo.workflows.steps.dataset_messages import tell_conversion, tell_dataset
+from gnnzoo.errors import Location, UserError
+from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.workflows.steps.dataset_messages import report_conversion, report_dataset
 
 if TYPE_CHECKING:
     from gnnzoo.recipe.schema.recipe import Recipe
@@ -87,7 +87,7 @@ def convert(
     elif columns or logs:
         raise UserError(
             f"--{'column' if columns else 'log'} is for LAMMPS dumps",
-            place=Place(files[0]),
+            location=Location(files[0]),
             hint="leave it out, or convert the dump",
         )
     if format == "tfrecord":
@@ -135,14 +135,14 @@ def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, 
     if output.is_dir():
         raise UserError(
             "this is a folder",
-            place=Place(output),
+            location=Location(output),
             expected="the name of the dataset",
             hint=f"-o {output}/{first.stem}.h5",
         )
     if output.suffix not in H5_SUFFIXES:
         raise UserError(
             f"an H5MD dataset ends in {', '.join(H5_SUFFIXES)}, not in '{output.suffix}'",
-            place=Place(output),
+            location=Location(output),
             hint=f"-o {output.with_suffix('.h5')}",
         )
     return output, format
@@ -163,7 +163,7 @@ def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, c
     what = names[0] if len(files) == 1 else f"{len(files)} dumps, {names[0]} to {names[-1]}"
     start = time.monotonic()
     size = None if any(map(is_stream, files)) else sum(file.stat().st_size for file in files)
-    with written(output, overwrite) as temporary, progress(f"converting {what}", size, unit="bytes") as shown:
+    with atomic_write(output, overwrite) as temporary, progress(f"converting {what}", size, unit="bytes") as shown:
         done = to_h5md(
             files,
             temporary,
@@ -179,7 +179,7 @@ def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, c
         seconds = time.monotonic() - start
         with open_dataset(temporary) as dataset:
             evidence = checked_units(dataset, files[0])
-    tell_conversion(done, evidence)
+    report_conversion(done, evidence)
     absent = [str(number) for number in types or () if int(number) not in done.type_names]
     if absent:
         warn(f"--types names type {', '.join(absent)}, of which the dumps hold no atom")
@@ -193,7 +193,7 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
     from gnnzoo.data.convert import dataset_to_h5md
 
     command = _command([file], output, units, types, None, [], compress)
-    with open_dataset(file, units=units, types=types) as dataset, written(output, overwrite) as temporary:
+    with open_dataset(file, units=units, types=types) as dataset, atomic_write(output, overwrite) as temporary:
         with progress(f"converting {file.name}", len(dataset)) as shown:
             done = dataset_to_h5md(
                 dataset, temporary, version=__version__, command=command, compress=compress, advance=shown.advance
@@ -201,7 +201,7 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
         evidence = checked_units(dataset)
         if file.suffix == ".tfrecord":
             warn(f"{file} holds numbers rounded to float32, and so does {output}")
-    tell_conversion(done, evidence, again=not is_ase(file))
+    report_conversion(done, evidence, again=not is_ase(file))
     _tell_written(output, done, "")
 
 
@@ -222,7 +222,7 @@ def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds,
     with open_dataset(files, **declared) as dataset:
         evidence = checked_units(dataset)
         if not is_dataset(files[0]):
-            tell_dataset(dataset, evidence)
+            report_dataset(dataset, evidence)
         hint = "--cutoff R with a smaller R, in the data's length unit"
         with (
             cutoff_explained(dataset.path, hint),

@@ -12,12 +12,12 @@ from gnnzoo import fields
 from gnnzoo.console import note, progress, table, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.inspection.unit_checks import checked_units, unit_doubt
+from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
 from gnnzoo.data.lammps.source import unpacked_name
-from gnnzoo.data.metadata import declare
-from gnnzoo.data.open_dataset import cutoff_explained, events_told, find_files, is_dataset, open_dataset
+from gnnzoo.data.metadata import apply_metadata
+from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, is_dataset, open_dataset
 from gnnzoo.data.split.methods import Split
-from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows, energy_title
 from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
@@ -26,7 +26,7 @@ from gnnzoo.evaluation.virials import VIRIAL_COLUMNS, VirialErrors, virial_rows
 from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.symmetries import reads_molecules
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.recipe.io.find import recipe_names
 from gnnzoo.units import force_factor
 from gnnzoo.workflows.steps.evaluation_sets import chosen_sets
@@ -87,7 +87,7 @@ def evaluate(
             results[name] = figures | {"data": str(dataset.path), "on": name}
     answer = results if len(results) > 1 else next(iter(results.values()))
     if json_output is not None:
-        with written(json_output, overwrite) as temporary:
+        with atomic_write(json_output, overwrite) as temporary:
             temporary.write_text(json.dumps(answer, indent=1) + "\n")
         note(f"wrote {json_output}")
     return answer
@@ -120,10 +120,10 @@ def _opened(model: ForceField, item: str | Path | Dataset) -> Iterator[tuple[Dat
         return
     with open_dataset(item) as dataset:
         if not is_dataset(find_files(item)[0]):  # a dataset's conversion told it
-            for line in events_told(dataset.provenance, ("truncated", "repeated")):
+            for line in event_messages(dataset.provenance, ("truncated", "repeated")):
                 warn(line)
         declared = _declared(model, dataset, item)
-        doubt = unit_doubt(checked_units(declared))
+        doubt = unit_warning(checked_units(declared))
         if doubt:
             warn(doubt)
         yield declared, str(item)
@@ -142,7 +142,7 @@ def _declared(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
             listed = ", ".join(f"{number}={name}" for number, name in known.items())
             note(f"{path} does not name its types: taken to be {listed}, as the model's")
         types = known
-    return declare(dataset, units, types)
+    return apply_metadata(dataset, units, types)
 
 
 def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> dict:
@@ -220,7 +220,7 @@ def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np
         raise DataError(
             f"these are the numbers that the model was trained on, in {dataset.units} units; they were taken to be "
             f"in {trained_on['units']} units then",
-            place=Place(file=dataset.path),
+            location=Location(file=dataset.path),
             hint=f"gnnzoo convert DUMP --units {trained_on['units']}",
         )
     if dataset.fingerprint != model.info["dataset"]["fingerprint"]:
@@ -241,7 +241,7 @@ def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np
             return indices, part
     raise DataError(
         "is what the model was trained on, all of it: nothing was held out",
-        place=Place(file=dataset.path),
+        location=Location(file=dataset.path),
         hint="other data, or training with --set data.split.train=0.8 --set data.split.test=0.2",
     )
 

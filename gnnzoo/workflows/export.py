@@ -11,7 +11,7 @@ from gnnzoo.data.export.lammps_dump import is_restricted
 from gnnzoo.data.export.write import check_exportable, form_of, write_text
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.outputs import check_writable, refuse_existing, written
+from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 
 
 def export(
@@ -50,7 +50,7 @@ def export(
         check_exportable(dataset, form)
         check_writable(output)
         start = time.monotonic()
-        with written(output, overwrite) as temporary, progress(f"exporting to {output}", len(dataset)) as shown:
+        with atomic_write(output, overwrite) as temporary, progress(f"exporting to {output}", len(dataset)) as shown:
             size = write_text(dataset, temporary, form, shown.advance, output.suffix)
         rate = size / 1e6 / max(time.monotonic() - start, 1e-9)
         _tell(dataset, output, form)

@@ -10,9 +10,9 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.card import write_card
 from gnnzoo.deploy.freeze import compare, save
-from gnnzoo.errors import DataError, ModelError, Place, UserError
+from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.recipes import list_models
 
@@ -47,7 +47,7 @@ def freeze(
     refuse_existing(output, overwrite)
     frames, where = stored_frames(force_field)
     note(f"freezing {force_field.path or name}")
-    with written(output, overwrite) as folder:
+    with atomic_write(output, overwrite) as folder:
         save(force_field, folder)
         comparison = compare(force_field, folder, frames)
         if not comparison.same:
@@ -95,7 +95,7 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
         return [_example_frame(model)], "the model's own example"
     raise DataError(
         "the model's dataset is not where it was, and so large a frame is not kept in the model: nothing to compare on",
-        place=Place(file=info["path"]),
+        location=Location(file=info["path"]),
         hint="bring the dataset back to that place",
     )
 

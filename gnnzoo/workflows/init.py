@@ -15,15 +15,15 @@ from gnnzoo.console import duration, note, progress, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.accumulator import told_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING
-from gnnzoo.data.inspection.describe import EDGES, survey
+from gnnzoo.data.inspection.describe import EDGES, describe_dataset
 from gnnzoo.data.inspection.text_report import doubts
-from gnnzoo.data.inspection.unit_checks import decided_units
-from gnnzoo.data.metadata import declare
-from gnnzoo.data.open_dataset import cutoff_explained, events_told, find_files, open_dataset
-from gnnzoo.data.split.make_split import SplitReport, divide
+from gnnzoo.data.inspection.unit_checks import choose_units
+from gnnzoo.data.metadata import apply_metadata
+from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, open_dataset
+from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
-from gnnzoo.errors import DataError, Place, UserError
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.errors import DataError, Location, UserError
+from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.io.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
 from gnnzoo.recipe.schema import data as data_part
@@ -31,7 +31,7 @@ from gnnzoo.recipe.schema.training import Training
 from gnnzoo.units import STYLES, length_unit
 from gnnzoo.workflows.convert import plain_stem
 from gnnzoo.workflows.steps.recipe_choices import bonded_species, names_by_mass, schedule
-from gnnzoo.workflows.steps.split_messages import tell_split
+from gnnzoo.workflows.steps.split_messages import report_split
 
 _WIDTH, _LABEL = 99, 10
 # Below so many frames a test part would be a frame or two, which judge nothing.
@@ -84,14 +84,14 @@ def init(
         if len(dataset) < 2:
             raise DataError(
                 f"{len(dataset)} frame is too few to train on and to judge by",
-                place=Place(files[0]),
+                location=Location(files[0]),
                 hint=_MORE,
             )
         raw = _recipe(dataset, _source(data, files, output.parent), name, columns, cutoff)
     recipe_from_dict(raw)
     if (output.parent / "recipe.schema.json").is_file():
         raw = {"$schema": "recipe.schema.json", **raw}
-    with written(output, overwrite) as temporary:
+    with atomic_write(output, overwrite) as temporary:
         temporary.write_text(recipe_text(raw), encoding="utf-8")
     return output
 
@@ -107,7 +107,7 @@ def _check(name: str, output: Path, types: Mapping | None, cutoff: float | None)
     if output.suffix != ".json":
         raise UserError(
             f"a recipe's file ends in .json, not '{output.suffix}'",
-            place=Place(output),
+            location=Location(output),
             hint=f"-o {output.with_suffix('.json')}",
         )
 
@@ -162,15 +162,15 @@ def _recipe(dataset: Dataset, source, name: str, columns: Mapping | None, cutoff
     """The recipe as JSON values."""
     shown = source if isinstance(source, str) else f"{len(source)} files, {source[0]} to {source[-1]}"
     _tell("source", f"{shown}: {len(dataset):,} frames; looked up from the working folder, then from the recipe's")
-    style, reason, inferred = decided_units(dataset)
-    declare(dataset, units=style)
+    style, reason, inferred = choose_units(dataset)
+    apply_metadata(dataset, units=style)
     _tell("units", f"{style}: {reason}")
     if inferred:
         others = " or ".join(other for other in STYLES if other != style)
         _warn(f"the data do not tell their units. If they are not {style}, the same command with --units {others}")
     types = _types(dataset)
     with progress("reading", len(dataset)) as shown:
-        report = survey(dataset, [cutoff] if cutoff else None, shown.advance)
+        report = describe_dataset(dataset, [cutoff] if cutoff else None, shown.advance)
     parameters = _atoms(dataset)
     reach = _cutoff(dataset, report, cutoff)
     raw = _family(dataset)
@@ -192,7 +192,7 @@ def _recipe(dataset: Dataset, source, name: str, columns: Mapping | None, cutoff
         raw["model"]["layers"][0]["inputs"] = "species"
     _training(raw, report, reach, split)
     _energies(dataset)
-    for line in [*doubts(report), *events_told(report["provenance"])]:
+    for line in [*doubts(report), *event_messages(report["provenance"])]:
         _warn(line)
     return raw
 
@@ -207,7 +207,7 @@ def _types(dataset: Dataset) -> dict[str, str] | None:
     """Names of the types for the recipe; None where it cannot write those that the data have."""
     unnamed = [number for number, name in dataset.type_names.items() if name == str(number)]
     by_mass = names_by_mass(dataset, unnamed)
-    declare(dataset, types=by_mass)
+    apply_metadata(dataset, types=by_mass)
     names = {str(number): dataset.type_names[number] for number in sorted(dataset.type_names)}
     told = ", ".join(f"{number}={name}" for number, name in names.items())
     if not all(map(is_name, names.values())):
@@ -268,7 +268,7 @@ def _cutoff(dataset: Dataset, report: dict, asked: float | None) -> _Reach:
     table, unit = report["cutoffs"], length_unit(dataset.units)
     if not table:
         usual = _USUAL.get(dataset.units, 5.0)
-        table = survey(dataset, [usual])["cutoffs"]
+        table = describe_dataset(dataset, [usual])["cutoffs"]
         line, why = table[0], "a usual one: the cell is too small, or the atoms too few, to tell shells of neighbours"
     elif asked is not None:
         line, why = next(line for line in table if line["cutoff"] == asked), "asked for"
@@ -284,7 +284,7 @@ def _cutoff(dataset: Dataset, report: dict, asked: float | None) -> _Reach:
     if line["edges_per_atom"]["max"] == 0:
         raise UserError(
             f"no two atoms are nearer than the cutoff of {line['cutoff']:g}",
-            place=Place(file=dataset.path),
+            location=Location(file=dataset.path),
             hint="--cutoff R with a larger R, in the data's length unit; gnnzoo inspect tells the distances",
         )
     reach = _Reach(line["cutoff"], line["edges_per_frame"], line["seconds_per_epoch"])
@@ -326,7 +326,7 @@ def _split(dataset: Dataset) -> tuple[Split, dict]:
             "split",
             f"no test part: {len(dataset)} frames are too few for three parts; judge by other data: gnnzoo evaluate",
         )
-    tell_split(dataset, split, report)
+    report_split(dataset, split, report)
     return split, shares
 
 
@@ -336,7 +336,7 @@ def _first_that_fits(dataset: Dataset) -> tuple[Split, SplitReport, dict]:
         ways = [_SHARES, *ways]
     for shares in ways:
         try:
-            divided = divide(
+            divided = make_split(
                 dataset,
                 Shares(**shares),
                 method=_DEFAULT.method,
@@ -347,7 +347,7 @@ def _first_that_fits(dataset: Dataset) -> tuple[Split, SplitReport, dict]:
             return *divided, shares
         except DataError as error:
             refused = error
-    raise DataError(refused.what, place=Place(dataset.path), hint=_MORE) from refused
+    raise DataError(refused.what, location=Location(dataset.path), hint=_MORE) from refused
 
 
 def _training(raw: dict, report: Mapping, reach: _Reach, split: Split) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gnnzoo.console import note, progress
-from gnnzoo.data.open_dataset import cutoff_explained, events_told, find_files, open_dataset
+from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, open_dataset
 from gnnzoo.errors import UserError
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.outputs import atomic_write, refuse_existing
 
-# What a model may promise, by the attributes of `models.promises.Promises`.
+# What a model may promise, by the attributes of `models.symmetries.Promises`.
 _PROMISES = {
     "rotation": "forces turn with the atoms",
     "smooth_cutoff": "smooth at the cutoff",
@@ -42,7 +42,7 @@ def inspect(
         overwrite: replace existing files; the old ones are kept beside them.
 
     Returns:
-        `kind` ("data" or "model"), `path`, and what `survey` tells with `doubts`, sentences about
+        `kind` ("data" or "model"), `path`, and what `describe_dataset` tells with `doubts`, sentences about
         whatever should be known before training; or what the model's file says of itself, with `network`: its heads,
         waves and prior, and sentences on what `holds` by construction and what `holds_not`; None where its recipe is
         of another version; and `origin_told`, (what, words) about the models that its weights came from.
@@ -68,13 +68,13 @@ def inspect(
     else:
         report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types, columns)}
     if json is not None:
-        with written(json, overwrite) as temporary:
+        with atomic_write(json, overwrite) as temporary:
             temporary.write_text(json_text.dumps(_plain(report), indent=1, allow_nan=False) + "\n")
         note(f"wrote {json}")
     if html is not None:
         from gnnzoo.data.inspection.html_report import data_report
 
-        with written(html, overwrite) as temporary:
+        with atomic_write(html, overwrite) as temporary:
             temporary.write_text(data_report(report))
         note(f"wrote {html}")
     return report
@@ -82,7 +82,7 @@ def inspect(
 
 def _network(raw: Mapping) -> dict | None:
     """What a model's recipe says of its heads, waves and prior, and what follows for its forces."""
-    from gnnzoo.models.symmetries import promises
+    from gnnzoo.models.symmetries import symmetries
     from gnnzoo.recipe.checks.heads import HEADS
     from gnnzoo.recipe.schema.recipe import Recipe
 
@@ -91,7 +91,7 @@ def _network(raw: Mapping) -> dict | None:
     except ValueError:
         note("its recipe is of another version of gnnzoo: what it promises is not known")
         return None
-    kept = promises(recipe)
+    kept = symmetries(recipe)
     return {
         "heads": [entry.layer for entry in recipe.model.layers if entry.layer in HEADS],
         "waves": recipe.graph.waves,
@@ -128,7 +128,7 @@ def _origin_told(info: Mapping) -> list[tuple[str, str]]:
 def _survey(
     files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None, columns: Mapping | None
 ) -> dict:
-    from gnnzoo.data.inspection.describe import survey
+    from gnnzoo.data.inspection.describe import describe_dataset
     from gnnzoo.data.inspection.text_report import doubts
 
     hint = (
@@ -139,9 +139,9 @@ def _survey(
         cutoff_explained(dataset.path, hint),
         progress("reading", len(dataset)) as shown,
     ):
-        report = survey(dataset, [cutoff] if cutoff else None, shown.advance)
+        report = describe_dataset(dataset, [cutoff] if cutoff else None, shown.advance)
         absent = [str(number) for number in types or () if int(number) not in dataset.type_names]
-    report["doubts"] = [*_absent(absent, report), *doubts(report), *events_told(report["provenance"])]
+    report["doubts"] = [*_absent(absent, report), *doubts(report), *event_messages(report["provenance"])]
     return report
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnnzoo.console import note, say, table
-from gnnzoo.errors import ModelError, Place, UserError
+from gnnzoo.errors import Location, ModelError, UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, pair_curves
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.outputs import check_writable, refuse_existing, written
+from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import length_unit
 
 _COLUMNS = ("model", "pair", "distance", "force", "truth", "training_pairs")
@@ -85,7 +85,7 @@ def _one_style(models: Sequence[ForceField]) -> str | None:
         if model.units != units:
             raise ModelError(
                 f"is in {model.units or 'undeclared'} units, {_path(models[0])} in {units or 'undeclared'} ones",
-                place=Place(file=model.path),
+                location=Location(file=model.path),
                 expected="models in one unit style in one picture",
                 hint=f"gnnzoo pairs {_path(model)}, by itself",
             )
@@ -124,7 +124,7 @@ def _tell(curves: dict[str, list[PairCurve]], models: Sequence[ForceField], unit
 
 
 def _write(curves: dict[str, list[PairCurve]], path: Path, overwrite: bool) -> None:
-    with written(path, overwrite) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path, overwrite) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
         for name, drawn in curves.items():

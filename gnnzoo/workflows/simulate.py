@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gnnzoo.console import note, progress
 from gnnzoo.data.lammps.run import record_path, run_lammps, script_digest, simulation_record
-from gnnzoo.errors import Place, UserError
-from gnnzoo.outputs import written
+from gnnzoo.errors import Location, UserError
+from gnnzoo.outputs import atomic_write
 from gnnzoo.recipe.io.find import find_recipe, installed_recipes
 from gnnzoo.recipe.io.load import load_recipe, resolve_source
 from gnnzoo.recipe.schema.data import Simulation
@@ -49,7 +49,7 @@ def simulate(
     if recipe.data.simulate is None:
         raise UserError(
             f"recipe '{recipe.name}' names no simulation",
-            place=Place(file=recipe_path, key=f"{key}.simulate"),
+            location=Location(file=recipe_path, key=f"{key}.simulate"),
             expected='"simulate": {"input": "simulations/argon.in"}',
             hint=f"bring data of your own: {take} DUMP",
         )
@@ -63,12 +63,12 @@ def simulate(
     if dump.exists() and not overwrite:
         raise UserError(
             "exists already, made by another simulation or by hand",
-            place=Place(file=dump),
+            location=Location(file=dump),
             hint=f"{take} {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps it beside",
         )
     log = folder / f"{name}.log"
     note(f"simulating {name} with LAMMPS: {script}, log in {log}")
-    with written(dump, overwrite) as temporary:
+    with atomic_write(dump, overwrite) as temporary:
         _run(script, temporary, recipe.data.simulate, log)
     record_path(dump).write_text(json.dumps(made_by, indent=2) + "\n")
     return dump
@@ -128,7 +128,7 @@ def _script(simulation: Simulation, recipe_path: Path | None) -> Path:
             return folder / simulation.input
     raise UserError(
         f"there is no input script '{simulation.input}'",
-        place=Place(file=recipe_path, key="data.simulate.input"),
+        location=Location(file=recipe_path, key="data.simulate.input"),
         expected="a path from " + ", ".join(str(folder.resolve()) for folder in folders),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gnnzoo.console import note, table, warn
 from gnnzoo.data.frames import Dataset
-from gnnzoo.errors import Place, RecipeError, UserError
+from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField, load_model
@@ -16,15 +16,16 @@ from gnnzoo.recipe.io.load import find_recipe, load_recipe, recipe_from_dict, re
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom
 from gnnzoo.training.prepare import prepare
+from gnnzoo.training.rates import layer_rates
 from gnnzoo.training.resume import check_same, with_scales_of
 from gnnzoo.training.runs import Run, unfinished_run
 from gnnzoo.training.schedule import seconds
-from gnnzoo.training.stages import phases
+from gnnzoo.training.stages import training_stages
 from gnnzoo.transfer_learning.copy_weights import unit_factor
-from gnnzoo.transfer_learning.initialize import Begun, begin, error_with_own_scale
+from gnnzoo.transfer_learning.initialize import TransferStart, error_with_own_scale, initialize_transfer
 from gnnzoo.transfer_learning.replay import forgotten, with_old_species
 from gnnzoo.transfer_learning.report import new_meanings, told_rates
-from gnnzoo.transfer_learning.strategies import layer_rates, with_strategy
+from gnnzoo.transfer_learning.strategies import with_strategy
 from gnnzoo.transfer_learning.training_settings import moved_layers
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.compare import check_comparison, check_held_out, compare
@@ -138,7 +139,7 @@ def transferred(
     prepared = prepare(recipe, dataset, source.species if replay else ())
     if sizes is not None:
         check_held_out(prepared)
-    begun = begin(source, recipe, dataset, prepared)
+    begun = initialize_transfer(source, recipe, dataset, prepared)
     if run is not None:
         origin, begun = run.state["origin"], replace(begun, prepared=with_scales_of(run, begun.prepared))
     else:
@@ -151,7 +152,7 @@ def transferred(
     return model
 
 
-def _told_origin(begun: Begun, source: ForceField, dataset: Dataset) -> dict:
+def _told_origin(begun: TransferStart, source: ForceField, dataset: Dataset) -> dict:
     """Say what moves and how good it is before any training; returns the provenance of the weights."""
     _show(begun, source, dataset)
     zero_shot, fitted = error_with_own_scale(begun), judge(begun.model, begun.prepared, dataset, "validation")
@@ -170,7 +171,7 @@ def _told_origin(begun: Begun, source: ForceField, dataset: Dataset) -> dict:
     }
 
 
-def _forgotten(source: ForceField, model: ForceField, begun: Begun) -> dict | None:
+def _forgotten(source: ForceField, model: ForceField, begun: TransferStart) -> dict | None:
     """Say how well the source's own substance is still known; None where that cannot be told."""
     try:
         found = forgotten(source, model, begun.weights, begun.factor, begun.gain)
@@ -185,7 +186,7 @@ def _forgotten(source: ForceField, model: ForceField, begun: Begun) -> dict | No
     return found
 
 
-def _pairs(begun: Begun, dataset: Dataset) -> list[dict]:
+def _pairs(begun: TransferStart, dataset: Dataset) -> list[dict]:
     """What the network answers for single pairs before any training; few points, so that nothing need be compiled."""
     prepared = begun.prepared
     info = {
@@ -212,7 +213,7 @@ def start_model(recipe: Recipe, recipe_path: Path | None) -> ForceField:
             return load_model(folder / name)
     raise RecipeError(
         f"there is no model '{name}' to start from",
-        place=Place(file=recipe_path, key="training.start_from.model"),
+        location=Location(file=recipe_path, key="training.start_from.model"),
         expected="a .keras file of gnnzoo, in this folder or beside the recipe",
         hint=f"gnnzoo train {Path(name).stem} makes it, if there is a recipe of that name (gnnzoo list); another one: "
         f"gnnzoo transfer MODEL --target {recipe_path or recipe.name}",
@@ -250,11 +251,11 @@ def _check_origin(run: Run, source: ForceField) -> None:
         )
 
 
-def _show(begun: Begun, source: ForceField, dataset: Dataset) -> None:
+def _show(begun: TransferStart, source: ForceField, dataset: Dataset) -> None:
     """The table of what moves and how it is trained, and what is to be known beside it."""
     recipe, moved = begun.model.recipe, moved_layers({"moves": begun.moves_told()})
     names = [layer.name for layer in begun.model.network.layers]
-    stages = [layer_rates(phase.rates, names) for phase in phases(with_strategy(recipe, moved))]
+    stages = [layer_rates(phase.rates, names) for phase in training_stages(with_strategy(recipe, moved))]
     rows = []
     for move in begun.moves:
         told = told_rates(move, [rates.get(move.layer, 1.0) for rates in stages])

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from gnnzoo import __version__, console
 from gnnzoo.cli import COMMANDS, main
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "h5py", "pydantic", "matplotlib", "rich")
 
@@ -80,7 +80,7 @@ def test_an_unknown_command_brings_the_nearest(run):
 
 
 def test_a_user_s_error_is_told_with_place_expectation_and_next_step(run):
-    error = DataError("no forces", place=Place("a.dump", 9), expected="fx fy fz", hint="dump custom")
+    error = DataError("no forces", location=Location("a.dump", 9), expected="fx fy fz", hint="dump custom")
     result = run("list", body=raising(error))
     assert result.exit_code == 2
     assert result.stderr == "error: a.dump, line 9: no forces\n  expected: fx fy fz\n  next: dump custom\n"

@@ -18,7 +18,7 @@ import dumps
 from gnnzoo.data.convert import to_h5md
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.open_dataset import find_files, open_dataset
-from gnnzoo.data.threads import ahead
+from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.inspect import inspect
@@ -129,7 +129,7 @@ def test_a_cutoff_too_large_is_told_with_file_and_option(folder):
     ):
         with pytest.raises(DataError, match="a cutoff of 100 would give each atom about") as caught:
             attempt()
-        assert caught.value.place.file == Path("a.lammpstrj")
+        assert caught.value.location.file == Path("a.lammpstrj")
         assert "--cutoff" in caught.value.hint
         assert "--set" not in caught.value.hint
     assert [path.name for path in folder.iterdir()] == ["a.lammpstrj"]
@@ -330,19 +330,19 @@ def test_converting_loads_no_tensorflow(folder):
 
 
 def test_work_ahead_keeps_order_hands_on_errors_and_stops():
-    assert list(ahead(range(100), depth=3)) == list(range(100))
+    assert list(prefetch(range(100), depth=3)) == list(range(100))
 
     def failing():
         yield 1
         raise KeyError("here")
 
-    items = ahead(failing())
+    items = prefetch(failing())
     assert next(items) == 1
     with pytest.raises(KeyError, match="here"):
         next(items)
 
     made = []
-    items = ahead((made.append(number) for number in range(1000)), depth=1)
+    items = prefetch((made.append(number) for number in range(1000)), depth=1)
     next(items)
     items.close()
     count = len(made)

@@ -9,7 +9,7 @@ from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
-from gnnzoo.evaluation.pairs import PairCurve, PairKind, pair_curves, pair_kinds, true_force
+from gnnzoo.evaluation.pairs import PairCurve, PairKind, pair_curves, pair_kinds, reference_force
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.units import STYLES
@@ -33,7 +33,7 @@ def made_with(truth, units="real"):
 
 
 def truth_at(r, truth, pair=MIXED, units="real"):
-    return true_force(made_with(truth, units), units, pair, np.array([float(r)]))[0]
+    return reference_force(made_with(truth, units), units, pair, np.array([float(r)]))[0]
 
 
 # --- the truth ----------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_each_kind_of_pair_feels_its_own_interactions():
     assert truth_at(2.5, everything) == pytest.approx(expected)
     assert truth_at(1.112, everything, BONDED) == pytest.approx(-105.9162)
     unnamed = PairKind("O", "O", "bonded")  # no spring between these is told
-    assert true_force(made_with(everything), "real", unnamed, np.array([1.112])) is None
+    assert reference_force(made_with(everything), "real", unnamed, np.array([1.112])) is None
     assert truth_at(1.5, everything, SAME) == 0
 
 
@@ -88,16 +88,16 @@ def test_the_true_force_is_the_falling_of_its_energy(pair):
     made = made_with({"lennard_jones": "arithmetic", "charges": True, "bonds": [BOND]})
     r, step = np.linspace(0.9, 5.0, 9), 1e-5
     slope = (energy(r + step, pair) - energy(r - step, pair)) / (2 * step)
-    np.testing.assert_allclose(true_force(made, "real", pair, r), -slope, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(reference_force(made, "real", pair, r), -slope, rtol=1e-6, atol=1e-6)
 
 
 def test_where_nothing_tells_the_truth_there_is_none():
     r = np.array([2.0])
-    assert true_force(made_with(None), "real", MIXED, r) is None
+    assert reference_force(made_with(None), "real", MIXED, r) is None
     told = made_with({"lennard_jones": "arithmetic", "charges": True})
-    assert true_force(told, "real", PairKind("O", "Ar", "other_molecule"), r) is None
-    assert true_force(told, None, MIXED, r) is None  # charges in nobody knows which units
-    assert true_force(made_with({"lennard_jones": "arithmetic"}), None, MIXED, r) is not None
+    assert reference_force(told, "real", PairKind("O", "Ar", "other_molecule"), r) is None
+    assert reference_force(told, None, MIXED, r) is None  # charges in nobody knows which units
+    assert reference_force(made_with({"lennard_jones": "arithmetic"}), None, MIXED, r) is not None
 
 
 # --- what a model says --------------------------------------------------------------------------------------------

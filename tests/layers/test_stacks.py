@@ -13,7 +13,7 @@ from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.fields import FORCES, MODEL_INPUTS
 from gnnzoo.layers import LAYERS
 from gnnzoo.models.build import RAW, Scales, build_network
-from gnnzoo.models.symmetries import promises
+from gnnzoo.models.symmetries import symmetries
 from small import WATER, recipe
 from systems import contract_frame
 
@@ -116,7 +116,7 @@ def test_every_prior_acts_on_the_frame(made):
 def test_moving_statistics_promise_additivity_and_those_of_the_graph_do_not():
     for statistics, additive in (("running", True), ("graph", False)):
         layers = [ENCODER, {"layer": "graph_norm", "statistics": statistics}, *STACKS["schnet"][2:]]
-        assert promises(recipe(WATER, model={"layers": layers}, graph=GRAPH)).additive == additive
+        assert symmetries(recipe(WATER, model={"layers": layers}, graph=GRAPH)).additive == additive
 
 
 def test_with_moving_statistics_forces_are_the_same_derivative_in_training_and_after():

@@ -7,11 +7,11 @@ import pytest
 
 import broken_networks as broken
 from contracts import ModelContract
-from gnnzoo.models.symmetries import Promises, heads, promises
+from gnnzoo.models.symmetries import Symmetries, heads, symmetries
 from small import WATER, recipe
 from systems import contract_frame
 
-ALL = Promises(rotation=True, smooth_cutoff=True, conservative=True, zero_net_force=True, additive=True)
+ALL = Symmetries(rotation=True, smooth_cutoff=True, conservative=True, zero_net_force=True, additive=True)
 TINY = recipe(
     WATER,
     graph={"cutoff": 4.0},
@@ -146,8 +146,8 @@ PAIR = {"layer": "pair_force_decoder", "units": 4}
     ],
 )
 def test_a_recipe_promises_what_its_stack_keeps(promise, keeping, breaking):
-    assert getattr(promises(keeping), promise)
-    assert not getattr(promises(breaking), promise)
+    assert getattr(symmetries(keeping), promise)
+    assert not getattr(symmetries(breaking), promise)
 
 
 def test_a_stack_of_one_head_is_called_without_naming_it():

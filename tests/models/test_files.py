@@ -58,7 +58,7 @@ def assert_refused(path, what, next_step):
     """Reading ends with a `ModelError` that names the file, what is wrong and what to do next."""
     with pytest.raises(ModelError, match=what) as caught:
         load_model(path)
-    assert caught.value.place.file == path
+    assert caught.value.location.file == path
     assert next_step in caught.value.hint
 
 

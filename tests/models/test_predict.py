@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from gnnzoo.models.predict import PerShape
+from gnnzoo.models.predict import ShapeSpecializedFunction
 
 
 def test_a_function_is_traced_once_for_each_shape_and_knows_its_sizes():
@@ -12,7 +12,7 @@ def test_a_function_is_traced_once_for_each_shape_and_knows_its_sizes():
         sizes.append(batch["x"].shape[0])
         return batch["x"] * factor
 
-    function = PerShape(double, xla=True)
+    function = ShapeSpecializedFunction(double, xla=True)
     for length in (3, 5, 3, 5, 3):
         found = function({"x": tf.ones(length)}, tf.constant(2.0))
         assert found.numpy().tolist() == [2.0] * length

@@ -126,7 +126,7 @@ def test_scales_are_those_of_the_rest(known):
     assert np.std(forces) > 3 * np.std(rest)  # the prior is most of it
     assert prepared.scales.force == pytest.approx(np.sqrt(np.mean(rest**2)), rel=1e-3)
     left = np.linalg.norm(rest, axis=-1).sum() / np.linalg.norm(forces, axis=-1).sum()
-    assert prepared.prior_leaves == pytest.approx(left, rel=1e-3)
+    assert prepared.prior_residual_fraction == pytest.approx(left, rel=1e-3)
     assert prepared.scales.energy_offsets == pytest.approx([3.0], rel=1e-4)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnnzoo.models.symmetries import promises, reads_molecules
+from gnnzoo.models.symmetries import reads_molecules, symmetries
 from small import WATER, recipe
 
 HARMONIC = {"prior": "harmonic", "bonds": [{"types": ["O", "H"], "k": 500.0, "length": 1.0}]}
@@ -20,8 +20,8 @@ def with_prior(*prior, edges=("radial",)):
 
 @pytest.mark.parametrize(("prior", "smooth"), KINDS, ids=[prior["prior"] for prior, _ in KINDS])
 def test_a_shifted_force_ends_with_a_kink(prior, smooth):
-    assert promises(with_prior(prior)).smooth_cutoff == smooth
-    assert promises(with_prior(*{prior["prior"]: prior, "harmonic": HARMONIC}.values())).smooth_cutoff == smooth
+    assert symmetries(with_prior(prior)).smooth_cutoff == smooth
+    assert symmetries(with_prior(*{prior["prior"]: prior, "harmonic": HARMONIC}.values())).smooth_cutoff == smooth
 
 
 @pytest.mark.parametrize("prior", [prior for prior, _ in KINDS], ids=[prior["prior"] for prior, _ in KINDS])

@@ -20,7 +20,7 @@ from gnnzoo.deploy.freeze import FrozenForceField
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField, load_model, save_model
 from gnnzoo.models.predict import Predictor
-from gnnzoo.models.symmetries import Promises, promises
+from gnnzoo.models.symmetries import Symmetries, symmetries
 from gnnzoo.recipe.schema.recipe import Recipe
 from systems import changed, few_atoms, random_rotation, replicated
 
@@ -49,13 +49,13 @@ class ModelContract:
     frame: object
     head: str | None = None
     network: Callable | None = None
-    promised: Promises | None = None
+    promised: Symmetries | None = None
     build: Callable = build_network
     graph_of: Callable = graph_of
 
     def __post_init__(self):
         self.species = network_species(self.recipe)
-        self.promised = self.promised or promises(self.recipe, self.head)
+        self.promised = self.promised or symmetries(self.recipe, self.head)
         if self.network is None:
             self.network = self.build(self.recipe, self.species, SCALES, "float64")
             self.wake()

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from gnnzoo.data.blocks import ATOM_FIELDS
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.lammps.dataset import DumpDataset, Trajectory, stream
+from gnnzoo.data.lammps.dataset import DumpDataset, TrajectoryReader, stream
 from gnnzoo.errors import UserError
 from strict_dumps import frames_written, same
 
@@ -79,11 +79,11 @@ def _feed(path: Path) -> Verdict:
         verdict.complaints.append("the stream and the dataset give different frames")
     waiting, reasons = frames_written(_unpacked(path.read_bytes()))
     for frame in read:
-        place = next((n for n, written in enumerate(waiting) if same(frame, written)), None)
-        if place is None:
+        location = next((n for n, written in enumerate(waiting) if same(frame, written)), None)
+        if location is None:
             verdict.complaints.append(f"a frame was accepted that LAMMPS could not have written: {reasons}")
             continue
-        del waiting[place]
+        del waiting[location]
     lost = [written for written in waiting if written["line"] not in events and written["ids"]]
     verdict.complaints += [f"a frame was left out in silence: line {written['line']}" for written in lost]
     return verdict
@@ -94,9 +94,9 @@ def _attempt(path: Path, verdict: Verdict, read: Callable) -> tuple[list[Frame] 
         return read(path)
     except UserError as error:
         verdict.kind = _kind(error.what, path)
-        if error.place is None or error.place.file is None:
+        if error.location is None or error.location.file is None:
             verdict.complaints.append(f"a refusal without the file: {error}")
-        elif error.place.line is None and not re.search(_WITHOUT_LINE, error.what):
+        elif error.location.line is None and not re.search(_WITHOUT_LINE, error.what):
             verdict.complaints.append(f"a refusal without the line: {error}")
         return None, set()
 
@@ -116,7 +116,7 @@ _WITHOUT_LINE = (
 
 def streamed(path: Path) -> tuple[list[Frame], set[int]]:
     """Frames in one pass, and the lines of those that were left out."""
-    trajectory = Trajectory()
+    trajectory = TrajectoryReader()
     frames = [
         block.frame(index, trajectory.units, trajectory.atoms.type_names)
         for block in stream([path], trajectory)
@@ -148,10 +148,10 @@ def _unpacked(data: bytes) -> bytes:
         return _zstd_unpacked(data) if data.startswith(b"\x28\xb5\x2f\xfd") else data
     pieces, unpacker = [], opener()
     try:
-        for place in range(len(data)):
+        for location in range(len(data)):
             if unpacker.eof:
                 unpacker = opener()
-            pieces.append(unpacker.decompress(data[place : place + 1]))
+            pieces.append(unpacker.decompress(data[location : location + 1]))
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         pass
     return b"".join(pieces)

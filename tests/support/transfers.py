@@ -9,7 +9,7 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, save_model
 from gnnzoo.training.prepare import prepare
-from gnnzoo.transfer_learning.initialize import begin
+from gnnzoo.transfer_learning.initialize import initialize_transfer
 from gnnzoo.workflows.convert import convert
 from small import WATER, recipe
 
@@ -64,7 +64,7 @@ def begun(source, made, data):
     """What a transfer begins with: the target's network with what it takes over, and the target's data."""
     dataset = open_dataset(data, units=made.data.units, types=made.data.types)
     also = source.species if made.training.start_from.replay else ()
-    return begin(source, made, dataset, prepare(made, dataset, also))
+    return initialize_transfer(source, made, dataset, prepare(made, dataset, also))
 
 
 def weights(model, layer=None):

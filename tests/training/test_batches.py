@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gnnzoo import fields
-from gnnzoo.training.batches import BatchFeed, ReplayFeed
+from gnnzoo.training.batches import BatchSampler, ReplaySampler
 from gnnzoo.training.prepare import prepare
 from small import argon_dataset, recipe
 
@@ -28,7 +28,7 @@ class Numbered:
 
 
 def replay(share, steps_per_epoch=12):
-    return ReplayFeed(Numbered("new", steps_per_epoch), Numbered("old"), share)
+    return ReplaySampler(Numbered("new", steps_per_epoch), Numbered("old"), share)
 
 
 def told(share, steps=STEPS):
@@ -96,8 +96,8 @@ def feeds():
 
     def made(share):
         parts = np.arange(12), np.arange(12, 20)
-        new, old = (BatchFeed(prepared.source, part, 2, prepared.statistics, 3) for part in parts)
-        return ReplayFeed(new, old, share), prepared.source
+        new, old = (BatchSampler(prepared.source, part, 2, prepared.statistics, 3) for part in parts)
+        return ReplaySampler(new, old, share), prepared.source
 
     return made
 

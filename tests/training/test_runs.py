@@ -248,7 +248,7 @@ def test_waiting_for_an_error_that_nobody_measures_is_refused(tmp_path, training
     split = Split(train=np.arange(10), validation=np.array([], int), test=np.arange(10, 12))
     with pytest.raises(RecipeError, match="no frame is held out") as caught:
         check_targets(recipe(training=training).training, source, split)
-    assert caught.value.place.key == key
+    assert caught.value.location.key == key
 
 
 class Epochs(keras.callbacks.Callback):

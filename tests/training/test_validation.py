@@ -6,7 +6,7 @@ import pytest
 from gnnzoo import fields
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.training.log import COLUMNS, RunLog, read_log
-from gnnzoo.training.validation import Follower
+from gnnzoo.training.validation import ValidationMonitor
 from small import MemoryDataset
 from systems import changed, water_frame
 
@@ -26,7 +26,9 @@ def test_errors_by_species_and_by_quarters_of_the_forces():
     forces = np.outer(sizes, [0, 0, 1])
     virial = len(frame) * np.diag([9.0, -18.0, 0.0])
     data = MemoryDataset([changed(frame, forces=forces, energy=len(frame) * 2.0, virial=virial)])
-    follower = Follower(GraphSource(data, ["O", "H"], 3.4), np.array([0]), np.array([0]), energy=True, virial=True)
+    follower = ValidationMonitor(
+        GraphSource(data, ["O", "H"], 3.4), np.array([0]), np.array([0]), energy=True, virial=True
+    )
     np.testing.assert_allclose(follower.bounds, np.quantile(sizes, (0.25, 0.5, 0.75)))
     errors = follower.errors(Told())
     hydrogen = frame.names == "H"
@@ -45,7 +47,7 @@ def test_errors_by_species_and_by_quarters_of_the_forces():
 
 def test_without_validation_frames_all_is_nan():
     source = GraphSource(MemoryDataset([water_frame()]), ["O", "H"], 3.4)
-    errors = Follower(source, np.array([], int), np.array([0])).errors(Told())
+    errors = ValidationMonitor(source, np.array([], int), np.array([0])).errors(Told())
     assert all(np.isnan(value) for name, value in errors.items() if name != "zero")
 
 

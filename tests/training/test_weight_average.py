@@ -14,7 +14,7 @@ def test_the_average_follows_the_weights():
     average.update(0.75)  # 0.75 x 1 + 0.25 x 2
     weight.assign([3.25])
     average.update(0.5)  # 0.5 x 1.25 + 0.5 x 3.25
-    with average.shown() as raw:
+    with average.swapped_in() as raw:
         assert weight.numpy() == pytest.approx(2.25)
         np.testing.assert_array_equal(raw, [[3.25]])
     assert weight.numpy() == 3.25
@@ -29,7 +29,7 @@ def test_what_was_shown_and_the_weights_beside_it_restore_both():
     weight = keras.Variable([1.25])
     average = WeightAverage([weight], 0.9)
     weight.assign([7.0])
-    with average.shown() as raw:
+    with average.swapped_in() as raw:
         kept = weight.numpy()
     other = keras.Variable(kept)  # as a checkpoint has it
     again = WeightAverage([keras.Variable([0.0])], 0.9)

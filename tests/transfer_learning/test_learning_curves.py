@@ -5,13 +5,13 @@ import struct
 import pytest
 
 from gnnzoo.errors import UserError
-from gnnzoo.transfer_learning.learning_curve_plot import course_plot
-from gnnzoo.transfer_learning.learning_curves import Course, Gain, frames_for, gains, verdict
+from gnnzoo.transfer_learning.learning_curve_plot import learning_curve_plot
+from gnnzoo.transfer_learning.learning_curves import LearningCurve, TransferGain, frames_for, gains, verdict
 
 
 def course(start, frames, error, points=((1, 2, 0.5, 0.9),), before=1.5):
     """A training whose last point, if none is told, matters to nobody."""
-    return Course(
+    return LearningCurve(
         start,
         frames,
         before if start == "transfer" else None,
@@ -25,7 +25,9 @@ def course(start, frames, error, points=((1, 2, 0.5, 0.9),), before=1.5):
 
 def gain(frames, error):
     """A gain of which the verdict reads these two."""
-    return Gain(frames, transfer=0.1, scratch=0.1 * error, error=error, data=None, most=False, steps=None, seconds=None)
+    return TransferGain(
+        frames, transfer=0.1, scratch=0.1 * error, error=error, data=None, most=False, steps=None, seconds=None
+    )
 
 
 # --- one training -------------------------------------------------------------------------------------------------
@@ -128,10 +130,10 @@ def test_beyond_the_largest_training_from_scratch_the_data_are_a_bound():
 
 def test_a_gain_and_a_course_are_plain_values():
     made = course("transfer", 10, 0.04, FALLING)
-    assert Course(**made.as_dict()) == made
+    assert LearningCurve(**made.as_dict()) == made
     assert made.as_dict()["points"][1] == (2, 4, 0.6, 0.4)
     (found,) = gains([made, course("scratch", 10, 0.08)])
-    assert Gain(**found.as_dict()) == found
+    assert TransferGain(**found.as_dict()) == found
 
 
 def test_a_training_from_scratch_without_any_error():
@@ -198,7 +200,7 @@ def drawn(tmp_path, monkeypatch):
 
     seen, save = [], Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **kw: seen.append(self) or save(self, *a, **kw))
-    assert course_plot(COURSES, "water to argon", tmp_path / "a.png") == tmp_path / "a.png"
+    assert learning_curve_plot(COURSES, "water to argon", tmp_path / "a.png") == tmp_path / "a.png"
     assert size_of_png(tmp_path / "a.png") == (1800, 552)  # 15 by 4.6 inches, 120 dots an inch
     return seen[0]
 
@@ -242,9 +244,9 @@ def test_an_existing_picture_is_refused_and_stays(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("precious")
     with pytest.raises(UserError, match="exists already"):
-        course_plot(COURSES, "again", path)
+        learning_curve_plot(COURSES, "again", path)
     assert path.read_text() == "precious"
-    course_plot(COURSES, "again", path, overwrite=True)
+    learning_curve_plot(COURSES, "again", path, overwrite=True)
     size_of_png(path)
     assert (tmp_path / "a.png.old-1").read_text() == "precious"
     assert len(list(tmp_path.iterdir())) == 2

@@ -9,7 +9,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
 from gnnzoo.recipe.schema.graph import Graph
 from gnnzoo.transfer_learning.copy_weights import copy_weights
-from gnnzoo.transfer_learning.radial_refit import refitted
+from gnnzoo.transfer_learning.radial_refit import refit_radial_weights
 from small import WATER, recipe
 from systems import water_frame
 
@@ -48,7 +48,7 @@ def compared(source, target, functions, with_envelope, weights=None):
     there, here = functions
     weights = np.eye(there) if weights is None else weights
     settings = {"with_envelope": with_envelope, "shortest": SHORTEST}
-    found, lost = refitted(weights, source, target, functions, "extend", **settings)
+    found, lost = refit_radial_weights(weights, source, target, functions, "extend", **settings)
     assert found.shape == (here, weights.shape[1])
     distance = np.linspace(SHORTEST, max(source.cutoff, target.cutoff), 1777)  # not the points of the fit
     wanted = values(source, distance, there, with_envelope) @ weights
@@ -141,7 +141,7 @@ def test_stretched_the_nth_function_becomes_the_nth(there, here, basis):
         np.random.default_rng(0).normal(size=(there[1], 3)),
         {"with_envelope": True, "shortest": SHORTEST},
     )
-    moved, lost = refitted(random, graph(*there), graph(*here, basis), functions, "stretch", **settings)
+    moved, lost = refit_radial_weights(random, graph(*there), graph(*here, basis), functions, "stretch", **settings)
     assert moved.shape == (here[1], 3)
     kept = min(functions)
     np.testing.assert_array_equal(moved[:kept], random[:kept])

@@ -13,7 +13,7 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, RecipeError, UserError
 from gnnzoo.models.files import load_model
 from gnnzoo.recipe.io.load import recipe_from_dict, resolved
-from gnnzoo.training.batches import ReplayFeed
+from gnnzoo.training.batches import ReplaySampler
 from gnnzoo.training.loop import Trainer
 from gnnzoo.transfer_learning.replay import forgotten, trained_on, with_old_species
 from gnnzoo.workflows.convert import convert
@@ -95,7 +95,7 @@ def test_a_replay_knows_the_species_of_both_each_with_its_own_scale(replayed, wa
 
 def test_a_replay_is_trained_on_the_frames_that_its_source_was_trained_on(replayed, water):
     model, trainer = replayed
-    assert isinstance(trainer.feed, ReplayFeed)
+    assert isinstance(trainer.feed, ReplaySampler)
     assert trainer.feed.share == 0.5
     assert trainer.feed.old.train.tolist() == water.info["split"]["train"]
     assert trainer.feed.old.source.dataset.path == Path(water.info["dataset"]["path"])
@@ -167,7 +167,7 @@ def test_a_replay_of_other_frames_is_refused(beside, away, argon, workshop):
     path = convert(workshop / "other.lammpstrj", workshop / "water.h5", units="real", types={1: "O", 2: "H"})
     try:
         error = refused(DataError, r"other frames than water\.keras was trained on are in their place", target(), argon)
-        assert error.place.file == str(workshop / "water.h5")
+        assert error.location.file == str(workshop / "water.h5")
     finally:
         path.unlink()
 
@@ -177,7 +177,7 @@ def test_a_replay_with_energies_in_the_loss_is_refused(beside, argon):
     stack = {"layers": [*smooth, {"layer": "energy_decoder", **SMALL}]}
     made = target(model=stack, loss_weights={"energy": 1})
     error = refused(RecipeError, "a replay goes on with forces alone", made, argon)
-    assert error.place.key == "training.start_from.replay"
+    assert error.location.key == "training.start_from.replay"
 
 
 @pytest.mark.parametrize("key", ["charge", "epsilon", "sigma"])
@@ -185,7 +185,7 @@ def test_a_species_of_one_name_that_is_another_is_refused(beside, argon, key):
     raw = resolved(target())
     raw["data"]["atoms"]["H"] = {"charge": 0.41, "epsilon": 0.0, "sigma": 0.0} | {key: 0.5}
     error = refused(RecipeError, r"'H' has other parameters in water\.keras", recipe_from_dict(raw), argon)
-    assert error.place.key == "data.atoms.H"
+    assert error.location.key == "data.atoms.H"
 
 
 def test_a_species_of_one_name_that_is_the_same_is_taken(water):

@@ -90,7 +90,7 @@ def test_a_model_that_is_not_there_is_refused_with_what_makes_it(argon, folder):
     Path("mine.json").write_text(json.dumps(resolved(target(START))))
     with pytest.raises(RecipeError, match=r"there is no model 'water\.keras' to start from") as caught:
         train("mine.json", data=argon)
-    assert str(caught.value.place) == "mine.json, training.start_from.model"
+    assert str(caught.value.location) == "mine.json, training.start_from.model"
     assert "gnnzoo train water makes it" in caught.value.hint
     assert "gnnzoo transfer MODEL --target mine.json" in caught.value.hint
     assert not Path("runs").exists()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gnnzoo.recipe.checks.stack import layer_names
-from gnnzoo.training.stages import phases
-from gnnzoo.transfer_learning.strategies import layer_rates, with_strategy
+from gnnzoo.training.rates import layer_rates
+from gnnzoo.training.stages import training_stages
+from gnnzoo.transfer_learning.strategies import with_strategy
 from small import recipe
 from trainers import STAGES, TWO_HEADS, trainer
 
@@ -30,7 +31,7 @@ def strategy(kind, moved=MOVED, layers=LAYERS, start=(), **training):
 
 def rates(kind, moved=MOVED, **given):
     """Factors of the learning rate by layer, other than 1; of each stage."""
-    found = [layer_rates(phase.rates, NAMES) for phase in phases(strategy(kind, moved, **given))]
+    found = [layer_rates(phase.rates, NAMES) for phase in training_stages(strategy(kind, moved, **given))]
     return [{name: rate for name, rate in of_stage.items() if rate != 1} for of_stage in found]
 
 
@@ -55,7 +56,7 @@ def test_staged_trains_the_heads_for_a_fifth_and_then_everything():
     training = strategy("staged")
     assert [stage.share for stage in training.stages] == pytest.approx([0.2, 0.8])
     assert {stage.head for stage in training.stages} == {None}
-    assert [phase.epochs for phase in phases(training)] == [2, 8]
+    assert [phase.epochs for phase in training_stages(training)] == [2, 8]
 
 
 def test_discriminative_falls_by_the_same_factor_from_layer_to_layer_below_the_heads():

@@ -18,7 +18,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.io.load import recipe_from_dict, resolved
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Trainer
-from gnnzoo.transfer_learning.learning_curves import Course, gains, verdict
+from gnnzoo.transfer_learning.learning_curves import LearningCurve, gains, verdict
 from gnnzoo.workflows import compare as comparing
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.compare import comparison_files
@@ -142,7 +142,7 @@ def test_before_is_the_error_of_the_copied_weights(compared, argon, workshop):
 
 def test_gains_and_verdict_follow_from_the_runs(compared):
     model, result, _ = compared
-    courses = [Course(**course | {"points": [tuple(p) for p in course["points"]]}) for course in result["runs"]]
+    courses = [LearningCurve(**course | {"points": [tuple(p) for p in course["points"]]}) for course in result["runs"]]
     found = gains(courses)
     assert result["gains"] == [gain.as_dict() for gain in found]
     assert [gain.frames for gain in found] == [2, 6]
@@ -202,7 +202,7 @@ def test_existing_results_are_refused_before_any_training(argon, folder, kind):
     path.write_text("precious")
     with pytest.raises(UserError, match="exists already") as caught:
         transfer("water.keras", target(), data=argon, output="a.keras", sizes=[2])
-    assert str(caught.value.place) == path.name
+    assert str(caught.value.location) == path.name
     assert path.read_text() == "precious"
     assert not Path("runs").exists()
     assert not Path("a.keras").exists()

@@ -105,7 +105,7 @@ def test_without_a_test_part_it_is_the_validation_part_and_without_both_nothing(
     chosen.info["split"] |= {"validation": []}
     with pytest.raises(DataError, match="nothing was held out") as caught:
         evaluate(chosen, own, plot=False)
-    assert caught.value.place.file == own
+    assert caught.value.location.file == own
     assert "data.split.test" in caught.value.hint
 
 
@@ -196,7 +196,7 @@ def test_a_cutoff_too_large_for_the_data_is_told_with_their_file(model, folder):
     dumps.write_dump(folder / "dense.lammpstrj", snapshots)
     with pytest.raises(DataError, match="a cutoff of 6 would give each atom about") as caught:
         evaluate(model, "dense.lammpstrj", plot=False)
-    assert caught.value.place.file == Path("dense.lammpstrj")
+    assert caught.value.location.file == Path("dense.lammpstrj")
     assert "gnnzoo inspect dense.lammpstrj" in caught.value.hint
     assert "--set" not in caught.value.hint
 
@@ -240,7 +240,7 @@ def test_a_force_that_is_not_a_number_is_refused(model, folder):
         file["particles/all/force/value"][3, 5, 0] = np.nan
     with pytest.raises(DataError, match="a force of frame 3 is not a number") as caught:
         evaluate(model, wrong)
-    assert caught.value.place.file == wrong
+    assert caught.value.location.file == wrong
     assert not list(folder.glob("*.png"))
 
 

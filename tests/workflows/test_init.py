@@ -10,7 +10,7 @@ import pytest
 import dumps
 from frames_in_memory import Frames
 from gnnzoo.data.inspection.cost_estimate import TRAINING
-from gnnzoo.data.inspection.describe import survey
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.pair_sample import pairs_of
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
@@ -52,7 +52,7 @@ def test_argon(folder, capsys):
     assert recipe.data.atoms == known.data.atoms
     assert recipe.model == known.model
     assert recipe.data.simulate is None
-    report = survey(open_dataset("argon.lammpstrj", **{"units": "real", "types": {1: "Ar"}}))
+    report = describe_dataset(open_dataset("argon.lammpstrj", **{"units": "real", "types": {1: "Ar"}}))
     assert recipe.graph.cutoff == report["recommended_cutoff"]
     said = heard(capsys)
     for text in ("units real: declared", "as in the recipe argon", "end of shell", "ms for a frame", "--time-limit"):

@@ -124,9 +124,9 @@ def test_how_far_from_the_truth_is_told_where_it_is_known(beside, capsys):
     (now,), _ = pairs("argon.keras", points=8).values()
     said = capsys.readouterr()
     (line,) = [line for line in said.out.splitlines() if line.split()[:2] == ["argon.keras", "Ar-Ar"]]
-    share, place = now.largest()
+    share, location = now.largest()
     assert f"{now.error():.2%}" in line
-    assert f"{share:.2%} at {place:.3g}" in line
+    assert f"{share:.2%} at {location:.3g}" in line
     assert f"{sum(count > 0 for count in now.counts)} of 8" in line
     assert "no recipe tells the truth" not in said.err
     pairs("water.keras", points=2)
@@ -137,7 +137,7 @@ def test_models_in_other_units_are_refused(beside):
     water_model("metal.keras", units="metal")
     with pytest.raises(ModelError, match=r"is in metal units, argon\.keras in real ones") as caught:
         pairs(["argon.keras", "metal.keras"], points=2)
-    assert caught.value.place.file == Path("metal.keras")
+    assert caught.value.location.file == Path("metal.keras")
     assert caught.value.hint == "gnnzoo pairs metal.keras, by itself"
     assert not list(Path().glob("*pairs*"))
 
@@ -147,7 +147,7 @@ def test_existing_outputs_are_refused_before_anything_is_looked_at(beside, name)
     Path(name).write_text("precious")
     with pytest.raises(UserError, match="exists already") as caught:
         pairs(["argon.keras", "missing.keras"])
-    assert str(caught.value.place) == name
+    assert str(caught.value.location) == name
     assert Path(name).read_text() == "precious"
     assert len(list(Path().glob("argon-pairs*"))) == 1
     pairs("argon.keras", points=2, overwrite=True)

@@ -65,12 +65,12 @@ def trained(argon, workshop):
 def interrupted(argon, workshop):
     """A folder with a run, on its way to other.keras, that was stopped after its first epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        place = workshop / "interrupted"
-        place.mkdir()
-        patch.chdir(place)
+        location = workshop / "interrupted"
+        location.mkdir()
+        patch.chdir(location)
         with pytest.raises(Interrupted, match="SIGTERM"):
             train(RECIPE, data=argon, output="other.keras", callbacks=(StopAfter(1),))
-    return place
+    return location
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_the_run_that_was_to_end_in_this_very_place_comes_first(unfinished):
 def test_a_run_that_another_process_trains_is_left_alone(argon, unfinished):
     run = Run(Path("runs/other-001"))
     run.update(status="running")
-    with run.held(), pytest.raises(UserError, match="runs/other-001 is being trained by another process"):
+    with run.lock(), pytest.raises(UserError, match="runs/other-001 is being trained by another process"):
         train(RECIPE, data=argon, output="other.keras", resume=True)
     assert state_of(run.folder)["status"] == "running"
 
@@ -419,7 +419,7 @@ def test_a_disk_that_fills_up_during_training_ends_it_in_the_users_words(trained
         patch.setattr(csv, "DictWriter", Full)
         with pytest.raises(UserError, match="the disk is full") as caught:
             train(RECIPE, data=argon)
-    assert (str(caught.value.place), caught.value.hint) == ("runs/tiny-001/log.csv", "free some space")
+    assert (str(caught.value.location), caught.value.hint) == ("runs/tiny-001/log.csv", "free some space")
     assert state_of(folder / "runs/tiny-001")["status"] == "failed"
     assert "the run is kept in runs/tiny-001. To go on, the same command with --resume" in capsys.readouterr().err
     assert_same_weights(train(RECIPE, data=argon, resume=True), trained)
@@ -454,7 +454,7 @@ def sound(uncompiled, folder):
 def test_an_existing_model_is_refused_first_of_all(folder):
     (folder / "tiny.keras").write_text("precious")
     error = refused(UserError, "exists already", data="missing.h5")
-    assert str(error.place) == "tiny.keras"
+    assert str(error.location) == "tiny.keras"
     assert "--overwrite" in error.hint
     assert "-o" in error.hint
     assert (folder / "tiny.keras").read_text() == "precious"
@@ -463,7 +463,7 @@ def test_an_existing_model_is_refused_first_of_all(folder):
 def test_a_place_that_cannot_be_written_is_refused_first_of_all(folder):
     (folder / "file").write_text("precious")
     error = refused(UserError, "cannot be made there", data="missing.h5", output="file/tiny.keras")
-    assert str(error.place) == "file/tiny.keras"
+    assert str(error.location) == "file/tiny.keras"
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model"])
@@ -486,7 +486,7 @@ def test_missing_data(folder):
 
 def test_data_in_other_units_than_the_recipe(sound):
     error = refused(DataError, "in units real, but metal was declared", recipe(data={"units": "metal"}), data=sound)
-    assert error.place.file == sound
+    assert error.location.file == sound
 
 
 def test_a_dump_in_other_units_than_the_recipe(folder):
@@ -499,7 +499,7 @@ def test_a_dump_in_other_units_than_the_recipe(folder):
 def test_data_with_other_types_than_the_recipe(sound):
     krypton = {"types": {"1": "Kr"}, "atoms": {"Kr": ARGON["data"]["atoms"]["Ar"]}}
     error = refused(DataError, "type 1 is Ar in the data, but Kr was declared", recipe(data=krypton), data=sound)
-    assert error.place.file == sound
+    assert error.location.file == sound
 
 
 def test_a_species_that_the_recipe_does_not_know(folder):
@@ -520,7 +520,7 @@ def test_a_cutoff_under_which_nobody_has_a_neighbour(sound):
     error = refused(
         DataError, "no two atoms are nearer than the cutoff of 0.5", recipe(graph={"cutoff": 0.5}), data=sound
     )
-    assert error.place.file == sound
+    assert error.location.file == sound
     assert "graph.cutoff" in error.hint
 
 
@@ -541,7 +541,7 @@ def test_forces_that_are_all_zero(folder):
             snapshot.forces[:] = 0
 
     still = argon_h5(folder / "still.h5", spoil)
-    assert refused(DataError, "all forces of the training frames are zero", data=still).place.file == still
+    assert refused(DataError, "all forces of the training frames are zero", data=still).location.file == still
 
 
 @pytest.mark.parametrize("frame", [2, 7, 17])  # of training, validation and test
@@ -549,7 +549,7 @@ def test_a_force_that_is_not_a_number(sound, frame):
     with h5py.File(sound, "a") as file:
         file["particles/all/force/value"][frame, 3, 1] = np.nan
     error = refused(DataError, f"a force of frame {frame} is not a number", data=sound)
-    assert error.place.file == sound
+    assert error.location.file == sound
     assert "gnnzoo convert" in error.hint
 
 
@@ -564,7 +564,7 @@ def test_energies_and_virials_that_the_data_do_not_have(sound, name, what):
     }
     asked = recipe(model=conservative, training=SHORT | {"loss_weights": {name: 0.1}})
     error = refused(DataError, f"no training frame has {what}", asked, data=sound)
-    assert error.place.file == sound
+    assert error.location.file == sound
     assert f"loss_weights.{name}=0" in error.hint
 
 
@@ -583,7 +583,7 @@ def test_a_force_in_a_dump_that_is_not_a_number(folder):
     with pytest.raises(DataError) as caught:
         argon_h5(folder / "a.h5", spoil)
     # 27 atoms and 9 lines before them in each frame, 4 of them in this one
-    assert caught.value.place.line == 2 * 36 + 9 + 4
+    assert caught.value.location.line == 2 * 36 + 9 + 4
     assert not (folder / "a.h5").exists()
 
 

@@ -191,23 +191,23 @@ def long(argon, workshop):
         follow(self, *args)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    place = workshop / "long"
-    place.mkdir()
+    location = workshop / "long"
+    location.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place)
+        patch.chdir(location)
         water_model(path="water.keras", made=raw_forces(WATER))
         whole = transfer("water.keras", made, data=argon, output="whole.keras")
         patch.setattr(Trainer, "_log_row", stop)
         with pytest.raises(Interrupted):
             transfer("water.keras", made, data=argon)
-    return place, made, whole
+    return location, made, whole
 
 
 @pytest.fixture
 def stopped(long, folder):
     """A copy of that folder to work in, the recipe and what the whole transfer made."""
-    place, made, whole = long
-    shutil.copytree(place, folder, dirs_exist_ok=True)
+    location, made, whole = long
+    shutil.copytree(location, folder, dirs_exist_ok=True)
     return folder, made, whole
 
 
@@ -270,7 +270,7 @@ def refused(uncompiled, folder):
 def test_an_existing_output_is_refused(refused, water, argon, folder):
     (folder / "tiny-from-tinywater.keras").write_text("precious")
     error = refused(UserError, "exists already", water, data=argon)
-    assert str(error.place) == "tiny-from-tinywater.keras"
+    assert str(error.location) == "tiny-from-tinywater.keras"
     assert "--overwrite" in error.hint
     assert (folder / "tiny-from-tinywater.keras").read_text() == "precious"
 
@@ -280,7 +280,7 @@ def test_another_ending_is_refused(refused, water, argon):
 
 
 def test_a_model_that_is_none_is_refused(refused, argon):
-    assert refused(ModelError, "there is no such file", "water.keras", data=argon).place.file.name == "water.keras"
+    assert refused(ModelError, "there is no such file", "water.keras", data=argon).location.file.name == "water.keras"
 
 
 def test_a_stack_that_has_nothing_in_common_is_refused(refused, water, argon):

@@ -14,7 +14,7 @@ from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.export.text_rows import frame_texts, name_column, reals, vector_columns
 from gnnzoo.data.frames import known_virial
 from gnnzoo.elements import MASSES
-from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.units import EV_PER_KCAL_MOL, force_factor
 
 # ASE's unit of time is A sqrt(u / eV), with the constants of CODATA 2014 (ase.units): about 10.18 fs. Momenta are in
@@ -36,7 +36,7 @@ _PROPERTIES = {
 
 
 def xyz_texts(
-    blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], place: Place
+    blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], location: Location
 ) -> Iterator[bytes]:
     """The text of the file, frame by frame; arguments as for `export_dump.dump_texts`.
 
@@ -44,7 +44,7 @@ def xyz_texts(
         DataError: a type is not named by a chemical element.
         UserError: the units are no real or metal units, or are not known.
     """
-    check_xyz(units, type_names, place)
+    check_xyz(units, type_names, location)
     for block in blocks:
         arrays = _converted(block, units, type_names)
         names = [name for name in _PROPERTIES if name in arrays]
@@ -55,13 +55,13 @@ def xyz_texts(
             yield b"".join((_comment(block, index, units, properties).encode(), rows))
 
 
-def check_xyz(units: str | None, type_names: Mapping[int, str], place: Place) -> None:
+def check_xyz(units: str | None, type_names: Mapping[int, str], location: Location) -> None:
     """Whether the data can be written in eV, A and elements; errors as for `xyz_texts`."""
     if units not in _PS:
         what = "the data do not tell their units" if units is None else f"the data are in units {units}"
         raise UserError(
             f"{what}, and extended XYZ is in eV and A",
-            place=place,
+            location=location,
             expected=" or ".join(_PS),
             hint="--units real says what they are in" if units is None else "export to a .lammpstrj instead",
         )
@@ -70,7 +70,7 @@ def check_xyz(units: str | None, type_names: Mapping[int, str], place: Place) ->
         number, name = next(iter(unknown.items()))
         raise DataError(
             f"type {number} has no name" if name == str(number) else f"type {number} is called '{name}'",
-            place=place,
+            location=location,
             expected="a chemical element for each type",
             hint="--types 1=O,2=H names types that have no name; or export to a .lammpstrj",
         )

@@ -12,7 +12,7 @@ from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.export.text_rows import frame_texts, name_column, reals, vector_columns
 from gnnzoo.data.lammps.columns import FORCES
 from gnnzoo.elements import MASSES
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 # Columns in their order; the names of the types stand behind `type`.
 _COLUMNS = {
@@ -31,7 +31,7 @@ _NEAR = 4  # last digits by which a bound may be moved, so that the box reads ba
 
 
 def dump_texts(
-    blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], place: Place
+    blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], location: Location
 ) -> Iterator[bytes]:
     """The text of the dump, frame by frame.
 
@@ -39,15 +39,15 @@ def dump_texts(
         blocks: the frames.
         units: LAMMPS unit style, or None: then the dump does not tell.
         type_names: name of each type; the number as text where nobody said.
-        place: of the data, for messages.
+        location: of the data, for messages.
 
     Raises:
         DataError: an id or a type below 1, a left-handed cell or a name with a blank: a dump cannot hold them.
     """
-    naming = _naming(type_names, place)
+    naming = _naming(type_names, location)
     head = f"ITEM: UNITS\n{units}\n" if units else ""
     for block in blocks:
-        _check(block, place)
+        _check(block, location)
         columns, names = _columns(block, type_names if naming else None)
         atoms = f"ITEM: ATOMS {' '.join(word for name in names for word in _COLUMNS[name] or (naming,))}\n"
         for index, rows in enumerate(frame_texts(columns, len(block.ids))):
@@ -60,7 +60,7 @@ def is_restricted(cell: np.ndarray) -> bool:
     return not np.any(np.triu(cell, 1)) and bool(np.all(np.diag(cell) > 0))
 
 
-def _naming(type_names: Mapping[int, str], place: Place) -> str | None:
+def _naming(type_names: Mapping[int, str], location: Location) -> str | None:
     """The column that names the types; None where they have no names.
 
     LAMMPS writes C into the column element unless it is told otherwise, so that C alone says nothing there.
@@ -69,7 +69,7 @@ def _naming(type_names: Mapping[int, str], place: Place) -> str | None:
         if not name or name.split() != [name] or '"' in name:
             raise DataError(
                 f"the name of type {number} is '{name}', which a dump cannot hold",
-                place=place,
+                location=location,
                 expected="names without blanks and quotes",
                 hint=f"--types {number}=NAME, where the data do not name it themselves",
             )
@@ -79,18 +79,20 @@ def _naming(type_names: Mapping[int, str], place: Place) -> str | None:
     return "element" if names <= set(MASSES) and names != {"C"} else "typelabel"
 
 
-def _check(block: FrameBlock, place: Place) -> None:
+def _check(block: FrameBlock, location: Location) -> None:
     for what, numbers in (("an atom has the id", block.ids), ("an atom has the type", block.types)):
         if numbers.min() < 1:
             raise DataError(
-                f"{what} {numbers.min()}, and LAMMPS counts from 1", place=place, hint="export to an .extxyz instead"
+                f"{what} {numbers.min()}, and LAMMPS counts from 1",
+                location=location,
+                hint="export to an .extxyz instead",
             )
     volumes = np.linalg.det(block.cells)
     if volumes.min() <= 0:
         step = block.steps[int(np.argmin(volumes))]
         raise DataError(
             f"the cell of step {step} is left-handed, and LAMMPS has no such cells",
-            place=place,
+            location=location,
             hint="export to an .extxyz instead",
         )
 

@@ -10,8 +10,8 @@ from gnnzoo.data.blocks import blocks_of
 from gnnzoo.data.export.extxyz import check_xyz, xyz_texts
 from gnnzoo.data.export.lammps_dump import dump_texts
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.threads import ahead
-from gnnzoo.errors import Place, UserError, did_you_mean
+from gnnzoo.data.threads import prefetch
+from gnnzoo.errors import Location, UserError, did_you_mean
 
 DUMP_SUFFIXES = (".lammpstrj", ".dump")
 XYZ_SUFFIXES = (".extxyz", ".xyz")
@@ -32,7 +32,7 @@ def form_of(output: Path) -> str:
     known = (*DUMP_SUFFIXES, *XYZ_SUFFIXES)
     raise UserError(
         f"the name '{output.name}' does not say what to write.{did_you_mean(name.suffix, known)}",
-        place=Place(output),
+        location=Location(output),
         expected=f"a name that ends in {', '.join(known)}; dumps also with {', '.join(_COMPRESSED)} behind it",
         hint=f"{name.stem}.lammpstrj",
     )
@@ -45,7 +45,7 @@ def check_exportable(dataset: Dataset, form: str) -> None:
         DataError, UserError: see `export_xyz.xyz_texts`.
     """
     if form == "xyz":
-        check_xyz(dataset.units, dataset.type_names, Place(dataset.path))
+        check_xyz(dataset.units, dataset.type_names, Location(dataset.path))
 
 
 def write_text(
@@ -68,8 +68,8 @@ def write_text(
     make = {"lammps": dump_texts, "xyz": xyz_texts}[form]
     size = 0
     with contextlib.ExitStack() as stack:
-        blocks = stack.enter_context(contextlib.closing(ahead(blocks_of(dataset))))
-        texts = make(blocks, dataset.units, dataset.type_names, Place(dataset.path))
+        blocks = stack.enter_context(contextlib.closing(prefetch(blocks_of(dataset))))
+        texts = make(blocks, dataset.units, dataset.type_names, Location(dataset.path))
         file = stack.enter_context(output.open("wb"))
         if compression in _COMPRESSED:
             file = stack.enter_context(pa.CompressedOutputStream(file, _COMPRESSED[compression]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from gnnzoo.data.frames import Frame, known_virial
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
-from gnnzoo.errors import DataError, Place, did_you_mean
+from gnnzoo.errors import DataError, Location, did_you_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Graph:
         return self.vectors.nbytes + self.senders.nbytes + self.receivers.nbytes + self.edge_class.nbytes
 
 
-def species_index(names: np.ndarray, species: list[str], place: Place | None = None) -> np.ndarray:
+def species_index(names: np.ndarray, species: list[str], location: Location | None = None) -> np.ndarray:
     """(atoms,) names -> (atoms,) int32 index into `species`; a name that is not there is a `DataError`."""
     known = {name: i for i, name in enumerate(species)}
     present, inverse = np.unique(names, return_inverse=True)
@@ -49,7 +49,7 @@ def species_index(names: np.ndarray, species: list[str], place: Place | None = N
             raise DataError(
                 f"species '{name}' is in the data, but the model knows {', '.join(species)}."
                 + did_you_mean(str(name), species),
-                place=place,
+                location=location,
                 hint="another substance wants another recipe or model (gnnzoo list); if it is only the names: "
                 f"gnnzoo convert DUMP --types {','.join(f'{other}=NAME' for other in present if other not in known)}, "
                 "or --set data.types=...",
@@ -108,5 +108,5 @@ def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:
     """Refuse forces of frame `index` of the data at `path` that are not numbers."""
     if forces is not None and not np.all(np.isfinite(forces)):
         raise DataError(
-            f"a force of frame {index} is not a number", place=Place(file=path), hint=f"gnnzoo inspect {path}"
+            f"a force of frame {index} is not a number", location=Location(file=path), hint=f"gnnzoo inspect {path}"
         )

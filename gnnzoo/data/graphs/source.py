@@ -14,7 +14,7 @@ from gnnzoo.data.graphs.graph import (
     species_index,
     wrapped_positions,
 )
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 # Graphs are kept in memory until they fill this; beyond it they are made anew when they come round again.
 CACHE_BYTES = 600_000_000
@@ -52,14 +52,14 @@ class GraphSource:
         if abs(self.dataset.cutoff - self.cutoff) > 1e-6:
             raise DataError(
                 f"its edges were made with a cutoff of {self.dataset.cutoff:g}, the recipe asks for {self.cutoff:g}",
-                place=Place(file=self.dataset.path),
+                location=Location(file=self.dataset.path),
                 hint=f"gnnzoo convert SOURCE -o OTHER.tfrecord --cutoff {self.cutoff:g}",
             )
         stored, asked = ({frozenset(pair) for pair in bonds or ()} for bonds in (self.dataset.bonds, self.bonds))
         if stored != asked or (self.dataset.bonds is None) != (self.bonds is None):
             raise DataError(
                 f"its edges were made with the bonds {self.dataset.bonds}, the recipe asks for {self.bonds}",
-                place=Place(file=self.dataset.path),
+                location=Location(file=self.dataset.path),
                 hint="gnnzoo convert SOURCE -o OTHER.tfrecord --recipe RECIPE",
             )
 
@@ -82,7 +82,7 @@ class GraphSource:
             self._cached_bytes += graph.nbytes
         return self._from_zero(graph)
 
-    def take_off(self, energy_offsets: np.ndarray) -> None:
+    def subtract_energy_offsets(self, energy_offsets: np.ndarray) -> None:
         """Have all energies less (species,) offsets from now on, by double precision."""
         self._zero = np.asarray(energy_offsets, np.float64)
 

@@ -2,20 +2,22 @@
 
 import numpy as np
 
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 # More than this no box of molecules needs; a largest wave number in the wrong unit asks for it easily.
 MAX_WAVES = 50_000
 
 
-def waves_of(cell: np.ndarray, pbc: np.ndarray, largest: float, place: Place | None = None) -> tuple[np.ndarray, float]:
+def waves_of(
+    cell: np.ndarray, pbc: np.ndarray, largest: float, location: Location | None = None
+) -> tuple[np.ndarray, float]:
     """Wave vectors k = 2 pi n cell^-T with 0 < |k| < largest, one of k and -k each, and the weight of each.
 
     Args:
         cell: (3, 3) float64, rows are lattice vectors, length unit.
         pbc: (3,) bool.
         largest: inverse length unit.
-        place: where the box comes from, for errors.
+        location: where the box comes from, for errors.
 
     Returns:
         (waves, 3) float64; and 2 / V, the factor of a sum over half of all waves.
@@ -26,7 +28,7 @@ def waves_of(cell: np.ndarray, pbc: np.ndarray, largest: float, place: Place | N
     if not np.all(pbc):
         raise DataError(
             "waves need a box that is periodic in all three directions",
-            place=place,
+            location=location,
             expected="boundary p p p",
             hint="a recipe without wave_message",
         )
@@ -35,7 +37,7 @@ def waves_of(cell: np.ndarray, pbc: np.ndarray, largest: float, place: Place | N
     if expected > MAX_WAVES:
         raise DataError(
             f"waves up to {largest:g} per length unit would be about {expected:.0f} in a box of volume {volume:g}",
-            place=place,
+            location=location,
             expected=f"at most {MAX_WAVES}",
             hint="a smaller box; or, before training, --set graph.waves=1.5, in the data's inverse length unit",
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame, known_virial
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 # Field of a frame -> (element of H5MD, dtype on disk, kind of unit).
 ELEMENTS = {
@@ -80,14 +80,14 @@ class H5mdDataset(Dataset):
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        self._place = Place(self.path)
+        self._place = Location(self.path)
         self._lock = threading.Lock()
         self._file = _opened(self.path)
         try:
             self._open()
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             self._file.close()
-            raise DataError(f"the HDF5 file is damaged or not as H5MD has it: {error}", place=self._place) from error
+            raise DataError(f"the HDF5 file is damaged or not as H5MD has it: {error}", location=self._place) from error
         except DataError:
             self._file.close()
             raise
@@ -131,7 +131,7 @@ class H5mdDataset(Dataset):
         if "h5md" not in self._file or "particles" not in self._file:
             raise DataError(
                 f"this HDF5 file is no H5MD: it holds {', '.join(self._file) or 'nothing'}",
-                place=self._place,
+                location=self._place,
                 expected="the groups h5md and particles",
                 hint="gnnzoo convert DUMP makes one from a LAMMPS dump",
             )
@@ -142,7 +142,7 @@ class H5mdDataset(Dataset):
         held = ", ".join(sorted({element for group in groups.values() for element in group})) or "nothing"
         raise DataError(
             f"no group of particles has both positions and forces: they hold {held}",
-            place=self._place,
+            location=self._place,
             expected="position/value and force/value",
             hint="convert a dump that has fx fy fz",
         )
@@ -160,11 +160,11 @@ class H5mdDataset(Dataset):
         if len(shape) != 3 or shape[2] != 3 or self._values["forces"].shape != shape:
             raise DataError(
                 f"positions have the shape {shape}, forces {self._values['forces'].shape}",
-                place=self._place,
+                location=self._place,
                 expected="(frames, atoms, 3) for both",
             )
         if 0 in shape:
-            raise DataError("the dataset holds no frame", place=self._place)
+            raise DataError("the dataset holds no frame", location=self._place)
         for name, value in self._values.items():
             if value is None:
                 continue
@@ -173,7 +173,7 @@ class H5mdDataset(Dataset):
             if value.shape != expected:
                 raise DataError(
                     f"{ELEMENTS[name][0]} has the shape {value.shape}, and position {shape}",
-                    place=self._place,
+                    location=self._place,
                     expected=f"{expected}",
                 )
 
@@ -194,7 +194,7 @@ class H5mdDataset(Dataset):
                 what = f"{element} has {len(steps)} steps, and position {len(self.steps)}"
             else:
                 continue
-            raise DataError(what, place=self._place, expected="all elements written in the same steps")
+            raise DataError(what, location=self._place, expected="all elements written in the same steps")
 
     def _steps(self, step: h5py.Dataset | None) -> np.ndarray:
         """(frames,) of an element, by what it says of its steps."""
@@ -224,12 +224,12 @@ class H5mdDataset(Dataset):
         """(frames, 3, 3) from edges that change in time or do not, of a cuboid or of a tilted cell."""
         edges = self._group.get("box/edges")
         if edges is None:
-            raise DataError("the particles have no box", place=self._place, expected="box/edges, as H5MD has it")
+            raise DataError("the particles have no box", location=self._place, expected="box/edges, as H5MD has it")
         values = edges["value"][()] if isinstance(edges, h5py.Group) else np.asarray(edges[()])[None]
         if values.shape[1:] == (3,):
             values = values[:, :, None] * np.eye(3)  # (frames, 3) -> (frames, 3, 3)
         if values.shape[1:] != (3, 3):
-            raise DataError(f"the box has edges of the shape {values.shape[1:]}", place=self._place, expected="(3,)")
+            raise DataError(f"the box has edges of the shape {values.shape[1:]}", location=self._place, expected="(3,)")
         values = values.astype(np.float64)
         with np.errstate(all="ignore"):
             volumes = np.abs(np.linalg.det(values))
@@ -237,7 +237,7 @@ class H5mdDataset(Dataset):
         if len(wrong):
             raise DataError(
                 f"the box of frame {wrong[0]} has no volume that makes sense: {values[wrong[0]].tolist()}",
-                place=self._place,
+                location=self._place,
                 expected="three lattice vectors",
             )
         return np.broadcast_to(values, (self._count, 3, 3))
@@ -267,7 +267,7 @@ class H5mdDataset(Dataset):
                 return None
         raise DataError(
             f"the data are in units that gnnzoo does not know: {', '.join(said.values())}",
-            place=self._place,
+            location=self._place,
             expected=" or ".join(f"{strings['length']} and {strings['force']}" for strings in UNIT_STRINGS.values()),
         )
 
@@ -297,7 +297,7 @@ class H5mdDataset(Dataset):
             with self._lock:
                 arrays = {name: self._array(name, index) for name in ELEMENTS}
         except (OSError, ValueError) as error:
-            raise DataError(f"frame {index} cannot be read: {error}", place=self._place) from error
+            raise DataError(f"frame {index} cannot be read: {error}", location=self._place) from error
         order = self._order
         if order is None:
             order = np.argsort(arrays["ids"], kind="stable")
@@ -309,7 +309,7 @@ class H5mdDataset(Dataset):
             if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise DataError(
                     f"a {ELEMENTS[name][0]} of frame {index} is not a number",
-                    place=self._place,
+                    location=self._place,
                     hint="make the file anew from its source: gnnzoo convert DUMP",
                 )
         self._check_ids(arrays["ids"], index)
@@ -334,7 +334,7 @@ class H5mdDataset(Dataset):
         twice = np.flatnonzero(np.diff(ids) == 0)
         if len(twice):
             raise DataError(
-                f"atom id {ids[twice[0]]} comes twice in frame {index}", place=self._place, expected="each atom once"
+                f"atom id {ids[twice[0]]} comes twice in frame {index}", location=self._place, expected="each atom once"
             )
 
     @functools.cached_property
@@ -364,7 +364,7 @@ def _opened(path: Path) -> h5py.File:
         if "signature not found" in str(error):
             what = "is no HDF5 file"
         raise DataError(
-            f"the dataset {what}", place=Place(path), expected="an HDF5 file as gnnzoo convert makes it"
+            f"the dataset {what}", location=Location(path), expected="an HDF5 file as gnnzoo convert makes it"
         ) from error
 
 

@@ -20,7 +20,7 @@ OUTLYING = 20.0  # times the median |F| of the type: far beyond the tail of any 
 _SERIES = 400  # points along the run that are kept for plots
 
 
-class Tally:
+class RunAccumulator:
     """Takes frames in order.
 
     Args:

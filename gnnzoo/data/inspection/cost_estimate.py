@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gnnzoo.data.graphs.source import CACHE_BYTES
-from gnnzoo.data.inspection.pair_sample import NearPairs, atom_counts
+from gnnzoo.data.inspection.pair_sample import PairSample, atom_counts
 
 # What a training step of the recipes `water` and `argon` (message passing 64 wide, pair forces) takes for each edge on
 # two cores: 64 ms for the 33,900 edges of 648 atoms of water, 39 ms for the 20,200 of 400 atoms of argon. Other stacks
@@ -18,7 +18,7 @@ BYTES_PER_EDGE = 24
 TRAINING = 0.8
 
 
-def cutoff_costs(cutoff: float, pairs: Sequence[NearPairs], frames: int, atoms: float) -> dict:
+def cutoff_costs(cutoff: float, pairs: Sequence[PairSample], frames: int, atoms: float) -> dict:
     """Cost of one cutoff.
 
     Args:

@@ -7,12 +7,12 @@ import numpy as np
 
 from gnnzoo.data.force_statistics import ForceStatistics
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.inspection.accumulator import Tally, known_masses
+from gnnzoo.data.inspection.accumulator import RunAccumulator, known_masses
 from gnnzoo.data.inspection.cost_estimate import HOLDS_FOR, cutoff_costs
 from gnnzoo.data.inspection.drift import drift
-from gnnzoo.data.inspection.pair_sample import NearPairs, filled_volume, sample_pairs, sensible_reach
+from gnnzoo.data.inspection.pair_sample import PairSample, filled_volume, sample_pairs, sensible_reach
 from gnnzoo.data.inspection.rdf import radial_distributions
-from gnnzoo.data.inspection.rounding_error import force_floor, stiffest_bond
+from gnnzoo.data.inspection.rounding_error import force_rounding_error, stiffest_bond
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
 from gnnzoo.data.lammps.frame_splitter import KINDS
 from gnnzoo.data.split.correlation import correlations
@@ -29,7 +29,7 @@ _FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy",
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of absurd forces the squares are infinite, which is told
-def survey(
+def describe_dataset(
     dataset: Dataset, cutoffs: Sequence[float] | None = None, advance: Callable[[int], object] | None = None
 ) -> dict:
     """Read all frames once, look closer at a sample of them, and describe them.
@@ -50,12 +50,12 @@ def survey(
         - `steps`: `first`, `last`, `segments`, `spacing`, `regular`.
         - `box`: `first`, `last` (cell rows), `boundary`, `changes`, `volume` (`min`, `mean`, `max`).
         - `density`: `atoms_per_volume`, `g_cm3` or None, `masses` (where they come from, or None).
-        - `forces`: see `ForceStatistics.summary`; and `histogram`, see `Tally.histograms`.
+        - `forces`: see `ForceStatistics.summary`; and `histogram`, see `RunAccumulator.histograms`.
         - `net_force`: `mean`, `max` of |sum of F|; `share`: mean of it over atoms and mean |F|; `noise`: mean of
           it over the root of the atoms and mean |F|, the share of a noise that each atom has of its own.
-        - `zero_forces`, `outliers`: see `Tally`. `frames_equal_to_the_one_before`: their numbers.
-        - `drift`: see `drift.drift`. `series`: along the run, for plots, see `Tally.kept_series`.
-        - `force_floor`: see `force_floor.force_floor`.
+        - `zero_forces`, `outliers`: see `RunAccumulator`. `frames_equal_to_the_one_before`: their numbers.
+        - `drift`: see `drift.drift`. `series`: along the run, for plots, see `RunAccumulator.kept_series`.
+        - `force_rounding_error`: see `force_floor.force_rounding_error`.
         - `rdf`: see `rdf.radial_distributions`.
         - `geometry`: `frames`, `smallest_distance`, `edges_per_atom` (cutoff as text -> `mean`, `max`).
         - `cutoffs`: list, ascending, of {`cutoff`, `why`, and what `forecast.cutoff_costs` tells};
@@ -65,7 +65,7 @@ def survey(
         - `provenance`: what the data's own tells of columns, digits, frames left out.
     """
     masses, source = known_masses(dataset.provenance, dataset.type_names, dataset.units)
-    tally, forces, types = Tally(dataset.type_names, masses, dataset.units), ForceStatistics(), {}
+    tally, forces, types = RunAccumulator(dataset.type_names, masses, dataset.units), ForceStatistics(), {}
     for frame in dataset:
         forces.update(frame.forces[None], frame.types)
         tally.take(frame)
@@ -111,7 +111,7 @@ def _looked_closer(dataset: Dataset, told: dict, cutoffs: list[float]) -> dict:
     ]
     return {
         "unit_evidence": unit_evidence(dataset, pairs=pairs, bond=bond),
-        "force_floor": force_floor(pairs, dataset.provenance, told["forces"]["mean_norm"], bond),
+        "force_floor": force_rounding_error(pairs, dataset.provenance, told["forces"]["mean_norm"], bond),
         "rdf": rdf,
         "geometry": {
             "frames": len(pairs),
@@ -220,7 +220,7 @@ def _net_force(series: dict) -> dict:
     return {"mean": float(net.mean()), "max": float(net.max()), "share": share, "noise": noise}
 
 
-def _smallest(pairs: Sequence[NearPairs]) -> dict | None:
+def _smallest(pairs: Sequence[PairSample]) -> dict | None:
     """The two nearest atoms of all sampled frames."""
     found = [sampled for sampled in pairs if len(sampled.distances)]
     if not found:

@@ -25,7 +25,7 @@ LARGEST_MOLECULE = 100  # atoms; in a larger one, most pairs do not know that th
 
 
 @dataclass(frozen=True, eq=False)
-class NearPairs:
+class PairSample:
     """The pairs of one frame, or of a piece of it.
 
     Attributes:
@@ -52,7 +52,7 @@ class NearPairs:
 
 def sample_pairs(
     dataset: Dataset, cutoff: float | None = None, frames: int = _FRAMES, piece: int = PIECE
-) -> list[NearPairs]:
+) -> list[PairSample]:
     """Pairs of an even sample of frames; of many frames the first one is not among them.
 
     Args:
@@ -75,7 +75,7 @@ def sample_pairs(
     return [pairs_of(dataset[int(index)], reach, int(index), piece) for index in chosen]
 
 
-def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) -> NearPairs:
+def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) -> PairSample:
     """The pairs of a frame nearer than `cutoff`, length unit; of a large frame those of a piece of so many atoms."""
     part, counted = _piece(with_volume(frame), cutoff, piece)
     # The search knows lengths of atoms: those in metres, or of stars, are brought there.
@@ -90,7 +90,7 @@ def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) ->
     classes = edge_classes(senders, receivers, vectors, part.names, _molecules(part))
     distances = np.linalg.norm(vectors, axis=1)
     apart = np.where(distances > 0, distances, 1.0)  # atoms on top of one another have no direction
-    return NearPairs(
+    return PairSample(
         frame=part,
         index=index,
         receivers=receivers,
@@ -205,7 +205,7 @@ def largest_molecule(frame: Frame) -> int:
     return int(counts.max(initial=0))
 
 
-def atom_counts(pairs: Sequence[NearPairs], cutoff: float) -> tuple[float, int]:
+def atom_counts(pairs: Sequence[PairSample], cutoff: float) -> tuple[float, int]:
     """Neighbours of an atom within `cutoff`: mean over frames of the mean, and the largest."""
     means, most = [], 0
     for frame in pairs:

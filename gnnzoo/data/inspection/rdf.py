@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnnzoo.data.inspection.pair_sample import NearPairs, filled_volume, nearest_copy
+from gnnzoo.data.inspection.pair_sample import PairSample, filled_volume, nearest_copy
 
 BINS = 240
 _SMOOTH = 2.0  # bins: width of the Gaussian by which g(r) is smoothed before its shells are looked for
@@ -20,7 +20,7 @@ _PEAK = 1.15  # a first shell stands out so far at least
 _BONDS, _EMPTY = 4.5, 0.02
 
 
-def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str], reach: float | None = None) -> dict:
+def radial_distributions(pairs: Sequence[PairSample], type_names: dict[int, str], reach: float | None = None) -> dict:
     """g(r) for each pair of types, over sampled frames.
 
     Args:
@@ -60,7 +60,7 @@ def radial_distributions(pairs: Sequence[NearPairs], type_names: dict[int, str],
     return {"frames": len(pairs), "r": r.tolist(), "pairs": found}
 
 
-def _counts(pairs: Sequence[NearPairs], names: list[str], edges: np.ndarray):
+def _counts(pairs: Sequence[PairSample], names: list[str], edges: np.ndarray):
     """Pairs by distance: all, those between molecules; pairs per volume if atoms were spread evenly; atoms counted.
 
     Shapes (names, names, bins) three times, (names,).

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.inspection.pair_sample import NearPairs
+from gnnzoo.data.inspection.pair_sample import PairSample
 from gnnzoo.data.split.run_sample import nearest_image
 
 # What lifts the floor; ID stands for that of the user's own dump command.
@@ -21,7 +21,7 @@ SCALED = {"xs", "xsu"}  # columns of shares of the cell
 _FIXED_DECIMALS = range(9)
 
 
-def stiffest_bond(dataset: Dataset, pairs: Sequence[NearPairs]) -> dict | None:
+def stiffest_bond(dataset: Dataset, pairs: Sequence[PairSample]) -> dict | None:
     """The pair of types whose nearest neighbours push back hardest when their distance changes.
 
     For each atom and each type its nearest neighbour of that type is looked at: how the atom's force along the line
@@ -58,7 +58,7 @@ class _Samples:
     def __init__(self):
         self._parts: dict[tuple[str, str], list[np.ndarray]] = {}
 
-    def add(self, sampled: NearPairs, nearest: np.ndarray, distances: np.ndarray, along: np.ndarray) -> None:
+    def add(self, sampled: PairSample, nearest: np.ndarray, distances: np.ndarray, along: np.ndarray) -> None:
         kinds, kind = np.unique(sampled.frame.names, return_inverse=True)
         first, second = kind[sampled.receivers[nearest]], kind[sampled.senders[nearest]]
         for a, b in np.unique(np.stack([first, second], axis=1), axis=0):
@@ -80,7 +80,7 @@ class _Samples:
         return max(measured.values(), key=lambda found: found["stiffness"], default=None)
 
 
-def _nearest(sampled: NearPairs) -> np.ndarray:
+def _nearest(sampled: PairSample) -> np.ndarray:
     """Indices of the pairs of each atom with its nearest neighbour of each type."""
     kinds, kind = np.unique(sampled.frame.types, return_inverse=True)
     distinct = np.flatnonzero((sampled.receivers != sampled.senders) & (sampled.distances > 0))
@@ -93,7 +93,7 @@ def _along(forces: np.ndarray, receivers: np.ndarray, directions: np.ndarray) ->
     return np.einsum("pc,pc->p", forces[receivers], directions)
 
 
-def _following(dataset: Dataset, sampled: NearPairs) -> Frame | None:
+def _following(dataset: Dataset, sampled: PairSample) -> Frame | None:
     """The frame after a sampled one, or before it; None where it is of another run, or far away in time."""
     steps, segments = np.asarray(dataset.steps), np.asarray(dataset.segments)
     # Dumps of one run may leave out a stretch between them, in which everything moves.
@@ -105,7 +105,7 @@ def _following(dataset: Dataset, sampled: NearPairs) -> Frame | None:
     return None
 
 
-def _followed(sampled: NearPairs, nearest: np.ndarray, other: Frame) -> tuple[np.ndarray, np.ndarray]:
+def _followed(sampled: PairSample, nearest: np.ndarray, other: Frame) -> tuple[np.ndarray, np.ndarray]:
     """(pairs, 3) vectors of the same pairs in another frame, and the forces on their receivers; NaN where gone."""
     frame = sampled.frame
     rows = np.clip(np.searchsorted(other.ids, frame.ids), 0, len(other) - 1)
@@ -170,7 +170,9 @@ def rounding(values: np.ndarray, digits: int) -> float:
     return _root_mean_square(printed_steps(printed, digits)) / 12**0.5 if len(printed) else 0.0
 
 
-def force_floor(pairs: Sequence[NearPairs], provenance: Mapping, mean_norm: float, bond: dict | None = None) -> dict:
+def force_rounding_error(
+    pairs: Sequence[PairSample], provenance: Mapping, mean_norm: float, bond: dict | None = None
+) -> dict:
     """The error of forces that rounding alone makes.
 
     Args:
@@ -203,7 +205,7 @@ def force_floor(pairs: Sequence[NearPairs], provenance: Mapping, mean_norm: floa
     return told
 
 
-def _positions_rounding(sampled: NearPairs, digits: int, scaled: bool) -> float:
+def _positions_rounding(sampled: PairSample, digits: int, scaled: bool) -> float:
     frame = sampled.frame
     if not scaled:
         return rounding(frame.positions, digits)

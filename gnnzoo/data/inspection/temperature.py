@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnnzoo.data.inspection.pair_sample import NearPairs
+from gnnzoo.data.inspection.pair_sample import PairSample
 
 # Exponent n: steep enough that the cutoff of the pairs does not matter, shallow enough that more than the very closest
 # pair counts.
@@ -23,7 +23,7 @@ BOLTZMANN = {"real": 0.001987204259, "metal": 8.617333262e-5, "lj": 1.0}
 _KINETIC = {"real": 1e7 / 4184.0, "metal": 10.0 / 96485.33212, "lj": 1.0}
 
 
-def thermal_energy(pairs: Sequence[NearPairs]) -> float | None:
+def thermal_energy(pairs: Sequence[PairSample]) -> float | None:
     """kT by forces and distances, in the energy unit of the forces (force unit times length unit).
 
     Args:

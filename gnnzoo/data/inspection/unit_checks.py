@@ -6,26 +6,26 @@ from pathlib import Path
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
 from gnnzoo.data.open_dataset import is_dataset
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
 
-def checked_units(dataset: Dataset, place: Path | str | None = None, *, hint: str | None = None) -> dict:
+def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint: str | None = None) -> dict:
     """Evidence about a dataset's units, of so few frames that nobody waits for it; inspection looks at more.
 
     Args:
-        place: the file to name, by default the dataset's.
+        location: the file to name, by default the dataset's.
         hint: what to type where its units cannot be; `{style}` is what they may be. By default what fits the place.
 
     Raises:
         DataError: the declared style cannot be that of the numbers.
     """
     evidence = unit_evidence(dataset, in_passing=True)
-    refuse_contradicted(evidence, place or dataset.path, hint)
+    refuse_contradicted(evidence, location or dataset.path, hint)
     return evidence
 
 
-def refuse_contradicted(evidence: Mapping, place: Path | str, hint: str | None = None) -> None:
+def refuse_contradicted(evidence: Mapping, location: Path | str, hint: str | None = None) -> None:
     """Raise where the declared style cannot be that of the numbers; see `checked_units`."""
     if evidence["verdict"] != "contradicted":
         return
@@ -33,17 +33,17 @@ def refuse_contradicted(evidence: Mapping, place: Path | str, hint: str | None =
     possible = [style for style in STYLES if all(style in found["for"] for found in certain)]
     if hint is None:
         # A dataset was told its units when it was made; they cannot be declared again.
-        hint = "gnnzoo convert DUMP --units {style}" if is_dataset(Path(place)) else "--units {style}"
+        hint = "gnnzoo convert DUMP --units {style}" if is_dataset(Path(location)) else "--units {style}"
     raise DataError(
         f"units {evidence['declared']} are declared, but cannot be: {'; '.join(found['text'] for found in certain)}",
-        place=Place(file=place),
+        location=Location(file=location),
         expected=f"units {' or '.join(possible)}" if possible else None,
         hint=hint.format(style=possible[0] if possible else "STYLE")
         + f"; if a line ITEM: UNITS of the dump says {evidence['declared']}, mend that line first",
     )
 
 
-def unit_doubt(evidence: Mapping, undeclared: str = "the data do not tell their units") -> str | None:
+def unit_warning(evidence: Mapping, undeclared: str = "the data do not tell their units") -> str | None:
     """A sentence about units that are doubtful or not declared but told by the numbers; None where there is none."""
     declared, inferred = evidence["declared"], evidence["inferred"]
     if evidence["verdict"] == "doubtful":
@@ -54,7 +54,7 @@ def unit_doubt(evidence: Mapping, undeclared: str = "the data do not tell their 
     return None
 
 
-def decided_units(dataset: Dataset) -> tuple[str, str, bool]:
+def choose_units(dataset: Dataset) -> tuple[str, str, bool]:
     """The unit style to write down, the reason for it in words, and whether it was only inferred.
 
     Raises:
@@ -69,7 +69,7 @@ def decided_units(dataset: Dataset) -> tuple[str, str, bool]:
         found = "; ".join(found["text"] for found in evidence["evidence"]) or "there is nothing to tell them by"
         raise DataError(
             f"the data do not tell their units, and cannot be told from the numbers: {found}",
-            place=Place(file=dataset.path),
+            location=Location(file=dataset.path),
             expected=f"one of {' '.join(STYLES)}, as in the line `units` of the LAMMPS input",
             hint="the same command with --units real",
         )

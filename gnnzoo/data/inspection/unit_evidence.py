@@ -14,7 +14,7 @@ import numpy as np
 
 from gnnzoo.data.frames import Dataset, Frame
 from gnnzoo.data.inspection.accumulator import known_masses
-from gnnzoo.data.inspection.pair_sample import NearPairs, filled_volume, sample_pairs
+from gnnzoo.data.inspection.pair_sample import PairSample, filled_volume, sample_pairs
 from gnnzoo.data.inspection.rounding_error import stiffest_bond
 from gnnzoo.data.inspection.temperature import BOLTZMANN, kinetic_temperature, thermal_energy
 from gnnzoo.units import EV_PER_KCAL_MOL, STYLES
@@ -41,7 +41,7 @@ _ABSURD = 1e5  # times the usual temperature: in matter that is too dense as wel
 def unit_evidence(
     dataset: Dataset,
     declared: str | None = None,
-    pairs: Sequence[NearPairs] | None = None,
+    pairs: Sequence[PairSample] | None = None,
     bond: dict | None = None,
     in_passing: bool = False,
 ) -> dict:
@@ -106,7 +106,7 @@ def _found(what: str, text: str, styles: Sequence[str], certain: bool = False) -
     return {"what": what, "text": text, "for": list(styles), "certain": certain}
 
 
-def _of_lengths(pairs: Sequence[NearPairs]) -> list[dict]:
+def _of_lengths(pairs: Sequence[PairSample]) -> list[dict]:
     """Density and smallest distances: Angstrom, or the diameter of an atom."""
     if len(pairs[0].frame) < _FEWEST:
         return []
@@ -131,7 +131,7 @@ def _of_lengths(pairs: Sequence[NearPairs]) -> list[dict]:
     return [_found("distances", f"{text}: possible in A and in reduced units", [])]
 
 
-def _local_density(sampled: NearPairs) -> float:
+def _local_density(sampled: PairSample) -> float:
     """Atoms per volume around the atoms of a piece."""
     around = len(sampled.receivers) / max(1, np.count_nonzero(sampled.counted))
     return around / (4 / 3 * math.pi * sampled.cutoff**3)
@@ -151,7 +151,7 @@ def _of_stiffness(bond: dict | None) -> list[dict]:
     return [_found("stiffness", f"{text}: not that of a chemical bond in kcal/mol/A^2 or eV/A^2", [])]
 
 
-def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs]) -> list[dict]:
+def _of_velocities(dataset: Dataset, pairs: Sequence[PairSample]) -> list[dict]:
     """Temperature by velocities in each style; real and metal differ by a factor of a million.
 
     Nothing of it is certain: atoms that hardly move may have been quenched, and very fast ones may be a plasma.
@@ -165,7 +165,7 @@ def _of_velocities(dataset: Dataset, pairs: Sequence[NearPairs]) -> list[dict]:
     return [_found("velocities", _velocities_text(found), possible)]
 
 
-def _of_absurd_velocities(dataset: Dataset, pairs: Sequence[NearPairs], declared: str | None) -> list[dict]:
+def _of_absurd_velocities(dataset: Dataset, pairs: Sequence[PairSample], declared: str | None) -> list[dict]:
     """Of data too dense for A: velocities that in the declared style were hotter than anything."""
     found = _kinetic_temperatures(dataset, pairs) if declared in _ANGSTROM else {}
     if found.get(declared, 0) <= _ABSURD * _USUAL:
@@ -178,7 +178,7 @@ def _velocities_text(found: Mapping[str, float]) -> str:
     return f"velocities are a temperature of {told}"
 
 
-def _kinetic_temperatures(dataset: Dataset, pairs: Sequence[NearPairs]) -> dict[str, float]:
+def _kinetic_temperatures(dataset: Dataset, pairs: Sequence[PairSample]) -> dict[str, float]:
     """Style -> K by velocities; empty where masses or velocities are not known, or nothing moves."""
     masses, _ = known_masses(dataset.provenance, dataset.type_names, "real")
     frames = [sampled.frame for sampled in pairs]

@@ -21,12 +21,12 @@ from gnnzoo.data.lammps.rows import (
     parse_rows,
     printed_digits,
 )
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 _LOOKS = 20  # frames of which the printed digits are counted
 
 
-class Atoms:
+class BlockBuilder:
     """What the frames of a trajectory hold, and the way from raw frames to blocks.
 
     Args:
@@ -87,7 +87,7 @@ class Atoms:
             row = int(order[twice[0] + 1])
             raise DataError(
                 f"atom id {rows['id'][row]} comes twice in the frame of step {frame.header.step}",
-                place=Place(frame.header.file, frame.header.rows_line + row),
+                location=Location(frame.header.file, frame.header.rows_line + row),
                 expected="each atom once",
             )
         self._is_range = int(self._ids[-1] - self._ids[0]) == len(self._ids) - 1
@@ -152,7 +152,7 @@ class Atoms:
             raise DataError(
                 f"the columns change: {' '.join(header.columns)} here, {' '.join(self.columns)} in "
                 f"{self._header.file}, line {self._header.rows_line - 1}",
-                place=Place(header.file, header.rows_line - 1),
+                location=Location(header.file, header.rows_line - 1),
                 expected="the same quantities in all frames",
                 hint="convert the files apart",
             )

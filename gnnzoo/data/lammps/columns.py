@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gnnzoo.data.lammps.header import Header, dump_line
-from gnnzoo.errors import DataError, Place, UserError, did_you_mean
+from gnnzoo.errors import DataError, Location, UserError, did_you_mean
 
 FORCES = ("fx", "fy", "fz")
 # Ways in which LAMMPS writes positions; the first that is complete is taken. xs and xsu are fractions of the cell.
@@ -89,17 +89,17 @@ def understand(header: Header, said: Mapping[str, str] | None = None) -> Layout:
     Raises:
         DataError: ids, types, positions or forces lack; the hint is the dump line that writes them.
     """
-    place = Place(header.file, header.rows_line - 1)
-    names = _renamed(header.columns, said or {}, place)
+    location = Location(header.file, header.rows_line - 1)
+    names = _renamed(header.columns, said or {}, location)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"the column {repeated} comes twice", place=place, expected="each column once")
+        raise DataError(f"the column {repeated} comes twice", location=location, expected="each column once")
     kind = next((kind for kind, columns in _POSITIONS.items() if set(columns) <= set(names)), None)
     problem = _problem(names, kind)
     if problem is not None:
         raise DataError(
             problem,
-            place=place,
+            location=location,
             expected="columns id type x y z fx fy fz, in any order and with any others",
             hint=_hint(header),
         )
@@ -110,7 +110,7 @@ def understand(header: Header, said: Mapping[str, str] | None = None) -> Layout:
         if meaning not in used:
             raise DataError(
                 f"the column {name}, said to be {meaning}, is of no use: {_why_useless(meaning, names)}",
-                place=place,
+                location=location,
                 hint=f"leave out --column {meaning}={name}, or name the whole vector",
             )
     return Layout(names, fields, scaled=kind in _SCALED)
@@ -133,13 +133,13 @@ def _why_useless(meaning: str, names: tuple[str, ...]) -> str:
     return f"{', '.join(lacking)} lack" if lacking else "positions are taken from other columns"
 
 
-def _renamed(names: tuple[str, ...], columns: Mapping[str, str], place: Place) -> tuple[str, ...]:
+def _renamed(names: tuple[str, ...], columns: Mapping[str, str], location: Location) -> tuple[str, ...]:
     """The columns by what they mean; one that another is said to be loses its name."""
     for meaning, name in columns.items():
         if name not in names:
             raise DataError(
                 f"there is no column '{name}', which was said to be {meaning}.{did_you_mean(name, names)}",
-                place=place,
+                location=location,
                 expected=f"one of {' '.join(names)}",
             )
     meaning_of = {name: meaning for meaning, name in columns.items()}

@@ -17,16 +17,16 @@ import numpy as np
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.fingerprint import fingerprint_of
 from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.lammps.block_builder import Atoms
+from gnnzoo.data.lammps.block_builder import BlockBuilder
 from gnnzoo.data.lammps.columns import Layout
 from gnnzoo.data.lammps.frame_splitter import KINDS, DumpLog, Event, RawFrame, raw_frames, whole_rows
 from gnnzoo.data.lammps.header import Header, parse_header
 from gnnzoo.data.lammps.rows import parse_fields, parse_rows
 from gnnzoo.data.lammps.run import simulation_record
 from gnnzoo.data.lammps.source import is_compressed, is_stream
-from gnnzoo.data.threads import ahead, parallel
-from gnnzoo.errors import DataError, Place
-from gnnzoo.outputs import told
+from gnnzoo.data.threads import ordered_map, prefetch
+from gnnzoo.errors import DataError, Location
+from gnnzoo.outputs import translate_os_errors
 
 BATCH_BYTES = 1 << 21  # rows parsed at a time, few enough for a cache; more where a single frame is larger
 
@@ -38,7 +38,7 @@ _SAME_POSITION = 1e-5
 Look = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
-class Trajectory:
+class TrajectoryReader:
     """What holds over all frames, gathered while they go by.
 
     Args:
@@ -56,14 +56,14 @@ class Trajectory:
         self._columns = columns
         self.log = DumpLog()
         self.last: Header | None = None
-        self.atoms: Atoms | None = None
+        self.atoms: BlockBuilder | None = None
         self.units: str | None = None
         self.fewest = self.most = 0
         self._segment = 0
         self._last_look: Look | None = None
         self._start: tuple[Header, Look] | None = None  # of the file that is being read: its first frame
 
-    def meet(self, frame: RawFrame) -> None:
+    def validate_header(self, frame: RawFrame) -> None:
         """Check a frame's header against those before it.
 
         Raises:
@@ -71,14 +71,14 @@ class Trajectory:
         """
         header = frame.header
         if self.atoms is None:
-            self.atoms = Atoms(frame, self._columns)
+            self.atoms = BlockBuilder(frame, self._columns)
         self.atoms.layout_of(header)
         self.fewest = min(self.fewest or header.n_atoms, header.n_atoms)
         self.most = max(self.most, header.n_atoms)
         if header.units is not None and self.units not in (None, header.units):
             raise DataError(
                 f"the units change: {header.units} here, {self.units} before",
-                place=Place(header.file, header.line),
+                location=Location(header.file, header.line),
                 hint="convert the files apart",
             )
         self.units = header.units or self.units
@@ -116,25 +116,25 @@ class Trajectory:
                 raise DataError(
                     f"its first frame is of step {header.step}, as that of {self._start[0].file}, and has other atoms: "
                     "these files are pieces, one of each processor",
-                    place=Place(header.file, header.line),
+                    location=Location(header.file, header.line),
                     expected="whole frames",
                     hint="in the LAMMPS input, a dump whose name holds no %",
                 )
         self._start = (header, look)
 
-    def refuse_nothing(self, paths: Sequence[Path]) -> None:
+    def require_frames(self, paths: Sequence[Path]) -> None:
         """Raise if no frame went by."""
         if self.atoms is None:
             left_out = [*self.log.truncated, *self.log.empty]
             why = f"{left_out[0]}" if left_out else "nothing in it looks like one"
             raise DataError(
                 f"the dump holds no complete frame: {why}",
-                place=Place(paths[0]),
+                location=Location(paths[0]),
                 expected="as many rows as the header announces, and a line end behind the last one",
             )
 
 
-def _ids_and_positions(atoms: Atoms, frame: RawFrame) -> tuple[np.ndarray, np.ndarray]:
+def _ids_and_positions(atoms: BlockBuilder, frame: RawFrame) -> tuple[np.ndarray, np.ndarray]:
     return _looked_at(next(atoms.blocks([frame])), 0)
 
 
@@ -156,7 +156,7 @@ def _same_frame(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.
 
 
 def stream(
-    paths: Sequence[Path], trajectory: Trajectory, advance: Callable[[int], object] | None = None
+    paths: Sequence[Path], trajectory: TrajectoryReader, advance: Callable[[int], object] | None = None
 ) -> Iterator[FrameBlock]:
     """The frames of all dumps in order, in blocks; each file is read once, from front to end.
 
@@ -168,10 +168,10 @@ def stream(
         advance: called with the number of bytes that were read from disk.
 
     Raises:
-        DataError: as `raw_frames`, `Trajectory.meet` and `Atoms.blocks`; no frame is complete.
+        DataError: as `raw_frames`, `TrajectoryReader.meet` and `BlockBuilder.blocks`; no frame is complete.
     """
     frames = itertools.chain.from_iterable(raw_frames(path, trajectory.log, advance) for path in paths)
-    for batch, fields in parallel(_parsed, ahead(_batches(frames, trajectory))):
+    for batch, fields in ordered_map(_parsed, prefetch(_batches(frames, trajectory))):
         headers = [frame.header for frame in batch]
         for block in trajectory.atoms.blocks(batch, fields):
             segments = [
@@ -182,7 +182,7 @@ def stream(
             block.segments[kept] = [segments[index] for index in kept]
             if kept:
                 yield block if len(kept) == len(block) else block.taken(kept)
-    trajectory.refuse_nothing(paths)
+    trajectory.require_frames(paths)
 
 
 def _parsed(item: tuple[list[RawFrame], Layout]) -> tuple[list[RawFrame], dict[str, np.ndarray]]:
@@ -190,12 +190,12 @@ def _parsed(item: tuple[list[RawFrame], Layout]) -> tuple[list[RawFrame], dict[s
     return batch, parse_fields(batch, layout)
 
 
-def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[tuple[list[RawFrame], Layout]]:
+def _batches(frames: Iterable[RawFrame], trajectory: TrajectoryReader) -> Iterator[tuple[list[RawFrame], Layout]]:
     """Stretches of frames that share columns and number of atoms and come to about `BATCH_BYTES`."""
     batch: list[RawFrame] = []
     size = 0
     for frame in frames:
-        trajectory.meet(frame)
+        trajectory.validate_header(frame)
         if batch and (size + len(frame.rows) > BATCH_BYTES or not _alike(frame.header, batch[0].header)):
             yield _ready(batch, trajectory)
             batch, size = [], 0
@@ -205,7 +205,7 @@ def _batches(frames: Iterable[RawFrame], trajectory: Trajectory) -> Iterator[tup
         yield _ready(batch, trajectory)
 
 
-def _ready(batch: list[RawFrame], trajectory: Trajectory) -> tuple[list[RawFrame], Layout]:
+def _ready(batch: list[RawFrame], trajectory: TrajectoryReader) -> tuple[list[RawFrame], Layout]:
     trajectory.atoms.count_digits(batch[-1])
     return batch, trajectory.atoms.layout_of(batch[0].header)
 
@@ -214,7 +214,7 @@ def _alike(a: Header, b: Header) -> bool:
     return a.n_atoms == b.n_atoms and a.columns == b.columns
 
 
-def provenance(trajectory: Trajectory) -> dict:
+def provenance(trajectory: TrajectoryReader) -> dict:
     """Where the numbers came from, for JSON; complete when all frames went by."""
     log, atoms = trajectory.log, trajectory.atoms
     sources = [
@@ -236,7 +236,7 @@ def provenance(trajectory: Trajectory) -> dict:
     }
 
 
-class _Place:
+class _FrameOffset:
     """Where a frame lies, so that it can be read again."""
 
     __slots__ = ("line", "number", "path", "rows_start", "start", "stop")
@@ -245,7 +245,7 @@ class _Place:
         self.path, self.line, self.number = frame.header.file, frame.header.line, frame.file
         self.start, self.rows_start, self.stop = frame.start, frame.rows_start, frame.stop
 
-    def shares_a_batch(self, later: "_Place") -> bool:
+    def shares_a_batch(self, later: "_FrameOffset") -> bool:
         """Whether a later frame is of the same file and not far behind."""
         return self.number == later.number and later.stop - self.start <= BATCH_BYTES
 
@@ -259,7 +259,7 @@ class _Place:
         header = parse_header(text[:length].decode("utf-8", "replace"), self.path, self.line)
         rows = whole_rows(text[length:], header.n_atoms)
         if isinstance(rows, int):
-            raise DataError("the file has changed since it was opened", place=Place(self.path, self.line))
+            raise DataError("the file has changed since it was opened", location=Location(self.path, self.line))
         return RawFrame(header, rows, self.start, self.rows_start, self.stop, self.number)
 
 
@@ -305,29 +305,31 @@ class DumpDataset(Dataset):
         self._paths = [Path(path) for path in paths]
         copied = [path for path in self._paths if is_stream(path) or is_compressed(path)]
         self._copies = {path: tempfile.TemporaryFile() for path in copied}  # noqa: SIM115
-        trajectory = Trajectory(columns)
-        self._places: list[_Place] = []
+        trajectory = TrajectoryReader(columns)
+        self._offsets: list[_FrameOffset] = []
         steps, segments = [], []
         for frame in self._indexed(trajectory, advance):
             look = functools.partial(_ids_and_positions, trajectory.atoms, frame)
             segment = trajectory.segment(frame.header, look)
             if segment is None:
                 continue
-            self._places.append(_Place(frame))
+            self._offsets.append(_FrameOffset(frame))
             steps.append(frame.header.step)
             segments.append(segment)
-        trajectory.refuse_nothing(self._paths)
+        trajectory.require_frames(self._paths)
         self.log, self.atoms, self.units = trajectory.log, trajectory.atoms, trajectory.units
         self.type_names = dict(self.atoms.type_names)
         self.steps = np.array(steps, dtype=np.int64)
         self.segments = np.array(segments, dtype=np.int32)
-        self.files = np.array([place.number for place in self._places], dtype=np.int32)
+        self.files = np.array([offset.number for offset in self._offsets], dtype=np.int32)
         self.provenance = provenance(trajectory)
 
-    def _indexed(self, trajectory: Trajectory, advance: Callable[[int], object] | None) -> Iterator[RawFrame]:
+    def _indexed(self, trajectory: TrajectoryReader, advance: Callable[[int], object] | None) -> Iterator[RawFrame]:
         """The frames of all dumps in order; their types are known to the trajectory's atoms then."""
-        with told(Path(tempfile.gettempdir()), "TMPDIR=/a/larger/place before the command unpacks it elsewhere"):
-            for batch, types in parallel(_types_of, _batches(self._raw(trajectory.log, advance), trajectory)):
+        with translate_os_errors(
+            Path(tempfile.gettempdir()), "TMPDIR=/a/larger/place before the command unpacks it elsewhere"
+        ):
+            for batch, types in ordered_map(_types_of, _batches(self._raw(trajectory.log, advance), trajectory)):
                 trajectory.atoms.learn(batch, types)
                 yield from batch
             for copy in self._copies.values():
@@ -338,7 +340,7 @@ class DumpDataset(Dataset):
             yield from raw_frames(path, log, advance, copy=self._copies.get(path))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._offsets)
 
     def read(self, index: int) -> Frame:
         (frame,) = self._frames([index])
@@ -347,8 +349,8 @@ class DumpDataset(Dataset):
     def __iter__(self) -> Iterator[Frame]:
         """All frames in order, many parsed at a time."""
         waiting: list[int] = []
-        for index, place in enumerate(self._places):
-            if waiting and not self._places[waiting[0]].shares_a_batch(place):
+        for index, offset in enumerate(self._offsets):
+            if waiting and not self._offsets[waiting[0]].shares_a_batch(offset):
                 yield from self._frames(waiting)
                 waiting = []
             waiting.append(index)
@@ -356,10 +358,10 @@ class DumpDataset(Dataset):
 
     def _frames(self, indices: list[int]) -> Iterator[Frame]:
         """Frames that follow one another in one file."""
-        places = [self._places[index] for index in indices]
-        start = places[0].start
-        text = self._text(places[0].path, start, places[-1].stop)
-        raws = [place.raw(text[place.start - start : place.stop - start]) for place in places]
+        offsets = [self._offsets[index] for index in indices]
+        start = offsets[0].start
+        text = self._text(offsets[0].path, start, offsets[-1].stop)
+        raws = [offset.raw(text[offset.start - start : offset.stop - start]) for offset in offsets]
         for same in _stretches(raws):
             with self._lock:  # the parser remembers the atoms of the frame before
                 blocks = list(self.atoms.blocks(same))
@@ -375,7 +377,7 @@ class DumpDataset(Dataset):
         with path.open("rb", buffering=0) as file:
             text = os.pread(file.fileno(), stop - start, start)
         if len(text) != stop - start:
-            raise DataError("the file has become shorter since it was opened", place=Place(path))
+            raise DataError("the file has become shorter since it was opened", location=Location(path))
         return text
 
     @functools.cached_property

@@ -10,7 +10,7 @@ from typing import BinaryIO, NoReturn
 
 from gnnzoo.data.lammps.header import Header, check_sections, parse_header
 from gnnzoo.data.lammps.source import HEADER_LIMIT, Source, unpacked
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 _BLANK_LINES = 1000  # so many between two frames are put up with
 _BLANKS = (b" ", b"\t", b"\r", b"\n")
@@ -149,7 +149,7 @@ class _Splitter:
     def _refuse_rows(self, header: Header) -> NoReturn:
         raise DataError(
             f"more rows than the {header.n_atoms} atoms that the frame of step {header.step} announces",
-            place=Place(self._path, header.rows_line + header.n_atoms),
+            location=Location(self._path, header.rows_line + header.n_atoms),
             expected=f"{header.n_atoms} rows below ITEM: ATOMS",
         )
 

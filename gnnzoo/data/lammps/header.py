@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
 # Lines that follow each ITEM of a frame's header; the rows of atoms follow the last one.
@@ -109,7 +109,7 @@ def parse_header(text: str, file: Path, line: int) -> Header:
         if name not in sections:
             raise DataError(
                 f"the frame has no ITEM: {name}",
-                place=Place(file, line),
+                location=Location(file, line),
                 expected="a text dump as LAMMPS writes it",
                 hint=dump_line(file),
             )
@@ -118,13 +118,13 @@ def parse_header(text: str, file: Path, line: int) -> Header:
     if units is not None and units not in STYLES:
         raise DataError(
             f"the dump is in units {units}, which gnnzoo does not know",
-            place=Place(file, sections["UNITS"][0] + 1),
+            location=Location(file, sections["UNITS"][0] + 1),
             expected=" or ".join(STYLES),
         )
     header = Header(
         step=_value(sections, "TIMESTEP", whole_number, "a timestep", file),
         n_atoms=_value(sections, "NUMBER OF ATOMS", whole_number, "a number of atoms", file),
-        box=_parse_box(rest, tuple(bounds), Place(file, bounds_line)),
+        box=_parse_box(rest, tuple(bounds), Location(file, bounds_line)),
         columns=tuple(split_words(sections["ATOMS"][1])),
         units=units,
         time=_value(sections, "TIME", real_number, "a time", file),
@@ -133,13 +133,13 @@ def parse_header(text: str, file: Path, line: int) -> Header:
         rows_line=sections["ATOMS"][0] + 1,
     )
     if not 0 <= header.n_atoms <= _MAX_ATOMS:
-        place = Place(file, sections["NUMBER OF ATOMS"][0] + 1)
+        location = Location(file, sections["NUMBER OF ATOMS"][0] + 1)
         raise DataError(
-            f"the frame says that it has {header.n_atoms} atoms", place=place, expected=f"0 to {_MAX_ATOMS} atoms"
+            f"the frame says that it has {header.n_atoms} atoms", location=location, expected=f"0 to {_MAX_ATOMS} atoms"
         )
     if header.step < 0:
-        place = Place(file, sections["TIMESTEP"][0] + 1)
-        raise DataError(f"the timestep is {header.step}", place=place, expected="0 or more")
+        location = Location(file, sections["TIMESTEP"][0] + 1)
+        raise DataError(f"the timestep is {header.step}", location=location, expected="0 or more")
     return header
 
 
@@ -165,21 +165,21 @@ def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, 
         if not line.startswith("ITEM: ") or name is None:
             raise DataError(
                 f"'{line[:60]}' is not part of a dump of atoms",
-                place=Place(file, first + position),
+                location=Location(file, first + position),
                 expected="ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS, ATOMS, as LAMMPS' dump style custom writes them",
                 hint=dump_line(file),
             )
         if name in sections:
             raise DataError(
                 f"a second ITEM: {name} before any row of atoms",
-                place=Place(file, first + position),
+                location=Location(file, first + position),
                 hint=f"the frame that starts in line {first} is cut short: take it out",
             )
         later = next((other for other in sections if _ORDER.index(other) > _ORDER.index(name)), None)
         if later is not None:
             raise DataError(
                 f"ITEM: {name} stands below ITEM: {later}",
-                place=Place(file, first + position),
+                location=Location(file, first + position),
                 expected=f"this order: {', '.join(_ORDER)}",
             )
         below = lines[position + 1 : position + 1 + _LINES[name]]
@@ -198,19 +198,21 @@ def _value(sections: dict, name: str, kind: Callable, meaning: str, file: Path):
         value = kind(text)
     except ValueError:
         raise DataError(
-            f"'{text[:60]}' is not {meaning}", place=Place(file, line + 1), expected=f"{meaning} below ITEM: {name}"
+            f"'{text[:60]}' is not {meaning}",
+            location=Location(file, line + 1),
+            expected=f"{meaning} below ITEM: {name}",
         ) from None
     if value == "" or (isinstance(value, float) and not math.isfinite(value)):
-        raise DataError(f"'{text}' is not {meaning}", place=Place(file, line + 1))
+        raise DataError(f"'{text}' is not {meaning}", location=Location(file, line + 1))
     return value
 
 
-def _parse_box(rest: str, lines: tuple[str, ...], place: Place) -> Box:
+def _parse_box(rest: str, lines: tuple[str, ...], location: Location) -> Box:
     """The box from what follows `ITEM: BOX BOUNDS` and the three lines below it."""
     try:
         return _box(rest, lines)
     except DataError as error:
-        raise DataError(error.what, place=place, expected=error.expected) from None
+        raise DataError(error.what, location=location, expected=error.expected) from None
 
 
 @functools.lru_cache(maxsize=8)  # most runs keep their box for many frames

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.lammps.log_tables import Table, log_tables
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 _NEVER = 2**61
 _SAME_ENERGY = 1e-6  # relative; where one run ends and the next begins LAMMPS prints a step twice
@@ -62,7 +62,7 @@ class LogEnergies:
             if not told:
                 raise DataError(
                     "no potential energies were found in the log",
-                    place=Place(path),
+                    location=Location(path),
                     expected="tables with the columns Step and PotEng (or TotEng and KinEng, or E_pair and E_mol)",
                     hint="in the LAMMPS input, before the run: thermo_style custom step temp pe ke etotal press",
                 )
@@ -91,7 +91,7 @@ class LogEnergies:
             raise DataError(
                 f"the log tells different energies of step {steps[frame]}: {first[frame]:.8g} and {last[frame]:.8g}, "
                 "in two runs that the dump may both show",
-                place=Place(self.paths[0]),
+                location=Location(self.paths[0]),
                 expected="one run of the log for each segment of the dump",
                 hint="cut the other runs out of a copy of the log",
             )
@@ -100,7 +100,7 @@ class LogEnergies:
             raise DataError(
                 f"the log tells no energy at the dump's steps: it tells those of {len(known)} steps "
                 f"from {known[0]} to {known[-1]}",
-                place=Place(self.paths[0]),
+                location=Location(self.paths[0]),
                 expected="thermo output at the steps of the dump",
                 hint="the log of the run that wrote the dump, with thermo N as in dump 1 all custom N",
             )
@@ -195,7 +195,7 @@ def _agreed_units(logs: Sequence[tuple[Path, list[Table]]], units: str | None) -
             elif table.units != units:
                 raise DataError(
                     f"the log is in units {table.units}, but {source} is in {units}",
-                    place=Place(path, table.units_line),
+                    location=Location(path, table.units_line),
                     expected=f"units {units}",
                     hint="the log of the run that wrote the dump; or other --units; or a copy without those runs",
                 )
@@ -212,7 +212,7 @@ def _per_atom(table: Table, units: str | None, path: Path) -> bool:
     if units is None:
         raise DataError(
             "neither the log nor the dump tells its units, and with them whether energies are per atom",
-            place=Place(path, table.line),
+            location=Location(path, table.line),
             expected="the command units before the run, or thermo_modify norm",
             hint="--units real (or metal, lj) declares them",
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.lammps.header import real_number
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 _STEP = re.compile(r"\d{1,18}")
 _MULTI = re.compile(r"-+ Step\s+(\d{1,18}) -+")
@@ -66,7 +66,7 @@ def log_tables(path: Path) -> list[Table]:
     try:
         lines = path.read_text(errors="replace").split("\n")
     except OSError as error:
-        raise DataError(f"the log cannot be read: {error.strerror}", place=Place(path)) from error
+        raise DataError(f"the log cannot be read: {error.strerror}", location=Location(path)) from error
     return _Reader(lines).tables
 
 

@@ -15,7 +15,7 @@ import pyarrow.csv
 from gnnzoo.data.lammps.columns import Layout
 from gnnzoo.data.lammps.frame_splitter import RawFrame
 from gnnzoo.data.lammps.header import Header, real_number, split_words, whole_number
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 _LARGE_BLOCK = 1 << 24  # a longer text is parsed in pieces of this size, on all cores
 _END = "(end of row)"
@@ -85,8 +85,8 @@ def check_range(headers: Sequence[Header], names: Sequence[str], values: np.ndar
     for wrong in (int(np.argmin(values)), int(np.argmax(values))):
         value = values.ravel()[wrong]
         if not least <= value <= most:
-            name, place = _found(headers, names, wrong)
-            raise DataError(f"{value} in column {name}", place=place, expected=f"{least} to {most}")
+            name, location = _found(headers, names, wrong)
+            raise DataError(f"{value} in column {name}", location=location, expected=f"{least} to {most}")
 
 
 def check_finite(headers: Sequence[Header], names: Sequence[str], values: np.ndarray) -> None:
@@ -97,21 +97,21 @@ def check_finite(headers: Sequence[Header], names: Sequence[str], values: np.nda
     wrong = np.flatnonzero(~np.isfinite(values.ravel()))
     if len(wrong) == 0:  # finite numbers whose sum is not
         return
-    name, place = _found(headers, names, int(wrong[0]))
+    name, location = _found(headers, names, int(wrong[0]))
     step = headers[int(wrong[0]) // (headers[0].n_atoms * len(names))].step
     raise DataError(
         f"{name} is {values.ravel()[wrong[0]]} in the frame of step {step}",
-        place=place,
+        location=location,
         expected="a finite number",
         hint="the simulation went wrong there: leave out this frame and those after it",
     )
 
 
-def _found(headers: Sequence[Header], names: Sequence[str], index: int) -> tuple[str, Place]:
+def _found(headers: Sequence[Header], names: Sequence[str], index: int) -> tuple[str, Location]:
     """Column and line of a value, by its place in the raveled values of frames laid end to end."""
     row, column = divmod(index, len(names))
     header = headers[row // headers[0].n_atoms]
-    return names[column], Place(header.file, header.rows_line + row % headers[0].n_atoms)
+    return names[column], Location(header.file, header.rows_line + row % headers[0].n_atoms)
 
 
 def _parse(text: bytes, names: Sequence[str], wanted: dict[str, type], trailing: bool, n_rows: int) -> dict:
@@ -162,26 +162,26 @@ def _parse_slowly(frames: Sequence[RawFrame], columns: Sequence[str], wanted: di
         rows = frame.rows.removesuffix(b"\n").split(b"\n")
         for number, row in enumerate(row.decode("utf-8", "replace") for row in rows):
             words = split_words(row)
-            place = Place(frame.header.file, frame.header.rows_line + number)
+            location = Location(frame.header.file, frame.header.rows_line + number)
             if len(words) != len(columns):
                 raise DataError(
                     f"the row has {len(words)} values: '{row.strip()[:80]}'",
-                    place=place,
+                    location=location,
                     expected=f"{len(columns)} values: {' '.join(columns)}",
                 )
             for name, position in places.items():
-                values[name].append(_number(words[position], wanted[name], name, place))
+                values[name].append(_number(words[position], wanted[name], name, location))
     return {name: np.array(column, dtype=wanted[name]) for name, column in values.items()}
 
 
-def _number(word: str, kind: type, name: str, place: Place):
+def _number(word: str, kind: type, name: str, location: Location):
     if kind is str:
         return word
     try:
         return whole_number(word) if kind is np.int64 else real_number(word)
     except ValueError:
         expected = "a whole number" if kind is np.int64 else "a number"
-        raise DataError(f"'{word[:40]}' in column {name}", place=place, expected=expected) from None
+        raise DataError(f"'{word[:40]}' in column {name}", location=location, expected=expected) from None
 
 
 def printed_digits(frame: RawFrame, names: Sequence[str], columns: Sequence[str]) -> int:
@@ -190,8 +190,8 @@ def printed_digits(frame: RawFrame, names: Sequence[str], columns: Sequence[str]
     most = 0
     for row in frame.rows.split(b"\n", _DIGIT_ROWS)[:_DIGIT_ROWS]:
         words = row.split()
-        for place in places:
-            if place < len(words):
-                mantissa = words[place].lower().split(b"e")[0].lstrip(b"+-").replace(b".", b"", 1)
+        for location in places:
+            if location < len(words):
+                mantissa = words[location].lower().split(b"e")[0].lstrip(b"+-").replace(b".", b"", 1)
                 most = max(most, len(mantissa.lstrip(b"0")))
     return most

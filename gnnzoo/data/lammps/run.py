@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.lammps.source import unpacked_name
-from gnnzoo.errors import Place, UserError
+from gnnzoo.errors import Location, UserError
 
 
 def find_lammps() -> Path:
@@ -94,13 +94,13 @@ def run_lammps(
     if code != 0:
         raise UserError(
             f"LAMMPS stopped: {_reason(tail)}",
-            place=Place(file=script),
+            location=Location(file=script),
             hint=f"the whole log is in {log}" if log.exists() else "run it by hand: " + " ".join(command),
         )
     if not dump.exists():
         raise UserError(
             "LAMMPS ended well, but the script wrote no dump",
-            place=Place(file=script),
+            location=Location(file=script),
             expected="dump frames all custom N ${dump} id type x y z fx fy fz",
         )
 
@@ -155,8 +155,8 @@ def _plain_folder(folder: Path) -> Iterator[Path]:
     if not re.search(r"\s", str(folder)):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="gnnzoo-") as place:
-        link = Path(place) / "inputs"
+    with tempfile.TemporaryDirectory(prefix="gnnzoo-") as location:
+        link = Path(location) / "inputs"
         link.symlink_to(folder)
         yield link
 

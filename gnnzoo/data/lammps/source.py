@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.lammps.header import dump_line
-from gnnzoo.errors import DataError, Place
+from gnnzoo.errors import DataError, Location
 
 STDIN = Path("-")
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".xz", ".bz2")
@@ -118,7 +118,7 @@ def _opened(path: Path) -> io.RawIOBase:
     if os.isatty(0):
         raise DataError(
             "standard input is a terminal",
-            place=Place("-"),
+            location=Location("-"),
             hint="zcat dump.lammpstrj.gz | gnnzoo convert - -o dump.h5",
         )
     return os.fdopen(os.dup(0), "rb", buffering=0)
@@ -178,7 +178,7 @@ def _inflated(raw: _Counted, opened: Callable, check: str, source: Source) -> It
             if not source.cut:
                 raise DataError(
                     f"the compressed data are damaged ({error})",
-                    place=Place(source.path),
+                    location=Location(source.path),
                     hint=f"{check} {source.path.name} checks it",
                 ) from None
         pieces.append(piece)
@@ -195,15 +195,15 @@ def _is_cut(error: Exception) -> bool:
 def _refuse_foreign(first: bytes, path: Path) -> None:
     """Refuse what is no text dump, by its first block."""
     if not first or first.isspace():
-        raise DataError("the file is empty", place=Place(path), hint=dump_line(path))
+        raise DataError("the file is empty", location=Location(path), hint=dump_line(path))
     for magic, (what, hint) in _FOREIGN.items():
         if first.startswith(magic):
             advice = hint.format(file=path.name) if hint else dump_line(path)
-            raise DataError(f"this is {what}", place=Place(path), expected="a LAMMPS dump in text", hint=advice)
+            raise DataError(f"this is {what}", location=Location(path), expected="a LAMMPS dump in text", hint=advice)
     if b"DUMPCUSTOM" in first[:64] or b"DUMPATOM" in first[:64] or b"\0" in first:
         raise DataError(
             "the file is binary",
-            place=Place(path),
+            location=Location(path),
             expected="a LAMMPS dump in text",
             hint=f"LAMMPS' tool turns binary dumps into text: binary2txt {path.name}; or write it as text: "
             + dump_line(path),
@@ -213,7 +213,7 @@ def _refuse_foreign(first: bytes, path: Path) -> None:
         line = start.splitlines()[0][:60].decode("utf-8", "replace")
         raise DataError(
             f"this is not a LAMMPS dump: it begins with '{line}'",
-            place=Place(path, 1),
+            location=Location(path, 1),
             expected="ITEM: TIMESTEP, as the dump style custom writes it",
             hint=dump_line(path),
         )

@@ -32,7 +32,7 @@ _TRIED = 32
 
 
 @np.errstate(over="ignore", invalid="ignore")  # signatures of absurd forces are infinite: their places decide
-def repeated_frames(dataset: Dataset) -> np.ndarray:
+def duplicate_frames(dataset: Dataset) -> np.ndarray:
     """(frames,) int: the earliest frame that each one repeats; its own number where it repeats none.
 
     A frame repeats another if all atoms have the same ids, types, places and forces, within what printing rounds and

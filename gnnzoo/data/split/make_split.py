@@ -13,8 +13,8 @@ import numpy as np
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.training_statistics import even_sample
 from gnnzoo.data.split.correlation import Correlations, correlations
-from gnnzoo.data.split.duplicates import repeated_frames, same_positions
-from gnnzoo.data.split.methods import Division, Shares, Split, Timeline, split_frames
+from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
+from gnnzoo.data.split.methods import Shares, Split, SplitResult, Timeline, split_frames
 
 # Frames of each part, or of each fifth of the run, whose mean force is looked at.
 _FORCE_SAMPLE = 6
@@ -74,7 +74,7 @@ class SplitReport:
         return asdict(self)
 
 
-def divide(
+def make_split(
     dataset: Dataset,
     shares: Shares,
     *,
@@ -130,7 +130,7 @@ def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline
     return Timeline(
         segments=np.asarray(dataset.segments).astype(np.int64),
         clock=clock.astype(float),
-        first=repeated_frames(dataset),
+        first=duplicate_frames(dataset),
         files=np.asarray(dataset.files),
         names=tuple(str(source.get("file", "")) for source in dataset.provenance.get("sources", []))
         or (Path(dataset.path).name,),
@@ -139,7 +139,7 @@ def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline
 
 
 def _report(
-    dataset: Dataset, method: str, declared: bool, wanted: int | None, division: Division, found: Correlations
+    dataset: Dataset, method: str, declared: bool, wanted: int | None, division: SplitResult, found: Correlations
 ) -> SplitReport:
     left_at = found.longest if division.apart is None else min(found.longest, division.apart)
     plain = found.as_dict()

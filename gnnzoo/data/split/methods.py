@@ -104,7 +104,7 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitResult:
     """A split and how it came about.
 
     Attributes:
@@ -135,7 +135,7 @@ def split_frames(
     shrink: bool = False,
     validation_files: tuple[str, ...] = (),
     test_files: tuple[str, ...] = (),
-) -> Division:
+) -> SplitResult:
     """Divide the frames of a timeline.
 
     Args:
@@ -170,7 +170,7 @@ def split_frames(
     for part in PARTS:
         if getattr(shares, part) > 0 and len(getattr(split, part)) == 0:
             raise _too_few(n_frames, shares, part, gap, *left_out)
-    return Division(split, blocks, gap, *left_out, _apart(labels, timeline))
+    return SplitResult(split, blocks, gap, *left_out, _apart(labels, timeline))
 
 
 def _too_few(n_frames: int, shares: Shares, part: str, gap: int, gaps: int, repeats: int) -> DataError:

@@ -38,8 +38,8 @@ from gnnzoo.data.tfrecord.layout import (
     fields_in,
     fields_of,
 )
-from gnnzoo.errors import DataError, Place, UserError
-from gnnzoo.outputs import refuse_existing, written
+from gnnzoo.errors import DataError, Location, UserError
+from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.units import STYLES
 
 SCHEMA, ABOUT = "schema.pbtxt", "gnnzoo.json"
@@ -84,7 +84,7 @@ def write(
     tfgnn = _tensorflow_gnn()
     fields, notes, shard_files = fields_of(dataset[0]), _FrameNotes(), []
     count = shards or _number_of_shards(len(dataset), len(encode(dataset[0], fields, cutoff, bonds)))
-    with written(output, overwrite) as folder, _as_oserror(output), _pool() as pool:
+    with atomic_write(output, overwrite) as folder, _as_oserror(output), _pool() as pool:
         folder.mkdir()
         tfgnn.write_schema(_schema(tfgnn, fields, dataset), str(folder / SCHEMA))
         for number, indices in enumerate(np.array_split(np.arange(len(dataset)), count)):
@@ -107,14 +107,14 @@ def _check(dataset: Dataset, cutoff: float, bonds: list[tuple[str, str]] | None)
     if isinstance(dataset, TfrecordDataset):
         raise DataError(
             "these are TFRecord shards already, and their positions are rounded to float32",
-            place=Place(dataset.path),
+            location=Location(dataset.path),
             hint=f"convert from their source: {dataset.provenance['source']}",
         )
     unnamed = [number for number, name in dataset.type_names.items() if name == str(number)]
     if bonds and unnamed and dataset.has_molecules:
         raise DataError(
             f"bonds are between named species, but type {unnamed[0]} has no name",
-            place=Place(dataset.path),
+            location=Location(dataset.path),
             hint="--types 1=O,2=H names the types",
         )
 
@@ -186,7 +186,7 @@ def _write_shard(path: Path, records: Iterator[bytes], advance: Callable[[int], 
 
 @contextlib.contextmanager
 def _as_oserror(path: Path) -> Iterator[None]:
-    """What TensorFlow says of a disk that takes no more, as the operating system said it: `written` explains that."""
+    """Turns TensorFlow errors about a full disk into the OSError of the system, which `atomic_write` explains."""
     import tensorflow as tf
 
     codes = {
@@ -363,7 +363,7 @@ def _check_shard(path: Path, shard: dict) -> None:
     if _sha256(path) != shard["sha256"]:
         raise DataError(
             "the shard is damaged: its sha256 is not the one noted when it was written",
-            place=Place(path),
+            location=Location(path),
             hint=f"copy the shard again, or make the folder anew: {_HOW}",
         )
 
@@ -375,7 +375,7 @@ def _read_about(folder: Path) -> dict:
         shards = any(folder.glob("*.tfrecord"))
         what = "these TFRecord shards are not gnnzoo's" if shards else "this folder is no dataset"
         hint = f"make one: {_HOW}" if shards else f"the dumps in it, by name or by a glob: '{folder}/*.lammpstrj'"
-        raise DataError(f"{what}: there is no {ABOUT} in it", place=Place(folder), hint=hint)
+        raise DataError(f"{what}: there is no {ABOUT} in it", location=Location(folder), hint=hint)
     try:
         about = json.loads(path.read_text())
         if about["format"] != _FORMAT:
@@ -383,17 +383,21 @@ def _read_about(folder: Path) -> dict:
         sizes = {shard["file"]: shard["bytes"] for shard in about["shards"]}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"the description of the shards cannot be read: {error}", place=Place(path), hint=f"make it anew: {_HOW}"
+            f"the description of the shards cannot be read: {error}",
+            location=Location(path),
+            hint=f"make it anew: {_HOW}",
         ) from error
     for name in (SCHEMA, *sizes):
         if not (folder / name).is_file():
-            raise DataError(f"{name} is missing", place=Place(folder), hint=f"copy it again, or make it anew: {_HOW}")
+            raise DataError(
+                f"{name} is missing", location=Location(folder), hint=f"copy it again, or make it anew: {_HOW}"
+            )
     for name, size in sizes.items():
         found = (folder / name).stat().st_size
         if found != size:
             raise DataError(
                 f"the shard is damaged: it has {found:,} bytes",
-                place=Place(folder / name),
+                location=Location(folder / name),
                 expected=f"{size:,} bytes",
                 hint=f"copy the shard again, or make the folder anew: {_HOW}",
             )

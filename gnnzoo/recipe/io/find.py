@@ -4,7 +4,7 @@ import glob
 import re
 from pathlib import Path
 
-from gnnzoo.errors import Place, RecipeError, did_you_mean
+from gnnzoo.errors import Location, RecipeError, did_you_mean
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -69,7 +69,8 @@ def resolve_source(recipe: Recipe, recipe_path: Path | str | None = None) -> lis
     missing = [source for source, paths in zip(sources, found, strict=True) if not paths]
     if missing and len(missing) < len(sources):
         raise RecipeError(
-            f"some of the sources do not exist: {', '.join(missing)}", place=Place(file=recipe_path, key="data.source")
+            f"some of the sources do not exist: {', '.join(missing)}",
+            location=Location(file=recipe_path, key="data.source"),
         )
     return [path for paths in found for path in paths]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gnnzoo.errors import Place, RecipeError, UserError
+from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.recipe.checks.all import check
 from gnnzoo.recipe.io import json_positions as jsontext
 from gnnzoo.recipe.io.find import find_recipe, recipe_names, resolve_source
@@ -30,7 +30,7 @@ def load_recipe(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Reci
     """
     path = find_recipe(path_or_name)
     raw, lines = _read(path)
-    places = {key: Place(file=path, line=line, key=dotted(key)) for key, line in lines.items()}
+    places = {key: Location(file=path, line=line, key=dotted(key)) for key, line in lines.items()}
     for text in overrides:
         _override(raw, text, places)
     return _validated(raw, places, path)
@@ -60,29 +60,31 @@ def _read(path: Path) -> tuple[dict, dict[jsontext.Path, int]]:
         if _start(path).startswith(_DATA):
             raise RecipeError(
                 "these are data, not a recipe",
-                place=Place(file=path),
+                location=Location(file=path),
                 hint=f"gnnzoo init {path} writes a recipe for them",
             )
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise RecipeError("is not text", place=Place(file=path), expected="a recipe: JSON in UTF-8") from None
+        raise RecipeError("is not text", location=Location(file=path), expected="a recipe: JSON in UTF-8") from None
     except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror}", place=Place(file=path)) from None
+        raise RecipeError(f"cannot be read: {error.strerror}", location=Location(file=path)) from None
     try:
         raw, lines = jsontext.parse(text)
     except jsontext.JsonError as error:
         key = dotted(error.path) if error.path else f"column {error.column}"
         what = error.what if error.path else f"not JSON: {error.what}"
-        raise RecipeError(what, place=Place(file=path, line=error.line, key=key)) from None
+        raise RecipeError(what, location=Location(file=path, line=error.line, key=key)) from None
     if not isinstance(raw, dict):
-        raise RecipeError("is not a recipe", place=Place(file=path, line=1), expected='{ "name": ..., "data": ... }')
+        raise RecipeError(
+            "is not a recipe", location=Location(file=path, line=1), expected='{ "name": ..., "data": ... }'
+        )
     return raw, lines
 
 
 # --- validation -----------------------------------------------------------------------------------------------------
 
 
-def _validated(raw: dict, places: dict[jsontext.Path, Place], file: Path | None) -> Recipe:
+def _validated(raw: dict, places: dict[jsontext.Path, Location], file: Path | None) -> Recipe:
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
@@ -92,23 +94,23 @@ def _validated(raw: dict, places: dict[jsontext.Path, Place], file: Path | None)
         if not problems:
             return recipe
     errors = [_placed(problem, places, file) for problem in problems]
-    errors.sort(key=lambda error: error.place.line or 0)
+    errors.sort(key=lambda error: error.location.line or 0)
     if len(errors) == 1:
         raise errors[0]
-    raise RecipeError(f"{len(errors)} problems", place=Place(file=file), problems=errors)
+    raise RecipeError(f"{len(errors)} problems", location=Location(file=file), problems=errors)
 
 
-def _placed(problem: Problem, places: dict[jsontext.Path, Place], file: Path | None) -> RecipeError:
+def _placed(problem: Problem, places: dict[jsontext.Path, Location], file: Path | None) -> RecipeError:
     """A problem with its file and line: those of its key, or of the nearest thing around it that stands in the text."""
     path = problem.path
     while path and path not in places:
         path = path[:-1]
-    near = places.get(path, Place(file=file))
+    near = places.get(path, Location(file=file))
     key = dotted(problem.path)
     if near.key is None and places.get(problem.path) is near:  # an override names the key itself
         key = None
-    place = Place(file=near.file, line=near.line, key=key)
-    return RecipeError(problem.what, place=place, expected=problem.expected, hint=problem.hint)
+    location = Location(file=near.file, line=near.line, key=key)
+    return RecipeError(problem.what, location=location, expected=problem.expected, hint=problem.hint)
 
 
 # --- overrides ------------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ def _placed(problem: Problem, places: dict[jsontext.Path, Place], file: Path | N
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[(\d+)\]")
 
 
-def _override(raw: dict, text: str, places: dict[jsontext.Path, Place]) -> None:
+def _override(raw: dict, text: str, places: dict[jsontext.Path, Location]) -> None:
     """Change `raw` as `key.path=value` says; errors about the changed part name the override instead of a line."""
     option = f"--set {text}"
     key, equals, value = text.partition("=")
@@ -139,8 +141,8 @@ def _override(raw: dict, text: str, places: dict[jsontext.Path, Place]) -> None:
     for known in [known for known in places if known[: len(path)] == path]:
         del places[known]
     for depth in range(1, len(path)):
-        places.setdefault(path[:depth], Place(file=option))  # objects that the override made
-    places[path] = Place(file=option)
+        places.setdefault(path[:depth], Location(file=option))  # objects that the override made
+    places[path] = Location(file=option)
 
 
 def _inside(node: object, part: str | int, path: jsontext.Path, option: str) -> object:
@@ -158,11 +160,11 @@ def _no_such_place(node: object, part: str | int, path: jsontext.Path, option: s
     where = dotted(path)
     if isinstance(node, list):
         expected = f"{where}[0] to {where}[{len(node) - 1}]"
-        return RecipeError(f"{where} has no entry '{part}'", place=Place(file=option), expected=expected)
+        return RecipeError(f"{where} has no entry '{part}'", location=Location(file=option), expected=expected)
     if isinstance(node, dict):
-        return RecipeError(f"{where} is no list", place=Place(file=option), expected=f"{where}.key")
+        return RecipeError(f"{where} is no list", location=Location(file=option), expected=f"{where}.key")
     what = f"{where} is {json.dumps(node)}, there is nothing inside it to set"
-    return RecipeError(what, place=Place(file=option))
+    return RecipeError(what, location=Location(file=option))
 
 
 def _json_or_text(value: str) -> object:

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from gnnzoo.recipe.schema.base import Fraction, Name, Part
+from gnnzoo.recipe.schema.base import Fraction, Name, Section
 from gnnzoo.recipe.schema.prior import Bond
 
 ALL_SETS = "all"  # no evaluation set's name: it stands for every one
 
 
-class AtomParameters(Part):
+class AtomParameters(Section):
     """What a species is to the network: a point in the space of force-field parameters, not a label of its own."""
 
     charge: float
@@ -21,7 +21,7 @@ class AtomParameters(Part):
     """Lennard-Jones diameter, in the length unit of `data.units`."""
 
 
-class Simulation(Part):
+class Simulation(Section):
     """A LAMMPS run that makes the data when the source is missing; it runs in the working folder's `data/`."""
 
     input: str
@@ -30,7 +30,7 @@ class Simulation(Part):
     """Variables handed to LAMMPS as `-var NAME VALUE`. The script must write its dump to `${dump}`."""
 
 
-class Split(Part):
+class Split(Section):
     """How frames are divided among training, validation and test."""
 
     method: Literal["blocks", "cut", "random", "file"] = "blocks"
@@ -78,7 +78,7 @@ class Split(Part):
         return self
 
 
-class EvaluationSet(Part):
+class EvaluationSet(Section):
     """Data that a model is judged on and never trained on: another size, temperature or density of its substance."""
 
     source: str | list[str]
@@ -87,7 +87,7 @@ class EvaluationSet(Part):
     """Makes the source where it is missing."""
 
 
-class Truth(Part):
+class ReferenceInteractions(Section):
     """The interactions that the data were made with, where they are known: drawn by `gnnzoo pairs` over what a model
     learned. Training knows nothing of them; `model.prior` is for physics that it shall know."""
 
@@ -100,7 +100,7 @@ class Truth(Part):
     """Springs along bonds."""
 
 
-class Data(Part):
+class Data(Section):
     """Where the frames come from and what they mean."""
 
     source: str | list[str]
@@ -116,7 +116,7 @@ class Data(Part):
     """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: potential energy of each atom."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
-    truth: Truth | None = None
+    truth: ReferenceInteractions | None = None
     """The interactions that the data were made with, for `gnnzoo pairs`."""
     split: Split = Field(default_factory=Split)
     """How frames are divided among training, validation and test."""

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from gnnzoo.recipe.schema.base import Part
+from gnnzoo.recipe.schema.base import Section
 from gnnzoo.recipe.schema.layers import Entry, Mlp
 
 
-class RadialReader(Part):
+class RadialReader(Section):
     """A layer that reads the radial basis of `graph.radial`."""
 
     functions: PositiveInt | None = None

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from gnnzoo.recipe.schema.base import Name, Part
+from gnnzoo.recipe.schema.base import Name, Section
 
 
-class Radial(Part):
+class Radial(Section):
     """Radial basis in which distances are expanded."""
 
     basis: Literal["bessel", "gaussian", "exp_normal"] = "bessel"
@@ -17,7 +17,7 @@ class Radial(Part):
     """Number of functions."""
 
 
-class Graph(Part):
+class Graph(Section):
     """Which atoms are neighbours, and what an edge tells about its pair."""
 
     cutoff: PositiveFloat

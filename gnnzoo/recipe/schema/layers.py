@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from gnnzoo.recipe.schema.base import Fraction, Name, Part
+from gnnzoo.recipe.schema.base import Fraction, Name, Section
 
 
-class Mlp(Part):
+class Mlp(Section):
     """Dense + activation, then `hidden_layers` x (dropout, dense without bias, activation), then dense."""
 
     units: PositiveInt = 128
@@ -20,7 +20,7 @@ class Mlp(Part):
     """`prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852); `silu` is smooth."""
 
 
-class Entry(Part):
+class Entry(Section):
     """An entry of the layer stack."""
 
     name: Name | None = None

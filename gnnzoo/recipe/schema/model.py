@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gnnzoo.recipe.schema.base import Part
+from gnnzoo.recipe.schema.base import Section
 from gnnzoo.recipe.schema.equivariant_layers import (
     AtomicDensity,
     EnergyDecoder,
@@ -56,7 +56,7 @@ LayerEntry = Annotated[
 ]
 
 
-class Model(Part):
+class Model(Section):
     """The network as a stack of layers, read from top to bottom."""
 
     layers: list[LayerEntry] = Field(min_length=2)

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
-from gnnzoo.recipe.schema.base import Name, Part
+from gnnzoo.recipe.schema.base import Name, Section
 
 
-class LennardJonesPrior(Part):
+class LennardJonesPrior(Section):
     """4 epsilon ((sigma/r)^12 - (sigma/r)^6) between molecules, epsilon and sigma of `data.atoms`; energy and force are
     shifted to zero at the cutoff."""
 
@@ -16,7 +16,7 @@ class LennardJonesPrior(Part):
     """How sigma of two species is combined; epsilon is the geometric mean either way."""
 
 
-class CoulombPrior(Part):
+class CoulombPrior(Section):
     """Charges of `data.atoms` within the cutoff, by the damped shifted force (Fennell and Gezelter, J. Chem. Phys. 124,
     234104 (2006), eq. 18); pairs of one molecule feel only what the shift makes of them."""
 
@@ -25,7 +25,7 @@ class CoulombPrior(Part):
     """In inverse length units; 0.2 per A suits a cutoff of 6 A."""
 
 
-class Bond(Part):
+class Bond(Section):
     """k (r - length)^2 between bonded atoms, without the half, as LAMMPS writes it."""
 
     types: tuple[Name, Name]
@@ -36,7 +36,7 @@ class Bond(Part):
     """Length at rest."""
 
 
-class Angle(Part):
+class Angle(Section):
     """k (theta - degrees)^2 at an atom with exactly two bonds, without the half and in radians, as LAMMPS writes it."""
 
     types: tuple[Name, Name, Name]
@@ -47,7 +47,7 @@ class Angle(Part):
     """Angle at rest, in degrees."""
 
 
-class HarmonicPrior(Part):
+class HarmonicPrior(Section):
     """Springs along bonds and angles within molecules; atoms are bonded as `graph.bonds` says."""
 
     prior: Literal["harmonic"]
@@ -57,7 +57,7 @@ class HarmonicPrior(Part):
     """Springs between bonds."""
 
 
-class RepulsionPrior(Part):
+class RepulsionPrior(Section):
     """Screened repulsion of nuclei (Ziegler, Biersack, Littmark, 1985), which sets in smoothly below the shortest
     distance that the training frames, or 256 of them evenly spaced, hold for each two species: a network that never saw
     closer atoms cannot let them fall into each other. Species must be named by their elements. Next to nothing changes

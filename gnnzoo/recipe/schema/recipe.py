@@ -6,14 +6,14 @@ from here and from the parts that it is made of. No TensorFlow is imported, so t
 
 from pydantic import Field
 
-from gnnzoo.recipe.schema.base import Name, Part
+from gnnzoo.recipe.schema.base import Name, Section
 from gnnzoo.recipe.schema.data import Data
 from gnnzoo.recipe.schema.graph import Graph
 from gnnzoo.recipe.schema.model import Model
 from gnnzoo.recipe.schema.training import Training
 
 
-class Recipe(Part):
+class Recipe(Section):
     """A whole recipe."""
 
     schema_: str | None = Field(default=None, alias="$schema")

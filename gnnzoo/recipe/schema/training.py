@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from gnnzoo.recipe.schema.base import Part
+from gnnzoo.recipe.schema.base import Section
 from gnnzoo.recipe.schema.transfer import StartFrom
 
 Loss = Literal["l1", "l2", "huber", "vector"]
@@ -13,7 +13,7 @@ Optimizer = Literal[
 ]
 
 
-class LearningRate(Part):
+class LearningRate(Section):
     """The learning rate after the warm-up: `initial` times a factor that falls along the schedule."""
 
     initial: PositiveFloat = 1e-3
@@ -29,7 +29,7 @@ class LearningRate(Part):
     """Epochs without a smaller validation error, of `plateau`."""
 
 
-class Warmup(Part):
+class Warmup(Section):
     """The first epochs: a linear ramp of the learning rate, and a loss that keeps the output away from zero."""
 
     epochs: int = Field(default=5, ge=0)
@@ -39,7 +39,7 @@ class Warmup(Part):
     neurons at the end of the network; `plain` adds nothing."""
 
 
-class Augmentation(Part):
+class Augmentation(Section):
     """Random changes of the training frames, drawn anew at each step."""
 
     rotation: bool = False
@@ -49,7 +49,7 @@ class Augmentation(Part):
     energy and virial stay those of the undisturbed frame."""
 
 
-class LossWeights(Part):
+class LossWeights(Section):
     """What counts how much in the loss."""
 
     forces: NonNegativeFloat = 1.0
@@ -66,21 +66,21 @@ class LossWeights(Part):
     weights."""
 
 
-class Ema(Part):
+class Ema(Section):
     """An exponential moving average of the weights."""
 
     decay: float = Field(default=0.999, gt=0, lt=1)
     """Share of the average that is kept at each step; (1 + step) / (10 + step) where that is smaller."""
 
 
-class EarlyStopping(Part):
+class EarlyStopping(Section):
     """An end before the end of the schedule."""
 
     patience: PositiveInt = 10
     """Epochs without a smaller validation error after which training ends."""
 
 
-class Stage(Part):
+class Stage(Section):
     """One of several trainings in a row of the same network."""
 
     head: Literal["direct", "energy"] | None = None
@@ -99,7 +99,7 @@ class Stage(Part):
     """Factors of the learning rate by layer, if others than `training.rates`."""
 
 
-class Training(Part):
+class Training(Section):
     """The training schedule."""
 
     epochs: PositiveInt = 50

@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from gnnzoo.recipe.schema.base import Fraction, Name, Part
+from gnnzoo.recipe.schema.base import Fraction, Name, Section
 
 HEADS_FIRST = 0.2  # share of the schedule in which a staged transfer trains the heads alone
 Strategy = Literal["full", "heads", "staged", "discriminative", "lora"]
 
 
-class StartFrom(Part):
+class StartFrom(Section):
     """The trained model with whose weights training begins, so that it is a transfer."""
 
     model: str

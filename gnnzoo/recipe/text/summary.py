@@ -1,7 +1,7 @@
 """A recipe in a dozen lines, as a person would tell it."""
 
 from gnnzoo.recipe.checks.stack import layer_names
-from gnnzoo.recipe.schema.base import Part
+from gnnzoo.recipe.schema.base import Section
 from gnnzoo.recipe.schema.layers import Entry
 from gnnzoo.recipe.schema.prior import HarmonicPrior, PriorEntry
 from gnnzoo.recipe.schema.recipe import Recipe
@@ -65,21 +65,21 @@ def _entry(entry: Entry) -> str:
     return ", ".join(parts or _defaults(entry, left_out)) or "nothing to set"
 
 
-def _differing(part: Part, left_out: tuple[str, ...]) -> list[str]:
+def _differing(part: Section, left_out: tuple[str, ...]) -> list[str]:
     """The keys of a part that differ from their defaults, with their values."""
     return _told(part, [key for key, field in _keys(part, left_out) if getattr(part, key) != field.default])
 
 
-def _defaults(part: Part, left_out: tuple[str, ...]) -> list[str]:
+def _defaults(part: Section, left_out: tuple[str, ...]) -> list[str]:
     """The keys of a part that stand at a default which says something."""
     return _told(part, [key for key, _ in _keys(part, left_out) if getattr(part, key) not in (None, False)])
 
 
-def _keys(part: Part, left_out: tuple[str, ...]) -> list[tuple]:
+def _keys(part: Section, left_out: tuple[str, ...]) -> list[tuple]:
     return [(key, field) for key, field in type(part).model_fields.items() if key not in left_out]
 
 
-def _told(part: Part, keys: list[str]) -> list[str]:
+def _told(part: Section, keys: list[str]) -> list[str]:
     return [key if getattr(part, key) is True else f"{key} {getattr(part, key)}" for key in keys]
 
 

@@ -7,16 +7,16 @@ import numpy as np
 
 from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.inspection.unit_checks import unit_doubt
-from gnnzoo.data.open_dataset import events_told
+from gnnzoo.data.inspection.unit_checks import unit_warning
+from gnnzoo.data.open_dataset import event_messages
 from gnnzoo.units import force_unit, length_unit
 
 if TYPE_CHECKING:
     from gnnzoo.data.convert import Conversion
-    from gnnzoo.data.lammps.block_builder import Atoms
+    from gnnzoo.data.lammps.block_builder import BlockBuilder
 
 
-def tell_conversion(done: "Conversion", evidence: Mapping, again: bool = False) -> None:
+def report_conversion(done: "Conversion", evidence: Mapping, again: bool = False) -> None:
     """What was converted.
 
     Args:
@@ -25,7 +25,7 @@ def tell_conversion(done: "Conversion", evidence: Mapping, again: bool = False) 
     """
     first, last = done.ends
     atoms = done.trajectory.atoms if done.trajectory else None
-    ends = [(int(block.steps[0]), box_told(block.cells[0], block.boundaries[0])) for block in (first, last)]
+    ends = [(int(block.steps[0]), box_text(block.cells[0], block.boundaries[0])) for block in (first, last)]
     provenance = {} if again else done.provenance
     _tell(atoms, _counts(first.types), done.type_names, done.units, ends, provenance, evidence)
     if provenance.get("restarts"):
@@ -34,10 +34,10 @@ def tell_conversion(done: "Conversion", evidence: Mapping, again: bool = False) 
         note(f"atoms     come, go or change their type {atoms.changes:,} times")
 
 
-def tell_dataset(dataset: Dataset, evidence: Mapping) -> None:
+def report_dataset(dataset: Dataset, evidence: Mapping) -> None:
     """The same of a dataset that was opened."""
     first, last = dataset[0], dataset[-1]
-    ends = [(frame.step, box_told(frame.cell, frame.boundary)) for frame in (first, last)]
+    ends = [(frame.step, box_text(frame.cell, frame.boundary)) for frame in (first, last)]
     atoms = getattr(dataset, "atoms", None)
     _tell(atoms, _counts(first.types), dataset.type_names, dataset.units, ends, dataset.provenance, evidence)
 
@@ -48,7 +48,7 @@ def _counts(types: np.ndarray) -> dict[int, int]:
 
 
 def _tell(
-    atoms: "Atoms | None",
+    atoms: "BlockBuilder | None",
     counts: dict[int, int],
     type_names: dict[int, str],
     units: str | None,
@@ -59,7 +59,7 @@ def _tell(
     """What the data hold, and what the user should know before training on them.
 
     Args:
-        atoms: of dumps, see `data.dump_frames.Atoms`.
+        atoms: of dumps, see `data.dump_frames.BlockBuilder`.
         counts: atoms of each type in the first frame.
         type_names, units: as agreed between the data and the caller.
         ends: step and box of the first and of the last frame.
@@ -88,11 +88,11 @@ def _tell(
             total = logs["frames"] + logs["without"]
             warn(f"{logs['without']:,} of {total:,} frames have no energy in the log")
     doubts = provenance.get("doubts", atoms.doubts if atoms is not None else [])
-    for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *events_told(provenance)]:
+    for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *event_messages(provenance)]:
         warn(line)
 
 
-def box_told(cell: np.ndarray, letters: Sequence[str]) -> str:
+def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:
     """Edge lengths, tilt and boundaries in a few words."""
     lengths = " x ".join(f"{length:.5g}" for length in (cell**2).sum(axis=1) ** 0.5)
     tilted = ", tilted" if any(cell[row, column] for row in range(3) for column in range(3) if row != column) else ""
@@ -101,7 +101,7 @@ def box_told(cell: np.ndarray, letters: Sequence[str]) -> str:
 
 def _of_units(evidence: Mapping) -> list[str]:
     """Units that nobody declared, or that the numbers speak against."""
-    doubt = unit_doubt(evidence, "the dump does not tell its units")
+    doubt = unit_warning(evidence, "the dump does not tell its units")
     if evidence["verdict"] == "inferred":
         return [f"{doubt}. --units {evidence['inferred']} declares them; a recipe may do it later"]
     if evidence["declared"] is None:

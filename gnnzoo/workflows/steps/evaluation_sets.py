@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from gnnzoo.errors import Place, UserError, did_you_mean
+from gnnzoo.errors import Location, UserError, did_you_mean
 from gnnzoo.recipe.schema.data import ALL_SETS
 from gnnzoo.recipe.schema.recipe import Recipe
 
@@ -43,7 +43,7 @@ def _unknown(recipe: Recipe, name: str, declared: list[str]) -> UserError:
     if not declared:
         return UserError(
             f"the recipe '{recipe.name}' declares no data for judging, so there is no '{name}'",
-            place=Place(key="data.evaluation"),
+            location=Location(key="data.evaluation"),
             expected='"evaluation": {"large": {"source": "large.h5"}} in the recipe',
             hint="gnnzoo evaluate MODEL DATA judges on any data",
         )

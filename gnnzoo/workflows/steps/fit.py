@@ -13,7 +13,7 @@ from gnnzoo import __version__
 from gnnzoo.console import duration, note, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.split.methods import Split
-from gnnzoo.errors import Place, UserError
+from gnnzoo.errors import Location, UserError
 from gnnzoo.models.files import ForceField, save_model
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.outputs import OutputError, check_writable, refuse_existing
@@ -26,10 +26,10 @@ from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run, new_run
 from gnnzoo.training.targets import check_targets
-from gnnzoo.transfer_learning.training_settings import adapters, settled
+from gnnzoo.transfer_learning.training_settings import adapters, resolve_training_settings
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.steps.model_info import dataset_info, model_info, parameters
-from gnnzoo.workflows.steps.split_messages import tell_split
+from gnnzoo.workflows.steps.split_messages import report_split
 
 # Of its schedule a training should do this share, or its learning rate is still high at the end.
 _MOST_OF_IT = 0.8
@@ -40,7 +40,7 @@ def check_output(output: Path, overwrite: bool) -> None:
     if output.suffix != ".keras":
         raise UserError(
             f"a model's file ends in .keras, not '{output.suffix}'",
-            place=Place(file=output),
+            location=Location(file=output),
             hint=f"-o {output.stem}.keras",
         )
     refuse_existing(output, overwrite)
@@ -76,11 +76,11 @@ def fit(
         afterwards: called with the trained model; adds to `origin`.
     """
     keep_freed_memory()
-    settings = settled(model.recipe, origin)
+    settings = resolve_training_settings(model.recipe, origin)
     check_targets(settings, prepared.source, prepared.split)
     resume = run is not None
     run = run or new_run(output.stem)
-    with run.held():
+    with run.lock():
         _announce(model, dataset, prepared, run)
         run.update(
             status="running",
@@ -163,7 +163,7 @@ def _trainer(
 def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run) -> None:
     split, statistics = prepared.split, prepared.statistics
     unit = force_unit(dataset.units)
-    tell_split(dataset, split, prepared.split_report)
+    report_split(dataset, split, prepared.split_report)
     note(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
     distance = _distance(dataset, split)
     if distance is not None:
@@ -172,10 +172,13 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
         f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
         f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
     )
-    if prepared.prior_leaves is not None:
+    if prepared.prior_residual_fraction is not None:
         kinds = ", ".join(prior.prior.replace("_", "-") for prior in model.recipe.model.prior)
-        note(f"the prior ({kinds}) leaves {prepared.prior_leaves:.1%} of mean |F| on training frames to the network")
-        if prepared.prior_leaves >= 1:
+        note(
+            f"the prior ({kinds}) leaves {prepared.prior_residual_fraction:.1%} of mean |F| on training frames "
+            "to the network"
+        )
+        if prepared.prior_residual_fraction >= 1:
             warn("the prior makes the error larger than no force at all: its parameters are not those of these data")
     if reads_molecules(model.recipe) and not dataset.has_molecules:
         note("the data carry no molecule ids: all pairs count as of different molecules")

@@ -9,7 +9,7 @@ from gnnzoo.data.split.methods import Split
 _FILES = 5
 
 
-def tell_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
+def report_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
     """Print the parts, the gap and its reason, and warn of what makes held-out errors too small or too large."""
     said = (
         f"{dataset.path}: {len(dataset)} frames; {len(split.train)} for training, {len(split.validation)} for "

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.inspection.unit_checks import checked_units, unit_doubt
+from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
 from gnnzoo.data.open_dataset import find_files, is_dataset, open_dataset
-from gnnzoo.errors import DataError, Place, UserError
+from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.recipe.io.load import resolve_source
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.convert import convert
@@ -88,14 +88,14 @@ def _opened(paths: list[Path], recipe: Recipe) -> Dataset:
     """One dataset, or dumps that are converted first; with the recipe's units and types, held against the numbers."""
     if is_dataset(paths[0]):
         if len(paths) > 1:
-            raise DataError(f"{len(paths)} datasets were given, one is wanted", place=Place(file=paths[1]))
+            raise DataError(f"{len(paths)} datasets were given, one is wanted", location=Location(file=paths[1]))
         path = paths[0]
     else:
         path = _converted(paths, recipe)
     dataset = open_dataset(path, units=recipe.data.units, types=recipe.data.types)
     try:
         hint = "--set data.units={style}, or where the data say it themselves: gnnzoo convert DUMP --units {style}"
-        doubt = unit_doubt(checked_units(dataset, hint=hint))
+        doubt = unit_warning(checked_units(dataset, hint=hint))
     except UserError:
         dataset.close()
         raise
@@ -117,7 +117,7 @@ def _refuse_other_simulation(
     if told:
         raise UserError(
             f"another simulation made these data than the recipe names: {'; '.join(told)}",
-            place=Place(file=source),
+            location=Location(file=source),
             hint=f"remove or rename {source}, and the simulation runs anew; or {role.taking(source)} takes it as it is",
         )
 
@@ -129,7 +129,7 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
         names = source if isinstance(source, str) else ", ".join(source)
         raise DataError(
             f"the data '{names}' are not here, and the recipe names no simulation that would make them",
-            place=Place(file=recipe_path, key=f"{role.key}.source"),
+            location=Location(file=recipe_path, key=f"{role.key}.source"),
             hint=f"gnnzoo convert {Path(names).stem}.lammpstrj, or {role.taking('DATASET')}",
         )
     from gnnzoo.workflows.simulate import simulate

@@ -119,6 +119,6 @@ def test_energies_keep_their_digits_over_a_far_zero():
     far = 8 * -55_000.0 + 16 * -13.0
     source = GraphSource(MemoryDataset([changed(frame, energy=far + 0.0123)]), ["O", "H"], 3.4)
     assert source.graph(0).energy == pytest.approx(far + 0.0123)
-    source.take_off([-55_000.0, -13.0])
+    source.subtract_energy_offsets([-55_000.0, -13.0])
     batch = pad([source.graph(0)], 1, 24)
     assert batch[fields.ENERGY][0] == pytest.approx(0.0123, rel=1e-5)

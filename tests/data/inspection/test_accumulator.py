@@ -5,13 +5,13 @@ import pytest
 
 import dumps
 from frames_in_memory import argon, frame, frames_of
-from gnnzoo.data.inspection.accumulator import Tally, known_masses
+from gnnzoo.data.inspection.accumulator import RunAccumulator, known_masses
 from gnnzoo.data.inspection.drift import drift
 from systems import changed
 
 
 def tally_of(frames, type_names=None, masses=None, units=None):
-    tally = Tally(type_names or {1: "A", 2: "B"}, masses or {}, units)
+    tally = RunAccumulator(type_names or {1: "A", 2: "B"}, masses or {}, units)
     for each in frames:
         tally.take(each)
     return tally

@@ -8,7 +8,7 @@ from frames_in_memory import Frames, argon, fcc, frames_of
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.data.graphs.source import CACHE_BYTES
 from gnnzoo.data.inspection.cost_estimate import BYTES_PER_EDGE, SECONDS_PER_EDGE, cutoff_costs
-from gnnzoo.data.inspection.describe import survey
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.pair_sample import sample_pairs
 from systems import changed
 
@@ -31,7 +31,7 @@ def test_an_edge_takes_the_memory_that_a_graph_gives_it():
 
 
 def test_shells_become_cutoffs_that_hold_them_and_the_users_own_stands_among_them():
-    told = survey(Frames([changed(f, type_names={1: "Ar"}, units="real") for f in argon(frames=8)]), [6.5])
+    told = describe_dataset(Frames([changed(f, type_names={1: "Ar"}, units="real") for f in argon(frames=8)]), [6.5])
     cutoffs = {line["cutoff"]: line["why"] for line in told["cutoffs"]}
     assert list(cutoffs) == sorted(cutoffs)
     assert cutoffs[6.5] == "asked for"
@@ -43,7 +43,7 @@ def test_shells_become_cutoffs_that_hold_them_and_the_users_own_stands_among_the
 
 
 def test_the_recommended_cutoff_keeps_to_a_hundred_edges():
-    told = survey(Frames(fcc(constant=5.0, jitter=0.05)))
+    told = describe_dataset(Frames(fcc(constant=5.0, jitter=0.05)))
     edges = {line["cutoff"]: line["edges_per_atom"]["mean"] for line in told["cutoffs"]}
     assert edges[told["recommended_cutoff"]] <= 100
     assert len(edges) == 3
@@ -52,13 +52,13 @@ def test_the_recommended_cutoff_keeps_to_a_hundred_edges():
 def test_without_shells_there_are_usual_cutoffs_and_no_advice():
     random = np.random.default_rng(0)
     gas = [changed(f, positions=random.uniform(size=f.positions.shape) * 25) for f in fcc(frames=3)]
-    told = survey(Frames(gas))
+    told = describe_dataset(Frames(gas))
     assert told["recommended_cutoff"] is None
     assert {line["why"] for line in told["cutoffs"]} == {"usual; no shell can be told"}
 
 
 def test_the_gap_is_known_only_where_the_run_is_long_enough():
-    short = survey(Frames(frames_of(dumps.argon(frames=1))))["correlation"]
+    short = describe_dataset(Frames(frames_of(dumps.argon(frames=1))))["correlation"]
     assert short["gap"] is None
-    long = survey(Frames(frames_of(dumps.argon(frames=40, side=4))))["correlation"]  # each frame a new draw
+    long = describe_dataset(Frames(frames_of(dumps.argon(frames=40, side=4))))["correlation"]  # each frame a new draw
     assert long["gap"] == 1

@@ -8,9 +8,9 @@ import pytest
 
 import dumps
 import frames_in_memory as inspected
-from gnnzoo.data.inspection.describe import survey
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.lammps.frame_splitter import KINDS, DumpLog
-from gnnzoo.data.open_dataset import events_told, open_dataset
+from gnnzoo.data.open_dataset import event_messages, open_dataset
 from gnnzoo.elements import MASSES
 from gnnzoo.workflows.inspect import inspect
 
@@ -25,7 +25,9 @@ def distances(positions, cell):
 def test_geometry_is_that_of_a_search_over_all_pairs(tmp_path):
     snapshots = dumps.water(frames=3)
     path = dumps.write_dump(tmp_path / "w", snapshots, dumps.WATER_COLUMNS, number="%.17g")
-    told = survey(open_dataset(path, types={1: "O", 2: "H"}), cutoffs=[3.0])["geometry"]  # 3.0 < half of the box, 3.1
+    told = describe_dataset(open_dataset(path, types={1: "O", 2: "H"}), cutoffs=[3.0])[
+        "geometry"
+    ]  # 3.0 < half of the box, 3.1
     every = [distances(snapshot.positions, snapshot.cell) for snapshot in snapshots]
     edges = np.array([(distance < 3.0).sum(axis=1) for distance in every])
     assert np.isclose(told["edges_per_atom"]["3"]["mean"], edges.mean())
@@ -42,7 +44,7 @@ def test_forces_net_force_and_drift_are_those_of_the_frames(tmp_path):
     for number, snapshot in enumerate(snapshots):
         snapshot.forces = snapshot.forces * (1 + number) + [0.5, 0, 0]
     path = dumps.write_dump(tmp_path / "a", snapshots, number="%.17g")
-    told = survey(open_dataset(path, types={1: "Ar"}))
+    told = describe_dataset(open_dataset(path, types={1: "Ar"}))
     norms = np.linalg.norm([snapshot.forces for snapshot in snapshots], axis=-1)
     assert np.isclose(told["forces"]["mean_norm"], norms.mean())
     assert list(told["forces"]["per_type"]) == ["Ar"]
@@ -55,15 +57,15 @@ def test_density_is_in_g_cm3_where_masses_are_known(tmp_path):
     snapshots = dumps.water(frames=1)
     path = dumps.write_dump(tmp_path / "w", snapshots, dumps.WATER_COLUMNS)
     volume = 6.2**3
-    told = survey(open_dataset(path))["density"]
+    told = describe_dataset(open_dataset(path))["density"]
     assert told["g_cm3"] is None
     assert np.isclose(told["atoms_per_volume"], 24 / volume)
-    told = survey(open_dataset(path, units="real", types={1: "O", 2: "H"}))["density"]
+    told = describe_dataset(open_dataset(path, units="real", types={1: "O", 2: "H"}))["density"]
     # 8 molecules of 18.015 g/mol in 6.2 A cubed; 1 g/mol/A^3 = 1.66054 g/cm^3
     assert np.isclose(told["g_cm3"], 8 * 18.015 * 1.66054 / volume, rtol=1e-5)
     snapshots[0].columns["mass"] = np.array([16.0, 2.0, 2.0] * 8)  # heavy water, by the dump's own masses
     path = dumps.write_dump(tmp_path / "d", snapshots, (*dumps.WATER_COLUMNS, "mass"))
-    told = survey(open_dataset(path, units="real"))["density"]
+    told = describe_dataset(open_dataset(path, units="real"))["density"]
     assert np.isclose(told["g_cm3"], 8 * 20 * 1.66054 / volume, rtol=1e-5)
     assert told["masses"] == "column mass"
 
@@ -80,7 +82,7 @@ def test_frames_left_out_repeated_or_standing_still_are_counted(tmp_path):
     snapshots[3].cell = snapshots[2].cell
     first = dumps.write_dump(tmp_path / "a.1", snapshots[:2])
     (tmp_path / "a.2").write_text(dumps.dump_text([*snapshots[1:], *dumps.argon(1, side=2, first=50)])[:-9])
-    told = survey(open_dataset([first, tmp_path / "a.2"]))
+    told = describe_dataset(open_dataset([first, tmp_path / "a.2"]))
     assert told["frames"] == 4
     assert told["frames_equal_to_the_one_before"] == [3]
     assert len(told["provenance"]["repeated"]) == len(told["provenance"]["truncated"]) == 1
@@ -91,12 +93,12 @@ def test_frames_without_atoms_are_told_of(tmp_path):
     text = dumps.dump_text(dumps.argon(frames=2, side=2))
     empty = "ITEM: TIMESTEP\n99\nITEM: NUMBER OF ATOMS\n0\nITEM: BOX BOUNDS pp pp pp\n0 1\n0 1\n0 1\n"
     (tmp_path / "a").write_text(text + empty + "ITEM: ATOMS id type x y z fx fy fz\n")
-    told = survey(open_dataset(tmp_path / "a"))
+    told = describe_dataset(open_dataset(tmp_path / "a"))
     assert "step 99 holds no atom" in told["provenance"]["empty"][0]
 
 
 def test_all_kinds_of_events_are_told():
-    assert {kind for kind in KINDS if events_told({kind: ["something"]}) == ["something"]} == set(KINDS)
+    assert {kind for kind in KINDS if event_messages({kind: ["something"]}) == ["something"]} == set(KINDS)
     assert {*KINDS, "sources"} == {field.name for field in dataclasses.fields(DumpLog)}
 
 
@@ -170,5 +172,5 @@ def test_noise_of_each_atom_is_told_by_the_net_force():
         inspected.frame(random.uniform(0, 20, (200, 3)), random.normal(size=(200, 3)), 20 * np.eye(3), step)
         for step in range(40)
     ]
-    told = survey(inspected.Frames(frames))["net_force"]
+    told = describe_dataset(inspected.Frames(frames))["net_force"]
     assert told["noise"] == pytest.approx(1.0, abs=0.1)  # nothing but noise

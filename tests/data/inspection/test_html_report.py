@@ -10,14 +10,14 @@ import pytest
 
 import dumps
 from frames_in_memory import Frames, argon, frame, frames_of
-from gnnzoo.data.inspection.describe import survey
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.html_report import data_report, figures
 from gnnzoo.data.inspection.text_report import doubts, main_pairs, overview, unit_lines
 from systems import changed
 
 
 def report_of(frames, cutoffs=None, **provenance):
-    told = {"kind": "data", "path": "<a & b>", **survey(Frames(frames, **provenance), cutoffs)}
+    told = {"kind": "data", "path": "<a & b>", **describe_dataset(Frames(frames, **provenance), cutoffs)}
     return told | {"doubts": doubts(told)}
 
 

@@ -6,7 +6,7 @@ import pytest
 import dumps
 from frames_in_memory import Frames, dimers, frame, frames_of
 from gnnzoo.data.inspection.pair_sample import pairs_of, sample_pairs
-from gnnzoo.data.inspection.rounding_error import _following, force_floor, rounding, stiffest_bond
+from gnnzoo.data.inspection.rounding_error import _following, force_rounding_error, rounding, stiffest_bond
 from gnnzoo.data.inspection.temperature import thermal_energy
 from systems import changed
 
@@ -73,7 +73,7 @@ def test_the_floor_is_what_rounding_does_to_the_forces():
     printed = [changed(f, positions=np.vectorize(lambda x: float(f"{x:.4g}"))(f.positions)) for f in frames]
     data = Frames(printed, digits={"positions": 4, "forces": 17})
     pairs = sample_pairs(data)
-    told = force_floor(pairs, data.provenance, mean_norm=20.0, bond=stiffest_bond(data, pairs))
+    told = force_rounding_error(pairs, data.provenance, mean_norm=20.0, bond=stiffest_bond(data, pairs))
     lengths = [
         [np.linalg.norm(f.positions[216:] - f.positions[:216], axis=1) for f in some] for some in (frames, printed)
     ]
@@ -89,11 +89,11 @@ def test_scaled_positions_are_rounded_in_shares_of_the_cell():
     pairs = sample_pairs(Frames(frames), 1.0)
     provenance = {"digits": {"positions": 4, "forces": 6}, "columns": ["id", "type", "xs", "ys", "zs"]}
     # 0.45 printed to 4 digits: the last one is 1e-4, of 100 long: 0.01
-    told = force_floor(pairs, provenance, 1.0)
+    told = force_rounding_error(pairs, provenance, 1.0)
     assert told["positions_rounding"] == pytest.approx(0.01 / 12**0.5)
     assert told["floor"] is None
 
 
 def test_without_digits_there_is_no_floor():
-    told = force_floor(sample_pairs(Frames(dimers(frames=1))), {}, 1.0)
+    told = force_rounding_error(sample_pairs(Frames(dimers(frames=1))), {}, 1.0)
     assert (told["floor"], told["forces_rounding"]) == (None, None)

@@ -5,7 +5,7 @@ import pytest
 
 import dumps
 from frames_in_memory import Frames, argon, dimers, frame, frames_of, in_units
-from gnnzoo.data.inspection.describe import survey
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.pair_sample import sample_pairs
 from gnnzoo.data.inspection.temperature import BOLTZMANN, kinetic_temperature, thermal_energy
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
@@ -157,7 +157,7 @@ def test_lengths_in_metres_tell_too_little_and_break_nothing(scale, units):
 def test_a_cell_without_volume_breaks_nothing(edges, boundary):
     frames = [changed(f, cell=np.diag(edges) * 1.0, boundary=boundary) for f in frames_of(dumps.argon(frames=3))]
     assert unit_evidence(Frames(frames))["frames"] == 3
-    told = survey(Frames(frames))
+    told = describe_dataset(Frames(frames))
     assert np.isnan(told["density"]["atoms_per_volume"])
     assert told["cutoffs"]
 

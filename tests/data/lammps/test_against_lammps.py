@@ -155,7 +155,7 @@ def test_the_dump_style_atom_is_refused_because_it_cannot_hold_forces(dumps):
     path = lammps_truth.path_of(dumps, "orthogonal-atom")
     with pytest.raises(DataError, match="the dump holds no forces") as caught:
         gnnzoo.open_dataset(path)
-    assert caught.value.place.file == path
+    assert caught.value.location.file == path
     assert f"custom 100 {path.name} id type x y z" in caught.value.hint
     assert caught.value.hint.endswith("fx fy fz")
 
@@ -277,7 +277,7 @@ def test_energies_of_a_run_that_is_taken_up_again_are_right_or_refused(dumps, tm
         converted = gnnzoo.convert(dumps / APPENDED, tmp_path / "converted.h5", log=log)
     except DataError as error:
         assert "different energies of step 10" in error.what  # atoms were moved between two runs that begin there
-        assert error.place.file == log
+        assert error.location.file == log
         return
     with gnnzoo.open_dataset(converted) as dataset:
         for frame, memory in zip(dataset, [*held[:5], *held[6:]], strict=True):

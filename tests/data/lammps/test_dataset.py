@@ -11,7 +11,7 @@ from gnnzoo.data.lammps import dataset as lammps
 from gnnzoo.data.lammps import frame_splitter as dump_text
 from gnnzoo.data.lammps import header as dump_header
 from gnnzoo.data.lammps import source as dump_source
-from gnnzoo.data.lammps.dataset import DumpDataset, Trajectory, stream
+from gnnzoo.data.lammps.dataset import DumpDataset, TrajectoryReader, stream
 from gnnzoo.errors import DataError, UserError
 
 EXACT = "%.17g"  # so that the text holds every bit of the snapshots
@@ -19,7 +19,7 @@ EXACT = "%.17g"  # so that the text holds every bit of the snapshots
 
 def read(*paths):
     """Frames of the dumps as the stream gives them, and what it learnt."""
-    trajectory = Trajectory()
+    trajectory = TrajectoryReader()
     frames = [
         block.frame(index, trajectory.units, trajectory.atoms.type_names)
         for block in stream(paths, trajectory)

@@ -68,20 +68,20 @@ def test_any_changes_one_after_the_other(complaints, text, changes):
     assert complaints(text) == []
 
 
-@given(text=st.sampled_from(TEXTS), place=st.integers(0, 10_000), word=st.text(max_size=8) | st.floats().map(repr))
+@given(text=st.sampled_from(TEXTS), location=st.integers(0, 10_000), word=st.text(max_size=8) | st.floats().map(repr))
 # The header has 30 words; then come the rows: id type x y z fx fy fz.
-@example(text=TEXTS[0], place=30, word="1_0")
-@example(text=TEXTS[0], place=31, word="4294967297")
-@example(text=TEXTS[0], place=32, word="1_000")
-@example(text=TEXTS[0], place=33, word="\u0663")
-@example(text=TEXTS[0], place=34, word="1\r2")
-@example(text=TEXTS[0], place=35, word="\u00a01")
-@example(text=TEXTS[0], place=2, word="9223372036854775808")
-@example(text=TEXTS[0], place=7, word="1_0")
+@example(text=TEXTS[0], location=30, word="1_0")
+@example(text=TEXTS[0], location=31, word="4294967297")
+@example(text=TEXTS[0], location=32, word="1_000")
+@example(text=TEXTS[0], location=33, word="\u0663")
+@example(text=TEXTS[0], location=34, word="1\r2")
+@example(text=TEXTS[0], location=35, word="\u00a01")
+@example(text=TEXTS[0], location=2, word="9223372036854775808")
+@example(text=TEXTS[0], location=7, word="1_0")
 @SETTINGS
-def test_any_word_in_the_place_of_another(complaints, text, place, word):
+def test_any_word_in_the_place_of_another(complaints, text, location, word):
     words = list(re.finditer(rb"\S+", text))
-    old = words[place % len(words)]
+    old = words[location % len(words)]
     assert complaints(text[: old.start()] + word.encode("utf-8", "surrogatepass") + text[old.end() :]) == []
 
 

@@ -136,7 +136,7 @@ def test_a_log_in_other_units_is_refused(folder):
     (folder / "log.1").write_text(log_of("metal"))
     with pytest.raises(DataError, match="log is in units metal, but the dump is in real") as caught:
         convert(dump, log=["log.0", "log.1"])
-    assert (caught.value.place.file.name, caught.value.place.line) == ("log.1", 2)
+    assert (caught.value.location.file.name, caught.value.location.line) == ("log.1", 2)
     undeclared = dumps.argon_dump(folder / "b.lammpstrj", frames=3)
     with pytest.raises(DataError, match=r"units metal, but .*log\.0, line 2, is in real"):
         convert(undeclared, log=["log.0", "log.1"])

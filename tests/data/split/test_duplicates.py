@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.split.duplicates import repeated_frames, same_positions
+from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
 from small import MemoryDataset
 from systems import changed
 
@@ -41,7 +41,7 @@ def again(frames, segment, change=lambda positions, number: positions):
 
 
 def found(*runs):
-    return repeated_frames(MemoryDataset([one for run in runs for one in run])).tolist()
+    return duplicate_frames(MemoryDataset([one for run in runs for one in run])).tolist()
 
 
 def test_a_restart_repeats_its_overlap():
@@ -125,7 +125,7 @@ def test_a_displacement_in_a_large_box_is_seen_as_far_as_it_is_printed():
     frames[1] = changed(frames[1], positions=frames[1].positions + 1000.0)  # its last digit is 0.01
     dataset = MemoryDataset(frames)
     dataset.provenance["digits"] = {"positions": 6, "forces": 6}
-    assert repeated_frames(dataset).tolist() == [0, 0, 2]
+    assert duplicate_frames(dataset).tolist() == [0, 0, 2]
     assert not same_positions(dataset, 0, 2)
 
 
@@ -187,7 +187,7 @@ def test_each_frame_is_read_a_few_times_only(forces):
 
     runs = [walk(100, seed=seed, segment=seed, atoms=5) for seed in range(6)]
     dataset = Counted([one for run in runs for one in (with_forces(run, run[0].segment) if forces else run)])
-    repeated_frames(dataset)
+    duplicate_frames(dataset)
     assert dataset.reads <= 3 * 600
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from correlated_runs import crystal, frame, liquid
-from gnnzoo.data.split.make_split import divide
+from gnnzoo.data.split.make_split import make_split
 from gnnzoo.data.split.methods import PARTS, Shares
 from small import MemoryDataset
 
 
 def divided(frames, shares=(0.8, 0.1, 0.1), files=None, names=("memory",), **changes):
     settings = {"method": "blocks", "blocks": 10, "gap": "auto", "seed": 0} | changes
-    return divide(MemoryDataset(frames, files, names), Shares(*shares), **settings)
+    return make_split(MemoryDataset(frames, files, names), Shares(*shares), **settings)
 
 
 def nearest(split):

@@ -4,7 +4,7 @@ import pytest
 
 from gnnzoo.errors import RecipeError
 from gnnzoo.recipe.text.summary import summary
-from gnnzoo.training.stages import lengths_of, phases
+from gnnzoo.training.stages import lengths_of, training_stages
 from small import ARGON, recipe
 
 DIRECT = {"head": "direct", "share": 0.5}
@@ -67,7 +67,7 @@ def test_a_stack_with_two_heads_ends_with_its_energy():
 def test_stages_of_steps_need_no_shares():
     training = recipe(training={"stages": [LONG, LONG | {"steps": 15}], "warmup": {"epochs": 0}}).training
     assert training.shares() == [0.25, 0.75]
-    assert [phase.epochs for phase in phases(training)] == [1, 3]
+    assert [phase.epochs for phase in training_stages(training)] == [1, 3]
     assert lengths_of(training, 100) == [5, 15]
 
 

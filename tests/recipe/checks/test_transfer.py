@@ -37,10 +37,10 @@ def one_hot():
         ({"start_from": START | {"reset": ["Prelu_1"]}}, "start_from.reset[0]", "prelu_1"),  # case counts
     ],
 )
-def test_a_name_that_no_layer_has_is_refused_with_the_nearest(training, place, nearest):
+def test_a_name_that_no_layer_has_is_refused_with_the_nearest(training, location, nearest):
     with pytest.raises(RecipeError) as caught:
         recipe(training=training)
-    assert caught.value.place.key == f"training.{place}"
+    assert caught.value.location.key == f"training.{location}"
     assert caught.value.what.startswith("no layer is called '")
     assert caught.value.what.endswith(f"Did you mean '{nearest}'?")
     assert caught.value.expected == f"one of {NAMES}, or a pattern such as pair_force_decoder*"
@@ -65,7 +65,7 @@ def test_each_misspelt_name_is_told():
     training = {"rates": {"prelu": 0}, "start_from": START | {"freeze": ["graph_norm"], "reset": ["prelu_1"]}}
     with pytest.raises(RecipeError) as caught:
         recipe(training=training)
-    places = [problem.place.key for problem in caught.value.problems]
+    places = [problem.location.key for problem in caught.value.problems]
     assert places == ["training.rates.prelu", "training.start_from.freeze[0]"]
 
 
@@ -83,7 +83,7 @@ def test_staged_and_stages_of_ones_own_are_refused():
     training = {"stages": [HALF, HALF], "start_from": START | {"strategy": "staged"}}
     with pytest.raises(RecipeError) as caught:
         recipe(training=training)
-    assert caught.value.place.key == "training.start_from.strategy"
+    assert caught.value.location.key == "training.start_from.strategy"
     assert caught.value.what == "staged makes two stages of the training, and the recipe has stages of its own"
     assert caught.value.expected == "another strategy, or no training.stages"
     for fine in (
@@ -97,14 +97,14 @@ def test_a_first_stage_within_its_warm_up_is_refused():
     """A fifth of 4 epochs trains the heads alone, and the first epoch is a ramp."""
     with pytest.raises(RecipeError, match=r"the first stage of 0\.8 epochs, of the heads alone") as caught:
         recipe(training={"start_from": START | {"strategy": "staged"}})
-    assert caught.value.place.key == "training.start_from.strategy"
+    assert caught.value.location.key == "training.start_from.strategy"
 
 
 def test_a_map_of_species_wants_learned_species():
     start = {"start_from": START | {"map": {"Ar": "O"}}}
     with pytest.raises(RecipeError) as caught:
         recipe(training=start)
-    assert caught.value.place.key == "training.start_from.map"
+    assert caught.value.location.key == "training.start_from.map"
     assert caught.value.what == "species are mapped, but the atom_encoder knows them by charge, epsilon and sigma"
     assert '"inputs": "species"' in caught.value.expected
     assert recipe(model=one_hot(), training=start).training.start_from.map == {"Ar": "O"}
@@ -114,7 +114,7 @@ def test_a_map_of_species_wants_learned_species():
 def test_everything_frozen_is_refused(freeze):
     with pytest.raises(RecipeError, match="every layer is frozen: nothing is left to be trained") as caught:
         recipe(training={"start_from": START | {"freeze": freeze}})
-    assert caught.value.place.key == "training.start_from.freeze"
+    assert caught.value.location.key == "training.start_from.freeze"
     assert caught.value.expected == "fewer of them"
     assert recipe(training={"start_from": START | {"freeze": ["[!p]*"]}})
 

@@ -100,7 +100,7 @@ def test_data_of_another_simulation_are_not_judged_on(model, scripts, mine):
 def test_a_set_that_is_not_here_and_that_nothing_makes(model, folder):
     with pytest.raises(DataError, match=r"the data 'mine\.h5' are not here") as caught:
         evaluate(model, on="mine")
-    assert caught.value.place.key == "data.evaluation.mine.source"
+    assert caught.value.location.key == "data.evaluation.mine.source"
     assert "gnnzoo evaluate MODEL DATASET" in caught.value.hint
 
 
@@ -152,7 +152,7 @@ def test_a_set_is_simulated_by_name(scripts):
     assert older_source("tiny.json", [], dump, "hot") == Path("hot.h5")
     with pytest.raises(UserError, match="names no simulation") as caught:
         simulate("tiny.json", on="mine")
-    assert caught.value.place.key == "data.evaluation.mine.simulate"
+    assert caught.value.location.key == "data.evaluation.mine.simulate"
     with pytest.raises(UserError, match="Did you mean 'hot'"):
         simulate("tiny.json", on="hott")
 

@@ -3,17 +3,17 @@
 import pytest
 
 from correlated_runs import frame, liquid
-from gnnzoo.data.split.make_split import divide
+from gnnzoo.data.split.make_split import make_split
 from gnnzoo.data.split.methods import Shares
-from gnnzoo.workflows.steps.split_messages import tell_split
+from gnnzoo.workflows.steps.split_messages import report_split
 from small import MemoryDataset
 
 
 def told(frames, capsys, files=None, names=("memory",), **changes):
     dataset = MemoryDataset(frames, files, names)
     settings = {"method": "blocks", "blocks": 10, "gap": "auto", "seed": 0} | changes
-    split, report = divide(dataset, Shares(0.8, 0.1, 0.1), **settings)
-    tell_split(dataset, split, report)
+    split, report = make_split(dataset, Shares(0.8, 0.1, 0.1), **settings)
+    report_split(dataset, split, report)
     return " ".join(capsys.readouterr().err.split()), report
 
 

@@ -46,8 +46,8 @@ def refused(asked) -> str:
     with pytest.raises(UserError, match="another simulation made these data") as caught:
         recipe_dataset(asked, None)
     assert "--data" in caught.value.hint
-    assert caught.value.place.file.exists()
-    return f"{caught.value.place.file}: {caught.value.what}"
+    assert caught.value.location.file.exists()
+    return f"{caught.value.location.file}: {caught.value.what}"
 
 
 @pytest.mark.parametrize("form", ["tiny.h5", "tiny.tfrecord", "tiny.lammpstrj"])
@@ -159,7 +159,7 @@ def test_units_that_cannot_be_are_not_converted(folder, form):
     reduced(folder / "a.lammpstrj")
     with pytest.raises(DataError, match=r"units real are declared, but cannot be: .*denser than diamond") as caught:
         convert("a.lammpstrj", form, units="real", cutoff=1.5 if form == "a.tfrecord" else None)
-    assert str(caught.value.place) == "a.lammpstrj"
+    assert str(caught.value.location) == "a.lammpstrj"
     assert caught.value.hint == "--units lj; if a line ITEM: UNITS of the dump says real, mend that line first"
     assert [path.name for path in folder.iterdir()] == ["a.lammpstrj"]
 
