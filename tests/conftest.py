@@ -27,3 +27,20 @@ def uncompiled():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def workshop(uncompiled, tmp_path_factory):
+    """A working folder for all tests of a module; those that ask for `folder` run in one of their own."""
+    folder = tmp_path_factory.mktemp("workshop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def few_points():
+    """Transfers look at two distances of each pair of atoms alone: for tests that do not look at pairs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gnnzoo.workflows.transfer._POINTS", 2)
+        yield

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from workflows.moves import ENCODER, HEAD, MESSAGES, STACK, argon_h5, target, water_model
 
 from gnnzoo.cli import main
 from gnnzoo.models.files import load_model
 from gnnzoo.recipe.io.load import resolved
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.compare import SIZES
+from transfers import ENCODER, HEAD, MESSAGES, STACK, argon_h5, target, water_model
 
 
 def gnnzoo(*arguments):

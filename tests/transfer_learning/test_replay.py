@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workflows.moves import ENCODER, HEAD, MESSAGES, SCALE, SMALL, STACK, argon_h5, begun, stir, target, water_h5
 
 import dumps
 from gnnzoo.data.open_dataset import open_dataset
@@ -22,6 +21,7 @@ from gnnzoo.workflows.steps.model_info import judge
 from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
 from small import WATER, recipe
+from transfers import ENCODER, HEAD, MESSAGES, SCALE, SMALL, STACK, argon_h5, begun, stir, target, water_h5
 
 START = {"model": "water.keras", "strategy": "full"}
 REPLAY = START | {"replay": 0.5}

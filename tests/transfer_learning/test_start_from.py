@@ -9,7 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workflows.moves import (
+
+from gnnzoo.data.graphs.source import GraphSource
+from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
+from gnnzoo.data.open_dataset import open_dataset
+from gnnzoo.errors import RecipeError
+from gnnzoo.models.files import load_model
+from gnnzoo.recipe.io.load import resolved
+from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
+from gnnzoo.training.loop import Interrupted, Trainer
+from gnnzoo.workflows.train import train
+from gnnzoo.workflows.transfer import start_model, started_from, transfer
+from transfers import (
     ENCODER,
     HEAD,
     MESSAGES,
@@ -23,17 +34,6 @@ from workflows.moves import (
     water_model,
     weights,
 )
-
-from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
-from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.errors import RecipeError
-from gnnzoo.models.files import load_model
-from gnnzoo.recipe.io.load import resolved
-from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
-from gnnzoo.training.loop import Interrupted, Trainer
-from gnnzoo.workflows.train import train
-from gnnzoo.workflows.transfer import start_model, started_from, transfer
 
 START = {"model": "water.keras"}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workflows.moves import argon_h5, assert_same, begun, target, water_model, weights
 
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
@@ -25,6 +24,7 @@ from gnnzoo.workflows.compare import comparison_files
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
+from transfers import argon_h5, assert_same, begun, target, water_model, weights
 
 START = {"model": "water.keras", "strategy": "full"}
 SIZES = [2, 100]  # there are six training frames, by two

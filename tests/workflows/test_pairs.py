@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workflows.moves import argon_h5, begun, target, water_model
 
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
@@ -16,6 +15,7 @@ from gnnzoo.recipe.io.load import recipe_from_dict, resolved
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.pairs import pairs
 from gnnzoo.workflows.transfer import transfer
+from transfers import argon_h5, begun, target, water_model
 
 START = {"model": "water.keras"}
 COLUMNS = ["model", "pair", "distance", "force", "truth", "training_pairs"]
