@@ -9,6 +9,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
 
+from pathlib import Path  # noqa: E402
+
 import pytest  # noqa: E402
 
 
@@ -44,3 +46,29 @@ def few_points():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gnnzoo.workflows.transfer._POINTS", 2)
         yield
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-snapshots", action="store_true", help="Write what commands print now to tests/snapshots."
+    )
+
+
+@pytest.fixture
+def snapshot(request):
+    """Compares a command's output with tests/snapshots/NAME.txt; the one place where wording is pinned.
+
+    `snapshot(name, text, replace={"/tmp/...": "FOLDER"})`; pytest --update-snapshots writes the files again.
+    """
+
+    def compare(name: str, text: str, replace: dict[str, str] | None = None) -> None:
+        for old, new in (replace or {}).items():
+            text = text.replace(old, new)
+        path = Path(__file__).parent / "snapshots" / f"{name}.txt"
+        if request.config.getoption("--update-snapshots"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        assert path.is_file(), f"no snapshot {name}: pytest --update-snapshots writes it"
+        assert text == path.read_text()
+
+    return compare

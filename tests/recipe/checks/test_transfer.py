@@ -27,7 +27,7 @@ def one_hot():
 
 
 @pytest.mark.parametrize(
-    ("training", "place", "nearest"),
+    ("training", "location", "nearest"),
     [
         ({"rates": {"prelu_2": 0.5}}, "rates.prelu_2", "prelu_1"),
         ({"rates": {"graph_norm_1": 1, "mesage_passing_*": 0}}, "rates.mesage_passing_*", "message_passing_1"),
