@@ -1,4 +1,4 @@
-"""What a .keras file says of itself, read without Keras: a Keras archive of ours carries one JSON file more."""
+"""The information in a .keras file, read without Keras: our Keras archives hold one JSON file more."""
 
 import json
 import os
@@ -7,20 +7,27 @@ import zlib
 from pathlib import Path
 
 from gnnzoo.errors import Location, ModelError
+from gnnzoo.models.info import ModelInfo, Origin
 from gnnzoo.outputs import FULL
 
 INFO_MEMBER = "gnnzoo.json"
-# What reading a damaged archive raises, depending on where the damage is.
+# Exceptions that reading a damaged archive raises, depending on where the damage is.
 DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, KeyError, TypeError, OSError)
-_LONGEST = 200  # characters of what an error below says
+_LONGEST = 200  # characters quoted from another library's message: about two lines of a terminal
 _LIST = "gnnzoo list shows the models in this folder"
 
 
-def read_info(path: Path | str) -> dict:
-    """What a .keras file says of itself; the network is not touched, and nothing heavy is loaded.
+def read_info(path: Path | str) -> ModelInfo:
+    """Read the information in a .keras file, without its network.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The information, with the recipe under "recipe".
 
     Raises:
-        ModelError: there is no such file, it is not one of ours, or it is damaged.
+        ModelError: the file does not exist, was not written by gnnzoo, or is damaged.
     """
     path = Path(path)
     location = Location(file=path)
@@ -32,7 +39,7 @@ def read_info(path: Path | str) -> dict:
     try:
         with zipfile.ZipFile(path) as archive:
             if INFO_MEMBER not in archive.namelist():
-                what = "is not a model of gnnzoo: it carries no recipe"
+                what = "is not a model of gnnzoo: it holds no recipe"
                 raise ModelError(what, location=location, expected=expected, hint=_LIST)
             return json.loads(archive.read(INFO_MEMBER))
     except DAMAGE as error:
@@ -40,35 +47,59 @@ def read_info(path: Path | str) -> dict:
 
 
 def damaged(path: Path | str, error: Exception) -> ModelError:
-    """What to say of a model that cannot be read because of `error`, one of `DAMAGE`."""
+    """The error to raise for a model that cannot be read.
+
+    Args:
+        path: the file.
+        error: one of `DAMAGE`, raised while it was read.
+
+    Returns:
+        The error: no permission, full disk, or damaged.
+    """
+    location = Location(file=path)
     if isinstance(error, PermissionError):
-        return ModelError("cannot be read: no permission", location=Location(file=path))
+        return ModelError("cannot be read: no permission", location=location)
     if isinstance(error, OSError) and error.errno in FULL:  # large weights are unpacked to disk first
-        return ModelError(
-            f"cannot be read: {os.strerror(error.errno)}", location=Location(file=path), hint="free some space"
-        )
+        reason = os.strerror(error.errno)
+        return ModelError(f"cannot be read: {reason}", location=location, hint="free some disk space")
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    if len(reason) > _LONGEST:  # Keras tells the whole configuration
+    if len(reason) > _LONGEST:  # Keras quotes the whole configuration
         reason = reason[:_LONGEST] + " ..."
     return ModelError(
         f"is damaged or from another version: {reason}",
-        location=Location(file=path),
+        location=location,
         hint="copy it again from where it was made, or train it again",
     )
 
 
-def origins(info: dict) -> list[dict]:
-    """Where a model's weights came from, the nearest first: what its file tells of each transfer."""
-    found, origin = [], info.get("origin")
+def origins(info: ModelInfo) -> list[Origin]:
+    """The chain of transfers that a model's weights went through.
+
+    Args:
+        info: information of the model.
+
+    Returns:
+        The origins, the most recent first; empty for a model trained from random weights.
+    """
+    chain, origin = [], info.get("origin")
     while origin:
-        found.append(origin)
+        chain.append(origin)
         origin = origin.get("origin")
-    return found
+    return chain
 
 
-def without_curves(origin: dict | None) -> dict | None:
-    """An origin, and those before it, as they go into the provenance of another model: without the pair curves."""
+def without_curves(origin: Origin | None) -> Origin | None:
+    """Remove the dimer force curves from an origin and from those before it.
+
+    Args:
+        origin: of a model, or None.
+
+    Returns:
+        A copy for the provenance of another model.
+    """
     if origin is None:
         return None
-    kept = {key: value for key, value in origin.items() if key != "pairs"}
-    return kept | {"origin": without_curves(origin.get("origin"))}
+    kept = origin.copy()
+    kept.pop("pairs", None)
+    kept["origin"] = without_curves(origin.get("origin"))
+    return kept

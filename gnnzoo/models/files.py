@@ -1,4 +1,4 @@
-"""The .keras file: a Keras archive that also carries its recipe, its split, its scales and where it came from."""
+"""Trained models: `ForceField`, and its .keras file, a Keras archive with recipe, split, scales and provenance."""
 
 import json
 import zipfile
@@ -9,13 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import gnnzoo.layers  # what Keras will look for is registered by these two
+import gnnzoo.layers  # these two register the classes that Keras looks up
 import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
+from gnnzoo.models.info import ModelInfo
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import atomic_write
 from gnnzoo.recipe.schema.recipe import Recipe
@@ -23,78 +24,103 @@ from gnnzoo.recipe.schema.recipe import Recipe
 
 @dataclass(eq=False)
 class ForceField:
-    """A trained network with what is needed to use it.
+    """A trained network with the metadata needed to use it.
 
     Attributes:
         network: dict batch -> {"forces": (atoms, 3)}.
-        recipe: the recipe it was trained by, complete.
-        info: JSON-able: species, types, units, cutoff, dataset, split, statistics, training, figures, example.
-        path: where it was read from, if it was.
+        recipe: the complete recipe that it was trained with.
+        info: all other information in its file, JSON-able.
+        path: the file that it was read from or written to, or None.
     """
 
     network: keras.Model
     recipe: Recipe
-    info: dict = field(default_factory=dict)
+    info: ModelInfo = field(default_factory=ModelInfo)
     path: Path | None = None
 
     @property
     def species(self) -> list[str]:
-        """Names in the order of the network's `species` input."""
+        """Names in the order of the network's species index."""
         return self.info["species"]
 
     @property
     def cutoff(self) -> float:
-        """In the length unit of `units`."""
+        """Cutoff radius, in the length unit of `units`."""
         return self.recipe.graph.cutoff
 
     @property
     def units(self) -> str | None:
-        """LAMMPS unit style of forces and lengths."""
+        """LAMMPS unit style of lengths, forces and energies; None where undeclared."""
         return self.info["units"]
 
     @cached_property
     def predictor(self) -> Predictor:
-        """Compiled once and kept."""
+        """Predictor of the network, compiled once."""
         return Predictor(self.network)
 
     def use(self, network: keras.Model) -> None:
-        """Go on with another network, or with this one changed in more than its weights: nothing compiled is kept."""
+        """Replace the network and drop everything compiled; also needed after a change of more than its weights.
+
+        Args:
+            network: the new network, or the changed one.
+        """
         self.network = network
         self.__dict__.pop("predictor", None)
 
     def forces(self, frame: Frame) -> np.ndarray:
-        """(atoms, 3) float32 forces on the atoms of a frame, in the model's unit."""
+        """Predict the forces on the atoms of a frame.
+
+        Args:
+            frame: positions, cell and types; in the model's units.
+
+        Returns:
+            (atoms, 3) float32, force unit of the model.
+        """
         return self.predictor.forces(self._graph(frame))
 
     def energy(self, frame: Frame) -> float:
-        """Potential energy of a frame in the model's unit; see `knows_zero`.
+        """Predict the potential energy of a frame.
+
+        Args:
+            frame: positions, cell and types; in the model's units.
+
+        Returns:
+            Energy in the model's unit; for its zero see `knows_zero`.
 
         Raises:
             ModelError: the model has no energy head.
         """
         graph = self._graph(frame)
-        found = self.predictor.results(graph)
-        if fields.ENERGY not in found:
+        outputs = self.predictor.results(graph)
+        if fields.ENERGY not in outputs:
             raise ModelError(
                 "has forces only, no energy",
                 location=Location(file=self.path),
                 hint="a recipe that ends in energy_decoder",
             )
-        return self.total_energy(found, graph)
+        return self.total_energy(outputs, graph)
 
-    def total_energy(self, found: dict, graph: Graph) -> float:
-        """The energy that the network found for a graph, with what the zero of the energies has of it."""
+    def total_energy(self, outputs: dict[str, np.ndarray], graph: Graph) -> float:
+        """Add the energy offsets of the species to the network's energy.
+
+        Args:
+            outputs: network outputs for the graph, with "energy".
+            graph: one graph.
+
+        Returns:
+            Potential energy in the model's unit.
+        """
         counts = np.bincount(graph.species, minlength=len(self.species))
-        return float(found[fields.ENERGY][0]) + float(counts @ self.energy_offsets)
+        return float(outputs[fields.ENERGY][0]) + float(counts @ self.energy_offsets)
 
     @property
     def knows_zero(self) -> bool:
-        """Whether energies count from the zero of the training data; without energies in the loss it stays open."""
+        """Whether energies have the zero of the training data; trained on forces alone, a model has an arbitrary one."""
         return self.recipe.training.loss_weights.energy > 0
 
     @property
     def energy_offsets(self) -> np.ndarray:
-        """(species,) float64, what an atom of each species has of the zero of the energies."""
+        """(species,) float64, energy unit: offset per atom of each species, subtracted before training."""
         return np.asarray(self.info.get("energy_offsets") or np.zeros(len(self.species)), np.float64)
 
     def _graph(self, frame: Frame) -> Graph:
@@ -102,7 +128,16 @@ class ForceField:
 
 
 def save_model(force_field: ForceField, path: Path | str, overwrite: bool = False) -> Path:
-    """Write a .keras file that plain Keras opens as well, once gnnzoo's layers are imported."""
+    """Write a .keras file, which plain Keras opens as well once gnnzoo's layers are imported.
+
+    Args:
+        force_field: the model; its `path` is set.
+        path: the file.
+        overwrite: replace an existing file, which is kept as a backup.
+
+    Returns:
+        The path of the file.
+    """
     path = Path(path)
     info = {**force_field.info, "recipe": force_field.recipe.model_dump(mode="json", by_alias=True)}
     with atomic_write(path, overwrite) as temporary:
@@ -114,10 +149,16 @@ def save_model(force_field: ForceField, path: Path | str, overwrite: bool = Fals
 
 
 def load_model(path: Path | str) -> ForceField:
-    """Read a .keras file of ours.
+    """Read a .keras file written by gnnzoo.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The model.
 
     Raises:
-        ModelError: there is no such file, it is not one of ours, or it is damaged.
+        ModelError: the file does not exist, was not written by gnnzoo, or is damaged.
     """
     info = read_info(path)
     try:
