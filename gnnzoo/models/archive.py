@@ -61,7 +61,7 @@ def damaged(path: Path | str, error: Exception) -> ModelError:
         return ModelError("cannot be read: no permission", location=location)
     if isinstance(error, OSError) and error.errno in FULL:  # large weights are unpacked to disk first
         reason = os.strerror(error.errno)
-        return ModelError(f"cannot be read: {reason}", location=location, hint="free some disk space")
+        return ModelError(f"cannot be read: {reason}", location=location, hint="free some space")
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     if len(reason) > _LONGEST:  # Keras quotes the whole configuration
         reason = reason[:_LONGEST] + " ..."

@@ -115,7 +115,7 @@ class ForceField:
 
     @property
     def knows_zero(self) -> bool:
-        """Whether energies have the zero of the training data; trained on forces alone, a model has an arbitrary one."""
+        """Whether energies have the zero of the training data; it is arbitrary after training on forces alone."""
         return self.recipe.training.loss_weights.energy > 0
 
     @property

@@ -1,7 +1,7 @@
-"""Typed view of the information that a .keras file holds next to its network (`gnnzoo.json` in the archive).
+"""Typed view of the information that a .keras file holds next to its network (member `gnnzoo.json`).
 
-The records are plain dicts, exactly as they stand in the file. Every key may be missing: in files of older versions, and
-in models that were built in memory.
+The records are plain dicts, exactly as they stand in the file. Every key may be missing: in files of older versions
+and in models built in memory.
 """
 
 from typing import TypedDict
@@ -73,7 +73,7 @@ class TrainingInfo(TypedDict, total=False):
 
 
 class ForceFigures(TypedDict, total=False):
-    """Force errors on one part of the dataset; see `evaluation.metrics` for the definitions. Force unit of the model."""
+    """Force errors on one part of the dataset, in the model's force unit; definitions: `evaluation.metrics`."""
 
     mae: float | None
     rmse: float | None

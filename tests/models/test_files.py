@@ -181,7 +181,7 @@ def test_another_kind_of_file(folder, content):
 def test_a_keras_model_that_is_none_of_ours(folder):
     inputs = keras.Input((2,))
     keras.Model(inputs, keras.layers.Dense(1)(inputs)).save(folder / "plain.keras")
-    assert_refused(folder / "plain.keras", "it carries no recipe", LISTED)
+    assert_refused(folder / "plain.keras", "it holds no recipe", LISTED)
 
 
 # --- damage -------------------------------------------------------------------------------------------------------
