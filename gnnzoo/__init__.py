@@ -5,6 +5,9 @@ The public Python API; every name is imported on first use, so that `import gnnz
 
 import importlib
 import importlib.metadata
+import logging
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = importlib.metadata.version("gnnzoo")
 

@@ -1,7 +1,7 @@
 """Progress of long tasks: library code tracks them, and whoever runs it decides whether and how they are displayed.
 
 Library code wraps a long task in `track`; without a display nothing is shown. A display is a function that opens one
-task; `displayed` activates one for a block. The command line activates `gnnzoo.console.progress_bar` for its whole
+task; `displayed` activates one for a block. The command line activates `gnnzoo.cli.console.reporting` for its whole
 process; `progress=True` of the Python API activates it for one call.
 """
 

@@ -14,6 +14,18 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def _messages_on_stderr(request):
+    """Temporary: messages and progress go to stderr as under the command line, for tests that read them there.
+
+    New tests read messages from `caplog`.
+    """
+    from gnnzoo.cli.console import Verbosity, reporting
+
+    with reporting(Verbosity()):
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty working folder, in which the test runs."""

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 import click
 
 from gnnzoo import __version__
-from gnnzoo.console import note, quiet_tensorflow
+from gnnzoo.cli.console import Verbosity, note, reporting
 from gnnzoo.errors import UserError, did_you_mean
+from gnnzoo.tensorflow_env import quiet_tensorflow
 
 # In the order of the work.
 COMMANDS = {
@@ -36,21 +37,27 @@ COMMANDS = {
 }
 
 
+def _set_quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    verbosity = ctx.ensure_object(Verbosity)
+    verbosity.quiet = verbosity.quiet or value
+
+
 def _set_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    state = ctx.ensure_object(dict)
-    state["debug"] = state.get("debug", False) or value
-    quiet_tensorflow(debug=state["debug"])
+    verbosity = ctx.ensure_object(Verbosity)
+    verbosity.debug = verbosity.debug or value
+    quiet_tensorflow(debug=verbosity.debug)
 
 
-def _debug_option() -> click.Option:
-    return click.Option(
-        ["--debug"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_set_debug,
-        help="Show tracebacks and what TensorFlow reports.",
+def _common_options() -> list[click.Parameter]:
+    """Options that may stand before or after the command."""
+    options = (
+        ("--quiet", _set_quiet, "Print results, warnings and errors only."),
+        ("--debug", _set_debug, "Print tracebacks, debug messages and TensorFlow's log."),
     )
+    return [
+        click.Option([name], is_flag=True, is_eager=True, expose_value=False, callback=callback, help=text)
+        for name, callback, text in options
+    ]
 
 
 class LazyGroup(click.Group):
@@ -67,7 +74,7 @@ class LazyGroup(click.Group):
             return None
         command = importlib.import_module(f"{__name__}.{cmd_name}").command
         if not any(parameter.opts == ["--debug"] for parameter in command.params):
-            command.params.append(_debug_option())  # so that the flag may stand before or after the command
+            command.params += _common_options()
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
@@ -81,14 +88,15 @@ class LazyGroup(click.Group):
 
     def main(self, args=None, prog_name="gnnzoo", complete_var=None, standalone_mode=True, **extra):
         """Run; in standalone mode (the console script) every ending becomes an exit code and at most one message."""
+        verbosity = extra["obj"] = Verbosity()  # filled by the options, wherever they stand
         if not standalone_mode:
-            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        state = extra["obj"] = {"debug": False}  # filled by the option, wherever it stands
+            with reporting(verbosity):
+                return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            with _sigterm_as_interrupt():
+            with _sigterm_as_interrupt(), reporting(verbosity):
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except UserError as error:
-            _debugging(state, error)
+            _debugging(verbosity, error)
             note(f"error: {error}")
             code = error.exit_code
         except click.ClickException as error:
@@ -98,15 +106,15 @@ class LazyGroup(click.Group):
             note("interrupted")
             code = 130
         except Exception as error:
-            _debugging(state, error)
+            _debugging(verbosity, error)
             text = " ".join(str(error).split())
             note(f"gnnzoo failed: {type(error).__name__}: {text}; run again with --debug for the traceback")
             code = 1
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _debugging(state: dict, error: Exception) -> None:
-    if state["debug"]:
+def _debugging(verbosity: Verbosity, error: Exception) -> None:
+    if verbosity.debug:
         sys.excepthook(type(error), error, error.__traceback__)
 
 
@@ -127,7 +135,7 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@click.group(cls=LazyGroup, params=[_debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, params=_common_options(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gnnzoo", message="%(prog)s %(version)s")
 def main() -> None:
     """Neural force fields from LAMMPS dumps: declared in JSON, trained, judged, frozen.

@@ -13,7 +13,7 @@ def command(model, output, overwrite):
     Without MODEL: the newest model in this folder. The folder holds a SavedModel with the neighbour search inside, a
     card that says how it is called, and an example to try it on.
     """
-    from gnnzoo.console import say
+    from gnnzoo.cli.console import say
     from gnnzoo.workflows.freeze import freeze
 
     folder = freeze(model, output, overwrite=overwrite)

@@ -21,7 +21,7 @@ def command(data, **options):
     gnnzoo init argon.lammpstrj --units real --types 1=Ar
     gnnzoo train argon.json
     """
-    from gnnzoo.console import say
+    from gnnzoo.cli.console import say
     from gnnzoo.workflows.init import init
 
     path = init(list(data), **options)

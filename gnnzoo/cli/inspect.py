@@ -31,7 +31,7 @@ def command(files, **options):
 
 
 def _show_data(report: dict) -> None:
-    from gnnzoo.console import say, table, warn
+    from gnnzoo.cli.console import say, table, warn
     from gnnzoo.data.inspection import text_report as data_text
     from gnnzoo.units import force_unit, length_unit
 
@@ -64,7 +64,7 @@ def _folded(text: str) -> str:
 
 
 def _show_model(info: dict) -> None:
-    from gnnzoo.console import table
+    from gnnzoo.cli.console import table
 
     wanted = ("species", "units", "cutoff", "parameters")
     rows = [(key, " ".join(info[key]) if key == "species" else info[key]) for key in wanted if key in info]

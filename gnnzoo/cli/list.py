@@ -10,7 +10,7 @@ def command() -> None:
     Recipes come from ./recipes and from gnnzoo itself. A model's error is that on frames held out of its training:
     mean |dF| as a share of mean |F|, which is 100 % for a model that predicts no force at all.
     """
-    from gnnzoo.console import say, table
+    from gnnzoo.cli.console import say, table
     from gnnzoo.workflows.recipes import list_models, list_recipes
 
     rows = [(listed.name, *_recipe_cells(listed)) for listed in list_recipes()]

@@ -14,7 +14,7 @@ def command(markdown: bool) -> None:
     """
     import json
 
-    from gnnzoo.console import say
+    from gnnzoo.cli.console import say
     from gnnzoo.recipe.text import reference
 
     say(reference.markdown() if markdown else json.dumps(reference.json_schema(), indent=2))

@@ -20,7 +20,7 @@ def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: 
     gnnzoo simulate argon --set data.simulate.variables.T=120
     gnnzoo simulate argon --on hot
     """
-    from gnnzoo.console import note, say
+    from gnnzoo.cli.console import note, say
     from gnnzoo.workflows.simulate import older_source, simulate
 
     dump = simulate(recipe, overrides=overrides, on=on, overwrite=overwrite)

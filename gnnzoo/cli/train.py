@@ -21,7 +21,7 @@ data_option = click.option(
 @click.option("--overwrite", is_flag=True, help="Replace an existing model; the old one is kept beside it.")
 def command(recipe, data, time_limit, output, resume, overrides, overwrite):
     """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows)."""
-    from gnnzoo.console import say
+    from gnnzoo.cli.console import say
     from gnnzoo.workflows.train import train
 
     model = train(

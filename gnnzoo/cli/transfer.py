@@ -65,7 +65,7 @@ def command(model, data, mapping, compare, sizes, **options):
     gnnzoo transfer water.keras --target argon --frames 10 --strategy staged
     gnnzoo transfer water.keras --target argon --compare --sizes 3,10
     """
-    from gnnzoo.console import say
+    from gnnzoo.cli.console import say
     from gnnzoo.workflows.compare import SIZES
     from gnnzoo.workflows.transfer import transfer
 

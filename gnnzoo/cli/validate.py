@@ -17,7 +17,7 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     gnnzoo validate recipes/water.json
     gnnzoo validate water --set model.layers[3].units=32
     """
-    from gnnzoo.console import say, table
+    from gnnzoo.cli.console import say, table
     from gnnzoo.recipe.text.summary import summary
     from gnnzoo.workflows.recipes import validate
 

@@ -2,13 +2,15 @@
 
 import csv
 import json
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from gnnzoo.console import duration, note, say, table, warn
+from gnnzoo.console import say, table
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import UserError
+from gnnzoo.formatting import duration
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import atomic_write, refuse_existing
@@ -24,6 +26,8 @@ from gnnzoo.transfer_learning.learning_curve_plot import learning_curve_plot
 from gnnzoo.transfer_learning.learning_curves import LearningCurve, TransferGain, gains, verdict
 from gnnzoo.transfer_learning.training_settings import adapters, resolve_training_settings
 from gnnzoo.workflows.steps.model_info import judge
+
+logger = logging.getLogger(__name__)
 
 SIZES = (1, 3, 10, 30, 100)
 _COLUMNS = ("start", "training_frames", "step", "frames_seen", "seconds", "relative_error")
@@ -82,7 +86,7 @@ def compare(
     run = new_run(f"{output.stem}-compare")
     steps = _steps(recipe, fewer(prepared, recipe, max(sizes)), run.folder, time_limit)
     held_out = "test" if len(prepared.split.test) else "validation"
-    note(
+    logger.info(
         f"comparing at {', '.join(map(str, sizes))} training frames, each with and without the weights of {source.path}"
         f", {steps:,} steps each; run folder {run.folder}"
     )
@@ -124,7 +128,7 @@ def _courses(
             made = course(begins_with, recipe, dataset, few, place, steps)
             with atomic_write(place / "course.json") as temporary:
                 temporary.write_text(json.dumps(made.as_dict()) + "\n")
-            note(
+            logger.info(
                 f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {made.steps:,} steps "
                 f"({duration(made.seconds)}), on the {held_out} frames"
             )
@@ -135,7 +139,7 @@ def _possible(sizes: Sequence[int], known: int) -> list[int]:
     """The numbers of frames that there are, ascending; what is larger than all of them is all of them."""
     found = sorted({min(size, known) for size in sizes})
     if max(sizes) > known:
-        note(f"there are {known} training frames: {', '.join(str(s) for s in sizes if s > known)} cannot be had")
+        logger.info(f"there are {known} training frames: {', '.join(str(s) for s in sizes if s > known)} cannot be had")
     return found
 
 
@@ -255,8 +259,10 @@ def _tell(result: dict, found: Sequence[TransferGain], courses: Sequence[Learnin
     )
     table(title, columns, rows)
     if result["validation_frames"]:
-        note(f"in each training the best checkpoint was chosen on {result['validation_frames']} validation frames")
-    (say if any(gain.error > 1 for gain in found) else warn)(result["verdict"])
+        logger.info(
+            f"in each training the best checkpoint was chosen on {result['validation_frames']} validation frames"
+        )
+    (say if any(gain.error > 1 for gain in found) else logger.warning)(result["verdict"])
 
 
 def _write(result: dict, courses: Sequence[LearningCurve], output: Path, overwrite: bool) -> None:

@@ -1,5 +1,6 @@
 """From dumps, or other data, to a dataset: H5MD for one machine, TFRecord shards for many."""
 
+import logging
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnnzoo import __version__
-from gnnzoo.console import progress, say, warn
+from gnnzoo.console import say
 from gnnzoo.data.ase_reader import SUFFIXES as ASE_SUFFIXES
 from gnnzoo.data.ase_reader import is_ase
 from gnnzoo.data.inspection.unit_checks import checked_units
@@ -22,10 +23,13 @@ from gnnzoo.data.open_dataset import (
 )
 from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.progress import track
 from gnnzoo.workflows.steps.dataset_messages import report_conversion, report_dataset
 
 if TYPE_CHECKING:
     from gnnzoo.recipe.schema.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 FORMATS = ("h5", "tfrecord")
 # Endings that say no more than that this is a dump; another one, as in dump.argon, is part of the name.
@@ -163,7 +167,7 @@ def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, c
     what = names[0] if len(files) == 1 else f"{len(files)} dumps, {names[0]} to {names[-1]}"
     start = time.monotonic()
     size = None if any(map(is_stream, files)) else sum(file.stat().st_size for file in files)
-    with atomic_write(output, overwrite) as temporary, progress(f"converting {what}", size, unit="bytes") as shown:
+    with atomic_write(output, overwrite) as temporary, track(f"converting {what}", size, unit="bytes") as shown:
         done = to_h5md(
             files,
             temporary,
@@ -182,7 +186,7 @@ def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, c
     report_conversion(done, evidence)
     absent = [str(number) for number in types or () if int(number) not in done.type_names]
     if absent:
-        warn(f"--types names type {', '.join(absent)}, of which the dumps hold no atom")
+        logger.warning(f"--types names type {', '.join(absent)}, of which the dumps hold no atom")
     size = sum(source.size for source in done.trajectory.log.sources)
     rate = size / 1e6 / max(seconds, 1e-9)
     _tell_written(output, done, f", from {size / 1e6:,.1f} MB of dump at {rate:,.0f} MB/s")
@@ -194,13 +198,13 @@ def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrit
 
     command = _command([file], output, units, types, None, [], compress)
     with open_dataset(file, units=units, types=types) as dataset, atomic_write(output, overwrite) as temporary:
-        with progress(f"converting {file.name}", len(dataset)) as shown:
+        with track(f"converting {file.name}", len(dataset)) as shown:
             done = dataset_to_h5md(
                 dataset, temporary, version=__version__, command=command, compress=compress, advance=shown.advance
             )
         evidence = checked_units(dataset)
         if file.suffix == ".tfrecord":
-            warn(f"{file} holds numbers rounded to float32, and so does {output}")
+            logger.warning(f"{file} holds numbers rounded to float32, and so does {output}")
     report_conversion(done, evidence, again=not is_ase(file))
     _tell_written(output, done, "")
 
@@ -226,7 +230,7 @@ def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds,
         hint = "--cutoff R with a smaller R, in the data's length unit"
         with (
             cutoff_explained(dataset.path, hint),
-            progress(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as shown,
+            track(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as shown,
         ):
             tfrecord.write(dataset, output, cutoff=cutoff, bonds=bonds, overwrite=overwrite, advance=shown.advance)
         size = sum(file.stat().st_size for file in output.iterdir())

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo import fields
-from gnnzoo.console import note, progress, table, warn
+from gnnzoo.console import table
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
@@ -27,10 +28,13 @@ from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.progress import track
 from gnnzoo.recipe.io.find import recipe_names
 from gnnzoo.units import force_factor
 from gnnzoo.workflows.steps.evaluation_sets import chosen_sets
 from gnnzoo.workflows.steps.training_data import evaluation_dataset
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -89,7 +93,7 @@ def evaluate(
     if json_output is not None:
         with atomic_write(json_output, overwrite) as temporary:
             temporary.write_text(json.dumps(answer, indent=1) + "\n")
-        note(f"wrote {json_output}")
+        logger.info(f"wrote {json_output}")
     return answer
 
 
@@ -121,11 +125,11 @@ def _opened(model: ForceField, item: str | Path | Dataset) -> Iterator[tuple[Dat
     with open_dataset(item) as dataset:
         if not is_dataset(find_files(item)[0]):  # a dataset's conversion told it
             for line in event_messages(dataset.provenance, ("truncated", "repeated")):
-                warn(line)
+                logger.warning(line)
         declared = _declared(model, dataset, item)
         doubt = unit_warning(checked_units(declared))
         if doubt:
-            warn(doubt)
+            logger.warning(doubt)
         yield declared, str(item)
 
 
@@ -133,14 +137,14 @@ def _declared(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
     """The data, with what they do not say taken from the model: units and names of types."""
     units = types = None
     if dataset.units is None and model.units is not None:
-        note(f"{path} does not say its units: taken to be {model.units}, as the model's")
+        logger.info(f"{path} does not say its units: taken to be {model.units}, as the model's")
         units = model.units
     undeclared = all(name == str(number) for number, name in dataset.type_names.items())
     known = {number: name for number, name in model.info["types"].items() if int(number) in dataset.type_names}
     if undeclared and len(known) == len(dataset.type_names):
         if any(name != number for number, name in known.items()):
             listed = ", ".join(f"{number}={name}" for number, name in known.items())
-            note(f"{path} does not name its types: taken to be {listed}, as the model's")
+            logger.info(f"{path} does not name its types: taken to be {listed}, as the model's")
         types = known
     return apply_metadata(dataset, units, types)
 
@@ -150,12 +154,12 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
     _warn_of_molecules(model, dataset, data)
     factor = force_factor(dataset.units, model.units)
     if factor != 1:
-        note(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
+        logger.info(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
     energies = EnergyErrors(model.knows_zero)
     virials = VirialErrors()
-    with _too_large(model, dataset), progress(f"evaluating {data}", len(indices)) as shown:
+    with _too_large(model, dataset), track(f"evaluating {data}", len(indices)) as shown:
         for graph, found in model.predictor(source.graph(index) for index in indices):
             errors.add(found[fields.FORCES], graph.forces, graph.species)
             sample.add(found[fields.FORCES], graph.forces, graph.species)
@@ -179,7 +183,7 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
         again = " in place of the older one" if plot is True and path.exists() else ""
         if again:
             path.unlink()
-        note(f"wrote{again} {parity_plot(sample, result, f'{name} on {data} ({part})', path, overwrite)}")
+        logger.info(f"wrote{again} {parity_plot(sample, result, f'{name} on {data} ({part})', path, overwrite)}")
     return result
 
 
@@ -202,12 +206,12 @@ def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
     if not reads_molecules(model.recipe) or trained_with in (None, dataset.has_molecules):
         return
     if trained_with:
-        warn(
+        logger.warning(
             f"{data} carries no molecule ids, and the model was trained with them: all pairs count as of different "
             "molecules, so that the forces are not what the model would say with them. To mend it: dump the column mol"
         )
     else:
-        warn(
+        logger.warning(
             f"{data} carries molecule ids, and the model was trained without: it never saw the classes of edges that "
             "they make, so that the forces mean little. To mend it: data without the column mol"
         )
@@ -227,7 +231,7 @@ def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np
         part = "whole"
         if _partly_known(model, dataset):
             part = "whole, partly trained on"
-            warn(
+            logger.warning(
                 f"{data} was made from files that the model was trained on: the errors on frames that it has seen come "
                 "out too small. For an honest figure: data from other files, or the very dataset of the training"
             )
@@ -237,7 +241,7 @@ def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np
         indices = getattr(split, part)
         if len(indices):
             why = "" if part == "test" else ", for there is no test part; the best checkpoint was chosen on it"
-            note(f"{data} is what the model was trained on: judged on its {part} part{why}")
+            logger.info(f"{data} is what the model was trained on: judged on its {part} part{why}")
             return indices, part
     raise DataError(
         "is what the model was trained on, all of it: nothing was held out",

@@ -1,17 +1,21 @@
 """From a dataset back to text: LAMMPS dumps and extended XYZ, so that nobody is locked in."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.console import progress, say, warn
+from gnnzoo.console import say
 from gnnzoo.data.export.lammps_dump import is_restricted
 from gnnzoo.data.export.write import check_exportable, form_of, write_text
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
+from gnnzoo.progress import track
+
+logger = logging.getLogger(__name__)
 
 
 def export(
@@ -50,7 +54,7 @@ def export(
         check_exportable(dataset, form)
         check_writable(output)
         start = time.monotonic()
-        with atomic_write(output, overwrite) as temporary, progress(f"exporting to {output}", len(dataset)) as shown:
+        with atomic_write(output, overwrite) as temporary, track(f"exporting to {output}", len(dataset)) as shown:
             size = write_text(dataset, temporary, form, shown.advance, output.suffix)
         rate = size / 1e6 / max(time.monotonic() - start, 1e-9)
         _tell(dataset, output, form)
@@ -65,12 +69,12 @@ def _tell(dataset: Dataset, output: Path, form: str) -> None:
         if dataset.units == "real":
             say("units     real, turned into eV and A: 1 kcal/mol = 0.0433641 eV")
         if len(set(dataset.type_names.values())) < len(dataset.type_names):
-            warn("types with the same name are one species in extended XYZ")
+            logger.warning("types with the same name are one species in extended XYZ")
         return
     first = dataset[0]
     lost = [name for name in ("energy", "virial") if getattr(first, name) is not None]
     if lost:
         what = " and the ".join(lost)
-        warn(f"a dump has no place for the {what} of a frame: {output} is without; an .extxyz has it")
+        logger.warning(f"a dump has no place for the {what} of a frame: {output} is without; an .extxyz has it")
     if not is_restricted(np.asarray(first.cell)):
-        warn("the cell is a general triclinic one: gnnzoo reads such dumps, LAMMPS' read_dump does not")
+        logger.warning("the cell is a general triclinic one: gnnzoo reads such dumps, LAMMPS' read_dump does not")

@@ -1,10 +1,10 @@
 """Turn a trained model into a folder that runs with TensorFlow alone."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.console import note
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
@@ -15,6 +15,8 @@ from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.recipes import list_models
+
+logger = logging.getLogger(__name__)
 
 _FRAMES = 3  # on which frozen and live forces are compared
 
@@ -46,7 +48,7 @@ def freeze(
     output = Path(output).expanduser() if output is not None else Path(f"{name}-frozen")
     refuse_existing(output, overwrite)
     frames, where = stored_frames(force_field)
-    note(f"freezing {force_field.path or name}")
+    logger.info(f"freezing {force_field.path or name}")
     with atomic_write(output, overwrite) as folder:
         save(force_field, folder)
         comparison = compare(force_field, folder, frames)
@@ -55,7 +57,7 @@ def freeze(
                 f"frozen and live forces differ by {comparison.largest:.3g} where the largest is {comparison.scale:.3g}"
             )
         write_card(force_field, folder, comparison, frames[0])
-    note(
+    logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of {where}: "
         f"largest difference {comparison.largest:.2g}, largest force {comparison.scale:.4g} "
         f"{force_unit(force_field.units)}"
@@ -75,7 +77,7 @@ def newest_model() -> Path:
             "there is no model in this folder", expected="a .keras file", hint="gnnzoo train RECIPE makes one"
         )
     older = f" (of {len(models)} here)" if len(models) > 1 else ""
-    note(f"no MODEL was named: the newest is {models[0]}{older}")
+    logger.info(f"no MODEL was named: the newest is {models[0]}{older}")
     return models[0]
 
 

@@ -1,6 +1,7 @@
 """A recipe for data that have none yet: what inspection finds becomes choices, each told with its reason."""
 
 import glob
+import logging
 import math
 import os
 import re
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.console import duration, note, progress, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.accumulator import told_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING
@@ -23,7 +23,9 @@ from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_file
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
 from gnnzoo.errors import DataError, Location, UserError
+from gnnzoo.formatting import duration
 from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.progress import track
 from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.io.template import as_name, installed_recipe, is_name, known_parameters, recipe_text
 from gnnzoo.recipe.schema import data as data_part
@@ -32,6 +34,8 @@ from gnnzoo.units import STYLES, length_unit
 from gnnzoo.workflows.convert import plain_stem
 from gnnzoo.workflows.steps.recipe_choices import bonded_species, names_by_mass, schedule
 from gnnzoo.workflows.steps.split_messages import report_split
+
+logger = logging.getLogger(__name__)
 
 _WIDTH, _LABEL = 99, 10
 # Below so many frames a test part would be a frame or two, which judge nothing.
@@ -151,11 +155,11 @@ class _Reach:
 
 def _tell(label: str, text: str) -> None:
     indent = " " * _LABEL
-    note(textwrap.fill(f"{label:<{_LABEL}}{text}", _WIDTH, subsequent_indent=indent, break_on_hyphens=False))
+    logger.info(textwrap.fill(f"{label:<{_LABEL}}{text}", _WIDTH, subsequent_indent=indent, break_on_hyphens=False))
 
 
 def _warn(text: str) -> None:
-    warn(textwrap.fill(text, _WIDTH - len("warning: "), subsequent_indent="  "))
+    logger.warning(textwrap.fill(text, _WIDTH - len("warning: "), subsequent_indent="  "))
 
 
 def _recipe(dataset: Dataset, source, name: str, columns: Mapping | None, cutoff: float | None) -> dict:
@@ -169,7 +173,7 @@ def _recipe(dataset: Dataset, source, name: str, columns: Mapping | None, cutoff
         others = " or ".join(other for other in STYLES if other != style)
         _warn(f"the data do not tell their units. If they are not {style}, the same command with --units {others}")
     types = _types(dataset)
-    with progress("reading", len(dataset)) as shown:
+    with track("reading", len(dataset)) as shown:
         report = describe_dataset(dataset, [cutoff] if cutoff else None, shown.advance)
     parameters = _atoms(dataset)
     reach = _cutoff(dataset, report, cutoff)

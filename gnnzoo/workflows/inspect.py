@@ -1,14 +1,17 @@
 """What a dump, a dataset or a model holds."""
 
 import json as json_text
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gnnzoo.console import note, progress
 from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, open_dataset
 from gnnzoo.errors import UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.progress import track
+
+logger = logging.getLogger(__name__)
 
 # What a model may promise, by the attributes of `models.symmetries.Promises`.
 _PROMISES = {
@@ -70,13 +73,13 @@ def inspect(
     if json is not None:
         with atomic_write(json, overwrite) as temporary:
             temporary.write_text(json_text.dumps(_plain(report), indent=1, allow_nan=False) + "\n")
-        note(f"wrote {json}")
+        logger.info(f"wrote {json}")
     if html is not None:
         from gnnzoo.data.inspection.html_report import data_report
 
         with atomic_write(html, overwrite) as temporary:
             temporary.write_text(data_report(report))
-        note(f"wrote {html}")
+        logger.info(f"wrote {html}")
     return report
 
 
@@ -89,7 +92,7 @@ def _network(raw: Mapping) -> dict | None:
     try:
         recipe = Recipe.model_validate(raw)
     except ValueError:
-        note("its recipe is of another version of gnnzoo: what it promises is not known")
+        logger.info("its recipe is of another version of gnnzoo: what it promises is not known")
         return None
     kept = symmetries(recipe)
     return {
@@ -137,7 +140,7 @@ def _survey(
     with (
         open_dataset(files, units=units, types=types, columns=columns) as dataset,
         cutoff_explained(dataset.path, hint),
-        progress("reading", len(dataset)) as shown,
+        track("reading", len(dataset)) as shown,
     ):
         report = describe_dataset(dataset, [cutoff] if cutoff else None, shown.advance)
         absent = [str(number) for number in types or () if int(number) not in dataset.type_names]

@@ -1,16 +1,19 @@
 """Draw what models learned of single pairs."""
 
 import csv
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from gnnzoo.console import note, say, table
+from gnnzoo.console import say, table
 from gnnzoo.errors import Location, ModelError, UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, pair_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import length_unit
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = ("model", "pair", "distance", "force", "truth", "training_pairs")
 
@@ -117,10 +120,12 @@ def _tell(curves: dict[str, list[PairCurve]], models: Sequence[ForceField], unit
     )
     table("two atoms alone, where training saw such pairs, against the truth", columns, rows)
     if all(curve.truth is None for drawn in curves.values() for curve in drawn):
-        note('no recipe tells the truth: "data": {"truth": {"lennard_jones": "arithmetic"}} would draw it')
+        logger.info('no recipe tells the truth: "data": {"truth": {"lennard_jones": "arithmetic"}} would draw it')
     for model in models:
         if not (model.info.get("statistics") or {}).get("distances"):
-            note(f"{_path(model)} was made before models knew the distances of their training pairs: all are drawn")
+            logger.info(
+                f"{_path(model)} was made before models knew the distances of their training pairs: all are drawn"
+            )
 
 
 def _write(curves: dict[str, list[PairCurve]], path: Path, overwrite: bool) -> None:

@@ -1,18 +1,21 @@
 """Makes the data of a recipe with the LAMMPS simulation that it names."""
 
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from gnnzoo.console import note, progress
 from gnnzoo.data.lammps.run import record_path, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import atomic_write
+from gnnzoo.progress import track
 from gnnzoo.recipe.io.find import find_recipe, installed_recipes
 from gnnzoo.recipe.io.load import load_recipe, resolve_source
 from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
+
+logger = logging.getLogger(__name__)
 
 
 def simulate(
@@ -58,7 +61,7 @@ def simulate(
     dump = folder / f"{name}.lammpstrj"
     made_by = _record(script, recipe.data.simulate)
     if dump.exists() and not overwrite and simulation_record(dump) == made_by:
-        note(f"kept {dump}: the same simulation made it before")
+        logger.info(f"kept {dump}: the same simulation made it before")
         return dump
     if dump.exists() and not overwrite:
         raise UserError(
@@ -67,7 +70,7 @@ def simulate(
             hint=f"{take} {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps it beside",
         )
     log = folder / f"{name}.log"
-    note(f"simulating {name} with LAMMPS: {script}, log in {log}")
+    logger.info(f"simulating {name} with LAMMPS: {script}, log in {log}")
     with atomic_write(dump, overwrite) as temporary:
         _run(script, temporary, recipe.data.simulate, log)
     record_path(dump).write_text(json.dumps(made_by, indent=2) + "\n")
@@ -110,7 +113,7 @@ def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[
 
 
 def _run(script: Path, dump: Path, simulation: Simulation, log: Path) -> None:
-    with progress("simulating", None, unit="steps") as shown:
+    with track("simulating", None, unit="steps") as shown:
 
         def on_steps(steps) -> None:
             shown.expect(steps.total)

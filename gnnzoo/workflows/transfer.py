@@ -1,11 +1,12 @@
 """Carry a trained model over to another substance and train it there."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gnnzoo.console import note, table, warn
+from gnnzoo.console import table
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
@@ -32,6 +33,8 @@ from gnnzoo.workflows.compare import check_comparison, check_held_out, compare
 from gnnzoo.workflows.steps.fit import check_output, fit
 from gnnzoo.workflows.steps.model_info import judge
 from gnnzoo.workflows.steps.training_data import recipe_dataset
+
+logger = logging.getLogger(__name__)
 
 _POINTS = 60  # distances at which pairs are looked at before training
 _LITTLE = 0.2  # a smaller share of copied weights is worth a warning
@@ -157,7 +160,7 @@ def _told_origin(begun: TransferStart, source: ForceField, dataset: Dataset) -> 
     _show(begun, source, dataset)
     zero_shot, fitted = error_with_own_scale(begun), judge(begun.model, begun.prepared, dataset, "validation")
     if fitted is not None:
-        note(
+        logger.info(
             f"zero-shot, with the model's own force scale: mean |dF| / mean |F| {zero_shot:.1%} on validation frames "
             f"(zero forces: 100 %); with scale and size fitted to training frames {fitted['relative']:.1%}, "
             f"MAE {fitted['mae']:.4g} {force_unit(dataset.units)}"
@@ -176,10 +179,10 @@ def _forgotten(source: ForceField, model: ForceField, begun: TransferStart) -> d
     try:
         found = forgotten(source, model, begun.weights, begun.factor, begun.gain)
     except UserError as error:
-        note(f"what the source knew of its own substance cannot be judged now: {error.what}")
+        logger.info(f"what the source knew of its own substance cannot be judged now: {error.what}")
         return None
     after = "more than 1,000 %" if found["after"] > 10 else f"{found['after']:.2%}"
-    note(
+    logger.info(
         f"on {found['frames']} {found['part']} frames of the source mean |dF| / mean |F| was {found['before']:.2%} "
         f"before the transfer and is {after} after it ({found['how']})"
     )
@@ -274,14 +277,14 @@ def _show(begun: TransferStart, source: ForceField, dataset: Dataset) -> None:
             told += "the force scale is that of the target's own forces"
         if recipe.model.layers[0].inputs == "parameters":
             told += f"; an epsilon counts x {1 / begun.factor:.6g} where it enters the network"
-        note(told)
+        logger.info(told)
     for sentence in new_meanings(source, begun.model.network, recipe):
-        note(sentence)
+        logger.info(sentence)
     if begun.gain != 1:
-        note(f"what the heads answer is multiplied by {begun.gain:.3g}, fitted to the size of training forces")
+        logger.info(f"what the heads answer is multiplied by {begun.gain:.3g}, fitted to the size of training forces")
     copied, total = (sum(move.weights[side] for move in begun.moves) for side in (0, 1))
     if copied < _LITTLE * total:
-        warn(
+        logger.warning(
             f"only {copied / total:.0%} of the target's weights come from the model, so that it is hardly a transfer: "
             f"its recipe is '{source.recipe.name}', and a target of the same layers shares more (gnnzoo list)"
         )

@@ -9,9 +9,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gnnzoo import __version__, console
-from gnnzoo.cli import COMMANDS, main
+from gnnzoo import __version__
+from gnnzoo.cli import COMMANDS, console, main
 from gnnzoo.errors import DataError, Location
+from gnnzoo.formatting import duration
+from gnnzoo.progress import track
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "h5py", "pydantic", "matplotlib", "rich")
 
@@ -143,7 +145,7 @@ def test_a_table_in_a_pipe_keeps_its_lines_whole(capsys):
 
 
 def test_progress_without_a_terminal_is_a_line_before_and_one_after(capsys):
-    with console.progress("reading a.dump", 3) as shown:
+    with console.reporting(console.Verbosity()), track("reading a.dump", 3) as shown:
         for _ in range(3):
             shown.advance()
     out, err = capsys.readouterr()
@@ -155,19 +157,23 @@ def test_progress_without_a_terminal_is_a_line_before_and_one_after(capsys):
     ("seconds", "text"), [(0.42, "0.4 s"), (3, "3 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
 )
 def test_durations_read_well(seconds, text):
-    assert console.duration(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_tensorflow_keeps_quiet():
-    code = "import os, gnnzoo.console as c; c.quiet_tensorflow(); import tensorflow; os.write(2, b'still here')"
+    code = "import os, gnnzoo.tensorflow_env as c; c.quiet_tensorflow(); import tensorflow; os.write(2, b'still here')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "still here"
 
 
 def test_what_is_no_early_log_survives_the_loading_of_tensorflow(folder):
     (folder / "tensorflow.py").write_text("import sys\nsys.stderr.write('I0000 noise\\nsomething important\\n')\n")
-    code = "from gnnzoo.console import quiet_tensorflow\nquiet_tensorflow()\nimport tensorflow"
+    code = "from gnnzoo.tensorflow_env import quiet_tensorflow\nquiet_tensorflow()\nimport tensorflow"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([".", os.environ.get("PYTHONPATH", "")])},
     )
     assert done.stderr == "something important\n"

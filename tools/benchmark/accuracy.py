@@ -23,7 +23,8 @@ import statistics
 import time
 from pathlib import Path
 
-from gnnzoo.console import note, quiet_tensorflow, say, table
+from gnnzoo.cli.console import note, say, table
+from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.console import quiet_tensorflow, table
+from gnnzoo.cli.console import table
+from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gnnzoo
-from gnnzoo.console import note
+from gnnzoo.cli.console import note
 from gnnzoo.data.lammps.run import run_lammps, script_digest
 from gnnzoo.recipe.io.find import installed_recipes
 

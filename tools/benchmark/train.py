@@ -12,7 +12,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from gnnzoo.console import quiet_tensorflow, table
+from gnnzoo.cli.console import table
+from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
 

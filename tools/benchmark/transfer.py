@@ -14,7 +14,8 @@ import itertools
 import tempfile
 from pathlib import Path
 
-from gnnzoo.console import note, quiet_tensorflow, say
+from gnnzoo.cli.console import note, say
+from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
 

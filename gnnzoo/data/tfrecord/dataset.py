@@ -51,9 +51,6 @@ _HOW = "gnnzoo convert SOURCE -o NAME.tfrecord --cutoff R (or --recipe RECIPE)"
 _INTEGERS = {"ids": np.int64, "types": np.int32, "molecules": np.int64, "images": np.int32}  # other fields: float64
 
 
-# --- writing ------------------------------------------------------------------------------------------------------
-
-
 def write(
     dataset: Dataset,
     output: Path | str,
@@ -264,9 +261,6 @@ def _tensorflow_gnn():
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# --- reading ------------------------------------------------------------------------------------------------------
 
 
 class TfrecordDataset(Dataset):

@@ -1,11 +1,11 @@
 """What is said of data when they are read: what they hold, and what they leave open."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import unit_warning
 from gnnzoo.data.open_dataset import event_messages
@@ -14,6 +14,8 @@ from gnnzoo.units import force_unit, length_unit
 if TYPE_CHECKING:
     from gnnzoo.data.convert import Conversion
     from gnnzoo.data.lammps.block_builder import BlockBuilder
+
+logger = logging.getLogger(__name__)
 
 
 def report_conversion(done: "Conversion", evidence: Mapping, again: bool = False) -> None:
@@ -29,9 +31,11 @@ def report_conversion(done: "Conversion", evidence: Mapping, again: bool = False
     provenance = {} if again else done.provenance
     _tell(atoms, _counts(first.types), done.type_names, done.units, ends, provenance, evidence)
     if provenance.get("restarts"):
-        note("steps     go back; for other readers of H5MD they continue, and /gnnzoo/step has those of the dump")
+        logger.info(
+            "steps     go back; for other readers of H5MD they continue, and /gnnzoo/step has those of the dump"
+        )
     if atoms is not None and atoms.changes:
-        note(f"atoms     come, go or change their type {atoms.changes:,} times")
+        logger.info(f"atoms     come, go or change their type {atoms.changes:,} times")
 
 
 def report_dataset(dataset: Dataset, evidence: Mapping) -> None:
@@ -70,26 +74,26 @@ def _tell(
     if atoms is not None:
         left = f" (not taken: {' '.join(atoms.left)})" if atoms.left else ""
         digits = atoms.digits
-        note(
+        logger.info(
             f"columns   {' '.join(atoms.columns)}{left}; {digits['positions']} digits in positions, "
             f"{digits['forces']} in forces"
         )
     types = ", ".join(f"{number}={name} ({counts.get(number, 0):,} atoms)" for number, name in type_names.items())
-    note(f"types     {types}" + (", in the first frame" if atoms is not None and atoms.changes else ""))
-    note(f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"))
-    note(f"steps     {first_step} to {last_step}")
-    note(f"units     {f'{units} ({length_unit(units)}, {force_unit(units)})' if units else 'not declared'}")
+    logger.info(f"types     {types}" + (", in the first frame" if atoms is not None and atoms.changes else ""))
+    logger.info(f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"))
+    logger.info(f"steps     {first_step} to {last_step}")
+    logger.info(f"units     {f'{units} ({length_unit(units)}, {force_unit(units)})' if units else 'not declared'}")
     if "logs" in provenance:
         logs = provenance["logs"]
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
         per_atom = f"; {some}told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
-        note(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{per_atom}")
+        logger.info(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{per_atom}")
         if logs["without"]:
             total = logs["frames"] + logs["without"]
-            warn(f"{logs['without']:,} of {total:,} frames have no energy in the log")
+            logger.warning(f"{logs['without']:,} of {total:,} frames have no energy in the log")
     doubts = provenance.get("doubts", atoms.doubts if atoms is not None else [])
     for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *event_messages(provenance)]:
-        warn(line)
+        logger.warning(line)
 
 
 def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:

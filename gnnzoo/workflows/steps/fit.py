@@ -1,6 +1,7 @@
 """From a network that stands ready to a model's file: what training and transfer share."""
 
 import contextlib
+import logging
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo import __version__
-from gnnzoo.console import duration, note, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import Location, UserError
+from gnnzoo.formatting import duration
 from gnnzoo.models.files import ForceField, save_model
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.outputs import OutputError, check_writable, refuse_existing
@@ -30,6 +31,8 @@ from gnnzoo.transfer_learning.training_settings import adapters, resolve_trainin
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.steps.model_info import dataset_info, model_info, parameters
 from gnnzoo.workflows.steps.split_messages import report_split
+
+logger = logging.getLogger(__name__)
 
 # Of its schedule a training should do this share, or its learning rate is still high at the end.
 _MOST_OF_IT = 0.8
@@ -132,7 +135,7 @@ def _leave(run: Run, status: str, text: str | None = None) -> None:
     with contextlib.suppress(OutputError):  # of a full disk there is an error on its way already
         run.update(status=status)
     if text:
-        note(text)
+        logger.info(text)
 
 
 def _trainer(
@@ -153,7 +156,7 @@ def _trainer(
         prepared.statistics,
         prepared.scales.force,
         run.folder,
-        report=lambda row, zero, left: note(_live_line(row, zero, left, unit)),
+        report=lambda row, zero, left: logger.info(_live_line(row, zero, left, unit)),
         callbacks=callbacks,
         predictor=model.predictor,
         replay=replay,
@@ -164,27 +167,31 @@ def _announce(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run)
     split, statistics = prepared.split, prepared.statistics
     unit = force_unit(dataset.units)
     report_split(dataset, split, prepared.split_report)
-    note(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
+    logger.info(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
     distance = _distance(dataset, split)
     if distance is not None:
-        note(f"a held-out frame and a training frame are {distance:,} timesteps apart or more")
-    note(
+        logger.info(f"a held-out frame and a training frame are {distance:,} timesteps apart or more")
+    logger.info(
         f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
         f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
     )
     if prepared.prior_residual_fraction is not None:
         kinds = ", ".join(prior.prior.replace("_", "-") for prior in model.recipe.model.prior)
-        note(
+        logger.info(
             f"the prior ({kinds}) leaves {prepared.prior_residual_fraction:.1%} of mean |F| on training frames "
             "to the network"
         )
         if prepared.prior_residual_fraction >= 1:
-            warn("the prior makes the error larger than no force at all: its parameters are not those of these data")
+            logger.warning(
+                "the prior makes the error larger than no force at all: its parameters are not those of these data"
+            )
     if reads_molecules(model.recipe) and not dataset.has_molecules:
-        note("the data carry no molecule ids: all pairs count as of different molecules")
+        logger.info("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:
-        warn("the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real")
-    note(f"network of {parameters(model):,} parameters; run folder {run.folder}")
+        logger.warning(
+            "the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real"
+        )
+    logger.info(f"network of {parameters(model):,} parameters; run folder {run.folder}")
 
 
 def _composition(dataset: Dataset) -> str:
@@ -224,29 +231,29 @@ def _live_line(row: dict, zero: float, left: float, unit: str) -> str:
 
 def _tell_end(outcome: Outcome, settings: Training, run: Run, model: ForceField) -> None:
     plan = outcome.schedule
-    note(
+    logger.info(
         f"{outcome.steps} steps in {duration(outcome.seconds)}; "
         f"best of the checkpoints by validation: step {outcome.best.step}"
     )
     _tell_errors(outcome, model)
     if "energy" in _heads_left_out(outcome):
-        warn(
+        logger.warning(
             "it ended within the direct stage, so that the energy head, with which the model answers, was never "
             "trained: a longer --time-limit, or a larger share of the energy stage"
         )
     if outcome.stopped_early:
         patience = settings.early_stopping.patience
         epochs = f"{patience} epoch{'s' if patience > 1 else ''}"
-        note(f"it ended {plan.steps - outcome.steps} steps early: the error had not fallen for {epochs}")
+        logger.info(f"it ended {plan.steps - outcome.steps} steps early: the error had not fallen for {epochs}")
     elif outcome.steps < plan.steps:
-        note(f"it ended {plan.steps - outcome.steps} steps before the schedule's end")
+        logger.info(f"it ended {plan.steps - outcome.steps} steps before the schedule's end")
         if outcome.steps < _MOST_OF_IT * plan.steps:
-            warn(
+            logger.warning(
                 f"only {outcome.steps / plan.steps:.0%} of the schedule was done, so the learning rate had not "
                 "come down: the steps were slower than those tried at first. A longer --time-limit does better"
             )
     repeat = f"the same command with {_repeat(outcome, settings)} and without a time limit"
-    note(f"to repeat it exactly: {repeat}; log: {run.folder}/log.csv")
+    logger.info(f"to repeat it exactly: {repeat}; log: {run.folder}/log.csv")
 
 
 def _heads_left_out(outcome: Outcome) -> set[str | None]:
@@ -281,4 +288,4 @@ def _tell_errors(outcome: Outcome, model: ForceField) -> None:
     bounds = [f"{bound:.3g}" for bound in outcome.force_bounds]
     names = [f"below {bounds[0]}", *(f"to {bound}" for bound in bounds[1:]), f"above {bounds[-1]}"]
     by_size = "  ".join(f"{name}: {share(f'bin{number}')}" for number, name in enumerate(names, 1))
-    note(f"mean |dF| / mean |F| there: {by_species}; by |F|, in {force_unit(model.units)}: {by_size}")
+    logger.info(f"mean |dF| / mean |F| there: {by_species}; by |F|, in {force_unit(model.units)}: {by_size}")

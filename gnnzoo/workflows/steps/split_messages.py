@@ -1,9 +1,12 @@
 """What a training says of its split: how far its parts are apart, why, and what to doubt."""
 
-from gnnzoo.console import note, warn
+import logging
+
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.split.make_split import SplitReport
 from gnnzoo.data.split.methods import Split
+
+logger = logging.getLogger(__name__)
 
 # From so many files on, whole ones can be held out.
 _FILES = 5
@@ -23,11 +26,11 @@ def report_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
     unused = len(dataset) - parts - report.gaps - report.repeats
     if unused:
         said += f", {unused} of the training part not used (data.split.frames)"
-    note(said)
-    note(_how(report))
+    logger.info(said)
+    logger.info(_how(report))
     doubt = _doubt(report)
     if doubt:
-        warn(doubt)
+        logger.warning(doubt)
     _tell_drift(report)
 
 
@@ -110,11 +113,11 @@ def _tell_drift(report: SplitReport) -> None:
     run = f"mean |F| goes from {along[0]:.3g} to {along[-1]:.3g} along the run"
     held_out = [of[part] for part in ("validation", "test") if part in of]
     if report.method == "cut" and held_out:
-        warn(
+        logger.warning(
             f"{run}, so that one cut trains on {of['train']:.3g} and judges on "
             f"{' and '.join(f'{size:.3g}' for size in held_out)}. --set data.split.method=blocks sees all of it"
         )
     elif report.method == "blocks":
-        note(f"{run}: each block gives frames to every part, so that all of them see it")
+        logger.info(f"{run}: each block gives frames to every part, so that all of them see it")
     else:
-        note(run)
+        logger.info(run)

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.console import note, warn
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
 from gnnzoo.data.open_dataset import find_files, is_dataset, open_dataset
@@ -14,6 +14,8 @@ from gnnzoo.recipe.io.load import resolve_source
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
+
+logger = logging.getLogger(__name__)
 
 DATA = Path("data")
 
@@ -100,7 +102,7 @@ def _opened(paths: list[Path], recipe: Recipe) -> Dataset:
         dataset.close()
         raise
     if doubt:
-        warn(doubt)
+        logger.warning(doubt)
     return dataset
 
 
@@ -134,7 +136,7 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
         )
     from gnnzoo.workflows.simulate import simulate
 
-    note(f"{source} is not here: running the simulation that the recipe names")
+    logger.info(f"{source} is not here: running the simulation that the recipe names")
     dump = simulate(recipe, recipe_path=recipe_path, on=role.on)
     output = Path(source if isinstance(source, str) else source[0])
     if not is_dataset(output):
@@ -154,12 +156,12 @@ def _converted(dumps: list[Path], recipe: Recipe) -> Path:
     ).hexdigest()[:10]
     output = DATA / f"{dumps[0].name.split('.')[0]}-{digest}.h5"
     if output.exists():
-        note(f"{len(dumps)} dump{'s' if len(dumps) > 1 else ''} already converted: {output}")
+        logger.info(f"{len(dumps)} dump{'s' if len(dumps) > 1 else ''} already converted: {output}")
         return output
     try:
         return convert(dumps, output, units=recipe.data.units, types=recipe.data.types, columns=recipe.data.columns)
     except UserError:
         if not output.exists():
             raise
-        note(f"another training converted them meanwhile: {output}")  # by its name it is the very same
+        logger.info(f"another training converted them meanwhile: {output}")  # by its name it is the very same
         return output
