@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # A file imports only from floors below it or from its own; names are packages or modules of gnnzoo.
 FLOORS = [
     {"", "errors", "fields", "units", "elements", "outputs", "console"}  # "": gnnzoo itself, for its version
-    | {"formatting", "progress", "progress_bar", "tensorflow_env"},
+    | {"formatting", "metrics", "progress", "progress_bar", "tensorflow_env"},
     {"recipe", "data", "layers"},
     {"models"},
     {"training", "evaluation", "transfer_learning", "deploy", "zoo"},

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.evaluation.pairs import PairCurve
-from gnnzoo.evaluation.plots import saved
+from gnnzoo.evaluation.plots import save_figure
 from gnnzoo.units import force_unit, length_unit
 
 # The force axis ends where forces are this rare among the training's pairs of a kind, and has this much room beyond:
@@ -38,7 +38,7 @@ def pair_plot(
     for cell, name in zip(figure.subfigures(rows, columns, squeeze=False).flat, names, strict=False):
         _panel(cell, {label: curve for label, drawn in curves.items() for curve in drawn if curve.name == name}, units)
     figure.suptitle(title, fontsize=11)
-    return saved(figure, path, overwrite)
+    return save_figure(figure, path, overwrite)
 
 
 def _panel(figure, curves: Mapping[str, PairCurve], units: str | None) -> None:

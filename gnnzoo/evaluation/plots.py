@@ -1,18 +1,24 @@
-"""Parity plots: predicted force components against true ones."""
+"""Parity plots: predicted force components against reference components."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnnzoo import fields
+from gnnzoo.metrics import ForceResult, Outputs, Reference
 from gnnzoo.outputs import atomic_write
 from gnnzoo.units import force_unit
 
-# Above this many components a sample is kept; the eye sees no difference and memory stays flat.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Above this many components only a sample is kept: a hexbin of 90 cells looks the same, and memory stays at 10 MB.
 _MAX_POINTS = 400_000
 
 
 class ParitySample:
-    """Keeps an even sample of components by species while frames pass by.
+    """Uniform random sample of force components by species, of bounded size, kept while frames pass by.
 
     Args:
         species: names by index.
@@ -23,63 +29,89 @@ class ParitySample:
         self.species = list(species)
         self._random = np.random.default_rng(seed)
         self._share = 1.0
-        self._kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # predicted, reference, species
 
-    def add(self, predicted: np.ndarray, true: np.ndarray, species: np.ndarray) -> None:
-        """Add a frame: (atoms, 3), (atoms, 3), (atoms,) species index."""
+    def add(self, predicted: np.ndarray, reference: np.ndarray, species: np.ndarray) -> None:
+        """Add one frame.
+
+        Args:
+            predicted, reference: (atoms, 3) forces in one unit.
+            species: (atoms,) species index.
+        """
         chosen = self._random.random(len(species)) < self._share
-        self._kept.append((predicted[chosen], true[chosen], np.asarray(species)[chosen]))
-        while 3 * sum(len(kept[2]) for kept in self._kept) > _MAX_POINTS:
+        self._kept.append((predicted[chosen], reference[chosen], np.asarray(species)[chosen]))
+        while 3 * sum(len(kept) for *_, kept in self._kept) > _MAX_POINTS:
             self._share /= 2
-            halves = [self._random.random(len(kept[2])) < 0.5 for kept in self._kept]
-            self._kept = [tuple(a[half] for a in kept) for kept, half in zip(self._kept, halves, strict=True)]
+            halves = [self._random.random(len(kept)) < 0.5 for *_, kept in self._kept]
+            self._kept = [(p[half], r[half], s[half]) for (p, r, s), half in zip(self._kept, halves, strict=True)]
 
-    def of(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """True and predicted components of one species, flat."""
-        mine = [(true[kinds == index], predicted[kinds == index]) for predicted, true, kinds in self._kept]
-        return tuple(np.concatenate([part[side].ravel() for part in mine]) for side in (0, 1))
+    def update(self, reference: Reference, outputs: Outputs) -> None:
+        """Add one frame, whose reference forces must be known."""
+        if reference.forces is not None:
+            self.add(outputs[fields.FORCES], reference.forces, reference.species)
+
+    def components(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Sampled components of the species number `index`.
+
+        Returns:
+            (components,) reference and (components,) predicted, force unit.
+        """
+        reference = [reference[species == index].ravel() for _, reference, species in self._kept]
+        predicted = [predicted[species == index].ravel() for predicted, _, species in self._kept]
+        return np.concatenate(reference), np.concatenate(predicted)
 
 
-def parity_plot(sample: ParitySample, result: dict, title: str, path: Path, overwrite: bool = False) -> Path:
-    """Draw a panel per species: counts on a logarithmic scale around the diagonal, with the figures.
+def parity_plot(sample: ParitySample, result: ForceResult, title: str, path: Path, overwrite: bool = False) -> Path:
+    """Draw a parity plot: a panel for each species, with counts on a logarithmic scale and the errors in the titles.
 
     Args:
         sample: the components.
-        result: of `ForceErrors`.
-        title: what is judged on what.
+        result: the errors over the same frames.
+        title: which model on which data.
         path: a .png.
+        overwrite: replace an existing file, keeping a backup.
+
+    Returns:
+        `path`.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    unit = force_unit(result["units"])
-    present = [i for i, name in enumerate(sample.species) if name in result["per_type"]]
+    unit = force_unit(result.units)
+    present = [i for i, name in enumerate(sample.species) if name in result.per_species]
     figure, axes = pyplot.subplots(
         1, len(present), figsize=(4.6 * len(present) + 0.6, 4.7), squeeze=False, layout="constrained"
     )
     for axis, index in zip(axes[0], present, strict=True):
         name = sample.species[index]
-        true, predicted = sample.of(index)
-        limit = float(np.max(np.abs(np.concatenate([true, predicted])))) * 1.05 or 1.0
-        cells = axis.hexbin(
-            true, predicted, gridsize=90, bins="log", mincnt=1, cmap="viridis", extent=(-limit, limit, -limit, limit)
-        )
+        reference, predicted = sample.components(index)
+        limit = float(np.max(np.abs(np.concatenate([reference, predicted])))) * 1.05 or 1.0
+        extent = (-limit, limit, -limit, limit)
+        cells = axis.hexbin(reference, predicted, gridsize=90, bins="log", mincnt=1, cmap="viridis", extent=extent)
         axis.plot([-limit, limit], [-limit, limit], color="black", linewidth=0.7, alpha=0.6)
-        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel=f"true component ({unit})")
-        figures = result["per_type"][name]
-        axis.set_title(
-            f"{name}: MAE {figures['mae']:.3g} {unit}, {_percent(figures['relative'])} of mean |F|", fontsize=9
-        )
+        axis.set(xlim=extent[:2], ylim=extent[2:], aspect="equal", xlabel=f"reference component ({unit})")
+        metrics = result.per_species[name]
+        axis.set_title(f"{name}: MAE {metrics.mae:.3g} {unit}, {_percent(metrics.relative)} of mean |F|", fontsize=9)
         figure.colorbar(cells, ax=axis, shrink=0.8, label="components" if index == present[-1] else None)
     axes[0][0].set_ylabel(f"predicted component ({unit})")
-    figure.suptitle(f"{title}: mean |dF| / mean |F| = {_percent(result['force']['relative'])}", fontsize=10)
-    return saved(figure, path, overwrite, dpi=130)
+    figure.suptitle(f"{title}: mean |dF| / mean |F| = {_percent(result.overall.relative)}", fontsize=10)
+    return save_figure(figure, path, overwrite, dpi=130)
 
 
-def saved(figure, path: Path, overwrite: bool, dpi: int = 120) -> Path:
-    """Write a figure of pyplot as a PNG, and close it whatever happens."""
+def save_figure(figure: "Figure", path: Path, overwrite: bool, dpi: int = 120) -> Path:
+    """Write a figure as PNG and close it, also where writing fails.
+
+    Args:
+        figure: made by pyplot.
+        path: a .png.
+        overwrite: replace an existing file, keeping a backup.
+        dpi: dots per inch.
+
+    Returns:
+        `path`.
+    """
     from matplotlib import pyplot
 
     try:

@@ -1,42 +1,105 @@
-"""A result of `ForceErrors` as rows of a table, model beside zero forces."""
+"""Results of `gnnzoo.metrics` as table rows: the model's errors next to those of a baseline."""
 
-from gnnzoo.units import force_unit, mev_factor
+from collections.abc import Callable
 
-_ROWS = (
-    ("mean |dF|", "vector_mae"),
-    ("MAE per component", "mae"),
-    ("  along x", "mae_x"),
-    ("  along y", "mae_y"),
-    ("  along z", "mae_z"),
-    ("RMSE per component", "rmse"),
-    ("sum of |components|", "sum_abs"),
+from gnnzoo.metrics import EnergyResult, ForceMetrics, ForceResult, VirialResult
+from gnnzoo.units import energy_unit, force_unit, mev_factor
+
+FORCE_COLUMNS = ("error", "model", "zero forces", "unit", "meV/A")
+ENERGY_COLUMNS = ("energy per atom", "model", "mean energy", "unit", "meV")
+VIRIAL_COLUMNS = ("virial component per atom", "model", "zero virial", "unit", "meV")
+
+_FORCE_ROWS: tuple[tuple[str, Callable[[ForceMetrics], float | None]], ...] = (
+    ("mean |dF|", lambda metrics: metrics.vector_mae),
+    ("MAE per component", lambda metrics: metrics.mae),
+    ("  along x", lambda metrics: metrics.mae_x),
+    ("  along y", lambda metrics: metrics.mae_y),
+    ("  along z", lambda metrics: metrics.mae_z),
+    ("RMSE per component", lambda metrics: metrics.rmse),
+    ("sum of |components|", lambda metrics: metrics.sum_abs),
 )
-COLUMNS = ("error", "model", "zero forces", "unit", "meV/A")
 
 
-def error_rows(result: dict) -> list[list[str]]:
-    """Rows for `COLUMNS`: all atoms first, then each species."""
-    unit = force_unit(result["units"])
-    factor = mev_factor(result["units"])
-    rows = [_share_row("mean |dF| / mean |F|", result["force"], result["baseline"])]
-    for label, name in _ROWS:
-        value, zero = result["force"][name], result["baseline"][name]
-        rows.append(value_row(label, value, zero, unit, factor))
-    cosine = result["force"]["cosine"]
-    rows.append(["cosine to the true force", "" if cosine is None else f"{cosine:.4f}", "", "", ""])
-    if len(result["per_type"]) > 1:
-        for name, figures in result["per_type"].items():
-            zero = result["baseline"]["per_type"][name]
-            rows.append(_share_row(f"{name}: mean |dF| / mean |F|", figures, zero))
-            rows.append(value_row(f"{name}: MAE per component", figures["mae"], zero["mae"], unit, factor))
+def force_rows(result: ForceResult) -> list[list[str]]:
+    """Rows of a table of force errors: all atoms first, then each species where there are several.
+
+    Args:
+        result: errors over a set of frames.
+
+    Returns:
+        Rows for `FORCE_COLUMNS`.
+    """
+    unit, factor = force_unit(result.units), mev_factor(result.units)
+    overall, baseline = result.overall, result.baseline
+    rows = [_relative_row("mean |dF| / mean |F|", overall, baseline)]
+    rows += [_row(label, value(overall), value(baseline), unit, factor) for label, value in _FORCE_ROWS]
+    rows.append(["cosine to the reference force", _formatted(overall.cosine, ".4f"), "", "", ""])
+    if len(result.per_species) > 1:
+        for name, metrics in result.per_species.items():
+            zero = result.baseline_per_species[name]
+            rows.append(_relative_row(f"{name}: mean |dF| / mean |F|", metrics, zero))
+            rows.append(_row(f"{name}: MAE per component", metrics.mae, zero.mae, unit, factor))
     return rows
 
 
-def value_row(label: str, value: float, zero: float, unit: str, factor: float | None) -> list[str]:
-    """An error beside its baseline, and times the factor to meV where that is known."""
-    return [label, f"{value:.4g}", f"{zero:.4g}", unit, f"{value * factor:.4g}" if factor else ""]
+def energy_title(result: EnergyResult) -> str:
+    """Title of the table of energy errors, which says whether only differences between frames count.
+
+    Args:
+        result: errors over a set of frames.
+
+    Returns:
+        One line.
+    """
+    differences = (
+        "" if result.absolute else ": differences only, since a training without energies leaves the zero open"
+    )
+    return f"energies of {result.frames} frames{differences}"
 
 
-def _share_row(label: str, model: dict, zero: dict) -> list[str]:
-    percent = ["" if figures["relative"] is None else f"{figures['relative']:.2%}" for figures in (model, zero)]
-    return [label, *percent, "", ""]
+def energy_rows(result: EnergyResult, units: str | None) -> list[list[str]]:
+    """Rows of a table of energy errors.
+
+    Args:
+        result: errors over a set of frames.
+        units: LAMMPS unit style, or None.
+
+    Returns:
+        Rows for `ENERGY_COLUMNS`; none where there are no differences to compare.
+    """
+    unit, factor, rows = energy_unit(units), mev_factor(units), []
+    for errors, label in ((result.absolute, ""), (result.difference, "between frames: ")):
+        if errors is not None:
+            rows.append(_row(f"{label}MAE", errors.mae, result.baseline.mae, unit, factor))
+            rows.append(_row(f"{label}RMSE", errors.rmse, result.baseline.rmse, unit, factor))
+    return rows
+
+
+def virial_rows(result: VirialResult, units: str | None) -> list[list[str]]:
+    """Rows of a table of virial errors.
+
+    Args:
+        result: errors over a set of frames.
+        units: LAMMPS unit style, or None.
+
+    Returns:
+        Rows for `VIRIAL_COLUMNS`.
+    """
+    unit, factor = energy_unit(units), mev_factor(units)
+    return [
+        _row("MAE", result.mae, result.baseline.mae, unit, factor),
+        _row("RMSE", result.rmse, result.baseline.rmse, unit, factor),
+    ]
+
+
+def _row(label: str, value: float | None, zero: float | None, unit: str, factor: float | None) -> list[str]:
+    in_mev = value * factor if value is not None and factor else None
+    return [label, _formatted(value, ".4g"), _formatted(zero, ".4g"), unit, _formatted(in_mev, ".4g")]
+
+
+def _relative_row(label: str, metrics: ForceMetrics, zero: ForceMetrics) -> list[str]:
+    return [label, _formatted(metrics.relative, ".2%"), _formatted(zero.relative, ".2%"), "", ""]
+
+
+def _formatted(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

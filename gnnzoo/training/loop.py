@@ -27,7 +27,7 @@ from gnnzoo.training.stages import Plan, lengths_of, training_stages
 from gnnzoo.training.step import TrainStep
 from gnnzoo.training.targets import check_targets
 from gnnzoo.training.time_limit import Cost, steps_for_time_limit, time_step, time_validation, trial_plan
-from gnnzoo.training.validation import ValidationMonitor
+from gnnzoo.training.validation import ValidationErrors, ValidationMonitor
 from gnnzoo.training.weight_average import WeightAverage
 
 
@@ -105,7 +105,7 @@ class Trainer:
             self.feed = ReplaySampler(self.feed, old, replay.share)
         validation = even_sample(split.validation, settings.validation_frames)
         weights = settings.loss_weights
-        self.follower = ValidationMonitor(
+        self.monitor = ValidationMonitor(
             source, validation, split.train, energy=weights.energy > 0, virial=weights.virial > 0
         )
         self.optimizer = make_optimizer(settings, network.trainable_variables)
@@ -135,10 +135,10 @@ class Trainer:
         decay = self.average.decay(plan.local(step)) if self.average else 0.0
         return self._train_steps[number](batch, step, float(plan.in_warmup(step)), decay)
 
-    def _follow(self, stage: int) -> dict[str, float]:
+    def _follow(self, stage: int) -> ValidationErrors:
         """Errors with the head of a stage, and with the averaged weights where there are any."""
         with self.average.swapped_in() if self.average else contextlib.nullcontext():
-            return self.follower.errors(self._predictors[stage])
+            return self.monitor.errors(self._predictors[stage])
 
     # --- the plan -------------------------------------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ class Trainer:
         best = self._best(log, plan.checkpoint_steps(last_stage=step > plan.begins[-1]) | {step})
         load_checkpoint(best, self.network)
         progress, early = self.progress, self.progress.stopped and step < plan.steps
-        bounds = self.follower.bounds
+        bounds = self.monitor.bounds
         return Outcome(plan, step, progress.seconds, best, early, progress.follow_every, bounds, log)
 
     def _steps(self, step: int, last: int, began: float, deadline: float | None, stop: StopRequest) -> int:
@@ -235,7 +235,7 @@ class Trainer:
         regular, save_at = plan.validation_steps(progress.follow_every), plan.checkpoint_steps()
         follow_at, last = regular | self.follow_at | {last}, step if progress.stopped else last
         first, since = step, time.monotonic()
-        columns = self.follower.columns
+        columns = self.monitor.columns
         with (
             RunLog(self.folder, step, columns, keep=follow_at) as log,
             Prefetcher(range(step, last), self.feed.batch) as batches,
@@ -264,21 +264,20 @@ class Trainer:
         """Judge, write and tell; a regular validation also counts for plateau and early stopping."""
         plan, progress = self.plan, self.progress
         errors = self._follow(plan.stage(step - 1))
-        if len(self.follower.validation) and not np.isfinite(errors["mae"]):
+        if len(self.monitor.validation) and not np.isfinite(errors.mae):
             self._diverged(f"after step {step} the error on the validation frames")
-        zero = errors.pop("zero")
         row = {
             "step": step,
             "epoch": round(plan.epoch(step), 3),
             "seconds": round(progress.seconds, 2),
             "learning_rate": plan.learning_rate(step - 1) * progress.factor,
             "loss": float(np.mean(progress.losses)),
-            **errors,
+            **errors.row(),
         }
         if regular:
-            self._wait(step, errors["mae"])
+            self._wait(step, errors.mae)
         log.write(row)
-        self.report(row, zero, left)
+        self.report(row, errors.forces.baseline.mae or 0.0, left)
         self.callbacks.on_epoch_end(round(plan.epoch(step)), row)
 
     def _wait(self, step: int, error: float) -> None:

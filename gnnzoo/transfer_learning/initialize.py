@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gnnzoo import fields
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.training_statistics import even_sample
-from gnnzoo.evaluation.metrics import ForceErrors
+from gnnzoo.metrics import Outputs, force_errors
 from gnnzoo.models.build import build_network, build_prior
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
@@ -121,12 +122,14 @@ def fit_output_gain(model: ForceField, prepared: Prepared) -> float:
 def error_with_own_scale(begun: TransferStart) -> float | None:
     """mean |dF| / mean |F| on the validation frames with the source's own force scale; None where there are none."""
     prepared, model = begun.prepared, begun.model
-    known, errors = prior_forces(model.recipe, prepared.species), ForceErrors(prepared.species, None)
-    for index in prepared.split.validation:
-        graph = prepared.source.graph(index)
-        less = known(graph)
-        errors.add(less + begun.own_scale * (model.predictor.forces(graph) - less), graph.forces, graph.species)
-    return errors.result()["force"]["relative"] if len(prepared.split.validation) else None
+    known = prior_forces(model.recipe, prepared.species)
+
+    def rescaled(graph: Graph) -> Outputs:
+        prior = known(graph)
+        return {fields.FORCES: prior + begun.own_scale * (model.predictor.forces(graph) - prior)}
+
+    graphs = map(prepared.source.graph, prepared.split.validation)
+    return force_errors(((graph, rescaled(graph)) for graph in graphs), prepared.species).overall.relative
 
 
 def force_scales(source: ForceField) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gnnzoo.evaluation.plots import saved
+from gnnzoo.evaluation.plots import save_figure
 from gnnzoo.transfer_learning.learning_curves import LearningCurve
 
 _STYLES = {"transfer": "-", "scratch": "--"}
@@ -46,4 +46,4 @@ def learning_curve_plot(courses: Sequence[LearningCurve], title: str, path: Path
     axes[1].set(xlabel="seconds, compilation included")
     axes[2].set(xlabel="training frames", ylabel="mean |dF| / mean |F| (%) of the model")
     figure.suptitle(f"{title}: transfer (solid) and from scratch (dashed); grey: zero forces", fontsize=11)
-    return saved(figure, path, overwrite)
+    return save_figure(figure, path, overwrite)

@@ -6,14 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gnnzoo import fields
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, ModelError, RecipeError
-from gnnzoo.evaluation.metrics import ForceErrors
+from gnnzoo.metrics import force_errors
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.schema.data import AtomParameters
@@ -170,9 +169,6 @@ def _put_back(
     return again
 
 
-def _error(model: ForceField, dataset: Dataset, frames, factor: float) -> float:
+def _error(model: ForceField, dataset: Dataset, frames: np.ndarray, factor: float) -> float | None:
     graphs = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
-    errors = ForceErrors(model.species, model.units)
-    for graph, found in model.predictor(graphs.graph(index) for index in frames):
-        errors.add(found[fields.FORCES], graph.forces, graph.species)
-    return errors.result()["force"]["relative"]
+    return force_errors(model.predictor(map(graphs.graph, frames)), model.species, model.units).overall.relative

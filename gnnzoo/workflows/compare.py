@@ -25,7 +25,7 @@ from gnnzoo.transfer_learning.initialize import error_with_own_scale, initialize
 from gnnzoo.transfer_learning.learning_curve_plot import learning_curve_plot
 from gnnzoo.transfer_learning.learning_curves import LearningCurve, TransferGain, gains, verdict
 from gnnzoo.transfer_learning.training_settings import adapters, resolve_training_settings
-from gnnzoo.workflows.steps.model_info import judge
+from gnnzoo.workflows.steps.model_info import held_out_errors
 
 logger = logging.getLogger(__name__)
 
@@ -158,8 +158,8 @@ def _steps(recipe: Recipe, prepared: Prepared, folder: Path, time_limit: float |
 def _held_out_error(model: ForceField, prepared: Prepared) -> float:
     """mean |dF| / mean |F| on the test part, or on the validation part where there is no test."""
     dataset = prepared.source.dataset
-    figures = judge(model, prepared, dataset, "test") or judge(model, prepared, dataset, "validation")
-    return figures["relative"]
+    parts = (held_out_errors(model, prepared, dataset, part) for part in ("test", "validation"))
+    return next(errors.relative for errors in parts if errors is not None)
 
 
 def _trainer(model: ForceField, settings: Training, prepared: Prepared, folder: Path, replay: Replay | None) -> Trainer:

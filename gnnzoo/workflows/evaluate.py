@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo import fields
 from gnnzoo.console import table
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
@@ -19,11 +18,17 @@ from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, is_dataset, open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, UserError
-from gnnzoo.evaluation.energies import ENERGY_COLUMNS, EnergyErrors, energy_rows, energy_title
-from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
-from gnnzoo.evaluation.report import COLUMNS, error_rows
-from gnnzoo.evaluation.virials import VIRIAL_COLUMNS, VirialErrors, virial_rows
+from gnnzoo.evaluation.report import (
+    ENERGY_COLUMNS,
+    FORCE_COLUMNS,
+    VIRIAL_COLUMNS,
+    energy_rows,
+    energy_title,
+    force_rows,
+    virial_rows,
+)
+from gnnzoo.metrics import EnergyErrors, ForceErrors, VirialErrors, accumulate
 from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.symmetries import reads_molecules
@@ -62,9 +67,9 @@ def evaluate(
             drawn anew without asking.
 
     Returns:
-        The figures (see `evaluation.metrics.ForceErrors.result`) with "model", "data" and "part", and "energy" (see
-        `evaluation.energies.EnergyErrors.result`) where model and data both have energies, else None; so "virial" (see
-        `evaluation.virials.VirialErrors.result`). Where several datasets are given, by what they were given as: path or
+        The figures (see `metrics.ForceResult.to_json`) with "model", "data" and "part", and "energy" (see
+        `metrics.EnergyResult`) where model and data both have energies, else None; so "virial" (see
+        `metrics.VirialResult`). Where several datasets are given, by what they were given as: path or
         name.
 
     Raises:
@@ -157,34 +162,27 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
         logger.info(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
-    energies = EnergyErrors(model.knows_zero)
-    virials = VirialErrors()
+    energies, virials = EnergyErrors(model.knows_zero, model.energy_offsets), VirialErrors()
     with _too_large(model, dataset), track(f"evaluating {data}", len(indices)) as shown:
-        for graph, found in model.predictor(source.graph(index) for index in indices):
-            errors.add(found[fields.FORCES], graph.forces, graph.species)
-            sample.add(found[fields.FORCES], graph.forces, graph.species)
-            if graph.energy is not None and fields.ENERGY in found:
-                energies.add(model.total_energy(found, graph), graph.energy, graph.species)
-            if graph.virial is not None and fields.VIRIAL in found:
-                virials.add(found[fields.VIRIAL][0], graph.virial, len(graph.species))
+        for prediction in model.predictor(map(source.graph, indices)):
+            accumulate([prediction], errors, sample, energies, virials)
             shown.advance()
     name = str(model.path or model.recipe.name)
-    result = errors.result() | {"energy": energies.result(), "virial": virials.result()}
-    result |= {"model": name, "data": data, "part": part}
-    table(f"{name} on {data} ({part}, {errors.frames} frames)", COLUMNS, error_rows(result))
-    if result["energy"] and (rows := energy_rows(result["energy"], model.units)):
-        table(energy_title(result["energy"]), ENERGY_COLUMNS, rows)
-    if result["virial"]:
-        title = f"virials of {result['virial']['frames']} frames"
-        table(title, VIRIAL_COLUMNS, virial_rows(result["virial"], model.units))
+    forces, energy, virial = errors.result(), energies.result(), virials.result()
+    table(f"{name} on {data} ({part}, {forces.frames} frames)", FORCE_COLUMNS, force_rows(forces))
+    if energy is not None and (rows := energy_rows(energy, model.units)):
+        table(energy_title(energy), ENERGY_COLUMNS, rows)
+    if virial is not None:
+        table(f"virials of {virial.frames} frames", VIRIAL_COLUMNS, virial_rows(virial, model.units))
     if plot:
         default = Path(f"{_stem(name)}-{_stem(data) or _stem(dataset.path)}-parity.png")
         path = default if plot is True else Path(plot)
         again = " in place of the older one" if plot is True and path.exists() else ""
         if again:
             path.unlink()
-        logger.info(f"wrote{again} {parity_plot(sample, result, f'{name} on {data} ({part})', path, overwrite)}")
-    return result
+        logger.info(f"wrote{again} {parity_plot(sample, forces, f'{name} on {data} ({part})', path, overwrite)}")
+    totals = {"energy": energy.to_json() if energy else None, "virial": virial.to_json() if virial else None}
+    return forces.to_json() | totals | {"model": name, "data": data, "part": part}
 
 
 def _stem(path) -> str:

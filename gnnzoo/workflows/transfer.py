@@ -31,7 +31,7 @@ from gnnzoo.transfer_learning.training_settings import moved_layers
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.compare import check_comparison, check_held_out, compare
 from gnnzoo.workflows.steps.fit import check_output, fit
-from gnnzoo.workflows.steps.model_info import judge
+from gnnzoo.workflows.steps.model_info import held_out_errors
 from gnnzoo.workflows.steps.training_data import recipe_dataset
 
 logger = logging.getLogger(__name__)
@@ -158,18 +158,19 @@ def transferred(
 def _told_origin(begun: TransferStart, source: ForceField, dataset: Dataset) -> dict:
     """Say what moves and how good it is before any training; returns the provenance of the weights."""
     _show(begun, source, dataset)
-    zero_shot, fitted = error_with_own_scale(begun), judge(begun.model, begun.prepared, dataset, "validation")
+    zero_shot = error_with_own_scale(begun)
+    fitted = held_out_errors(begun.model, begun.prepared, dataset, "validation")
     if fitted is not None:
         logger.info(
             f"zero-shot, with the model's own force scale: mean |dF| / mean |F| {zero_shot:.1%} on validation frames "
-            f"(zero forces: 100 %); with scale and size fitted to training frames {fitted['relative']:.1%}, "
-            f"MAE {fitted['mae']:.4g} {force_unit(dataset.units)}"
+            f"(zero forces: 100 %); with scale and size fitted to training frames {fitted.relative:.1%}, "
+            f"MAE {fitted.mae:.4g} {force_unit(dataset.units)}"
         )
     return _origin(source) | {
         "moves": begun.moves_told(),
         "gain": begun.gain,
         "zero_shot": zero_shot,
-        "scale_fitted": fitted,
+        "scale_fitted": fitted.to_json() if fitted else None,
         "pairs": _pairs(begun, dataset),
     }
 

@@ -7,8 +7,8 @@ import pytest
 
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation import plots
-from gnnzoo.evaluation.metrics import ForceErrors
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
+from gnnzoo.metrics import ForceErrors
 
 SPECIES = ["O", "H"]
 
@@ -43,10 +43,10 @@ def test_all_components_of_few_frames_are_kept_by_species():
     true = np.arange(9.0).reshape(3, 3)
     sample.add(true + 100, true, np.array([0, 1, 0]))
     sample.add(true[:1] + 200, true[:1], [1])
-    found, predicted = sample.of(0)
+    found, predicted = sample.components(0)
     assert found.tolist() == [0, 1, 2, 6, 7, 8]
     assert predicted.tolist() == [100, 101, 102, 106, 107, 108]
-    found, predicted = sample.of(1)
+    found, predicted = sample.components(1)
     assert found.tolist() == [3, 4, 5, 0, 1, 2]
     assert predicted.tolist() == [103, 104, 105, 200, 201, 202]
 
@@ -58,7 +58,7 @@ def test_of_many_frames_an_even_sample_is_kept(monkeypatch):
     for number in range(200):
         forces = np.full((50, 3), float(number))
         sample.add(forces, -forces, np.zeros(50, int))
-    true, predicted = sample.of(0)
+    true, predicted = sample.components(0)
     assert 1500 <= len(true) <= 3000
     np.testing.assert_array_equal(true, -predicted)
     shares = np.histogram(predicted, bins=4, range=(0, 200))[0] / len(predicted)

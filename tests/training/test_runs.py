@@ -72,7 +72,7 @@ def test_the_average_is_judged_and_kept_while_training_goes_on_from_the_weights(
     assert [row["loss"] for row in without.log] == [row["loss"] for row in outcome.log]
     assert all(a["mae"] != b["mae"] for a, b in zip(without.log, outcome.log, strict=True))
     kept = {row["step"]: row["mae"] for row in outcome.log}[outcome.best.step]
-    assert averaged.follower.errors(averaged._predictors[0])["mae"] == kept  # the network has the best average now
+    assert averaged.monitor.errors(averaged._predictors[0]).mae == kept  # the network has the best average now
     names = [variable.path for variable in averaged.network.variables]
     with np.load(outcome.best.path) as arrays:
         for number, variable in enumerate(averaged.average.raw):
@@ -169,7 +169,7 @@ def test_stages_under_a_time_limit_are_repeated_by_their_steps(tmp_path, monkeyp
     given = {"model": TWO_HEADS, "epochs": 2, "ema": {"decay": 0.9}, "validation_frames": 1, "warmup": {"epochs": 0}}
     with monkeypatch.context() as patch:
         patch.setattr("gnnzoo.training.time_limit._STEPS", 1)
-        patch.setattr("gnnzoo.training.loop.fitted", lambda *given: ([4, 2], 1))
+        patch.setattr("gnnzoo.training.loop.steps_for_time_limit", lambda *given: ([4, 2], 1))
         limited = trainer(tmp_path / "a", stages=STAGES, **given).run(time_limit=1000)
     stages = [stage | {"steps": steps} for stage, steps in zip(STAGES, (4, 2), strict=True)]
     repeated = trainer(tmp_path / "b", stages=stages, **given).run()
@@ -190,8 +190,8 @@ def test_energies_enter_the_loss_per_atom_in_network_units(tmp_path):
     np.testing.assert_allclose(batch[fields.ENERGY], [0, 0], atol=1e-9)
     # errors of 1 and 3 an atom
     assert float(step._loss(found, batch)) == pytest.approx(0.5 * 2 / step.force_scale, rel=1e-5)
-    assert "energy_mae" in run.follower.columns
-    assert "energy_mae" not in trainer(tmp_path / "b", model=one_head).follower.columns
+    assert "energy_mae" in run.monitor.columns
+    assert "energy_mae" not in trainer(tmp_path / "b", model=one_head).monitor.columns
 
 
 def test_energies_that_no_frame_has_are_refused(tmp_path):
@@ -212,8 +212,8 @@ def test_virials_enter_the_loss_per_atom_in_network_units(tmp_path):
     off[0, 1, 2], off[1] = 27 * 9, 27  # of 27 atoms each: one component off by 9 an atom, all by 1
     found = {fields.FORCES: batch[fields.FORCES] + 1, fields.VIRIAL: batch[fields.VIRIAL] + off}
     assert float(step._loss(found, batch)) == pytest.approx(0.5 * 1 / step.force_scale, rel=1e-5)
-    assert "virial_mae" in run.follower.columns
-    assert "virial_mae" not in trainer(tmp_path / "b", model=ENERGY_ALONE).follower.columns
+    assert "virial_mae" in run.monitor.columns
+    assert "virial_mae" not in trainer(tmp_path / "b", model=ENERGY_ALONE).monitor.columns
 
 
 def test_a_network_learns_virials(tmp_path):
@@ -224,7 +224,7 @@ def test_a_network_learns_virials(tmp_path):
     data = with_virials(argon_dataset(), lambda frame: teacher.results(graph_of(frame, ["Ar"], 6.0, None))["virial"][0])
     given = {"model": ENERGY_ALONE, "dataset": data, "epochs": 5, "augmentation": {"rotation": True}}
     run = trainer(tmp_path / "a", loss_weights={"forces": 0, "virial": 1}, **given)
-    before = run.follower.errors(run._predictors[0])["virial_mae"]
+    before = run.monitor.errors(run._predictors[0]).virial_mae
     log = run.run().log
     assert log[-1]["virial_mae"] < 0.5 * before
 

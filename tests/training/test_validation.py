@@ -11,13 +11,12 @@ from small import MemoryDataset
 from systems import changed, water_frame
 
 
-class Told:
-    """Answers with the true forces and (3, 4, 0) more on each hydrogen, half the energy and no virial."""
-
-    def results(self, graph):
+def predictor(graphs):
+    """Predicts the reference forces and (3, 4, 0) more on each hydrogen, half the energy and a virial of zero."""
+    for graph in graphs:
         forces = graph.forces + np.where(graph.species[:, None] == 1, [3.0, 4.0, 0.0], 0.0)
-        whole = {fields.ENERGY: np.array([graph.energy / 2]), fields.VIRIAL: np.zeros((1, 3, 3))}
-        return {fields.FORCES: forces, **whole}
+        totals = {fields.ENERGY: np.array([graph.energy / 2]), fields.VIRIAL: np.zeros((1, 3, 3))}
+        yield graph, {fields.FORCES: forces, **totals}
 
 
 def test_errors_by_species_and_by_quarters_of_the_forces():
@@ -26,29 +25,31 @@ def test_errors_by_species_and_by_quarters_of_the_forces():
     forces = np.outer(sizes, [0, 0, 1])
     virial = len(frame) * np.diag([9.0, -18.0, 0.0])
     data = MemoryDataset([changed(frame, forces=forces, energy=len(frame) * 2.0, virial=virial)])
-    follower = ValidationMonitor(
+    monitor = ValidationMonitor(
         GraphSource(data, ["O", "H"], 3.4), np.array([0]), np.array([0]), energy=True, virial=True
     )
-    np.testing.assert_allclose(follower.bounds, np.quantile(sizes, (0.25, 0.5, 0.75)))
-    errors = follower.errors(Told())
+    np.testing.assert_allclose(monitor.bounds, np.quantile(sizes, (0.25, 0.5, 0.75)))
+    found = monitor.errors(predictor)
+    errors = found.row()
+    assert found.forces.baseline.mae == pytest.approx(sizes.mean() / 3)
     hydrogen = frame.names == "H"
     assert errors["vector_mae_H"] == pytest.approx(5) and errors["vector_mae_O"] == 0
     assert errors["relative_H"] == pytest.approx(5 / sizes[hydrogen].mean())
     share = hydrogen.mean()
     assert errors["mae_x"] == pytest.approx(3 * share) and errors["mae_y"] == pytest.approx(4 * share)
     assert errors["vector_mae"] == pytest.approx(5 * share)
-    last = sizes > follower.bounds[2]
+    last = sizes > monitor.bounds[2]
     assert errors["vector_mae_bin4"] == pytest.approx(5 * hydrogen[last].mean())
     assert errors["relative_bin4"] == pytest.approx(5 * hydrogen[last].mean() / sizes[last].mean())
     assert errors["energy_mae"] == pytest.approx(1)
     assert errors["virial_mae"] == pytest.approx(3)
-    assert set(follower.columns) == set(errors) - {*COLUMNS, "zero"}
+    assert set(monitor.columns) == set(errors) - {*COLUMNS}
 
 
 def test_without_validation_frames_all_is_nan():
     source = GraphSource(MemoryDataset([water_frame()]), ["O", "H"], 3.4)
-    errors = ValidationMonitor(source, np.array([], int), np.array([0])).errors(Told())
-    assert all(np.isnan(value) for name, value in errors.items() if name != "zero")
+    errors = ValidationMonitor(source, np.array([], int), np.array([0])).errors(predictor).row()
+    assert errors and all(np.isnan(value) for value in errors.values())
 
 
 def test_a_log_takes_other_columns_on_resume_and_keeps_the_rows_it_is_told_to(tmp_path):

@@ -23,7 +23,7 @@ from known_data import known_data  # noqa: E402
 
 import gnnzoo  # noqa: E402
 from gnnzoo.data.graphs.source import GraphSource  # noqa: E402
-from gnnzoo.evaluation.metrics import ForceErrors  # noqa: E402
+from gnnzoo.metrics import force_errors  # noqa: E402
 from gnnzoo.recipe.io.find import find_recipe  # noqa: E402
 from gnnzoo.training.memory import keep_freed_memory  # noqa: E402
 from gnnzoo.training.prepare import prepare  # noqa: E402
@@ -84,11 +84,8 @@ def trained(source, recipe, train: Path, judged: Path, steps: int, folder: Path)
 
         def error(model, prepared) -> float:
             graphs = GraphSource(unseen, prepared.species, recipe.graph.cutoff, recipe.graph.bonds)
-            errors = ForceErrors(prepared.species, unseen.units)
-            for index in range(len(unseen)):
-                graph = graphs.graph(index)
-                errors.add(model.predictor.forces(graph), graph.forces, graph.species)
-            return errors.result()["force"]["relative"]
+            predictions = model.predictor(map(graphs.graph, range(len(unseen))))
+            return force_errors(predictions, prepared.species, unseen.units).overall.relative
 
         made = course(source, recipe, data, prepare(recipe, data), folder, steps, error)
     return made.before, made.error

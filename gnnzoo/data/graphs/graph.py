@@ -35,6 +35,13 @@ class Graph:
     pbc: np.ndarray | None = None
 
     @property
+    def reference_forces(self) -> np.ndarray:
+        """`forces` of a graph that must have them; ValueError where they are unknown."""
+        if self.forces is None:
+            raise ValueError("this frame has no reference forces")
+        return self.forces
+
+    @property
     def nbytes(self) -> int:
         """Memory held by the edges, which is nearly all."""
         return self.vectors.nbytes + self.senders.nbytes + self.receivers.nbytes + self.edge_class.nbytes

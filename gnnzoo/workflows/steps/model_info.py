@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo import __version__, fields
+from gnnzoo import __version__
 from gnnzoo.data.frames import Dataset
-from gnnzoo.evaluation.metrics import ForceErrors
+from gnnzoo.metrics import ForceMetrics, force_errors
 from gnnzoo.models.files import ForceField
 from gnnzoo.training.loop import Outcome
 from gnnzoo.training.prepare import Prepared
@@ -45,7 +45,10 @@ def model_info(
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         },
         "origin": origin,
-        "figures": {part: judge(model, prepared, dataset, part) for part in ("validation", "test")},
+        "figures": {
+            part: errors.to_json() if (errors := held_out_errors(model, prepared, dataset, part)) else None
+            for part in ("validation", "test")
+        },
         "example": _example(model, dataset, prepared),
     }
 
@@ -69,15 +72,13 @@ def parameters(model: ForceField) -> int:
     return int(sum(np.prod(variable.shape) for variable in model.network.trainable_variables))
 
 
-def judge(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> dict | None:
-    """Errors on a held-out part; None where it is empty."""
+def held_out_errors(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> ForceMetrics | None:
+    """Force errors on the "validation" or "test" part; None where it is empty."""
     indices = getattr(prepared.split, part)
     if len(indices) == 0:
         return None
-    errors = ForceErrors(prepared.species, dataset.units)
-    for graph, found in model.predictor(prepared.source.graph(index) for index in indices):
-        errors.add(found[fields.FORCES], graph.forces, graph.species)
-    return errors.result()["force"]
+    predictions = model.predictor(map(prepared.source.graph, indices))
+    return force_errors(predictions, prepared.species, dataset.units).overall
 
 
 def _example(model: ForceField, dataset: Dataset, prepared: Prepared) -> dict | None:
