@@ -17,7 +17,7 @@ from gnnzoo.training.loop import Trainer
 from gnnzoo.transfer_learning.replay import forgotten, trained_on, with_old_species
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.steps import fit as fitting
-from gnnzoo.workflows.steps.model_info import judge
+from gnnzoo.workflows.steps.model_info import held_out_errors
 from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
 from small import WATER, recipe
@@ -143,8 +143,8 @@ def test_as_it_is_a_replays_source_answers_with_its_own_scale(replayed, water, a
     model, _ = replayed
     start = begun(water, with_old_species(target(REPLAY), water, 1.0), argon)
     start.model.network.get_layer(SCALE).factor.assign(np.full(3, water.network.get_layer(SCALE).factor.numpy()))
-    found = judge(start.model, start.prepared, start.prepared.source.dataset, "validation")
-    assert model.info["origin"]["zero_shot"] == pytest.approx(found["relative"], rel=1e-4)
+    found = held_out_errors(start.model, start.prepared, start.prepared.source.dataset, "validation")
+    assert model.info["origin"]["zero_shot"] == pytest.approx(found.relative, rel=1e-4)
 
 
 def refused(error, what, made, argon):

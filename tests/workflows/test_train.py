@@ -378,7 +378,7 @@ def test_ctrl_c_while_the_model_is_judged_loses_nothing(trained, argon, folder, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(model_info, "judge", interrupt)
+        patch.setattr(model_info, "held_out_errors", interrupt)
         train(RECIPE, data=argon)
     state = state_of(folder / "runs/tiny-001")
     assert (state["status"], state["trained"]) == ("interrupted", 10)
