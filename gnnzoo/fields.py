@@ -68,3 +68,8 @@ ENERGY = "energy"  # (graphs,) float32 | energy | potential energy; of models wi
 VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -dE/d(strain) = -sum r_ij dE/dr_ij; of the same
 ENERGY_MASK = "energy_mask"  # (graphs,) float32 | 1 where the energy is known, beside the targets of a batch
 VIRIAL_MASK = "virial_mask"  # (graphs,) float32 | 1 where the virial is known
+
+# --- layers that surround the stack of every network ---------------------------------------------------------------
+EDGE_GEOMETRY = "edge_geometry"  # first: edge vectors -> edge features
+FORCE_SCALE = "force_scale"  # last: network units -> force unit
+PRIOR = "prior"  # after it, where the recipe has priors

@@ -188,6 +188,14 @@ class StackLayer(keras.layers.Layer):
         """Weights to which sums over neighbours are proportional, as they are to `neighbor_scale`."""
         return []
 
+    def fact_weights(self) -> list[keras.Variable]:
+        """Weights that state facts about a substance, such as what its species are; a transfer keeps the target's."""
+        return []
+
+    def species_weights(self) -> list[keras.Variable]:
+        """Of an atom encoder, the weights that have one row for each input feature of a species."""
+        return []
+
     def output_weights(self) -> list[keras.Variable]:
         """Of a head, the weights to which its answer is proportional."""
         return []

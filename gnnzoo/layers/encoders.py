@@ -105,6 +105,12 @@ class AtomEncoder(StackLayer):
         self.species.assign(ops.convert_to_tensor(self.table, dtype=self.species.dtype))
         self.perceptron.build((None, shape[1]))
 
+    def fact_weights(self):
+        return [self.species]
+
+    def species_weights(self):
+        return [self.perceptron.first.kernel]
+
     def call(self, graph, training=None):
         # (species, features) -> (species, units) -> (atoms, units): few species, so encode those and look them up.
         # With dropout each atom draws its own mask, and must be encoded on its own.

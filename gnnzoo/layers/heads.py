@@ -191,6 +191,9 @@ class ForceScale(StackLayer):
         self.factor = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
         self.factor.assign(self.scale)
 
+    def fact_weights(self):
+        return [self.factor]
+
     def call(self, graph):
         factor = self.factor if isinstance(self.scale, float) else ops.take(self.factor, graph[SPECIES])[:, None]
         found = [key for key in (FORCES, ATOM_ENERGIES) if key in graph]

@@ -1,16 +1,23 @@
 """A recipe's layer stack -> a Keras functional model: the one place where an entry of a recipe becomes a layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 
 from gnnzoo import fields
 from gnnzoo.errors import Location, ModelError, did_you_mean
-from gnnzoo.layers import LAYERS
+from gnnzoo.layers.basic import StackLayer
+from gnnzoo.layers.encoders import EdgeGeometry
+from gnnzoo.layers.heads import ForceScale
+from gnnzoo.layers.prior import Prior
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
 from gnnzoo.models.conservative import ConservativeModel
+from gnnzoo.models.layer_classes import layer_class
 from gnnzoo.models.priors import prior_terms
-from gnnzoo.recipe.checks.stack import EDGE_READERS, layer_names
+from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.schema.entry import Entry
+from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -84,40 +91,41 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
         )
     inputs = _inputs(dtype)
     graph = dict(inputs)
-    come_back_to = {entry.of for entry in recipe.model.layers if entry.layer == "residual"}
+    entries = recipe.model.layers
+    read_later = {getattr(entry, entry.traits.adds_output_of) for entry in entries if entry.traits.adds_output_of}
     for layer in stack(recipe, species, scales, dtype):
         graph.update(layer(graph))
-        if layer.name in come_back_to:
+        if layer.name in read_later:
             graph[atoms_after(layer.name)] = graph[ATOMS]
     outputs = {key: graph[key] for key in (fields.FORCES, ATOM_ENERGIES) if key in graph}
     kind = ConservativeModel if ATOM_ENERGIES in outputs else keras.Model
     return kind(inputs, outputs, name=recipe.name.replace(".", "_"))
 
 
-def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[keras.layers.Layer]:
+def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[StackLayer]:
     """The layers of a recipe in order: edge geometry, the entries of the recipe, force scale."""
     settings = recipe.graph
-    layers = [
-        LAYERS["edge_geometry"](
+    layers: list[StackLayer] = [
+        EdgeGeometry(
             features=settings.edges,
             cutoff=settings.cutoff,
             basis=settings.radial.basis,
             functions=settings.radial.functions,
             envelope=settings.envelope,
             envelope_order=settings.envelope_order,
-            name="edge_geometry",
+            name=fields.EDGE_GEOMETRY,
             dtype=dtype,
         )
     ]
     for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True):
-        constructor = LAYERS[entry.layer]
-        given = entry.model_dump(exclude={"layer", "name", "inputs"})
-        known = _derived(entry, recipe, species, scales) | {"seed": derived_seed(recipe.training.seed, name)}
-        derived = {key: known[key] for key in constructor.arguments if key in known and key not in given}
+        constructor = layer_class(entry)
+        given = entry.constructor_arguments()
+        known = _derived(entry, name, recipe, species, scales)
+        derived = {key: known[key]() for key in constructor.arguments if key in known and key not in given}
         layers.append(constructor(**given, **derived, name=name, dtype=dtype))
-    layers.append(LAYERS["force_scale"](scale=scales.force, name="force_scale", dtype=dtype))
+    layers.append(ForceScale(scale=scales.force, name=fields.FORCE_SCALE, dtype=dtype))
     if terms := prior_terms(recipe, species, scales.shortest):
-        layers.append(LAYERS["prior"](terms=terms, alone=False, name="prior", dtype=dtype))
+        layers.append(Prior(terms=terms, alone=False, name=fields.PRIOR, dtype=dtype))
     return layers
 
 
@@ -127,8 +135,8 @@ def build_prior(recipe: Recipe, species: list[str]) -> ConservativeModel | None:
     if not terms:
         return None
     inputs = _inputs("float32")
-    layer = LAYERS["prior"](terms=terms, alone=True, name="prior")
-    return ConservativeModel(inputs, {ATOM_ENERGIES: layer(inputs)[ATOM_ENERGIES]}, name="prior")
+    layer = Prior(terms=terms, alone=True, name=fields.PRIOR)
+    return ConservativeModel(inputs, {ATOM_ENERGIES: layer(inputs)[ATOM_ENERGIES]}, name=fields.PRIOR)
 
 
 def _inputs(dtype: str) -> dict:
@@ -138,22 +146,21 @@ def _inputs(dtype: str) -> dict:
     }
 
 
-def _derived(entry, recipe: Recipe, species: list[str], scales: Scales) -> dict:
+def _derived(
+    entry: Entry, name: str, recipe: Recipe, species: list[str], scales: Scales
+) -> dict[str, Callable[[], object]]:
     """Constructor arguments that follow from the rest of the recipe and from the data; a layer takes what it names."""
     has_bonds = "bond" in recipe.graph.edges
-    derived = {
-        "largest_wave": recipe.graph.waves,
-        "neighbor_scale": scales.neighbors**-0.5,
-        "bond_features": has_bonds,
-        "cutoff": recipe.graph.cutoff,
+    # Whether each layer that reads edges reads them with the bond one-hot.
+    bonded = [getattr(e, "bond_features", has_bonds) for e in recipe.model.layers if e.traits.reads_edges]
+    inputs = entry.inputs if isinstance(entry, AtomEncoder) else "species"
+    return {
+        "largest_wave": lambda: recipe.graph.waves,
+        "neighbor_scale": lambda: scales.neighbors**-0.5,
+        "bond_features": lambda: has_bonds,
+        "cutoff": lambda: recipe.graph.cutoff,
+        "plain": lambda: not all(bonded),
+        "bonded": lambda: any(bonded),
+        "seed": lambda: derived_seed(recipe.training.seed, name),
+        "table": lambda: species_table(recipe, species, inputs),
     }
-    if entry.layer == "atom_encoder":
-        derived["table"] = species_table(recipe, species, entry.inputs)
-    if entry.layer == "edge_encoder":
-        with_bonds = [_reads_bonds(e, has_bonds) for e in recipe.model.layers if e.layer in EDGE_READERS]
-        derived |= {"plain": not all(with_bonds), "bonded": any(with_bonds)}
-    return derived
-
-
-def _reads_bonds(entry, has_bonds: bool) -> bool:
-    return getattr(entry, "bond_features", has_bonds)

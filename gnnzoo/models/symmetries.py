@@ -6,11 +6,12 @@ that brings a promise, or breaks one, is named here.
 
 from dataclasses import dataclass
 
-from gnnzoo.recipe.checks.heads import ENERGY_HEADS, HEADS
+from gnnzoo.recipe.schema.entry import Entry
+from gnnzoo.recipe.schema.prior import CoulombPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 
 # Priors whose energy and force are shifted to zero at the cutoff, but not the slope of the force.
-_SHIFTED = ("lennard_jones", "coulomb")
+_SHIFTED = (LennardJonesPrior, CoulombPrior)
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,15 @@ def symmetries(recipe: Recipe, head: str | None = None) -> Symmetries:
         recipe: its `graph` and `model` are read.
         head: of a stack of two, "direct" or "energy"; by default the last.
     """
-    entry = _head(recipe, head)
-    conservative = entry.layer in ENERGY_HEADS
+    entry = _heads(recipe)[0 if head == "direct" else -1]
+    stack = [layer for layer in recipe.model.layers if not layer.traits.head or layer is entry]
     return Symmetries(
-        # directions as plain numbers are the one thing in a stack that does not turn
-        rotation="direction" not in recipe.graph.edges,
-        smooth_cutoff=recipe.graph.envelope and not any(prior.prior in _SHIFTED for prior in recipe.model.prior),
-        conservative=conservative,
-        # an energy that knows only differences of places pulls on nothing as a whole
-        zero_net_force=conservative or (entry.layer == "pair_force_decoder" and entry.antisymmetric),
-        additive=not any(_spans_the_graph(entry) for entry in recipe.model.layers),
+        # among the edge features the components of a direction are plain numbers
+        rotation="direction" not in recipe.graph.edges and all(layer.traits.equivariant for layer in stack),
+        smooth_cutoff=recipe.graph.envelope and not any(isinstance(prior, _SHIFTED) for prior in recipe.model.prior),
+        conservative=entry.traits.head == "energy",
+        zero_net_force=entry.has(entry.traits.zero_net_force),
+        additive=not any(layer.has(layer.traits.couples_graph) for layer in stack),
     )
 
 
@@ -66,14 +66,5 @@ def reads_molecules(recipe: Recipe) -> bool:
     return "bond" in recipe.graph.edges or bool(recipe.model.prior)
 
 
-def _heads(recipe: Recipe) -> list:
-    return [entry for entry in recipe.model.layers if entry.layer in HEADS]
-
-
-def _head(recipe: Recipe, name: str | None):
-    return _heads(recipe)[0 if name == "direct" else -1]
-
-
-def _spans_the_graph(entry) -> bool:
-    """Whether a layer couples all atoms of a graph, by waves or by statistics; those of the training are constants."""
-    return entry.layer == "wave_message" or (entry.layer == "graph_norm" and entry.statistics == "graph")
+def _heads(recipe: Recipe) -> list[Entry]:
+    return [entry for entry in recipe.model.layers if entry.traits.head]

@@ -22,7 +22,6 @@ from gnnzoo.errors import DataError, Location
 from gnnzoo.fields import ENERGY
 from gnnzoo.models.build import Scales, build_prior, network_species
 from gnnzoo.models.predict import Predictor
-from gnnzoo.recipe.checks.heads import ENERGY_HEADS
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -118,9 +117,9 @@ def _scales(
         predictor = Predictor(prior, xla=False)
         rms, leaves = force_rms_less(source, split.train, predictor.forces)
     known = (lambda graph: float(predictor.results(graph)[ENERGY][0])) if prior is not None else (lambda graph: 0.0)
-    heads = {entry.layer for entry in recipe.model.layers}
+    has_energy = any(entry.traits.head == "energy" for entry in recipe.model.layers)
     source.subtract_energy_offsets(np.zeros(len(source.species)))  # of a measurement before
-    offsets = energy_offsets(source, split.train, known).tolist() if heads & set(ENERGY_HEADS) else None
+    offsets = energy_offsets(source, split.train, known).tolist() if has_energy else None
     if offsets is not None:
         source.subtract_energy_offsets(offsets)
     shortest = statistics.shortest if any(p.prior == "repulsion" for p in recipe.model.prior) else None

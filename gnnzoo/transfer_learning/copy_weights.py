@@ -11,17 +11,16 @@ import numpy as np
 
 from gnnzoo.errors import ModelError, UserError, did_you_mean
 from gnnzoo.layers.basic import StackLayer
+from gnnzoo.layers.heads import ForceScale
 from gnnzoo.models.files import ForceField
-from gnnzoo.recipe.checks.stack import EDGE_READERS, layer_names
+from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom, matching
 from gnnzoo.transfer_learning.radial_refit import refit_radial_weights, same_basis
 from gnnzoo.units import force_factor
 
-# Weights that state facts about a substance; they come from the target's recipe and data.
-_FACTS = {("atom_encoder", "species"), ("force_scale", "scale")}
-# The map that reads what a species is: a row for each parameter, or for each species.
-_SPECIES_MAP, _EPSILON_ROW = "perceptron/dense_0/kernel", 1
+_EPSILON_ROW = 1  # row of epsilon in the weights that read the parameters of a species
 COPIED = "copied"  # what became of a layer of which all moved that could
 # A basis that is fitted worse than this is worth a word.
 _WELL_FITTED = 0.01
@@ -156,7 +155,7 @@ class _Carrier:
 
     def move(self, theirs: StackLayer | None, ours: StackLayer) -> Move:
         """Copy what fits of one layer into its namesake."""
-        total, kind = sum(_size(weight) for weight in ours.weights), kind_of(ours)
+        total = sum(_size(weight) for weight in ours.weights)
         reason = self._obstacle(theirs, ours)
         if reason:
             return Move(ours.name, "reset", (0, total), reason)
@@ -171,13 +170,13 @@ class _Carrier:
         if lost > _WELL_FITTED:
             reasons.append(f"{lost:.0%} lost")
         if all(carried.fact for carried in found.values()):
-            action = "from the model" if self._keeps_scales and kind == "force_scale" else "from the target"
+            action = "from the model" if self._keeps_scales and isinstance(ours, ForceScale) else "from the target"
         elif copied == 0:
             action = "reset"
         else:
             facts = sum(_size(weight) for weight in ours.weights if found[_inside(weight)].fact)
             action = COPIED if copied == total - facts else "copied in part"
-        if kind == "atom_encoder" and copied and self.rows is None and self.factor != 1:
+        if ours.species_weights() and copied and self.rows is None and self.factor != 1:
             reasons.append(f"epsilon in {self.source.units} units there")
         return Move(ours.name, action, (copied, total), "; ".join(dict.fromkeys(reasons)))
 
@@ -189,7 +188,7 @@ class _Carrier:
             return "the model has no layer of this name"
         if kind_of(theirs) != kind_of(ours):
             return f"there it is a {kind_of(theirs)}, here a {kind_of(ours)}"
-        if kind_of(ours) == "atom_encoder":
+        if ours.species_weights():
             there, here = species_inputs(self.source.recipe), species_inputs(self.recipe)
             if there != here:
                 return f"its inputs are {there} there, {here} here"
@@ -198,15 +197,15 @@ class _Carrier:
     def _carried(self, available: dict[str, np.ndarray], theirs, ours, weight) -> _Carried:
         """What becomes of one weight of a layer."""
         name = _inside(weight)
-        if (kind_of(ours), name) in _FACTS:
-            kept = name == "scale" and self._keeps_scales
+        if name in map(_inside, ours.fact_weights()):
+            kept = isinstance(ours, ForceScale) and self._keeps_scales
             return _Carried(None, 0, f"{name} from the {'model' if kept else 'target'}", fact=True)
         if name not in available:
             return _Carried(None, 0, f"{name} is new")
         if other := self._other_edges(ours, name):
             return _Carried(None, 0, f"{name} {other}")
         value, note, lost = available[name], "", 0.0
-        if kind_of(ours) == "atom_encoder" and name == _SPECIES_MAP:
+        if name in map(_inside, ours.species_weights()):
             return self._of_species(value, weight)
         if rows := self._radial_rows(ours).get(name):
             value, note, lost = self._refitted(rows, value, ours.name, tuple(weight.shape))
@@ -238,7 +237,7 @@ class _Carrier:
     def _of_species(self, value: np.ndarray, weight) -> _Carried:
         """The map from what a species is: rows of parameters in the target's units, or rows of species by name."""
         if value.shape[1] != weight.shape[1]:
-            return _Carried(None, 0, f"{_SPECIES_MAP} is {_shape(value)} there, {_shape(weight)} here")
+            return _Carried(None, 0, f"{_inside(weight)} is {_shape(value)} there, {_shape(weight)} here")
         if self.rows is None:
             value = value.copy()
             value[_EPSILON_ROW] /= self.factor  # an epsilon in other units means what it meant
@@ -259,12 +258,13 @@ class _Carrier:
     def _other_edges(self, layer: StackLayer, name: str) -> str | None:
         """What differs where a weight reads the features of edges, and these are not the same on both sides."""
         entries = [entries.get(layer.name) for entries in self.entries]
-        reads = None not in entries and entries[1].layer in (*EDGE_READERS, "edge_encoder")
+        traits = entries[1].traits if None not in entries else None
+        reads = traits is not None and (traits.reads_edges or traits.encodes_edges)
         if not reads or name not in [_inside(weight) for weight, _ in layer.radial_weights()]:
             return None
         recipes = (self.source.recipe, self.recipe)
-        if any(entry.layer == "edge_encoder" for made in recipes for entry in made.model.layers):
-            if entries[1].layer != "edge_encoder":
+        if any(entry.traits.encodes_edges for made in recipes for entry in made.model.layers):
+            if not traits.encodes_edges:
                 return None  # it reads what the encoder makes of them
             bonds = (name.startswith("bonded"),) * 2
         else:
@@ -286,8 +286,8 @@ class _Carrier:
         entries = [entries.get(layer.name) for entries in self.entries]
         if None in entries or any("radial" not in made.graph.edges for made in (self.source.recipe, self.recipe)):
             return {}
-        encoded = any(entry.layer == "edge_encoder" for entry in self.recipe.model.layers)
-        if encoded and entries[0].layer in EDGE_READERS:
+        encoded = any(entry.traits.encodes_edges for entry in self.recipe.model.layers)
+        if encoded and entries[0].traits.reads_edges:
             return {}
         return {_inside(weight): rows for weight, rows in layer.radial_weights()}
 
@@ -312,7 +312,7 @@ class _Carrier:
             here,
             functions,
             self.start.radial,
-            with_envelope=hasattr(entries[1], "functions"),  # such layers are linear in them
+            with_envelope=entries[1].traits.reads_radial,
             shortest=self.shortest,
         )
         moved = moved.reshape(-1, *value.shape[1:])
@@ -339,7 +339,8 @@ def kind_of(layer) -> str:
 
 def species_inputs(recipe: Recipe) -> str:
     """What the atom encoder reads, which is the first entry of the stack."""
-    return recipe.model.layers[0].inputs
+    encoder = recipe.model.layers[0]
+    return encoder.inputs if isinstance(encoder, AtomEncoder) else "species"
 
 
 def _inside(weight) -> str:

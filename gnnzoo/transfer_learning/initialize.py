@@ -13,7 +13,6 @@ from gnnzoo.metrics import Outputs, force_errors
 from gnnzoo.models.build import build_network, build_prior
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
-from gnnzoo.recipe.checks.heads import HEADS
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.training.batches import Replay
@@ -84,7 +83,7 @@ def initialize_transfer(source: ForceField, recipe: Recipe, dataset: Dataset, pr
     network = build_network(recipe, prepared.species, scales)
     moves = copy_weights(source, network, recipe, prepared.species, factor, shortest)
     model, gain = ForceField(network, recipe), 1.0
-    heads = {name for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True) if entry.layer in HEADS}
+    heads = {name for name, entry in zip(layer_names(recipe), recipe.model.layers, strict=True) if entry.traits.head}
     copied = all(move.weights[0] for move in moves if move.layer in heads)
     if recipe.model.normalization == "training" and copied and not replay:
         gain = fit_output_gain(model, prepared)
@@ -134,7 +133,7 @@ def error_with_own_scale(begun: TransferStart) -> float | None:
 
 def force_scales(source: ForceField) -> dict[str, float]:
     """The force scale of each species of a trained model, in its own unit; most models have one for all."""
-    scale = source.network.get_layer("force_scale").factor.numpy()
+    scale = source.network.get_layer(fields.FORCE_SCALE).factor.numpy()
     return dict(zip(source.species, map(float, np.broadcast_to(scale, len(source.species))), strict=True))
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import keras
 
+from gnnzoo.layers.prior import Prior
 from gnnzoo.models.build import network_species
 from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom
-from gnnzoo.transfer_learning.copy_weights import Move, kind_of, species_inputs
+from gnnzoo.transfer_learning.copy_weights import Move, species_inputs
 
 
 def told_rates(move: Move, rates: list[float]) -> Move:
@@ -72,4 +73,4 @@ def new_meanings(source: ForceField, network: keras.Model, recipe: Recipe) -> li
 
 def _terms(network: keras.Model) -> str:
     """What the prior of a network consists of; numbers as text, so that lists and tuples are one."""
-    return json.dumps([layer.terms for layer in network.layers if kind_of(layer) == "prior"])
+    return json.dumps([layer.terms for layer in network.layers if isinstance(layer, Prior)])

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from gnnzoo.recipe.checks.heads import HEADS
 from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.layer_traits import LayerTraits
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Stage, Training
 from gnnzoo.recipe.schema.transfer import HEADS_FIRST
@@ -11,7 +11,6 @@ from gnnzoo.recipe.schema.transfer import HEADS_FIRST
 # By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2). Layers that mix no channels
 # move as fast as the one below them: otherwise a stack with many of them would be frozen at its bottom.
 _FALL = 2.6
-_MIX_NOTHING = ("prelu", "silu", "graph_norm", "layer_norm", "dropout", "residual")
 
 
 def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
@@ -26,13 +25,14 @@ def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
         A training in which rates that the recipe names come after those of the strategy, and frozen layers last.
     """
     training, start, names = recipe.training, recipe.training.start_from, layer_names(recipe)
-    heads = {name for name, entry in zip(names, recipe.model.layers, strict=True) if entry.layer in HEADS}
+    traits = {name: entry.traits for name, entry in zip(names, recipe.model.layers, strict=True)}
+    heads = {name for name in names if traits[name].head}
     below, frozen = [name for name in names if name in moved and name not in heads], dict.fromkeys(start.freeze, 0.0)
     strategy: dict[str, float] = {}
     if start.strategy in ("heads", "staged"):
         strategy = dict.fromkeys(below, 0.0)
     elif start.strategy == "discriminative":
-        strategy = _falling(below, dict(zip(names, (entry.layer for entry in recipe.model.layers), strict=True)))
+        strategy = _falling(below, traits)
 
     def after(own: dict[str, float]) -> dict[str, float]:
         return _then(_then(strategy, own), frozen)
@@ -48,12 +48,12 @@ def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
     return training.model_copy(update={"stages": stages, "rates": after(training.rates)})
 
 
-def _falling(below: list[str], kinds: dict[str, str]) -> dict[str, float]:
+def _falling(below: list[str], traits: dict[str, LayerTraits]) -> dict[str, float]:
     """A rate for each layer below the heads, from the top down."""
     rates, depth = {}, 1
     for name in reversed(below):
         rates[name] = _FALL**-depth
-        depth += kinds[name] not in _MIX_NOTHING
+        depth += traits[name].mixes_channels
     return rates
 
 

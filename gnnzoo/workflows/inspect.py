@@ -86,7 +86,6 @@ def inspect(
 def _network(raw: Mapping) -> dict | None:
     """What a model's recipe says of its heads, waves and prior, and what follows for its forces."""
     from gnnzoo.models.symmetries import symmetries
-    from gnnzoo.recipe.checks.heads import HEADS
     from gnnzoo.recipe.schema.recipe import Recipe
 
     try:
@@ -96,7 +95,7 @@ def _network(raw: Mapping) -> dict | None:
         return None
     kept = symmetries(recipe)
     return {
-        "heads": [entry.layer for entry in recipe.model.layers if entry.layer in HEADS],
+        "heads": [entry.layer for entry in recipe.model.layers if entry.traits.head],
         "waves": recipe.graph.waves,
         "prior": [entry.prior for entry in recipe.model.prior],
         "holds": [text for name, text in _PROMISES.items() if getattr(kept, name)],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gnnzoo.errors import UserError
+from gnnzoo.errors import RecipeError, UserError
 
 
 class Refusal:
@@ -30,7 +30,8 @@ def refused(
     Args:
         kind: class of the error.
         names: what the message must mention: names, numbers, options that the user wrote or must write, no sentences.
-        file, line, key: where the error must say that it is; a file may be given by its name alone.
+        file, line, key: where the error must say that it is; a file may be given by its name alone. Of an error that
+            collects several problems, the one at `key` is checked.
         hint: what the next command must hold.
         expected: what the expectation must hold, such as the name of a valid choice.
     """
@@ -39,6 +40,10 @@ def refused(
         yield found
     found.error = error = caught.value
     assert type(error) is kind, f"{type(error).__name__}: {error}"
+    if key is not None and isinstance(error, RecipeError) and error.problems:
+        at_key = [problem for problem in error.problems if problem.location and problem.location.key == key]
+        assert at_key, f"no problem at {key}: {error}"
+        found.error = error = at_key[0]
     text, location = str(error), error.location
     for name in names:
         assert str(name) in text, f"'{name}' is not in: {text}"

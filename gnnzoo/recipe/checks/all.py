@@ -8,6 +8,7 @@ from gnnzoo.recipe.checks.stack import check_stack
 from gnnzoo.recipe.checks.training import check_training
 from gnnzoo.recipe.checks.transfer import check_transfer
 from gnnzoo.recipe.io.validation_errors import Problem
+from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -26,11 +27,12 @@ def check(recipe: Recipe) -> list[Problem]:
 
 def _atoms(recipe: Recipe) -> Iterator[Problem]:
     """Atom features by parameters need the parameters of every named species."""
-    if not any(entry.layer == "atom_encoder" and entry.inputs == "parameters" for entry in recipe.model.layers):
+    encoder = next((e for e in recipe.model.layers if isinstance(e, AtomEncoder) and e.inputs == "parameters"), None)
+    if encoder is None:
         return
     data = recipe.data
     named = dict.fromkeys((data.types or {}).values())
-    hint = '"inputs": "species" in the atom_encoder does without parameters'
+    hint = f'"inputs": "species" in the {encoder.layer} needs no parameters'
     if not data.atoms:
         yield Problem(
             ("data", "atoms"), "no species has parameters", '{"Ar": {"charge": 0, "epsilon": ..., "sigma": ...}}', hint

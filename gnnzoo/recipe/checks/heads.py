@@ -1,62 +1,68 @@
-"""Heads: which may end a stack, and what an energy asks of the layers below it."""
+"""Checks of heads: where they stand in a stack, and what an energy head needs of the layers before it."""
 
 from collections.abc import Iterator
 
 from gnnzoo.recipe.io.validation_errors import Problem
+from gnnzoo.recipe.layer_registry import layers_with
+from gnnzoo.recipe.schema.entry import SMOOTH_ACTIVATION
 from gnnzoo.recipe.schema.recipe import Recipe
 
-ENERGY_HEADS = ("energy_decoder",)
-DIRECT_HEADS = ("force_decoder", "pair_force_decoder", "vector_force_decoder")
-HEADS = (*DIRECT_HEADS, *ENERGY_HEADS)
-_ENDS = "force_decoder, pair_force_decoder, vector_force_decoder or energy_decoder"
 _STACK = ("model", "layers")
 
 
-def check_heads(recipe: Recipe) -> list[Problem]:
-    """Everything about heads that does not agree."""
-    return [*_places(recipe), *_smooth(recipe)]
+def check_heads(recipe: Recipe) -> Iterator[Problem]:
+    """Find heads in the wrong position, and kinks or a discontinuous cutoff under an energy head.
+
+    Args:
+        recipe: its stack and `graph` are read.
+
+    Yields:
+        One problem for each.
+    """
+    yield from _positions(recipe)
+    yield from _smoothness(recipe)
 
 
-def _kinds(recipe: Recipe) -> list[str]:
-    return [entry.layer for entry in recipe.model.layers]
-
-
-def _places(recipe: Recipe) -> Iterator[Problem]:
-    """One head at the end, or a direct one and an energy head after it."""
-    kinds = _kinds(recipe)
-    last = len(kinds) - 1
-    if kinds[-1] not in HEADS:
-        yield Problem((*_STACK, last), f"the stack ends with {kinds[-1]}", f"{_ENDS} at the end")
-    for number, kind in enumerate(kinds[:-1]):
-        following = kinds[number + 1 :]
-        if kind not in HEADS or (number == last - 1 and kind in DIRECT_HEADS and following == ["energy_decoder"]):
-            continue
-        second = [name for name in following if name in HEADS]
-        if kind in DIRECT_HEADS and second and second[0] in DIRECT_HEADS:
-            what = f"two heads of one kind: {kind} and {second[0]} both answer with forces"
-            yield Problem((*_STACK, number), what, "one of them; an energy_decoder may follow it")
-        elif kind in ENERGY_HEADS and second:
-            what = f"a second head, {second[0]}, after {kind}"
-            yield Problem((*_STACK, number), what, "energy_decoder last, one head of forces at most before it")
-        else:
-            yield Problem((*_STACK, number), f"{kind} is not at the end", "a head, as the last entry")
-
-
-def _smooth(recipe: Recipe) -> Iterator[Problem]:
-    """What is derived must be smooth: no kinks below an energy, and no step at the cutoff."""
+def _positions(recipe: Recipe) -> Iterator[Problem]:
+    """A stack ends with one head; a direct head may stand right before an energy head."""
     entries = recipe.model.layers
-    energy = [number for number, entry in enumerate(entries) if entry.layer in ENERGY_HEADS]
-    if not energy:
+    direct, energy = layers_with(head="direct"), layers_with(head="energy")
+    last = len(entries) - 1
+    if entries[-1].traits.head is None:
+        what = f"the stack ends with {entries[-1].layer}, which is not a head"
+        yield Problem((*_STACK, last), what, f"{', '.join(direct)} or {' or '.join(energy)} at the end")
+    for number, entry in enumerate(entries[:-1]):
+        if entry.traits.head is None:
+            continue
+        kind, path = entry.traits.head, (*_STACK, number)
+        following = next((later for later in entries[number + 1 :] if later.traits.head), None)
+        if kind == "energy" and following:
+            what = f"a second head, {following.layer}, after {entry.layer}"
+            yield Problem(path, what, f"{entry.layer} last, with at most one head of forces before it")
+        elif following and following.traits.head == "direct":
+            what = f"two heads of one kind: {entry.layer} and {following.layer} both return forces"
+            yield Problem(path, what, f"one of them; {' or '.join(energy)} may follow it")
+        elif not following or number < last - 1:
+            yield Problem(path, f"{entry.layer} is a head and not at the end", "a head as the last entry only")
+
+
+def _smoothness(recipe: Recipe) -> Iterator[Problem]:
+    """Forces that are the derivative of an energy need smooth layers and a smooth cutoff."""
+    entries = recipe.model.layers
+    energy = next((number for number, entry in enumerate(entries) if entry.traits.head == "energy"), None)
+    if energy is None:
         return
     if not recipe.graph.envelope:
-        what = "an energy_decoder wants a smooth end at the cutoff: its forces would jump there"
+        what = f"{entries[energy].layer} needs a smooth cutoff: its forces would be discontinuous there"
         yield Problem(("graph", "envelope"), what, '"envelope": true')
-    for number, entry in enumerate(entries[: energy[0] + 1]):
-        if entry.layer in DIRECT_HEADS:
-            continue  # it stands beside the energy, not below it
-        if entry.layer == "prelu":
-            what = "prelu has a kink: forces derived from the energy after it would jump"
-            yield Problem((*_STACK, number), what, '{"layer": "silu"}')
-        elif getattr(entry, "activation", "silu") == "prelu":
-            what = f"{entry.layer} has a kink (prelu): forces derived from the energy after it would jump"
-            yield Problem((*_STACK, number, "activation"), what, '"activation": "silu"')
+    smooth = [f'{{"layer": "{name}"}}' for name in layers_with(activation=True, smooth=True)]
+    for number, entry in enumerate(entries[: energy + 1]):
+        if entry.traits.head == "direct":
+            continue  # the energy does not depend on it
+        activation = getattr(entry, "activation", SMOOTH_ACTIVATION)
+        if not entry.traits.smooth:
+            what = f"{entry.layer} has a kink: forces, the derivative of the energy, would be discontinuous"
+            yield Problem((*_STACK, number), what, " or ".join(smooth))
+        elif activation != SMOOTH_ACTIVATION:
+            what = f"{activation} has a kink: forces, the derivative of the energy, would be discontinuous"
+            yield Problem((*_STACK, number, "activation"), what, f'"activation": "{SMOOTH_ACTIVATION}"')

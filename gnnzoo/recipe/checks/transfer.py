@@ -1,77 +1,86 @@
-"""What a transfer and the rates of layers ask of the stack: patterns that mean something, and something to train."""
+"""Checks of transfers and of learning rates by layer: patterns that match layers, and something to train."""
 
 from collections.abc import Iterator
 
 from gnnzoo.errors import did_you_mean
 from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.io.json_positions import Path
 from gnnzoo.recipe.io.validation_errors import Problem
+from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
-from gnnzoo.recipe.schema.transfer import HEADS_FIRST, matching
+from gnnzoo.recipe.schema.transfer import HEADS_FIRST, StartFrom, matching
 
 _START = ("training", "start_from")
-_WEIGHTLESS = ("silu", "dropout", "residual")  # kinds of layers that have nothing to train
 
 
 def check_transfer(recipe: Recipe) -> Iterator[Problem]:
-    """Everything about rates of layers and `start_from` that does not agree with the stack."""
+    """Find rates of layers and settings of `start_from` that contradict the stack.
+
+    Args:
+        recipe: its `training` and its stack are read.
+
+    Yields:
+        One problem for each.
+    """
     names = layer_names(recipe)
     yield from _patterns(recipe, names)
     yield from _nothing_trained(recipe, names)
     if recipe.training.start_from is not None:
-        yield from _start(recipe)
+        yield from _start(recipe, recipe.training.start_from)
 
 
-def _start(recipe: Recipe) -> Iterator[Problem]:
-    training, start, encoder = recipe.training, recipe.training.start_from, recipe.model.layers[0]
+def _start(recipe: Recipe, start: StartFrom) -> Iterator[Problem]:
+    """The strategy fits the stages of training, and species are mapped only where they are learned embeddings."""
+    training, encoder = recipe.training, recipe.model.layers[0]
     first = HEADS_FIRST * training.epochs
     if start.strategy == "staged" and training.stages:
         what = "staged makes two stages of the training, and the recipe has stages of its own"
         yield Problem((*_START, "strategy"), what, "another strategy, or no training.stages")
     elif start.strategy == "staged" and training.warmup.epochs >= first:
-        what = f"the first stage of {first:g} epochs, of the heads alone, would be over within its warm-up"
+        what = f"the first stage, {first:g} epochs of the heads alone, would end within its warm-up"
         expected = f"training.warmup.epochs below {first:g}, or more training.epochs"
         yield Problem((*_START, "strategy"), what, expected)
-    if start.map and encoder.layer == "atom_encoder" and encoder.inputs != "species":
+    if start.map and isinstance(encoder, AtomEncoder) and encoder.inputs != "species":
         yield Problem(
             (*_START, "map"),
-            "species are mapped, but the atom_encoder knows them by charge, epsilon and sigma",
-            'no map, or "inputs": "species" in the atom_encoder',
-            "another substance is another point of the same space, and needs no map",
+            f"species are mapped, but the {encoder.layer} reads their charge, epsilon and sigma",
+            f'no map, or "inputs": "species" in the {encoder.layer}',
+            "with parameters a new substance is another point of the same space, and needs no map",
         )
 
 
 def _nothing_trained(recipe: Recipe, names: list[str]) -> Iterator[Problem]:
-    """In each stage some layer that has weights moves."""
+    """Each stage trains some layer that has weights."""
     training = recipe.training
-    kinds = {name: entry.layer for name, entry in zip(names, recipe.model.layers, strict=True)}
-    frozen = training.start_from.freeze if training.start_from else []
-    given = [(("training", "rates"), training.rates)]
+    trainable = {name for name, entry in zip(names, recipe.model.layers, strict=True) if entry.traits.has_weights}
+    frozen = matching(training.start_from.freeze, names) if training.start_from else set()
+    given: list[tuple[Path, dict[str, float]]] = [(("training", "rates"), training.rates)]
     given += [
         (("training", "stages", number, "rates"), stage.rates)
         for number, stage in enumerate(training.stages)
         if stage.rates is not None
     ]
     for path, rates in given:
-        still = {name for name in names if kinds[name] not in _WEIGHTLESS} - matching(frozen, names)
+        trained = trainable - frozen
         for pattern, rate in rates.items():
-            still = still - matching([pattern], names) if rate == 0 else still
-            still |= matching([pattern], names) - matching(frozen, names) if rate else set()
-        if not still:
+            found = matching([pattern], names)
+            trained = trained | (found - frozen) if rate else trained - found
+        if not trained:
             key = (*_START, "freeze") if frozen and not rates else path
-            yield Problem(key, "every layer is frozen: nothing is left to be trained", "fewer of them")
+            yield Problem(key, "every layer is frozen: nothing is left to train", "fewer of them")
 
 
 def _patterns(recipe: Recipe, names: list[str]) -> Iterator[Problem]:
-    """Every name or pattern of a layer stands for one."""
+    """Every name or pattern matches a layer."""
     training = recipe.training
-    given = [(("training", "rates", pattern), pattern) for pattern in training.rates]
+    given: list[tuple[Path, str]] = [(("training", "rates", pattern), pattern) for pattern in training.rates]
     for number, stage in enumerate(training.stages):
         given += [(("training", "stages", number, "rates", pattern), pattern) for pattern in stage.rates or {}]
     if training.start_from is not None:
-        for key in ("freeze", "reset"):
-            given += [((*_START, key, n), pattern) for n, pattern in enumerate(getattr(training.start_from, key))]
+        for key, patterns in (("freeze", training.start_from.freeze), ("reset", training.start_from.reset)):
+            given += [((*_START, key, number), pattern) for number, pattern in enumerate(patterns)]
     for path, pattern in given:
         if not matching([pattern], names):
             what = f"no layer is called '{pattern}'." + did_you_mean(pattern.strip("*_"), names)
-            begin = names[-1].rpartition("_")[0] or names[-1]
-            yield Problem(path, what, f"one of {', '.join(names)}, or a pattern such as {begin}*")
+            example = names[-1].rpartition("_")[0] or names[-1]
+            yield Problem(path, what, f"one of {', '.join(names)}, or a pattern such as {example}*")

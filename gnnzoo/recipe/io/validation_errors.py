@@ -79,8 +79,7 @@ def _unknown_kind(error: Mapping, path: Path, _raw: object) -> Problem:
 
 def _without_kind(error: Mapping, path: Path, _raw: object) -> Problem:
     key = _kind_key(error)
-    example = {"layer": "message_passing", "prior": "lennard_jones"}[key]
-    return Problem(path, f'the entry does not say its kind: "{key}" is missing', f'{{"{key}": "{example}", ...}}')
+    return Problem(path, f'the entry does not name its kind: "{key}" is missing', f'{{"{key}": "NAME", ...}}')
 
 
 def _kind_key(error: Mapping) -> str:

@@ -1,24 +1,20 @@
-"""Entries of the stack whose features turn with the atoms, and the heads that go with them."""
+"""Entries of the stack that work on equivariant features: scalars and vectors of each atom."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
-from gnnzoo.recipe.schema.base import Section
-from gnnzoo.recipe.schema.layers import Entry, Mlp
-
-
-class RadialReader(Section):
-    """A layer that reads the radial basis of `graph.radial`."""
-
-    functions: PositiveInt | None = None
-    """How many of the radial functions are read, the first ones, which are the smoothest; null: all."""
+from gnnzoo.recipe.layer_traits import LayerTraits
+from gnnzoo.recipe.schema.entry import Entry, RadialReader
 
 
 class AtomicDensity(Entry, RadialReader):
     """Density of neighbours around each atom in Cartesian tensors (arXiv 2402.07472), mapped to scalars
     and vectors of the width of the atom features, with products of up to three densities. Makes the vectors that later
     layers read."""
+
+    keras_class: ClassVar = "gnnzoo.layers.density:AtomicDensity"
+    traits: ClassVar = LayerTraits(reads_radial=True, makes_vectors=True)
 
     layer: Literal["atomic_density"]
     channels: PositiveInt = 4
@@ -30,10 +26,22 @@ class AtomicDensity(Entry, RadialReader):
 class PaiNNMessage(Entry, RadialReader):
     """Scalars and vectors from neighbours, added to those of each atom (arXiv 2102.03150, eqs. 7 and 8)."""
 
+    keras_class: ClassVar = "gnnzoo.layers.painn:PaiNNMessage"
+    traits: ClassVar = LayerTraits(reads_radial=True, makes_vectors=True)
+
     layer: Literal["painn_message"]
     filters: Literal["channel", "mixing"] = "mixing"
     """`channel`: a radial filter for each channel, as in the paper. `mixing`: each radial function has a matrix from
     channels to channels: more weights, little more time, smaller errors."""
+
+
+class PaiNNUpdate(Entry):
+    """Scalars and vectors of each atom act on each other (arXiv 2102.03150, eqs. 9 and 10)."""
+
+    keras_class: ClassVar = "gnnzoo.layers.painn:PaiNNUpdate"
+    traits: ClassVar = LayerTraits(makes_vectors=True, reads_vectors=True)
+
+    layer: Literal["painn_update"]
 
 
 class WaveMessage(Entry):
@@ -41,30 +49,11 @@ class WaveMessage(Entry):
     what acts beyond the cutoff, as electrostatics do (Ewald message passing, arXiv 2303.04791). Reads `graph.waves`. As
     the second entry its charges are those of the species, and a model serves larger boxes than it was trained in."""
 
+    keras_class: ClassVar = "gnnzoo.layers.wave_message:WaveMessage"
+    traits: ClassVar = LayerTraits(reads_waves=True, makes_vectors=True, couples_graph=True)
+
     layer: Literal["wave_message"]
     channels: PositiveInt = 8
     """Number of learned charges of each atom."""
     functions: PositiveInt = 2
     """Number of Gaussians that the filters are made of. Few hold better for the longer waves of larger boxes."""
-
-
-class PaiNNUpdate(Entry):
-    """Scalars and vectors of each atom act on each other (arXiv 2102.03150, eqs. 9 and 10)."""
-
-    layer: Literal["painn_update"]
-
-
-class VectorForceDecoder(Entry, Mlp):
-    """Forces from the vectors of each atom, gated by a perceptron over its scalars: they turn with the atoms."""
-
-    layer: Literal["vector_force_decoder"]
-
-
-class EnergyDecoder(Entry, Mlp):
-    """Perceptron from the atom features to the share of each atom in the energy. Forces are the derivative of the
-    energy, so that dynamics conserve it, and a virial comes with them. Stands last; a head of forces may stand before
-    it, for a first stage of training (`training.stages`)."""
-
-    layer: Literal["energy_decoder"]
-    activation: Literal["silu"] = Field(default="silu")
-    """Smooth on purpose: with a kink forces would jump."""

@@ -1,34 +1,19 @@
-"""The entries of the layer stack."""
+"""Entries of the stack that work on invariant features: encoders, message passing, normalisations, activations."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
-from gnnzoo.recipe.schema.base import Fraction, Name, Section
-
-
-class Mlp(Section):
-    """Dense + activation, then `hidden_layers` x (dropout, dense without bias, activation), then dense."""
-
-    units: PositiveInt = 128
-    """Width of every layer of the perceptron."""
-    hidden_layers: int = Field(default=2, ge=0)
-    """Number of hidden layers after the first."""
-    dropout: Fraction = 0.0
-    """Share of the activations dropped before each hidden layer during training."""
-    activation: Literal["prelu", "silu"] = "prelu"
-    """`prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852); `silu` is smooth."""
-
-
-class Entry(Section):
-    """An entry of the layer stack."""
-
-    name: Name | None = None
-    """Name in the model, by which transfer finds the layer; by default the layer's kind and its number of that kind."""
+from gnnzoo.recipe.layer_traits import LayerTraits, Option
+from gnnzoo.recipe.schema.base import Fraction, Name
+from gnnzoo.recipe.schema.entry import Entry, Mlp
 
 
 class AtomEncoder(Entry, Mlp):
     """Perceptron from what a species is to the atoms' features."""
+
+    keras_class: ClassVar = "gnnzoo.layers.encoders:AtomEncoder"
+    traits: ClassVar = LayerTraits(encodes_atoms=True)
 
     layer: Literal["atom_encoder"]
     inputs: Literal["parameters", "species"] = "parameters"
@@ -36,15 +21,25 @@ class AtomEncoder(Entry, Mlp):
     space. `species`: a one-hot of the species, for substances whose parameters nobody knows; with `"hidden_layers": 0`
     it is a learned embedding: each species has a vector of its own, on which an activation and a linear map follow."""
 
+    def constructor_arguments(self) -> dict[str, object]:
+        """All options but `inputs`, which decides on the table of the species."""
+        return self.model_dump(exclude={"layer", "name", "inputs"})
+
 
 class EdgeEncoder(Entry, Mlp):
     """Perceptron from the edge features of `graph.edges` to those that later layers read, if it is there."""
+
+    keras_class: ClassVar = "gnnzoo.layers.encoders:EdgeEncoder"
+    traits: ClassVar = LayerTraits(encodes_edges=True, sets_width=False)
 
     layer: Literal["edge_encoder"]
 
 
 class MessagePassing(Entry, Mlp):
     """x_i' = MLP(sum_j MLP((x_i * x_j) || e_ji)), the sum over neighbours (the general shape: arXiv 2112.03383)."""
+
+    keras_class: ClassVar = "gnnzoo.layers.message_passing:MessagePassing"
+    traits: ClassVar = LayerTraits(reads_edges=True, adds_input=Option("residual"))
 
     layer: Literal["message_passing"]
     combine: Literal["product", "sum"] = "product"
@@ -61,6 +56,9 @@ class SchNetConvolution(Entry):
     second perceptron, of the edge features, is the filter; the activations are shifted softplus. Wants `radial` or
     `distance` among the edge features."""
 
+    keras_class: ClassVar = "gnnzoo.layers.convolutions:SchNetConvolution"
+    traits: ClassVar = LayerTraits(reads_edges=True, needs_edges=("radial", "distance"), adds_input=True)
+
     layer: Literal["schnet_convolution"]
     units: PositiveInt = 128
     """Width of the atom features before and after, and of the filters."""
@@ -72,6 +70,9 @@ class GamdConvolution(Entry):
     """x_i' = x_i + V s(P h_i + Q sum_j m_ij) with m_ij = h_j * MLP(s(MLP(e_ji) + A h_i + B h_j)), s the activation and
     h the layer-normalised x (arXiv 2112.03383). Wants `radial` or `distance` among the edge features; the paper has
     `direction` too, and learns rotation."""
+
+    keras_class: ClassVar = "gnnzoo.layers.convolutions:GamdConvolution"
+    traits: ClassVar = LayerTraits(reads_edges=True, needs_edges=("radial", "distance"), adds_input=True)
 
     layer: Literal["gamd_convolution"]
     units: PositiveInt = 128
@@ -87,6 +88,9 @@ class GamdConvolution(Entry):
 class GraphNorm(Entry):
     """Normalisation of the atom features, channel by channel, over many atoms (arXiv 2009.03294)."""
 
+    keras_class: ClassVar = "gnnzoo.layers.normalization:GraphNorm"
+    traits: ClassVar = LayerTraits(mixes_channels=False, couples_graph=Option("statistics", "graph"))
+
     layer: Literal["graph_norm"]
     statistics: Literal["graph", "running"] = "graph"
     """Whose mean and deviation. `graph`: those of the atoms of each graph, with a learned share of the mean. They join
@@ -101,11 +105,17 @@ class GraphNorm(Entry):
 class LayerNorm(Entry):
     """Normalisation of each atom's features over their channels (arXiv 1607.06450); joins no atoms."""
 
+    keras_class: ClassVar = "gnnzoo.layers.normalization:LayerNorm"
+    traits: ClassVar = LayerTraits(mixes_channels=False)
+
     layer: Literal["layer_norm"]
 
 
 class PReLU(Entry):
     """max(0, x) + a min(0, x), the slope a learned per channel from 0.25 (arXiv 1502.01852)."""
+
+    keras_class: ClassVar = "gnnzoo.layers.basic:PReLU"
+    traits: ClassVar = LayerTraits(activation=True, mixes_channels=False, smooth=False)
 
     layer: Literal["prelu"]
 
@@ -113,19 +123,17 @@ class PReLU(Entry):
 class SiLU(Entry):
     """x / (1 + e^-x): a smooth activation."""
 
+    keras_class: ClassVar = "gnnzoo.layers.basic:SiLU"
+    traits: ClassVar = LayerTraits(activation=True, mixes_channels=False, has_weights=False)
+
     layer: Literal["silu"]
-
-
-class Residual(Entry):
-    """Adds the atom features as they were after an earlier entry of the stack."""
-
-    layer: Literal["residual"]
-    of: Name
-    """The earlier entry: its `name`, or where it has none its kind and its number of that kind, as `graph_norm_2`."""
 
 
 class Dropout(Entry):
     """Sets a share of the atom features to zero during training."""
+
+    keras_class: ClassVar = "gnnzoo.layers.basic:Dropout"
+    traits: ClassVar = LayerTraits(mixes_channels=False, has_weights=False)
 
     layer: Literal["dropout"]
     rate: Fraction = 0.1
@@ -135,6 +143,8 @@ class Dropout(Entry):
 class Dense(Entry):
     """A linear map of the atom features."""
 
+    keras_class: ClassVar = "gnnzoo.layers.basic:Dense"
+
     layer: Literal["dense"]
     units: PositiveInt = 128
     """Width of the output."""
@@ -142,15 +152,12 @@ class Dense(Entry):
     """Whether a constant is added."""
 
 
-class ForceDecoder(Entry, Mlp):
-    """Perceptron from the atom features to the three force components; rotation must be learned."""
+class Residual(Entry):
+    """Adds the atom features as they were after an earlier entry of the stack."""
 
-    layer: Literal["force_decoder"]
+    keras_class: ClassVar = "gnnzoo.layers.basic:Residual"
+    traits: ClassVar = LayerTraits(adds_output_of="of", mixes_channels=False, has_weights=False)
 
-
-class PairForceDecoder(Entry, Mlp):
-    """F_i = sum_j f_ij r_ij/|r_ij|, f_ij from a perceptron over both atoms and their edge: turns with the atoms."""
-
-    layer: Literal["pair_force_decoder"]
-    antisymmetric: bool = True
-    """f_ij = f_ji, so that forces sum to zero exactly."""
+    layer: Literal["residual"]
+    of: Name
+    """The earlier entry: its `name`, or where it has none its kind and its number of that kind, as `graph_norm_2`."""

@@ -1,59 +1,20 @@
 """The network as a stack of layers."""
 
-from typing import Annotated, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from gnnzoo.recipe.layer_registry import registry
 from gnnzoo.recipe.schema.base import Section
-from gnnzoo.recipe.schema.equivariant_layers import (
-    AtomicDensity,
-    EnergyDecoder,
-    PaiNNMessage,
-    PaiNNUpdate,
-    VectorForceDecoder,
-    WaveMessage,
-)
-from gnnzoo.recipe.schema.layers import (
-    AtomEncoder,
-    Dense,
-    Dropout,
-    EdgeEncoder,
-    ForceDecoder,
-    GamdConvolution,
-    GraphNorm,
-    LayerNorm,
-    MessagePassing,
-    PairForceDecoder,
-    PReLU,
-    Residual,
-    SchNetConvolution,
-    SiLU,
-)
+from gnnzoo.recipe.schema.entry import Entry
 from gnnzoo.recipe.schema.prior import PriorEntry
 
-LayerEntry = Annotated[
-    AtomEncoder
-    | EdgeEncoder
-    | MessagePassing
-    | SchNetConvolution
-    | GamdConvolution
-    | GraphNorm
-    | LayerNorm
-    | PReLU
-    | SiLU
-    | Dropout
-    | Dense
-    | Residual
-    | AtomicDensity
-    | PaiNNMessage
-    | PaiNNUpdate
-    | WaveMessage
-    | ForceDecoder
-    | PairForceDecoder
-    | VectorForceDecoder
-    | EnergyDecoder,
-    Field(discriminator="layer"),
-]
+if TYPE_CHECKING:
+    LayerEntry = Entry
+else:  # a union of all entries, discriminated by `layer`
+    LayerEntry = Annotated[reduce(or_, registry().entries.values()), Field(discriminator="layer")]
 
 
 class Model(Section):

@@ -1,7 +1,8 @@
-"""Stacks whose sums do not agree are refused with the entry's index and what would fit."""
+"""Sums of atom features of different widths are errors with the index of the entry and what would fit."""
 
 import pytest
 
+from errors import refused
 from gnnzoo.errors import RecipeError
 from gnnzoo.recipe.io.load import recipe_from_dict
 from small import ARGON, recipe
@@ -15,79 +16,45 @@ def of(name):
     return {"layer": "residual", "of": name}
 
 
-def refusal(*layers, **graph):
-    raw = ARGON | {"model": {"layers": [*layers]}, "graph": ARGON["graph"] | graph}
-    with pytest.raises(RecipeError) as caught:
-        recipe_from_dict(raw)
-    return str(caught.value)
+def stack(*layers, **graph):
+    return recipe_from_dict(ARGON | {"model": {"layers": [*layers]}, "graph": ARGON["graph"] | graph})
+
+
+NARROW = {"layer": "message_passing", "units": 4, "residual": True}
 
 
 @pytest.mark.parametrize(
-    ("layers", "said"),
+    ("layers", "key", "names"),
     [
-        (
-            [ENCODER, DENSE, SCHNET, HEAD],
-            [
-                "model.layers[2]: schnet_convolution adds what comes in to what goes out: 16 features come in and 8 go",
-                '"units": 16, or a dense of "units": 8 before it',
-            ],
-        ),
-        (
-            [ENCODER, SCHNET, GAMD | {"units": 4}, HEAD],
-            ["model.layers[2]: gamd_convolution adds what comes in to what goes out: 8 features", '"units": 8, or'],
-        ),
-        (
-            [ENCODER, {"layer": "message_passing", "units": 4, "residual": True}, HEAD],
-            ["model.layers[1].residual: residual: 8 features come in and 4 go out", '"units": 8, or no residual'],
-        ),
+        ([ENCODER, DENSE, SCHNET, HEAD], "[2]", ["schnet_convolution", 16, 8, '"units": 16', 'a dense of "units": 8']),
+        ([ENCODER, SCHNET, GAMD | {"units": 4}, HEAD], "[2]", ["gamd_convolution", 8, 4, '"units": 8']),
+        ([ENCODER, NARROW, HEAD], "[1].residual", [8, 4, '"units": 8, or no residual']),
         (
             [ENCODER, NORM, DENSE, SCHNET | {"units": 16}, of("graph_norm_1"), HEAD],
-            [
-                "model.layers[4].of: 8 features after 'graph_norm_1', 16 here: they cannot be added",
-                "one of dense_1, schnet_convolution_1",
-                'or a dense of "units": 8 before it',
-            ],
+            "[4].of",
+            [8, 16, "graph_norm_1", "one of dense_1, schnet_convolution_1", 'a dense of "units": 8'],
         ),
-        (
-            [ENCODER, NORM, SCHNET, of("graph_norm"), HEAD],
-            ["model.layers[3].of: no layer is named 'graph_norm'. Did you mean 'graph_norm_1'?"],
-        ),
-        (
-            [ENCODER, of("schnet_convolution_1"), SCHNET, HEAD],
-            [
-                "model.layers[1].of: 'schnet_convolution_1' does not come before this entry",
-                "one of atom_encoder_1",
-            ],
-        ),
-        (
-            [ENCODER, SCHNET, of("residual_1"), HEAD],
-            ["model.layers[2].of: 'residual_1' does not come before this entry"],
-        ),
-        ([ENCODER, SCHNET, {"layer": "residual"}, HEAD], ["model.layers[2].of: is missing"]),
-        ([of("atom_encoder_1"), ENCODER, SCHNET, HEAD], ["model.layers[0]: the stack begins with residual"]),
+        ([ENCODER, NORM, SCHNET, of("graph_norm"), HEAD], "[3].of", ["graph_norm", "Did you mean 'graph_norm_1'?"]),
+        ([ENCODER, of("schnet_convolution_1"), SCHNET, HEAD], "[1].of", ["schnet_convolution_1", "atom_encoder_1"]),
+        ([ENCODER, SCHNET, of("residual_1"), HEAD], "[2].of", ["residual_1"]),
+        ([ENCODER, SCHNET, {"layer": "residual"}, HEAD], "[2].of", ["missing"]),
+        ([of("atom_encoder_1"), ENCODER, SCHNET, HEAD], "[0]", ["residual", "atom_encoder first"]),
     ],
 )
-def test_sums_that_do_not_agree_are_refused(layers, said):
-    text = refusal(*layers)
-    for part in said:
-        assert part in text
+def test_a_sum_of_different_widths_is_an_error_at_the_entry(layers, key, names):
+    with refused(RecipeError, *names, key=f"model.layers{key}"):
+        stack(*layers)
 
 
 @pytest.mark.parametrize("layer", [SCHNET, GAMD], ids=lambda layer: layer["layer"])
-def test_convolutions_want_a_distance(layer):
-    text = refusal(ENCODER, layer, HEAD, edges=["direction"])
-    assert f"model.layers[1]: {layer['layer']}: edges carry no distance" in text
-    assert '"radial" or "distance" in graph.edges' in text
-
-
-@pytest.mark.parametrize("layer", [SCHNET, GAMD], ids=lambda layer: layer["layer"])
-def test_convolutions_read_edges(layer):
+def test_convolutions_need_a_distance_and_read_edges(layer):
     encoder = {"layer": "edge_encoder", "units": 4}
-    assert "model.layers[2]: edge_encoder stands after a layer that reads edges" in refusal(
-        ENCODER, layer, encoder, HEAD
-    )
-    text = refusal(ENCODER, layer | {"bond_features": True}, HEAD)
-    assert "model.layers[1].bond_features: edges carry no bond features" in text
+    with refused(RecipeError, layer["layer"], key="model.layers[1]", expected='"radial" or "distance" in graph.edges'):
+        stack(ENCODER, layer, HEAD, edges=["direction"])
+    with refused(RecipeError, "edge_encoder", key="model.layers[2]", expected=f"before {layer['layer']}"):
+        stack(ENCODER, layer, encoder, HEAD)
+    with refused(RecipeError, key="model.layers[1].bond_features", expected='"bond" in graph.edges'):
+        stack(ENCODER, layer | {"bond_features": True}, HEAD)
 
 
 def test_stacks_that_agree_are_accepted():

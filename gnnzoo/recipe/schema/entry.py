@@ -1,0 +1,66 @@
+"""The base of all entries of the layer stack, and the options that several of them share."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from gnnzoo.recipe.layer_traits import LayerTraits, Option
+from gnnzoo.recipe.schema.base import Fraction, Name, Section
+
+SMOOTH_ACTIVATION = "silu"
+
+
+class Mlp(Section):
+    """Dense + activation, then `hidden_layers` x (dropout, dense without bias, activation), then dense."""
+
+    units: PositiveInt = 128
+    """Width of every layer of the perceptron."""
+    hidden_layers: int = Field(default=2, ge=0)
+    """Number of hidden layers after the first."""
+    dropout: Fraction = 0.0
+    """Share of the activations dropped before each hidden layer during training."""
+    activation: Literal["prelu", "silu"] = "prelu"
+    """`prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852); `silu` is smooth."""
+
+
+class RadialReader(Section):
+    """A layer that reads the radial basis of `graph.radial`."""
+
+    functions: PositiveInt | None = None
+    """How many of the radial functions are read, the first ones, which are the smoothest; null: all."""
+
+
+class Entry(Section):
+    """An entry of the layer stack.
+
+    A subclass has a field `layer: Literal[NAME]` with the name that recipes use, its options as further fields, and two
+    class attributes.
+
+    Attributes:
+        keras_class: "package.module:Class" of the Keras layer, a `gnnzoo.layers.basic.StackLayer`; it is imported when
+            a network is built, so that recipes are read without TensorFlow.
+        traits: what checks, models and transfers must know of the layer.
+    """
+
+    keras_class: ClassVar[str]
+    traits: ClassVar[LayerTraits] = LayerTraits()
+
+    name: Name | None = None
+    """Name in the model, by which transfer finds the layer; by default the layer's kind and its number of that kind."""
+    if TYPE_CHECKING:  # a field of each subclass, in the order in which recipes are written
+        layer: str
+
+    def has(self, trait: bool | Option) -> bool:
+        """Whether a trait holds with the options of this entry.
+
+        Args:
+            trait: one of `traits` that an option may decide.
+
+        Returns:
+            The trait itself, or whether the entry's option has the value that it names.
+        """
+        return getattr(self, trait.key) == trait.value if isinstance(trait, Option) else trait
+
+    def constructor_arguments(self) -> dict[str, object]:
+        """Arguments of the Keras class that the entry gives: all its options, unless a subclass says otherwise."""
+        return self.model_dump(exclude={"layer", "name"})
