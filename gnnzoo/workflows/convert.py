@@ -221,7 +221,7 @@ def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds,
         )
     if compress:
         raise UserError("--compress is for H5MD datasets", hint="leave it out for TFRecord shards")
-    from gnnzoo.data.tfrecord import dataset as tfrecord
+    from gnnzoo.data.tfrecord import writer as tfrecord
 
     with open_dataset(files, **declared) as dataset:
         evidence = checked_units(dataset)

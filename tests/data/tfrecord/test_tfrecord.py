@@ -17,9 +17,10 @@ import small
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.data.tfrecord.dataset import TfrecordDataset, _in_order, _pool, write
+from gnnzoo.data.tfrecord.dataset import TfrecordDataset
 from gnnzoo.data.tfrecord.layout import _put as put
 from gnnzoo.data.tfrecord.layout import encode, fields_of
+from gnnzoo.data.tfrecord.writer import _in_order, _pool, write
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.build import build_network
 from gnnzoo.training.loop import Trainer
@@ -272,7 +273,7 @@ def test_losses_from_shards_are_those_from_h5(changing, folder):
 def test_shards_are_those_of_one_core(changing, monkeypatch):
     """Byte for byte, in the order of the frames, however long each takes."""
     several = write(changing, "several.tfrecord", cutoff=CUTOFF, shards=2)
-    monkeypatch.setattr("gnnzoo.data.tfrecord.dataset.os.sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr("gnnzoo.data.tfrecord.writer.os.sched_getaffinity", lambda _: {0})
     one = write(changing, "one.tfrecord", cutoff=CUTOFF, shards=2)
     fields = fields_of(changing[0])
     records = []
@@ -410,7 +411,7 @@ def test_keras_three_as_tf_keras_is_explained():
     code = (
         "import os; os.environ.pop('TF_USE_LEGACY_KERAS', None)\n"
         "import tensorflow as tf; tf.keras.version\n"
-        "from gnnzoo.data.tfrecord.dataset import _tensorflow_gnn\n"
+        "from gnnzoo.data.tfrecord.writer import _tensorflow_gnn\n"
         "_tensorflow_gnn()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
