@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 FLOORS = [
     (
         "words, arrays, units, writing",
-        {"", "elements", "errors", "fields", "formatting", "metrics", "outputs", "progress", "progress_bar"}
+        {"", "console", "elements", "errors", "fields", "formatting", "metrics", "outputs", "progress", "progress_bar"}
         | {"tensorflow_env", "units"},  # "": gnnzoo itself, for its version
     ),
     ("recipes, data and layers do not know each other", {"recipe", "data", "layers"}),
