@@ -1,4 +1,4 @@
-"""Progress of long tasks: library code tracks them, and whoever runs it decides whether and how they are displayed.
+"""Progress of long tasks: library code tracks them, the caller decides whether and how to display them.
 
 Library code wraps a long task in `track`; without a display nothing is shown. A display is a function that opens one
 task; `displayed` activates one for a block. The command line activates `gnnzoo.cli.console.reporting` for its whole

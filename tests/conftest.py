@@ -2,7 +2,7 @@
 
 import os
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TF-GNN beside Keras 3
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TF-GNN next to Keras 3
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Tests run in parallel processes, each of which would take every core for arrays too small to share.

@@ -9,7 +9,7 @@ import pytest
 from architecture import MODULES, floor, imports, names_imported, package, tree
 
 ROOT = Path(__file__).resolve().parents[1]
-# On floor 1 the three do not know each other; training and what judges and deploys do not either.
+# Packages of one floor that do not import each other.
 STRANGERS = [{"recipe", "data", "layers"}, {"training", "evaluation", "deploy"}]
 HEAVY = {
     "tensorflow",

@@ -1,4 +1,4 @@
-"""What the figures of tools/benchmark rest on: how arithmetic is counted, and how a run is divided."""
+"""Basis of the figures of tools/benchmark: counting of FLOP, splitting of runs, tables."""
 
 import importlib
 import json
@@ -17,7 +17,7 @@ TOOLS = Path(__file__).resolve().parents[1] / "tools" / "benchmark"
 
 @pytest.fixture
 def tool(monkeypatch):
-    """Imports a module of tools/benchmark, where they are scripts beside each other."""
+    """Imports a module of tools/benchmark, which are scripts in one folder."""
     monkeypatch.syspath_prepend(str(TOOLS))
     return importlib.import_module
 

@@ -1,4 +1,4 @@
-"""What the README tells people to type works as it stands there."""
+"""The commands of the README work as printed."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def test_the_recipe_shown_is_one():
 
 
 def test_the_four_commands_work_as_typed(folder, uncompiled):
-    """With small recipes of the same names in ./recipes, which come before those of gnnzoo."""
+    """With small recipes of the same names in ./recipes, which hide the installed ones."""
     dumps.argon_dump(folder / "argon.lammpstrj", frames=16)
     dumps.water_dump(folder / "water.lammpstrj", frames=16)
     (folder / "recipes").mkdir()

@@ -1,5 +1,5 @@
-# Sourced by the scripts beside it: makes .venv in the checkout with gnnzoo and an extra, and puts it on PATH.
-# Nothing is done when .venv is as setup.cfg wants it. The checkout is installed in place: its code is what runs.
+# Sourced by the scripts next to it: makes .venv in the checkout with gnnzoo and an extra, and puts it on PATH.
+# A .venv that is current with setup.cfg is reused. The checkout is installed in editable mode.
 
 # environment EXTRA
 environment() {
@@ -24,7 +24,7 @@ environment() {
     export PATH="$venv/bin:$PATH"
 }
 
-# make_venv FOLDER: with the first Python that can, or the way to get one
+# make_venv FOLDER: with the first suitable Python, or a message how to get one
 make_venv() {
     local python
     for python in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do

@@ -1,18 +1,18 @@
-"""How good a recipe becomes within a time on simulated water or argon that everybody can make, and what it costs.
+"""Accuracy of a recipe after a training time, on reproducible simulations of water or argon, and its cost.
 
     python tools/benchmark/accuracy.py water --time-limit 8m [--set KEY=VALUE] [--seed N] [--folder FOLDER]
     python tools/benchmark/accuracy.py --family water-schnet --time-limit 8m
     python tools/benchmark/accuracy.py --table [--folder FOLDER]
 
-Trains on 400 frames, judges on the 100 that follow and on larger boxes (water) or a hotter liquid (argon), prints the
-figures and adds a line to results.jsonl; --table prints all lines as Markdown. The data (see known_data.py) and the
-models stay in the folder. Training takes a tenth of its frames for validation and none for a test: what is judged comes
-after it in time, so that no gaps are kept within it either. --set data.split.gap=auto and the like change that.
+Trains on 400 frames, evaluates on the next 100 and on larger boxes (water) or a hotter liquid (argon), prints the
+figures and appends a line to results.jsonl; --table prints all lines as Markdown. Data (see known_data.py) and models
+stay in the folder. A tenth of the training frames is for validation and none for a test, because the evaluation frames
+come later in time, so no gaps are needed either; --set data.split.gap=auto and the like change that.
 
-Whoever chooses between runs, recipes or settings does so by the error on the validation frames, which is printed first:
-an error by which something was chosen comes out too small, and the judged frames are there for an honest one.
+Choose between runs, recipes or settings by the error on the validation frames, which is printed first: an error that
+was used for a choice is too optimistic, and the evaluation frames are kept for an unbiased one.
 
---family trains a recipe with the stack of a layer family that is no recipe of its own, as families.json says.
+--family trains a recipe with the stack of a layer family that has no recipe of its own, from families.json.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from gnnzoo.recipe.io.find import find_recipe  # noqa: E402
 SPLIT = {"method": "blocks", "train": 0.9, "validation": 0.1, "test": 0.0, "gap": 0}
 RESULTS = Path("results.jsonl")
 FAMILIES = json.loads((Path(__file__).parent / "families.json").read_text())
-TIMED = 5  # evaluations, of which the median counts
+TIMED = 5  # evaluations, whose median is reported
 
 
 def main() -> None:
@@ -68,28 +68,28 @@ def main() -> None:
             with RESULTS.open("a") as file:
                 file.write(json.dumps(result) + "\n")
             table(f"{result['label']}, {os.cpu_count()} cores", ("what", "value"), figures(result))
-            table("judged on frames never seen", JUDGED, judged_rows(result))
+            table("evaluated on held-out frames", ERRORS, error_rows(result))
         if given.table:
             say("\n\n".join(markdown([json.loads(line) for line in RESULTS.read_text().splitlines()])))
 
 
 def family_recipe(name: str) -> tuple[str, list[str]]:
-    """The recipe that a family changes, and the changes."""
+    """The recipe that a family is based on, and its overrides."""
     family = FAMILIES[name]
     return family["recipe"], [f"{key}={json.dumps(value)}" for key, value in family["set"].items()]
 
 
 def measured(path: Path, given) -> dict:
-    """Train a recipe, judge it, time it: everything of a line of the results."""
+    """Train, evaluate and time a recipe: all figures of a line of the results."""
     overrides = [f"data.split={json.dumps(SPLIT)}", f"training.seed={given.seed}", *given.overrides]
     recipe = gnnzoo.load_recipe(path, overrides)
     substance = substance_of(recipe.data.types)
     if substance is None:
         raise SystemExit(f"{path}: its data.types are neither O and H nor Ar")
-    train, judged = known_data(substance, Path())
+    train, evaluation = known_data(substance, Path())
     model = gnnzoo.train(path, data=train, time_limit=given.time_limit, overrides=overrides, output=_output(recipe))
     sets = {}
-    for name, data in judged.items():
+    for name, data in evaluation.items():
         sets[name] = gnnzoo.evaluate(model, data, plot=False)
     training = model.info["training"]
     seconds = seconds_per_step(Path(training["run"]) / "log.csv")
@@ -114,22 +114,22 @@ def measured(path: Path, given) -> dict:
         "cores": os.cpu_count(),
         "made": time.strftime("%Y-%m-%d %H:%M:%S"),
         "sets": sets,
-        **_inference(model, judged),
+        **_inference(model, evaluation),
         **_arithmetic(model, frame, batch, seconds),
     }
 
 
 def _output(recipe) -> Path:
-    """A free name for the model."""
+    """An unused name for the model."""
     number = 1
     while (path := Path(f"{recipe.name}-{number:03d}.keras")).exists():
         number += 1
     return path
 
 
-def _inference(model, judged: dict[str, Path]) -> dict:
-    """Seconds of one evaluation of a frame with its search for neighbours, compiled before: 512 waters, or argon."""
-    data = judged.get("512-waters", next(iter(judged.values())))
+def _inference(model, evaluation: dict[str, Path]) -> dict:
+    """Seconds of one evaluation of a frame including its neighbour list, already compiled: 512 waters, or argon."""
+    data = evaluation.get("512-waters", next(iter(evaluation.values())))
     with gnnzoo.open_dataset(data) as dataset:
         frame = dataset[0]
     seconds = []
@@ -141,12 +141,12 @@ def _inference(model, judged: dict[str, Path]) -> dict:
 
 
 def _arithmetic(model, frame, batch: int, seconds: float) -> dict:
-    """GFLOP of a step, counted from the traced graph, and the rates of step and machine."""
+    """FLOP of a training step, counted in the traced graph, and the FLOP/s of step and machine."""
     rate = sgemm_rate()
     try:
         found = arithmetic_of_a_step(model, frame, batch)
     except NotImplementedError as error:
-        note(f"arithmetic not counted: {error}")
+        note(f"FLOP not counted: {error}")
         return {"sgemm": rate}
     return {
         "flop_products": found.products,
@@ -158,11 +158,11 @@ def _arithmetic(model, frame, batch: int, seconds: float) -> dict:
 
 # --- printing ---------------------------------------------------------------------------------------------------------
 
-JUDGED = ("set", "frames", "mean |dF| / mean |F|", "by type", "MAE", "zero forces: MAE", "sum of |components|", "unit")
+ERRORS = ("set", "frames", "mean |dF| / mean |F|", "by type", "MAE", "zero forces: MAE", "sum of |components|", "unit")
 
 
 def figures(result: dict) -> list[tuple[str, str]]:
-    """One result's error of validation and costs as rows."""
+    """Validation error and costs of one result as rows."""
     rows = [
         ("validation frames: mean |dF| / mean |F|", _validation(result) or "unknown"),
         ("training", f"{result['seconds']:,.0f} s, {result['steps']:,} steps"),
@@ -179,8 +179,8 @@ def figures(result: dict) -> list[tuple[str, str]]:
     return rows
 
 
-def judged_rows(result: dict) -> list[tuple[str, ...]]:
-    """One result's errors as rows of `JUDGED`."""
+def error_rows(result: dict) -> list[tuple[str, ...]]:
+    """Errors of one result as rows of `ERRORS`."""
     return [
         (
             name,
@@ -197,7 +197,7 @@ def judged_rows(result: dict) -> list[tuple[str, ...]]:
 
 
 def _validation(result: dict) -> str:
-    """The error on the training's own validation frames, by which to choose; older lines do not know it."""
+    """Error on the validation frames, by which to choose; missing in older lines."""
     found = result.get("validation")
     return "" if found is None else f"{found:.2%}"
 
@@ -209,7 +209,7 @@ def _by_type(found: dict) -> str:
 
 
 def markdown(results: list[dict]) -> list[str]:
-    """A table for each substance, a line for each run."""
+    """One table per substance with one line per run."""
     tables = []
     for substance in dict.fromkeys(result["substance"] for result in results):
         chosen = [result for result in results if result["substance"] == substance]

@@ -1,10 +1,10 @@
-"""How fast dumps become datasets, and in how much memory, beside the rates of what no reader can do without.
+"""Speed and memory of converting dumps, next to the rates of the steps that every reader needs.
 
     python tools/benchmark/convert.py --megabytes 300 [--atoms 648] [--folder /tmp] [--compress]
 
-A dump of the wanted size is made from random frames repeated with growing steps, converted in a process of its own, and
-deleted together with its dataset. Beside the conversion stand, from the same minute on the same machine: reading the
-file, and parsing its numbers with pyarrow's CSV reader on one thread and on all.
+A dump of the requested size is made from random frames repeated with growing steps, converted in a process of its own,
+and deleted together with its dataset. Measured in the same minute on the same machine: reading the file, and parsing
+its numbers with pyarrow's CSV reader on one thread and on all.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 _COLUMNS = "id mol type x y z fx fy fz"
-_DIFFERENT = 8  # frames that differ in their numbers
+_DIFFERENT = 8  # number of distinct frames
 
 _CONVERT = """
 import json, resource, sys, time
@@ -34,7 +34,7 @@ print(json.dumps({"seconds": seconds, "peak": peak, "frames": done.frames}))
 
 
 def _rows(n_atoms: int, random: np.random.Generator) -> bytes:
-    """Rows as LAMMPS prints them: atoms in no order, 6 significant digits."""
+    """Rows as printed by LAMMPS: unsorted atoms, 6 significant digits."""
     numbers = np.column_stack([random.uniform(-20, 20, (n_atoms, 3)), random.normal(scale=10, size=(n_atoms, 3))])
     lines = (
         f"{atom + 1} {atom // 3 + 1} {1 if atom % 3 == 0 else 2} " + " ".join(f"{value:g}" for value in numbers[atom])

@@ -1,10 +1,10 @@
-"""How much arithmetic a model asks for, beside how much the machine can do.
+"""FLOP of a training step, and the FLOP/s that the machine reaches.
 
     python tools/benchmark/flops.py MODEL.keras DATASET
 
-XLA does not tell TensorFlow's Python what a program costs. So the operations of the traced graph are counted, forward
-and backward, for the padded batch of one frame: 2 m n k for a product of matrices, one for each element of what other
-arithmetic gives. The machine's rate is that of a large product of float32 matrices.
+TensorFlow's Python API does not report the cost of an XLA program, so the operations of the traced graph are counted,
+forward and backward, for the padded batch of one frame: 2 m n k per matrix product, one per output element of other
+arithmetic. The machine's rate is that of a large product of float32 matrices.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from gnnzoo.data.graphs.batch import pad  # noqa: E402
 from gnnzoo.data.graphs.graph import graph_of  # noqa: E402
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
-# Operations that calculate; others move, compare or shape.
+# Arithmetic operations; others move, compare or reshape.
 _OF_OUTPUT = {
     *("Mul", "Add", "AddV2", "Sub", "RealDiv", "DivNoNan", "Maximum", "Minimum", "Neg", "Abs", "Square", "Sqrt"),
     *("Rsqrt", "RsqrtGrad", "SqrtGrad", "Pow", "Exp", "Log", "Sin", "Cos", "Tanh", "TanhGrad", "Sigmoid"),
@@ -38,7 +38,7 @@ _OF_INPUT = {"Sum", "Mean", "Max", "Prod", "UnsortedSegmentSum", "SegmentSum", "
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Floating-point operations: those in products of matrices, and the others."""
+    """Number of floating-point operations in matrix products, and of others."""
 
     products: int
     others: int
@@ -49,12 +49,12 @@ class Arithmetic:
 
 
 def arithmetic_of_a_step(model, frame, frames: int = 1) -> Arithmetic:
-    """What the loss of a padded batch and its gradient by the weights take; the optimizer's share is small.
+    """Count the operations of a padded batch's loss and its gradient by the weights; the optimizer adds little.
 
     Args:
-        model: its network answers with forces; of two heads the one that answers by default is counted.
-        frame: one of the data.
-        frames: in a batch.
+        model: with forces as output; of two heads the default one is counted.
+        frame: a frame of the data.
+        frames: number of frames in a batch.
     """
     graph = graph_of(frame, model.species, model.cutoff, model.recipe.graph.bonds)
     batch = pad([graph] * frames, frames, frames * len(frame))
@@ -83,18 +83,18 @@ def _counted(graph) -> Arithmetic:
         elif kind in _OF_INPUT:
             others += _size(operation.inputs[0])
         elif kind in ("PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile"):
-            raise NotImplementedError(f"what is inside {operation.name} is not counted")
+            raise NotImplementedError(f"operations inside {operation.name} are not counted")
     return Arithmetic(products, others)
 
 
 def _inner(operation) -> int:
-    """The length over which a product of matrices sums."""
+    """Length of the summed dimension of a matrix product."""
     turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
     return int(operation.inputs[0].shape[-2 if turned else -1])
 
 
 def _distinct(operation) -> int:
-    """The product of the lengths of all indices of an Einsum of two tensors, each once."""
+    """Product of the lengths of all distinct indices of an Einsum of two tensors."""
     inputs = operation.get_attr("equation").decode().partition("->")[0].split(",")
     if len(inputs) != 2 or "." in "".join(inputs):
         raise NotImplementedError(f"the Einsum {operation.name} is not counted")

@@ -1,7 +1,7 @@
-"""The simulated data that recipes are compared on: made once in a folder, by LAMMPS inputs that come with gnnzoo.
+"""Reproducible simulated data for comparing recipes, made once in a folder by the LAMMPS inputs of gnnzoo.
 
-Each substance has a run whose first 400 frames are trained on and whose next 100 are judged, and sets that are judged
-only: larger boxes of the same liquid, or a hotter one.
+Each substance has a run whose first 400 frames are for training and whose next 100 are for evaluation, and sets for
+evaluation only: larger boxes of the same liquid, or a hotter one.
 """
 
 import json
@@ -13,12 +13,12 @@ from gnnzoo.cli.console import note
 from gnnzoo.data.lammps.run import run_lammps, script_digest
 from gnnzoo.recipe.io.find import installed_recipes
 
-TRAINED_ON = 400  # frames; those of the run that follow are judged
+TRAINED_ON = 400  # frames; the later ones of the run are for evaluation
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A run: the input under recipes/simulations, and its variables."""
+    """A simulation: the input in recipes/simulations, and its variables."""
 
     script: str
     variables: dict
@@ -26,7 +26,7 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Substance:
-    """Runs by name, the first of them the one that is trained on; `types` are those of the dumps."""
+    """Simulations by name, the first of them for training; `types` are those of the dumps."""
 
     types: dict[str, str]
     runs: dict[str, Simulated]
@@ -37,7 +37,7 @@ def _waters(nx: int, ny: int, nz: int, **variables) -> Simulated:
 
 
 SUBSTANCES = {
-    # 0.997 g/cm3 and 300 K in every box: what the error gains from box to box is due to the size alone
+    # 0.997 g/cm3 and 300 K in every box, so that errors differ by size only
     "water": Substance(
         {"1": "O", "2": "H"},
         {
@@ -58,28 +58,31 @@ SUBSTANCES = {
 
 
 def substance_of(types: dict[str, str] | None) -> str | None:
-    """The substance whose species a recipe names; None where there is none."""
+    """The substance with the species of a recipe; None if there is none."""
     named = set((types or {}).values())
     return next((name for name, substance in SUBSTANCES.items() if set(substance.types.values()) == named), None)
 
 
 def known_data(substance: str, folder: Path) -> tuple[Path, dict[str, Path]]:
-    """The dataset to train on, and those to judge on by name; what is not in the folder yet is simulated.
+    """Simulate what is missing in the folder.
 
     Args:
-        substance: of `SUBSTANCES`.
-        folder: where they lie; a run whose input or variables have changed is made anew.
+        substance: key of `SUBSTANCES`.
+        folder: holds the data; a run whose input or variables have changed is simulated again.
+
+    Returns:
+        The dataset for training, and those for evaluation by name.
     """
     chosen = SUBSTANCES[substance]
     first, *others = chosen.runs
     made = {name: _made(name, run, chosen.types, folder, name == first) for name, run in chosen.runs.items()}
-    train, judge = made[first]
-    return train, {first: judge, **{name: made[name][0] for name in others}}
+    train, evaluation = made[first]
+    return train, {first: evaluation, **{name: made[name][0] for name in others}}
 
 
 def _made(name: str, run: Simulated, types: dict, folder: Path, divided: bool) -> list[Path]:
-    """The dataset of a run, or the two that it is divided into."""
-    outputs = [folder / f"{name}-{part}.h5" for part in ("train", "judge")] if divided else [folder / f"{name}.h5"]
+    """The dataset of a run, or the two parts of it."""
+    outputs = [folder / f"{name}-{part}.h5" for part in ("train", "evaluation")] if divided else [folder / f"{name}.h5"]
     script = installed_recipes() / "simulations" / run.script
     record, path = {"sha256": script_digest(script), "variables": run.variables}, folder / f"{name}.json"
     if all(output.exists() for output in outputs) and path.exists() and json.loads(path.read_text()) == record:
@@ -97,7 +100,7 @@ def _made(name: str, run: Simulated, types: dict, folder: Path, divided: bool) -
 
 
 def _parts(dump: Path, frames: int) -> list[Path]:
-    """A dump's first frames and the rest, as two dumps; LAMMPS writes the units before the first frame alone."""
+    """Split a dump into its first frames and the rest; LAMMPS writes the units before the first frame only."""
     parts = [dump.with_name(f"{dump.stem}-{part}.lammpstrj") for part in ("first", "rest")]
     with dump.open() as lines, parts[0].open("w") as first, parts[1].open("w") as rest:
         seen, into, in_atoms = 0, first, True
@@ -108,7 +111,7 @@ def _parts(dump: Path, frames: int) -> list[Path]:
                 rest.write(units)
                 continue
             if line.startswith("ITEM:"):
-                seen += in_atoms  # a frame begins with whatever follows the atoms of the one before
+                seen += in_atoms  # a frame starts with the line after the atoms of the previous one
                 in_atoms = line.startswith("ITEM: ATOMS")
                 into = first if seen <= frames else rest
             into.write(line)

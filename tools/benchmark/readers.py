@@ -1,14 +1,13 @@
-"""How fast gnnzoo reads a dump, beside the other readers that are installed, one after another on the same file.
+"""Reading speed of gnnzoo and of other installed dump readers, one after another on the same file.
 
     python tools/benchmark/readers.py --megabytes 1000 [--python OTHER/bin/python] [--limit 60] [--folder /tmp]
 
-A dump is made and kept in the system's cache by reading it once. Each reader runs in a process of its own and goes
-through all frames, looking at the forces where it keeps them. gnnzoo is timed as a command, from its start to the
-finished dataset on disk; the others from after their import to their last frame, with nothing written. A reader that is
-not done within the limit is stopped, and its time for the whole file is worked out from the frames it came through;
-such rates are marked. Readers that hold all frames of a file at once get it in pieces, whose cutting is not timed.
-Memory is what all processes of a reader have resident at once. Below that: parsers on the numbers alone, the
-best of three times each.
+A dump is made and read once, so that it is in the page cache. Each reader runs in a process of its own, iterating over
+all frames and accessing the forces where it keeps them. gnnzoo is timed as a command, from its start to the finished
+dataset on disk; the others from the end of their import to their last frame, without writing. A reader that exceeds the
+limit is stopped, and its time for the whole file is extrapolated from the frames read; such rates are marked. Readers
+that hold all frames in memory get the file in pieces, whose cutting is not timed. Memory is the resident memory of all
+processes of a reader. Below the table: parsers on the numbers alone, the best of three times each.
 """
 
 import argparse
@@ -27,7 +26,7 @@ from convert import make_dump
 _PIECE_BYTES = 10_000_000
 _NUMBER_BYTES = 100_000_000  # of bare numbers, for the parsers
 
-# Each defines frames(path), which yields for each frame whether its forces are there.
+# Each defines frames(path), which yields for each frame whether it has forces.
 _OURS = {
     "gnnzoo, frames alone": """
 from pathlib import Path
@@ -226,26 +225,26 @@ def gnnzoo_row(dump: Path, output: Path, compress: bool) -> tuple:
 
 
 def reader_row(name: str, python: str, dump: Path, frames: int, limit: float) -> tuple:
-    """Another reader through all frames, or as far as it comes."""
+    """Time another reader over all frames, or as many as it reads within the limit."""
     arguments = [str(dump), str(limit), str(dump.parent), str(_PIECE_BYTES)]
     done = run([python, "-c", _WORKER % _READERS[name], *arguments], limit=4 * limit + 30)
     if done.code is None:
         return name, None, done.megabytes, None, f"no frame within {done.seconds:.0f} s"
     if done.code != 0:
         return name, None, None, None, "not installed, or it does not read this dump"
-    told = json.loads(done.output.splitlines()[-1])
-    seconds, note = told["seconds"], f"{told['frames']:,} frames"
-    if told["done"] and told["frames"] != frames:
+    result = json.loads(done.output.splitlines()[-1])
+    seconds, note = result["seconds"], f"{result['frames']:,} frames"
+    if result["done"] and result["frames"] != frames:
         note += f" of {frames:,}"
-    if not told["done"]:
-        # What came before the first frame, such as an index of the file, is done once.
-        seconds = told["opened"] + (seconds - told["opened"]) * frames / told["frames"]
-        note = f"extrapolated from {told['frames']:,} of {frames:,} frames"
-    return name, dump.stat().st_size / 1e6 / seconds, done.megabytes, told["forces"], note
+    if not result["done"]:
+        # Work before the first frame, such as an index of the file, is done once.
+        seconds = result["opened"] + (seconds - result["opened"]) * frames / result["frames"]
+        note = f"extrapolated from {result['frames']:,} of {frames:,} frames"
+    return name, dump.stat().st_size / 1e6 / seconds, done.megabytes, result["forces"], note
 
 
 def show(rows: list[tuple], ours: float) -> None:
-    """A table; rates beside gnnzoo's."""
+    """Print a table with rates relative to gnnzoo's."""
     print(f"{'':26}{'MB/s':>8}{'gnnzoo is':>11}{'memory':>10}  {'forces kept':12}")
     for name, rate, megabytes, forces, note in rows:
         fast = f"{rate:8,.1f}{ours / rate:9.1f} x" if rate else f"{'-':>8}{'-':>11}"
@@ -255,7 +254,7 @@ def show(rows: list[tuple], ours: float) -> None:
 
 
 def main() -> None:
-    """Make, read in every way, report, delete."""
+    """Make the dump, time all readers, print, delete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=float, default=1000)
     parser.add_argument("--atoms", type=int, default=648)

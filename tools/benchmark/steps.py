@@ -1,4 +1,4 @@
-"""What a training step costs, by the log of its run."""
+"""Seconds per training step, from the log of a run."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def seconds_per_step(log: Path) -> float:
-    """Median over the stretches between two validations: compilation weighs on the first of them alone."""
+    """Median over the intervals between validations, of which only the first includes compilation."""
     with log.open() as file:
         rows = [(int(row["step"]), float(row["seconds"])) for row in csv.DictReader(file)]
     steps, seconds = np.array(rows).T

@@ -1,9 +1,9 @@
-"""How good a recipe becomes within a time, and what it costs: judged on dumps that training never saw.
+"""Accuracy of a recipe after a training time on your own dumps, and its cost.
 
-    python tools/benchmark/train.py water --train 'N216.[1-8]*' --judge 'N216.9*' --time-limit 20m [--set KEY=VALUE]
+    python tools/benchmark/train.py water --train 'N216.[1-8]*' --evaluate 'N216.9*' --time-limit 20m [--set KEY=VALUE]
 
-Trains in a folder of its own (--folder keeps it), judges on each --judge apart and on all together, and prints the sum
-of |component| errors per atom and mean |dF| over mean |F| beside the zero-force baseline, and the seconds of a step.
+Trains in a temporary folder (--folder keeps it), evaluates on each dump of --evaluate and on all together, and prints
+the sum of |component| errors per atom and mean |dF| / mean |F| next to the zero-force baseline, and seconds per step.
 """
 
 import argparse
@@ -26,26 +26,26 @@ from gnnzoo.units import force_unit  # noqa: E402
 
 
 def main() -> None:
-    """Parse, train, judge, print."""
+    """Parse, train, evaluate, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", help="path or name")
     parser.add_argument("--train", nargs="+", required=True, help="dumps, globs or a dataset to train on")
-    parser.add_argument("--judge", nargs="+", required=True, help="dumps or datasets that training never sees")
+    parser.add_argument("--evaluate", nargs="+", required=True, help="dumps or datasets that are not trained on")
     parser.add_argument("--time-limit", default="20m")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--folder", type=Path, help="where to work; by default a folder that is deleted afterwards")
+    parser.add_argument("--folder", type=Path, help="working folder; by default a temporary one")
     given = parser.parse_args()
-    train, judge = (_absolute(names) for names in (given.train, given.judge))
-    if set(train) & set(judge):
-        parser.error(f"to be judged and trained on at once: {', '.join(map(str, set(train) & set(judge)))}")
+    train, held_out = (_absolute(names) for names in (given.train, given.evaluate))
+    if both := set(train) & set(held_out):
+        parser.error(f"given for training and for evaluation: {', '.join(map(str, both))}")
     recipe = Path(given.recipe).resolve() if Path(given.recipe).exists() else given.recipe
     with contextlib.ExitStack() as stack:
         folder = given.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(contextlib.chdir(folder))
         model = gnnzoo.train(recipe, data=train, time_limit=given.time_limit, overrides=given.overrides)
-        results = gnnzoo.evaluate(model, [str(path) for path in judge], plot=False)
-        results = results if len(judge) > 1 else {str(judge[0]): results}
+        results = gnnzoo.evaluate(model, [str(path) for path in held_out], plot=False)
+        results = results if len(held_out) > 1 else {str(held_out[0]): results}
         _print(model, results, given)
 
 
@@ -56,8 +56,8 @@ def _absolute(names: list[str]) -> list[Path]:
 def _print(model, results: dict, given) -> None:
     rows = [_row(Path(path).name, [result]) for path, result in results.items()]
     if len(rows) > 1:
-        rows.append(_row("all of them", list(results.values())))
-    title = f"{model.recipe.name}, trained for {given.time_limit} on {os.cpu_count()} cores, on frames never seen"
+        rows.append(_row("all", list(results.values())))
+    title = f"{model.recipe.name}, trained for {given.time_limit} on {os.cpu_count()} cores, on held-out frames"
     columns = ("data", "frames", "sum of |components|", "zero forces", "unit", "mean |dF| / mean |F|")
     table(title, columns, rows)
     training = model.info["training"]
