@@ -1,11 +1,13 @@
 """gnnzoo: a declarative model zoo and command line for graph-neural-network force fields.
 
-The public Python API; every name is imported on first use, so that `import gnnzoo` costs nothing.
+The public Python API; every name is imported on first use, so that `import gnnzoo` is fast. Nothing is printed:
+messages go to the logger `gnnzoo`, and `progress=True` of a function shows a progress bar.
 """
 
 import importlib
 import importlib.metadata
 import logging
+import sys
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
@@ -29,11 +31,13 @@ _API = {
 __all__ = ["__version__", *_API]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _API:
+        if "tensorflow" not in sys.modules:
+            importlib.import_module("gnnzoo.tensorflow_env").quiet_tensorflow()
         return getattr(importlib.import_module(_API[name]), name)
     raise AttributeError(f"module 'gnnzoo' has no attribute '{name}'")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

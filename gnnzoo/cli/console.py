@@ -65,18 +65,20 @@ def reporting(verbosity: Verbosity) -> Iterator[None]:
     """
 
     @contextlib.contextmanager
-    def display(description: str, total: float | None, unit: str) -> Iterator[Task]:
-        if verbosity.quiet:
+    def display(description: str, total: float | None, unit: str, transient: bool) -> Iterator[Task]:
+        start, terminal = time.monotonic(), _is_terminal(sys.stderr)
+        if verbosity.quiet or (transient and not terminal):
             yield Task()
             return
-        start = time.monotonic()
-        if _is_terminal(sys.stderr):
-            with progress_bar(description, total, unit, transient=True) as task:
+        if terminal:
+            with progress_bar(transient=True) as bar, bar(description, total, unit, transient) as task:
                 yield task
         else:
             note(description if total is None else f"{description}: {amount(total, unit)}")
             task = Task()
             yield task
+        if transient:
+            return
         seconds = time.monotonic() - start
         rate = f", {amount(task.done / seconds, unit)}/s" if seconds > 0.5 else ""
         note(f"{description}: {amount(task.done, unit)} in {duration(seconds)}{rate}")

@@ -16,6 +16,7 @@ from gnnzoo.data.split.methods import Split
 from gnnzoo.data.threads import Prefetcher
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave
+from gnnzoo.progress import track
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.training.batches import BatchSampler, Replay, ReplaySampler
 from gnnzoo.training.checkpoints import Checkpoint, checkpoints, load_checkpoint, save_checkpoint
@@ -239,10 +240,12 @@ class Trainer:
         with (
             RunLog(self.folder, step, columns, keep=follow_at) as log,
             Prefetcher(range(step, last), self.feed.batch) as batches,
+            track("training", last - step, "steps", transient=True) as task,
         ):
             for batch in batches:
                 progress.losses.append(self._run_step(batch, step))
                 step += 1
+                task.advance()
                 if not np.isfinite(progress.losses[-1]):
                     self._diverged(f"the loss of step {step}")
                 now = time.monotonic()

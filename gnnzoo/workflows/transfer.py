@@ -30,7 +30,7 @@ from gnnzoo.transfer_learning.strategies import with_strategy
 from gnnzoo.transfer_learning.training_settings import moved_layers
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.compare import check_comparison, check_held_out, compare
-from gnnzoo.workflows.steps.fit import check_output, fit
+from gnnzoo.workflows.steps.fit import TrainingJob, check_output, finish, fit, open_run
 from gnnzoo.workflows.steps.model_info import held_out_errors
 from gnnzoo.workflows.steps.training_data import recipe_dataset
 
@@ -147,12 +147,14 @@ def transferred(
         origin, begun = run.state["origin"], replace(begun, prepared=with_scales_of(run, begun.prepared))
     else:
         origin = _told_origin(begun, source, dataset)
-    afterwards = lambda model: {"forgotten": _forgotten(source, model, begun)}  # noqa: E731
-    more = {"callbacks": callbacks, "origin": origin, "replay": begun.replay, "afterwards": afterwards}
-    model = fit(begun.model, dataset, begun.prepared, run, limit, output, overwrite, **more)
+    job = TrainingJob(begun.model, dataset, begun.prepared, origin, begun.replay)
+    with open_run(job, output, run) as folder:
+        outcome = fit(job, folder, time_limit=limit, resume=run is not None, callbacks=callbacks)
+        job.model.info["origin"] = origin | {"forgotten": _forgotten(source, job.model, begun)}
+        finish(job, folder, outcome, output, overwrite)
     if sizes is not None:
         compare(source, recipe, dataset, prepared, sizes=sizes, time_limit=limit, output=output, overwrite=overwrite)
-    return model
+    return job.model
 
 
 def _told_origin(begun: TransferStart, source: ForceField, dataset: Dataset) -> dict:

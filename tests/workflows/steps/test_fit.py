@@ -8,7 +8,7 @@ from gnnzoo.workflows.train import train
 from small import recipe
 from trainers import STAGES, TWO_HEADS
 
-UNTRAINED = "the energy head, with which the model answers, was never trained"
+UNTRAINED = "the energy head, whose output the model returns, was never trained"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,181 @@
+"""Log messages of a training: its data and model at the start, validation lines, errors and advice at the end."""
+
+import logging
+import shlex
+from collections.abc import Mapping
+
+import numpy as np
+
+from gnnzoo.data.frames import Dataset
+from gnnzoo.data.split.methods import Split
+from gnnzoo.formatting import duration
+from gnnzoo.models.files import ForceField
+from gnnzoo.models.symmetries import reads_molecules
+from gnnzoo.recipe.schema.training import Training
+from gnnzoo.training.loop import Outcome
+from gnnzoo.training.prepare import Prepared
+from gnnzoo.training.runs import Run
+from gnnzoo.units import force_unit
+from gnnzoo.workflows.steps.model_info import parameters
+from gnnzoo.workflows.steps.split_messages import report_split
+
+logger = logging.getLogger(__name__)
+
+# Below this share of the schedule a warning is given: cosine decay from there still has a tenth of its initial rate.
+_MOST_OF_SCHEDULE = 0.8
+
+
+def report_start(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run) -> None:
+    """Log split, composition, force statistics, prior and size of the network, with warnings.
+
+    Args:
+        model: the model to be trained.
+        dataset: its data.
+        prepared: split and statistics of the dataset.
+        run: its run folder.
+    """
+    split, statistics = prepared.split, prepared.statistics
+    unit = force_unit(dataset.units)
+    report_split(dataset, split, prepared.split_report)
+    logger.info(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
+    distance = _smallest_distance(dataset, split)
+    if distance is not None:
+        logger.info(f"a held-out frame and a training frame are {distance:,} timesteps apart or more")
+    logger.info(
+        f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
+        f"{statistics.mean_neighbors:.1f} neighbours per atom within {model.recipe.graph.cutoff:g}"
+    )
+    if prepared.prior_residual_fraction is not None:
+        kinds = ", ".join(prior.prior.replace("_", "-") for prior in model.recipe.model.prior)
+        logger.info(
+            f"the prior ({kinds}) leaves {prepared.prior_residual_fraction:.1%} of mean |F| on training frames "
+            "to the network"
+        )
+        if prepared.prior_residual_fraction >= 1:
+            logger.warning("the prior increases the error over zero forces: its parameters do not fit these data")
+    if reads_molecules(model.recipe) and not dataset.has_molecules:
+        logger.info("the data carry no molecule ids: all pairs count as of different molecules")
+    if dataset.units is None:
+        logger.warning(
+            "the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real"
+        )
+    logger.info(f"network of {parameters(model):,} parameters; run folder {run.folder}")
+
+
+def _composition(dataset: Dataset) -> str:
+    """Number of atoms and LAMMPS types of each species: 8 O (type 1), 16 H (types 2, 3)."""
+    counts = dict(zip(*(part.tolist() for part in np.unique(dataset[0].types, return_counts=True)), strict=True))
+    types: dict[str, list[int]] = {}
+    for number, name in sorted(dataset.type_names.items()):
+        types.setdefault(name, []).append(number)
+    return ", ".join(
+        f"{sum(counts.get(number, 0) for number in numbers)} {name} "
+        f"(type{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})"
+        for name, numbers in types.items()
+    )
+
+
+def _smallest_distance(dataset: Dataset, split: Split) -> int | None:
+    """Fewest timesteps between a training and a held-out frame of one segment; None if no segment has both."""
+    train, held_out = split.train, np.concatenate([split.validation, split.test])
+    steps, segments = np.asarray(dataset.steps), np.asarray(dataset.segments)
+    smallest = []
+    for segment in np.intersect1d(segments[train], segments[held_out]):
+        training_steps = np.sort(steps[train[segments[train] == segment]])
+        held_out_steps = steps[held_out[segments[held_out] == segment]]
+        after = np.searchsorted(training_steps, held_out_steps)
+        smallest += [
+            np.abs(training_steps[np.clip(index, 0, len(training_steps) - 1)] - held_out_steps).min()
+            for index in (after - 1, after)
+        ]
+    return int(min(smallest)) if smallest else None
+
+
+def validation_line(row: Mapping[str, float], zero: float, left: float, unit: str) -> str:
+    """Format one validation.
+
+    Args:
+        row: row of the log.
+        zero: MAE of predicting zero forces.
+        left: remaining seconds.
+        unit: of forces.
+
+    Returns:
+        One line.
+    """
+    share = f" ({row['mae'] / zero:.1%} of the zero-force error)" if zero else ""
+    return (
+        f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  "
+        f"validation MAE {row['mae']:.4g} {unit}{share}  "
+        f"x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {duration(max(0, left))} left"
+    )
+
+
+def report_end(outcome: Outcome, settings: Training, run: Run, model: ForceField) -> None:
+    """Log the best checkpoint and its errors, why training ended early, and how to repeat it.
+
+    Args:
+        outcome: how the training ended.
+        settings: its settings.
+        run: its run folder.
+        model: the trained model.
+    """
+    plan = outcome.schedule
+    logger.info(
+        f"{outcome.steps} steps in {duration(outcome.seconds)}; "
+        f"best of the checkpoints by validation: step {outcome.best.step}"
+    )
+    _report_errors(outcome, model)
+    if "energy" in _untrained_heads(outcome):
+        logger.warning(
+            "training ended within the direct stage: the energy head, whose output the model returns, was never "
+            "trained; use a longer --time-limit or a larger share of the energy stage"
+        )
+    if outcome.stopped_early and settings.early_stopping is not None:
+        patience = settings.early_stopping.patience
+        epochs = f"{patience} epoch{'s' if patience > 1 else ''}"
+        logger.info(f"training ended {plan.steps - outcome.steps} steps early: the error had not fallen for {epochs}")
+    elif outcome.steps < plan.steps:
+        logger.info(f"training ended {plan.steps - outcome.steps} steps before the end of the schedule")
+        if outcome.steps < _MOST_OF_SCHEDULE * plan.steps:
+            logger.warning(
+                f"stopped at {outcome.steps / plan.steps:.0%} of the schedule, before the end of the learning-rate "
+                "decay, because steps ran slower than in calibration; use a longer --time-limit"
+            )
+    repeat = f"the same command with {_repeat_options(outcome, settings)} and without a time limit"
+    logger.info(f"to repeat it exactly: {repeat}; log: {run.folder}/log.csv")
+
+
+def _untrained_heads(outcome: Outcome) -> set[str | None]:
+    """Heads of the stages that were never reached."""
+    plan = outcome.schedule
+    reached = {phase.head for phase, begin in zip(plan.phases, plan.begins, strict=True) if begin < outcome.steps}
+    return {phase.head for phase in plan.phases} - reached
+
+
+def _repeat_options(outcome: Outcome, settings: Training) -> str:
+    """Options that make a run of fixed length do what this one did."""
+    lengths = outcome.schedule.lengths
+    changes = {"steps": settings.steps or lengths[0]}
+    if len(lengths) > 1 and settings.steps is None:  # shares of a given number of steps give the same lengths again
+        changes = {f"stages[{number}].steps": steps for number, steps in enumerate(lengths)}
+    if outcome.follow_every > 1:
+        changes["validate_every"] = outcome.follow_every
+    if outcome.steps < outcome.schedule.steps and not outcome.stopped_early:
+        changes["stop_after"] = outcome.steps
+    return " ".join(f"--set {shlex.quote(f'training.{key}={value}')}" for key, value in changes.items())
+
+
+def _report_errors(outcome: Outcome, model: ForceField) -> None:
+    """Log relative errors at the best checkpoint, by species and by quartiles of |F|."""
+    rows = [row for row in outcome.log if row["step"] == outcome.best.step and np.isfinite(row["relative"])]
+    if not rows:
+        return
+    best = rows[-1]
+    by_species = "  ".join(
+        f"{name} {best[f'relative_{name}']:.1%}" for name in model.species if np.isfinite(best[f"relative_{name}"])
+    )
+    bounds = [f"{bound:.3g}" for bound in outcome.force_bounds]
+    names = [f"below {bounds[0]}", *(f"to {bound}" for bound in bounds[1:]), f"above {bounds[-1]}"]
+    by_size = "  ".join(f"{name}: {best[f'relative_bin{number}']:.1%}" for number, name in enumerate(names, 1))
+    logger.info(f"mean |dF| / mean |F| there: {by_species}; by |F|, in {force_unit(model.units)}: {by_size}")
