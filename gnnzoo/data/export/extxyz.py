@@ -1,8 +1,8 @@
-"""Frames as extended XYZ (https://github.com/libAtoms/extxyz), in eV and A, as ASE and most fitting codes read it.
+"""Frames as extended XYZ (https://github.com/libAtoms/extxyz), in eV and A, readable by ASE and most fitting codes.
 
-Of each frame the comment line holds Lattice, Properties, pbc, energy, virial (see `ase_files`), step, time (ps), Origin
-(the corner of the cell, as OVITO calls it) and boundary (LAMMPS' letters); the rows hold species, pos, forces and what
-there is beside.
+The comment line of a frame holds Lattice, Properties, pbc, energy, virial (see `ase_reader`), step, time (ps), Origin
+(OVITO's name for the corner of the cell) and boundary (LAMMPS' letters); the rows hold species, pos, forces and the
+optional fields.
 """
 
 import math
@@ -17,11 +17,11 @@ from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.units import EV_PER_KCAL_MOL, force_factor
 
-# ASE's unit of time is A sqrt(u / eV), with the constants of CODATA 2014 (ase.units): about 10.18 fs. Momenta are in
-# u A per unit of it.
+# ASE's unit of time, A sqrt(u / eV), with the constants of CODATA 2014 (ase.units): about 10.18 fs. Momenta are in
+# u A per unit of time.
 _ASE_TIME_FS = 1e15 * 1e-10 * math.sqrt(1.660539040e-27 / 1.6021766208e-19)
-_PS = {"metal": 1.0, "real": 1e-3}  # a unit of time in ps
-# Field of a block -> what extended XYZ calls it, in the order of the columns.
+_PS = {"metal": 1.0, "real": 1e-3}  # unit of time of a style, ps
+# Field of a block -> property of extended XYZ, in the order of the columns.
 _PROPERTIES = {
     "ids": "id:I:1",
     "positions": "pos:R:3",
@@ -38,32 +38,53 @@ _PROPERTIES = {
 def xyz_texts(
     blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], location: Location
 ) -> Iterator[bytes]:
-    """The text of the file, frame by frame; arguments as for `export_dump.dump_texts`.
+    """Format the file, frame by frame.
+
+    Args:
+        blocks: the frames.
+        units: LAMMPS unit style, real or metal.
+        type_names: chemical element of each type.
+        location: of the data, for errors.
+
+    Yields:
+        The text of each frame.
 
     Raises:
         DataError: a type is not named by a chemical element.
-        UserError: the units are no real or metal units, or are not known.
+        UserError: the units are neither real nor metal, or undeclared.
     """
-    check_xyz(units, type_names, location)
+    style = check_xyz(units, type_names, location)
     for block in blocks:
-        arrays = _converted(block, units, type_names)
+        arrays = _converted(block, style, type_names)
         names = [name for name in _PROPERTIES if name in arrays]
         columns = [name_column(block.types, type_names, len(block))]
         columns += [column for name in names for column in vector_columns(arrays[name])]
         properties = ":".join(["species:S:1", *(_PROPERTIES[name] for name in names)])
         for index, rows in enumerate(frame_texts(columns, len(block.ids))):
-            yield b"".join((_comment(block, index, units, properties).encode(), rows))
+            yield b"".join((_comment(block, index, style, properties).encode(), rows))
 
 
-def check_xyz(units: str | None, type_names: Mapping[int, str], location: Location) -> None:
-    """Whether the data can be written in eV, A and elements; errors as for `xyz_texts`."""
-    if units not in _PS:
-        what = "the data do not tell their units" if units is None else f"the data are in units {units}"
+def check_xyz(units: str | None, type_names: Mapping[int, str], location: Location) -> str:
+    """Check that data can be converted to eV, A and chemical elements.
+
+    Args:
+        units: LAMMPS unit style.
+        type_names: name of each type.
+        location: of the data, for errors.
+
+    Returns:
+        The unit style.
+
+    Raises:
+        DataError, UserError: see `xyz_texts`.
+    """
+    if units is None or units not in _PS:
+        what = "the units of the data are undeclared" if units is None else f"the data are in units {units}"
         raise UserError(
             f"{what}, and extended XYZ is in eV and A",
             location=location,
             expected=" or ".join(_PS),
-            hint="--units real says what they are in" if units is None else "export to a .lammpstrj instead",
+            hint="--units real declares them" if units is None else "export to a .lammpstrj instead",
         )
     unknown = {number: name for number, name in type_names.items() if name not in MASSES}
     if unknown:
@@ -72,12 +93,13 @@ def check_xyz(units: str | None, type_names: Mapping[int, str], location: Locati
             f"type {number} has no name" if name == str(number) else f"type {number} is called '{name}'",
             location=location,
             expected="a chemical element for each type",
-            hint="--types 1=O,2=H names types that have no name; or export to a .lammpstrj",
+            hint="--types 1=O,2=H names unnamed types; or export to a .lammpstrj",
         )
+    return units
 
 
 def _converted(block: FrameBlock, units: str, type_names: Mapping[int, str]) -> dict[str, np.ndarray]:
-    """The arrays in eV, A and ASE's momenta, (frames, atoms) or (frames, atoms, 3) each."""
+    """The arrays in eV and A, velocities as momenta of ASE; (frames, atoms) or (frames, atoms, 3) each."""
     frames = len(block)
     arrays = {**block.arrays, "ids": np.tile(block.ids, (frames, 1))}
     arrays["forces"] = arrays["forces"] * force_factor(units, "metal")
@@ -86,14 +108,21 @@ def _converted(block: FrameBlock, units: str, type_names: Mapping[int, str]) -> 
     if "velocities" in arrays:
         numbers, inverse = np.unique(block.types, return_inverse=True)
         masses = np.array([MASSES[type_names[int(number)]] for number in numbers])[inverse]
-        per_ase_time = _ASE_TIME_FS * 1e-3 / _PS[units]  # A per unit of time -> A per ASE's unit of time
+        per_ase_time = _ASE_TIME_FS * 1e-3 / _PS[units]  # A per unit of time -> A per ASE unit of time
         arrays["momenta"] = arrays.pop("velocities") * per_ase_time * masses[:, None]
         arrays["masses"] = np.tile(masses, (frames, 1))
     return arrays
 
 
 def energy_factor(units: str) -> float:
-    """What an energy in real or metal units is multiplied by to be in eV."""
+    """Conversion factor of an energy to eV.
+
+    Args:
+        units: "real" or "metal".
+
+    Returns:
+        eV per unit of energy.
+    """
     return EV_PER_KCAL_MOL if units == "real" else 1.0
 
 
@@ -111,7 +140,7 @@ def _comment(block: FrameBlock, index: int, units: str, properties: str) -> str:
     if not np.isnan(block.energy[index]):
         words.append(f"energy={reals(block.energy[index] * energy_factor(units))}")
     if block.virial is not None and known_virial(block.virial[index]) is not None:
-        columns = block.virial[index].T * energy_factor(units)  # a matrix stands there column by column
+        columns = block.virial[index].T * energy_factor(units)  # matrices are written column by column
         words.append(f'virial="{reals(columns)}"')
     if not np.isnan(block.times[index]):
         words.append(f"time={reals(block.times[index] * _PS[units])}")

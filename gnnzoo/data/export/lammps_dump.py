@@ -1,12 +1,13 @@
-"""Frames as a LAMMPS text dump that LAMMPS' own read_dump takes and that converts back bit for bit.
+"""Frames as a LAMMPS text dump, readable by LAMMPS' read_dump, that converts back bit for bit.
 
-Boxes are laid out as the LAMMPS manual has them on the pages dump and Howto_triclinic. A cell that is not a restricted
-one is written as `abc origin`, the layout of `dump_modify triclinic/general`, which read_dump does not know.
+Boxes follow the LAMMPS manual, pages dump and Howto_triclinic. A general triclinic cell is written as `abc origin`, the
+layout of `dump_modify triclinic/general`, which read_dump does not support.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
+import pyarrow as pa
 
 from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.export.text_rows import frame_texts, name_column, reals, vector_columns
@@ -14,7 +15,7 @@ from gnnzoo.data.lammps.columns import FORCES
 from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Location
 
-# Columns in their order; the names of the types stand behind `type`.
+# Field -> columns, in order; the column of type names follows `type`.
 _COLUMNS = {
     "ids": ("id",),
     "molecules": ("mol",),
@@ -27,43 +28,53 @@ _COLUMNS = {
     "forces": FORCES,
     "energies": ("energy",),
 }
-_NEAR = 4  # last digits by which a bound may be moved, so that the box reads back to the same bits
+_NEAR = 4  # floats tried on either side of a bound, so that the box round-trips to the same bits
 
 
 def dump_texts(
     blocks: Iterable[FrameBlock], units: str | None, type_names: Mapping[int, str], location: Location
 ) -> Iterator[bytes]:
-    """The text of the dump, frame by frame.
+    """Format the dump, frame by frame.
 
     Args:
         blocks: the frames.
-        units: LAMMPS unit style, or None: then the dump does not tell.
-        type_names: name of each type; the number as text where nobody said.
-        location: of the data, for messages.
+        units: LAMMPS unit style; None to write no ITEM: UNITS.
+        type_names: name of each type; the number as text where undeclared.
+        location: of the data, for errors.
+
+    Yields:
+        The text of each frame.
 
     Raises:
-        DataError: an id or a type below 1, a left-handed cell or a name with a blank: a dump cannot hold them.
+        DataError: an id or a type below 1, a left-handed cell or a name with a blank, which a dump cannot hold.
     """
     naming = _naming(type_names, location)
     head = f"ITEM: UNITS\n{units}\n" if units else ""
     for block in blocks:
         _check(block, location)
         columns, names = _columns(block, type_names if naming else None)
-        atoms = f"ITEM: ATOMS {' '.join(word for name in names for word in _COLUMNS[name] or (naming,))}\n"
+        atoms = f"ITEM: ATOMS {' '.join(word for name in names for word in _COLUMNS[name] or (naming or '',))}\n"
         for index, rows in enumerate(frame_texts(columns, len(block.ids))):
             yield b"".join(((head + _header(block, index) + atoms).encode(), rows))
             head = ""
 
 
 def is_restricted(cell: np.ndarray) -> bool:
-    """Whether LAMMPS computes in this cell: a along x, b in the plane of x and y, c above it."""
+    """Whether a cell is a restricted triclinic one: a along x, b in the xy plane, c with positive z.
+
+    Args:
+        cell: (3, 3), rows are lattice vectors.
+
+    Returns:
+        True if LAMMPS can simulate in this cell.
+    """
     return not np.any(np.triu(cell, 1)) and bool(np.all(np.diag(cell) > 0))
 
 
 def _naming(type_names: Mapping[int, str], location: Location) -> str | None:
-    """The column that names the types; None where they have no names.
+    """The column of type names; None if no type is named.
 
-    LAMMPS writes C into the column element unless it is told otherwise, so that C alone says nothing there.
+    LAMMPS writes C into the column element by default, so C alone would carry no information there.
     """
     for number, name in type_names.items():
         if not name or name.split() != [name] or '"' in name:
@@ -71,7 +82,7 @@ def _naming(type_names: Mapping[int, str], location: Location) -> str | None:
                 f"the name of type {number} is '{name}', which a dump cannot hold",
                 location=location,
                 expected="names without blanks and quotes",
-                hint=f"--types {number}=NAME, where the data do not name it themselves",
+                hint=f"--types {number}=NAME, if the data do not name it themselves",
             )
     if all(name == str(number) for number, name in type_names.items()):
         return None
@@ -97,9 +108,10 @@ def _check(block: FrameBlock, location: Location) -> None:
         )
 
 
-def _columns(block: FrameBlock, type_names: Mapping[int, str] | None) -> tuple[list, list[str]]:
-    """The columns of a block, and the fields (of `_COLUMNS`) that they stand for."""
-    frames, columns, names = len(block), [], []
+def _columns(block: FrameBlock, type_names: Mapping[int, str] | None) -> tuple[list[np.ndarray | pa.Array], list[str]]:
+    """The columns of a block, and their fields of `_COLUMNS`."""
+    frames, names = len(block), []
+    columns: list[np.ndarray | pa.Array] = []
     for name in _COLUMNS:
         if name in ("ids", "types"):
             columns.append(np.tile(block.ids if name == "ids" else block.types, frames))
@@ -115,9 +127,9 @@ def _columns(block: FrameBlock, type_names: Mapping[int, str] | None) -> tuple[l
 
 def _header(block: FrameBlock, index: int) -> str:
     time = block.times[index]
-    told = "" if np.isnan(time) else f"ITEM: TIME\n{reals(time)}\n"
+    time_item = "" if np.isnan(time) else f"ITEM: TIME\n{reals(time)}\n"
     box = _box_lines(block.cells[index], block.origins[index], " ".join(block.boundaries[index]))
-    return f"{told}ITEM: TIMESTEP\n{block.steps[index]}\nITEM: NUMBER OF ATOMS\n{len(block.ids)}\n{box}"
+    return f"{time_item}ITEM: TIMESTEP\n{block.steps[index]}\nITEM: NUMBER OF ATOMS\n{len(block.ids)}\n{box}"
 
 
 def _box_lines(cell: np.ndarray, origin: np.ndarray, letters: str) -> str:
@@ -136,14 +148,14 @@ def _box_lines(cell: np.ndarray, origin: np.ndarray, letters: str) -> str:
 
 
 def _bounds(low: float, length: float, least: float, most: float) -> tuple[float, float]:
-    """Bounds of the box around the cell, from which a reader subtracts the tilts and finds `low` and `length` again."""
+    """Bounds of the box that encloses a tilted cell, from which a reader recovers `low` and `length` exactly."""
     below = _nearest(low + least, lambda bound: bound - least, low)
     above = _nearest(low + length + most, lambda bound: bound - most - low, length)
     return below, above
 
 
-def _nearest(guess: float, read, wanted: float) -> float:
-    """The number next to `guess` from which `read` makes what is wanted; `guess` where there is none."""
+def _nearest(guess: float, read: Callable[[float], float], wanted: float) -> float:
+    """The float closest to `guess` for which `read` gives `wanted`; `guess` if there is none nearby."""
     lower = higher = guess
     for _ in range(_NEAR):
         for candidate in (lower, higher):

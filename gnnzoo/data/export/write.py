@@ -1,4 +1,4 @@
-"""Datasets as text that other programs read, frame by frame, so that memory does not grow with the file."""
+"""Writes datasets as text for other programs, frame by frame, so that memory does not grow with the file."""
 
 import contextlib
 from collections.abc import Callable
@@ -19,30 +19,42 @@ _COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
 def form_of(output: Path) -> str:
-    """What is to be written, by the name of the file: "lammps" or "xyz".
+    """Determine the format from the name of a file.
+
+    Args:
+        output: the file to write.
+
+    Returns:
+        "lammps" or "xyz".
 
     Raises:
-        UserError: the name ends in none of the known ways.
+        UserError: the suffix is unknown.
     """
     name = Path(output.stem) if output.suffix in _COMPRESSED else output
     if name.suffix in DUMP_SUFFIXES:
         return "lammps"
-    if name.suffix in XYZ_SUFFIXES and name == output:  # gnnzoo and others take extended XYZ as it is
+    if (
+        name.suffix in XYZ_SUFFIXES and name == output
+    ):  # extended XYZ is not written compressed: gnnzoo and others read it plain
         return "xyz"
     known = (*DUMP_SUFFIXES, *XYZ_SUFFIXES)
     raise UserError(
-        f"the name '{output.name}' does not say what to write.{did_you_mean(name.suffix, known)}",
+        f"the suffix of '{output.name}' names no format.{did_you_mean(name.suffix, known)}",
         location=Location(output),
-        expected=f"a name that ends in {', '.join(known)}; dumps also with {', '.join(_COMPRESSED)} behind it",
+        expected=f"a name that ends in {', '.join(known)}; for dumps also followed by {', '.join(_COMPRESSED)}",
         hint=f"{name.stem}.lammpstrj",
     )
 
 
 def check_exportable(dataset: Dataset, form: str) -> None:
-    """Whether the data can be written in this form; to be called before work of any length begins.
+    """Check that data can be written in a format, before any long work.
+
+    Args:
+        dataset: the data.
+        form: see `form_of`.
 
     Raises:
-        DataError, UserError: see `export_xyz.xyz_texts`.
+        DataError, UserError: see `extxyz.xyz_texts`.
     """
     if form == "xyz":
         check_xyz(dataset.units, dataset.type_names, Location(dataset.path))
@@ -54,22 +66,23 @@ def write_text(
     """Write all frames; reading, formatting and writing overlap in threads.
 
     Args:
-        output: the file to make.
+        dataset: the data.
+        output: the file to write.
         form: see `form_of`.
         advance: called with 1 after each frame.
-        compression: ending of a compressed file, such as ".gz"; none for any other.
+        compression: suffix of a compressed file, such as ".gz"; any other for none.
 
     Returns:
-        The number of bytes before compression.
+        Number of bytes before compression.
 
     Raises:
-        DataError, UserError: see `export_dump.dump_texts`, `export_xyz.xyz_texts`.
+        DataError, UserError: see `lammps_dump.dump_texts`, `extxyz.xyz_texts`.
     """
-    make = {"lammps": dump_texts, "xyz": xyz_texts}[form]
+    formatter = {"lammps": dump_texts, "xyz": xyz_texts}[form]
     size = 0
     with contextlib.ExitStack() as stack:
         blocks = stack.enter_context(contextlib.closing(prefetch(blocks_of(dataset))))
-        texts = make(blocks, dataset.units, dataset.type_names, Location(dataset.path))
+        texts = formatter(blocks, dataset.units, dataset.type_names, Location(dataset.path))
         file = stack.enter_context(output.open("wb"))
         if compression in _COMPRESSED:
             file = stack.enter_context(pa.CompressedOutputStream(file, _COMPRESSED[compression]))

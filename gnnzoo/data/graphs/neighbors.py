@@ -1,7 +1,7 @@
-"""Which atoms are neighbours, and of which kind each edge is.
+"""Neighbour lists and edge classes.
 
-The search itself is vesin's cell list; what is added here is the convention of `gnnzoo.fields`: a full list, sorted by
-receiver, vectors from receiver to sender, images beyond the nearest one included.
+The search is vesin's cell list, in the convention of `gnnzoo.fields`: a full list sorted by receiver, vectors from
+receiver to sender, periodic images beyond the nearest one included.
 """
 
 import numpy as np
@@ -10,13 +10,22 @@ from vesin import NeighborList
 from gnnzoo.errors import DataError
 from gnnzoo.fields import EDGE_CLASSES
 
-# More neighbours than this per atom no force field uses (water has them within 15 A); a cutoff in the wrong unit, or
-# one meant for a larger box, asks for it easily.
+# No force field uses more neighbours per atom (water has them within 15 A); a cutoff in a wrong unit easily does.
 MAX_NEIGHBORS = 1500
 
 
 def expected_neighbors(n_atoms: int, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> float:
-    """Mean number of neighbours per atom if the atoms were spread evenly over the cell."""
+    """Estimate the mean number of neighbours per atom for a uniform density.
+
+    Args:
+        n_atoms: atoms in the cell.
+        cell: (3, 3), rows are lattice vectors, length unit.
+        pbc: (3,) bool.
+        cutoff: length unit.
+
+    Returns:
+        Neighbours per atom.
+    """
     volume = abs(np.linalg.det(cell))
     if volume == 0:
         return float(n_atoms)
@@ -27,7 +36,7 @@ def expected_neighbors(n_atoms: int, cell: np.ndarray, pbc: np.ndarray, cutoff: 
 def neighbor_list(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """All ordered pairs nearer than `cutoff`, periodic images included.
+    """Find all ordered pairs closer than a cutoff, periodic images included.
 
     Args:
         positions: (atoms, 3) float64, length unit; inside the cell or not.
@@ -40,17 +49,17 @@ def neighbor_list(
         shifts (edges, 3) int32: r_ij = r_j - r_i + shift @ cell.
 
     Raises:
-        DataError: the cutoff asks for thousands of neighbours per atom.
+        DataError: more than `MAX_NEIGHBORS` neighbours per atom are expected.
     """
     expected = expected_neighbors(len(positions), cell, pbc, cutoff)
     if expected > MAX_NEIGHBORS:
         raise DataError(
-            f"a cutoff of {cutoff:g} would give each atom about {expected:.0f} neighbours "
+            f"a cutoff of {cutoff:g} gives about {expected:.0f} neighbours per atom "
             f"({len(positions)} atoms in a cell of volume {abs(np.linalg.det(cell)):g})",
             expected=f"a cutoff in the data's length unit, with at most {MAX_NEIGHBORS} neighbours",
             hint="--set graph.cutoff=5",
         )
-    # One thread: the search runs beside the training step, which wants the cores for itself.
+    # One thread: the search runs in parallel with the training step, which uses the cores.
     search = NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
     receivers, senders, shifts, vectors = search.compute(
         np.ascontiguousarray(positions, dtype=np.float64),
@@ -69,20 +78,20 @@ def edge_classes(
     molecules: np.ndarray | None,
     bonds: list[tuple[str, str]] | None = None,
 ) -> np.ndarray:
-    """The class of each edge, an index into `fields.EDGE_CLASSES`.
+    """Classify edges by molecule and bond.
 
-    Two atoms share a molecule through their nearest image alone: in a small box an atom also sees copies of its own
-    molecule, and those are other molecules to it.
+    Two atoms share a molecule through their nearest image only: copies of its own molecule, which an atom has as
+    neighbours in a small box, are other molecules.
 
     Args:
         senders, receivers: (edges,) int.
         vectors: (edges, 3) float64.
         names: (atoms,) str, species of each atom.
-        molecules: (atoms,) int, or None: then every pair counts as of different molecules.
-        bonds: pairs of species that are bonded within a molecule; None: any two different species are.
+        molecules: (atoms,) int; None if unknown, then every pair is of different molecules.
+        bonds: pairs of species that are bonded within a molecule; None for any two different species.
 
     Returns:
-        (edges,) int32.
+        (edges,) int32 indices into `fields.EDGE_CLASSES`.
     """
     classes = np.full(len(senders), EDGE_CLASSES.index("other_molecule"), dtype=np.int32)
     if molecules is None:
@@ -105,7 +114,7 @@ def edge_classes(
 
 
 def _nearest_image(senders: np.ndarray, receivers: np.ndarray, vectors: np.ndarray, n_atoms: int) -> np.ndarray:
-    """(edges,) bool: whether an edge is the shortest of those that join its two atoms."""
+    """(edges,) bool: whether an edge is the shortest between its two atoms."""
     pair = receivers.astype(np.int64) * n_atoms + senders
     squared = np.sum(np.square(vectors), axis=1)
     _, number = np.unique(pair, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What a model takes from its data: scales and sizes, from the training split alone."""
+"""Normalization constants, sizes and energy offsets from the training split."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,26 +9,26 @@ from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.fields import EDGE_CLASSES
 
-# An even sample of this many training frames fixes scales to well under a per cent and is read in seconds.
+# So many frames determine the scales to well below one per cent and are read within seconds.
 MAX_SAMPLE = 256
-_BINS = 100  # of distances up to the cutoff
-PRIOR_SAMPLE = 32  # a prior costs more to look at, and its rest is fixed to a per cent by fewer
+_BINS = 100  # of the histogram of distances up to the cutoff
+PRIOR_SAMPLE = 32  # fewer for a prior, which costs more; they determine its residual to one per cent
 
 
 @dataclass(frozen=True)
 class TrainingStatistics:
-    """Scales and sizes of the training split.
+    """Normalization constants and sizes of the training split.
 
     Attributes:
         force_rms: root mean square of the force components, model's force unit.
         force_mean_abs: mean absolute force component, model's force unit.
         mean_neighbors: mean number of edges per atom.
-        max_atoms, max_edges, max_neighbors: largest frame of the sample, and most edges of one atom in it.
-        distances: how many pairs of each kind have which distance: "bins" in number up to the cutoff, and "counts" by
-            kind, see `pair_name`; each pair counted once.
-        shortest: (2, species, species) shortest distances between and within molecules; where two species never met,
+        max_atoms, max_edges, max_neighbors: largest numbers per frame, and of edges per atom, in the sample.
+        distances: histogram of pair distances: number of "bins" up to the cutoff, and "counts" by kind of pair, see
+            `pair_name`; each pair is counted once.
+        shortest: (2, species, species) shortest distances between and within molecules; for pairs that do not occur
             the shortest of all. Model's length unit.
-        frames: training frames that were looked at, evenly spaced.
+        frames: number of training frames in the sample.
     """
 
     force_rms: float
@@ -42,16 +42,23 @@ class TrainingStatistics:
     frames: int
 
     def as_dict(self) -> dict:
-        """Plain numbers, for JSON."""
+        """Plain numbers for JSON.
+
+        Returns:
+            The attributes by name.
+        """
         return asdict(self)
 
 
 def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStatistics:
-    """Statistics over at most `MAX_SAMPLE` frames of `train`, evenly spaced.
+    """Measure at most `MAX_SAMPLE` evenly spaced training frames.
 
     Args:
         source: graphs with forces.
-        train: (frames,) indices of the training split; never anything else.
+        train: (frames,) indices of the training split only.
+
+    Returns:
+        The statistics.
     """
     sample = even_sample(train, MAX_SAMPLE)
     squares = absolutes = 0.0
@@ -85,7 +92,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
 
 
 def _shorten(shortest: np.ndarray, graph: Graph, lengths: np.ndarray) -> None:
-    """Take the (edges,) lengths of a graph into (2, species, species) shortest ones."""
+    """Update (2, species, species) shortest distances with the (edges,) lengths of a graph."""
     inside = (graph.edge_class != EDGE_CLASSES.index("other_molecule")).astype(int)
     ends = graph.species[graph.receivers], graph.species[graph.senders]
     np.minimum.at(shortest, (inside, *ends), lengths)
@@ -100,7 +107,7 @@ def _count(counts: np.ndarray, graph: Graph, shares: np.ndarray) -> None:
 
 
 def _distances(counts: np.ndarray, species: list[str]) -> dict:
-    """Counts by the name of each kind of pair that occurs; an edge and its reverse are one pair."""
+    """Counts by name of each kind of pair that occurs; an edge and its reverse are one pair."""
     found = {}
     for kind, first, second in np.ndindex(counts.shape[:3]):
         both = counts[kind, first, second] + counts[kind, second, first]
@@ -112,20 +119,28 @@ def _distances(counts: np.ndarray, species: list[str]) -> dict:
 
 
 def pair_name(first: str, second: str, kind: str) -> str:
-    """How a kind of pair is called: "O-H", "O-H bonded", "H-H same molecule"."""
+    """Name a kind of pair: "O-H", "O-H bonded", "H-H same molecule".
+
+    Args:
+        first, second: species.
+        kind: of `fields.EDGE_CLASSES`.
+
+    Returns:
+        The name.
+    """
     return f"{first}-{second} {'' if kind == EDGE_CLASSES[0] else kind.replace('_', ' ')}".strip()
 
 
 def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Graph], np.ndarray]) -> tuple[float, float]:
-    """What is left of the training forces when known ones are taken off.
+    """Measure the training forces after subtracting those of a prior.
 
     Args:
         source: graphs with forces.
-        train: (frames,) indices of the training split; never anything else. At most `PRIOR_SAMPLE` are looked at.
-        known: (atoms, 3) forces of a graph that need not be learned.
+        train: (frames,) indices of the training split only; at most `PRIOR_SAMPLE` are used.
+        known: (atoms, 3) forces of the prior on a graph.
 
     Returns:
-        root mean square component, model's force unit; mean |F - known| over mean |F|.
+        Root mean square of the residual components, model's force unit; and mean |F - known| / mean |F|.
     """
     squares = left = size = components = 0.0
     for index in even_sample(train, PRIOR_SAMPLE):
@@ -140,16 +155,19 @@ def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Grap
 def energy_offsets(
     source: GraphSource, train: np.ndarray, known: Callable[[Graph], float] = lambda graph: 0.0
 ) -> np.ndarray:
-    """(species,) float64 energy of one atom of each species, by least squares over frames whose energy is known.
+    """Fit an energy per atom of each species by least squares over frames with an energy.
 
-    The zero of energies is arbitrary, and most of a total energy is often the same for each atom of a species. Where
-    all frames have one composition only its sum is determined, and the offsets of least norm are taken; a species that
-    does not occur gets zero, and so do all where no energy is known.
+    The zero of energies is arbitrary, and most of a total energy is often constant per atom of a species. If all frames
+    have the same composition only the sum is determined, and the solution of least norm is taken; species that do not
+    occur get zero, and so do all if no energy is known.
 
     Args:
         source: graphs, with energies in the model's unit.
-        train: (frames,) indices of the training split; never anything else. At most `MAX_SAMPLE` are looked at.
-        known: energy of a graph that need not be learned.
+        train: (frames,) indices of the training split only; at most `MAX_SAMPLE` are used.
+        known: energy of the prior on a graph.
+
+    Returns:
+        (species,) float64 offsets, model's energy unit.
     """
     counts, energies = [], []
     for index in even_sample(train, MAX_SAMPLE):
@@ -163,7 +181,15 @@ def energy_offsets(
 
 
 def even_sample(indices: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the indices, evenly spaced, first and last included."""
+    """Choose at most `count` evenly spaced indices, first and last included.
+
+    Args:
+        indices: (n,) indices.
+        count: how many at most.
+
+    Returns:
+        (min(n, count),) indices.
+    """
     if len(indices) <= count:
         return np.asarray(indices)
     return np.asarray(indices)[np.linspace(0, len(indices) - 1, count).round().astype(int)]

@@ -1,11 +1,10 @@
 """Datasets as TFRecord shards of TF-GNN GraphTensors: frames with their edges, for training on many machines.
 
-A folder such as argon.tfrecord holds the shards, `schema.pbtxt`, by which plain tensorflow_gnn reads them with no
-gnnzoo installed, and `gnnzoo.json`, which says what a schema cannot: units, type names, cutoff, bonds, source, sha256.
+A folder such as argon.tfrecord holds the shards, `schema.pbtxt`, with which tensorflow_gnn reads them without gnnzoo,
+and `gnnzoo.json` for what a schema cannot hold: units, type names, cutoff, bonds, source, sha256.
 
-Numbers are float32, as a model takes them, and rounded only after the edges were made: training sees the very edges
-and forces that it would make itself from the source. Edges are searched on all cores, in threads, because that part
-is C that lets others run; the shards are the same, byte for byte, as those of one core.
+Numbers are float32, the input precision of models, and are rounded after the edges were computed in float64, so that
+training sees the same edges and forces as from the source.
 """
 
 import hashlib
@@ -38,21 +37,32 @@ _INTEGERS = {"ids": np.int64, "types": np.int32, "molecules": np.int64, "images"
 
 
 def file_sha256(path: Path) -> str:
+    """Hash a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Hexadecimal sha256 of its content.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class TfrecordDataset(Dataset):
-    """A folder of TFRecord shards; a frame is found by its number without reading those before it.
+    """A folder of TFRecord shards with random access to frames.
 
-    A shard is compared with its sha256 when it is first read from, and not before.
+    The sha256 of a shard is checked when it is first read.
+
+    Args:
+        path: the folder.
 
     Attributes:
-        cutoff: of the stored edges, in the length unit.
-        bonds: as given to `write`.
+        cutoff: of the stored edges, length unit.
+        bonds: bonded pairs of species, as given to `writer.write`.
 
     Raises:
-        DataError: the folder lacks a part, or a part is not what was written.
+        DataError: a file is missing or differs from what was written.
     """
 
     def __init__(self, path: Path | str):
@@ -69,7 +79,8 @@ class TfrecordDataset(Dataset):
         self.fingerprint, self.provenance = about["fingerprint"], about["provenance"]
         self._times, self._boundaries, self._shards = about["times"], about["boundaries"], about["shards"]
         self._ends = np.cumsum([shard["frames"] for shard in self._shards])
-        self._lock, self._offsets = threading.Lock(), {}
+        self._lock = threading.Lock()
+        self._offsets: dict[int, list[tuple[int, int]]] = {}  # of each shard: offset and length of its records
         self._fields: list[str] | None = None
 
     def __len__(self) -> int:
@@ -101,6 +112,9 @@ class TfrecordDataset(Dataset):
     def stored_graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The edges of frame `index`, as `neighbors.neighbor_list` and `neighbors.edge_classes` made them.
 
+        Args:
+            index: number of the frame.
+
         Returns:
             senders (edges,) int32, receivers (edges,) int32 ascending, vectors (edges, 3) float32 from receiver to
             sender, edge_class (edges,) int32.
@@ -109,7 +123,7 @@ class TfrecordDataset(Dataset):
         return senders.astype(np.int32), receivers.astype(np.int32), vectors, classes.astype(np.int32)
 
     def _record(self, index: int) -> bytes:
-        """The serialised tf.train.Example of a frame."""
+        """The serialized tf.train.Example of a frame."""
         number = int(np.searchsorted(self._ends, index, side="right"))
         shard = self._shards[number]
         path = self.path / shard["file"]
@@ -124,7 +138,7 @@ class TfrecordDataset(Dataset):
 
 
 def _record_offsets(path: Path) -> Iterator[tuple[int, int]]:
-    """Place and length of each record: a TFRecord is length (8 bytes), its CRC (4), the record, its CRC (4)."""
+    """Offset and length of each record; a TFRecord is length (8 bytes), its CRC (4), the record, its CRC (4)."""
     with path.open("rb") as file:
         while head := file.read(12):
             (length,) = struct.unpack_from("<Q", head)
@@ -135,35 +149,35 @@ def _record_offsets(path: Path) -> Iterator[tuple[int, int]]:
 def _check_shard(path: Path, shard: dict) -> None:
     if file_sha256(path) != shard["sha256"]:
         raise DataError(
-            "the shard is damaged: its sha256 is not the one noted when it was written",
+            "the shard is damaged: its sha256 differs from that of the written shard",
             location=Location(path),
-            hint=f"copy the shard again, or make the folder anew: {HOW}",
+            hint=f"copy the shard again, or write the folder again: {HOW}",
         )
 
 
 def _read_about(folder: Path) -> dict:
-    """`gnnzoo.json`, after a look at whether everything it speaks of is there."""
+    """Read `gnnzoo.json` and check that all files it lists exist with the right size."""
     path = folder / ABOUT
     if not path.is_file():
         shards = any(folder.glob("*.tfrecord"))
-        what = "these TFRecord shards are not gnnzoo's" if shards else "this folder is no dataset"
+        what = "these TFRecord shards were not written by gnnzoo" if shards else "this folder is no dataset"
         hint = f"make one: {HOW}" if shards else f"the dumps in it, by name or by a glob: '{folder}/*.lammpstrj'"
-        raise DataError(f"{what}: there is no {ABOUT} in it", location=Location(folder), hint=hint)
+        raise DataError(f"{what}: {ABOUT} is missing", location=Location(folder), hint=hint)
     try:
         about = json.loads(path.read_text())
         if about["format"] != FORMAT:
-            raise ValueError(f"its format is {about['format']}, this gnnzoo knows {FORMAT}")
+            raise ValueError(f"its format is {about['format']}, this version of gnnzoo reads {FORMAT}")
         sizes = {shard["file"]: shard["bytes"] for shard in about["shards"]}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the description of the shards cannot be read: {error}",
             location=Location(path),
-            hint=f"make it anew: {HOW}",
+            hint=f"write it again: {HOW}",
         ) from error
     for name in (SCHEMA, *sizes):
         if not (folder / name).is_file():
             raise DataError(
-                f"{name} is missing", location=Location(folder), hint=f"copy it again, or make it anew: {HOW}"
+                f"{name} is missing", location=Location(folder), hint=f"copy it again, or write it again: {HOW}"
             )
     for name, size in sizes.items():
         found = (folder / name).stat().st_size
@@ -172,6 +186,6 @@ def _read_about(folder: Path) -> dict:
                 f"the shard is damaged: it has {found:,} bytes",
                 location=Location(folder / name),
                 expected=f"{size:,} bytes",
-                hint=f"copy the shard again, or make the folder anew: {HOW}",
+                hint=f"copy the shard again, or write the folder again: {HOW}",
             )
     return about

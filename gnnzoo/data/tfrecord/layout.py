@@ -1,15 +1,17 @@
-"""A frame as a TF-GNN GraphTensor: which features it has, as a tf.train.Example, and back to arrays.
-
-Kept apart from the files (`tfrecord`), so that what a record holds stands in one place.
-"""
+"""A frame as a TF-GNN GraphTensor: its features, encoding as a tf.train.Example, and decoding to arrays."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
 from gnnzoo.fields import EDGE_CLASSES
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class Feature:
     Attributes:
         name: in the record, such as "nodes/atoms.force".
         shape: of one row.
-        is_float: float32, else int64: tf.train.Example knows no other numbers.
-        unit: kind of its unit, a field of `units.UnitStyle`; None for counts.
-        meaning: for the schema.
+        is_float: float32, else int64; tf.train.Example has no other numbers.
+        unit: kind of unit, a field of `units.UnitStyle`; None if dimensionless.
+        meaning: description in the schema.
     """
 
     name: str
@@ -32,7 +34,7 @@ class Feature:
 
     @property
     def key(self) -> str:
-        """The name within its node set, edge set or context."""
+        """Name within its node set, edge set or context."""
         return self.name.rpartition("/" if self.name.startswith("context") else ".")[2]
 
 
@@ -46,7 +48,7 @@ CONTEXT = (
     Feature("context/energy", (), True, "energy", "potential energy, nan where unknown"),
     Feature("context/virial", (3, 3), True, "energy", "-dE/d(strain), nan where unknown"),
 )
-# By the field of the frame; the last five only where the frames have them.
+# Field of a frame -> feature; the last five are optional.
 ATOMS = {
     "ids": Feature("nodes/atoms.id", (), False, None, "LAMMPS id"),
     "types": Feature("nodes/atoms.type", (), False, None, "LAMMPS type"),
@@ -63,20 +65,36 @@ SHIFT = Feature("edges/neighbors.shift", (3,), True, None, "lattice vectors cros
 _CLASSES = ", ".join(f"{number} {name}" for number, name in enumerate(EDGE_CLASSES))
 EDGE_CLASS = Feature("edges/neighbors.edge_class", (), False, None, _CLASSES)
 NEIGHBORS = (VECTOR, SHIFT, EDGE_CLASS)
-# The ends of an edge and the sizes are TF-GNN's own, and stand in no schema.
+# The ends of edges and the sizes belong to TF-GNN itself and are in no schema.
 SOURCE = Feature("edges/neighbors.#source", (), False, None, "sender")
 TARGET = Feature("edges/neighbors.#target", (), False, None, "receiver")
 
 
 def fields_of(frame: Frame) -> list[str]:
-    """The fields of `ATOMS` that a frame has."""
+    """Fields of `ATOMS` that a frame has.
+
+    Args:
+        frame: the frame.
+
+    Returns:
+        Names of the fields, in the order of `ATOMS`.
+    """
     return [field for field in ATOMS if getattr(frame, field) is not None]
 
 
 def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str, str]] | None) -> bytes:
-    """A frame with its edges as a serialised tf.train.Example, as `tfgnn.write_example` lays it out, only faster.
+    """Serialize a frame with its edges in the layout of `tfgnn.write_example`, several times faster.
 
-    The edge vectors are made from float64 positions and rounded then, as `graph_of` does it.
+    Edge vectors are computed from float64 positions and then rounded, as in `graph_of`.
+
+    Args:
+        frame: the frame.
+        fields: fields of `ATOMS` to include.
+        cutoff: of the edges, length unit.
+        bonds: bonded pairs of species, see `neighbors.edge_classes`.
+
+    Returns:
+        A serialized tf.train.Example.
     """
     import tensorflow as tf
 
@@ -86,7 +104,7 @@ def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str
     energy = np.nan if frame.energy is None else frame.energy
     virial = np.full((3, 3), np.nan) if frame.virial is None else frame.virial
     context = (frame.step, frame.segment, time, frame.cell, frame.origin, frame.pbc, energy, virial)
-    values = dict(zip(CONTEXT, context, strict=True))
+    values: dict[Feature, ArrayLike] = dict(zip(CONTEXT, context, strict=True))
     values |= {ATOMS[field]: getattr(frame, field) for field in fields}
     values |= {SOURCE: senders, TARGET: receivers, VECTOR: vectors, SHIFT: shifts, EDGE_CLASS: classes}
     example = tf.train.Example()
@@ -98,8 +116,8 @@ def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str
     return example.SerializeToString(deterministic=True)  # features in the order of their names
 
 
-def _put(feature, values, is_float: bool) -> None:
-    """Set a list as it lies on the wire: field 1, packed, its length, the numbers. Appending them is slow."""
+def _put(feature: "tf.train.Feature", values: ArrayLike, is_float: bool) -> None:
+    """Set a list in protobuf's wire format: field 1, packed, its length, the numbers. Appending numbers is slow."""
     flat = np.ravel(values)
     raw = flat.astype("<f4").tobytes() if is_float else _varints(flat)
     numbers = feature.float_list if is_float else feature.int64_list
@@ -107,7 +125,7 @@ def _put(feature, values, is_float: bool) -> None:
 
 
 def _varints(numbers: np.ndarray) -> bytes:
-    """Seven bits a byte, the lowest first, the high bit set on all but the last; ten bytes for what is below 0."""
+    """Encode integers as protobuf varints: 7 bits per byte, lowest first; negative numbers take ten bytes."""
     whole = numbers.astype(np.int64).view(np.uint64)
     length = max(1, -(-int(whole.max(initial=0)).bit_length() // 7))
     groups = whole[:, None] >> (np.uint64(7) * np.arange(length, dtype=np.uint64))  # (numbers, length)
@@ -119,7 +137,14 @@ def _varints(numbers: np.ndarray) -> bytes:
 
 
 def fields_in(record: bytes) -> list[str]:
-    """The fields of `ATOMS` that a serialised record has."""
+    """Fields of `ATOMS` in a serialized record.
+
+    Args:
+        record: a serialized tf.train.Example.
+
+    Returns:
+        Names of the fields, in the order of `ATOMS`.
+    """
     import tensorflow as tf
 
     names = tf.train.Example.FromString(record).features.feature
@@ -127,7 +152,15 @@ def fields_in(record: bytes) -> list[str]:
 
 
 def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:
-    """Some features of a serialised record: (rows, *shape) each, float32 or int64."""
+    """Decode features of a serialized record.
+
+    Args:
+        record: a serialized tf.train.Example.
+        wanted: the features.
+
+    Returns:
+        (rows, *shape) each, float32 or int64.
+    """
     import tensorflow as tf
 
     kinds = {

@@ -1,6 +1,6 @@
-"""Writes TFRecord shards of TF-GNN GraphTensors, with edges searched on all cores in threads.
+"""Writes TFRecord shards of TF-GNN GraphTensors, searching neighbours on all cores.
 
-The shards are the same, byte for byte, as those written by one core.
+Threads suffice, because the search is C code that releases the GIL; the shards are byte for byte those of one core.
 """
 
 import contextlib
@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,9 +31,12 @@ from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.units import STYLES
 
-_SHARD_BYTES = 1 << 27  # shards are made no larger than this
-_MIN_SHARDS = 4  # and there are at least so many, for as many machines
-_WAITING = 2  # frames for each core that are under way: memory does not grow with the file
+if TYPE_CHECKING:
+    import tensorflow_gnn
+
+_SHARD_BYTES = 1 << 27  # largest size of a shard, so that it is read within seconds
+_MIN_SHARDS = 4  # fewest shards, one for each of a few machines
+_WAITING = 2  # frames per core in memory at a time
 
 
 def write(
@@ -44,19 +49,23 @@ def write(
     overwrite: bool = False,
     advance: Callable[[int], object] | None = None,
 ) -> Path:
-    """Write a dataset's frames, with their edges up to `cutoff`, to the folder `output`.
+    """Write the frames of a dataset with their edges to a folder of shards.
 
     Args:
-        dataset: any but one that lies in TFRecord shards itself.
-        cutoff: in the dataset's length unit.
-        bonds: see `neighbors.edge_classes`.
-        shards: number of files; by default enough to keep each below 128 MB, and at least four where frames allow.
-        overwrite: keep what is there under another name.
+        dataset: any but one of TFRecord shards.
+        output: the folder.
+        cutoff: of the edges, length unit of the dataset.
+        bonds: bonded pairs of species, see `neighbors.edge_classes`.
+        shards: number of files; by default so many that each is below 128 MB, and at least four if frames allow.
+        overwrite: replace an existing folder, which is kept under another name.
         advance: called with 1 after each frame.
 
+    Returns:
+        The folder.
+
     Raises:
-        DataError: no dataset to write from, or bonds between species that the dataset does not name.
-        UserError: `output` exists or cannot be written; TensorFlow was loaded in a way that shuts TF-GNN out.
+        DataError: the dataset consists of shards, or bonds are between species that it does not name.
+        UserError: `output` exists or cannot be written; TF-GNN cannot be loaded next to the loaded TensorFlow.
     """
     output = Path(output)
     refuse_existing(output, overwrite)
@@ -83,7 +92,7 @@ def write(
 
 def _check(dataset: Dataset, cutoff: float, bonds: list[tuple[str, str]] | None) -> None:
     if not 0 < cutoff < float("inf"):
-        raise UserError(f"a cutoff of {cutoff:g} gives no edges", expected="a positive length", hint="--cutoff 5")
+        raise UserError(f"no edges within a cutoff of {cutoff:g}", expected="a positive length", hint="--cutoff 5")
     if isinstance(dataset, TfrecordDataset):
         raise DataError(
             "these are TFRecord shards already, and their positions are rounded to float32",
@@ -104,9 +113,9 @@ def _number_of_shards(frames: int, record_bytes: int) -> int:
 
 
 class _FrameNotes:
-    """What `gnnzoo.json` keeps of each frame, exactly; `boundaries` says from which frame on which letters hold."""
+    """Exact per-frame metadata for `gnnzoo.json`; `boundaries` lists the frames at which the letters change."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.steps: list[int] = []
         self.segments: list[int] = []
         self.files: list[int] = []
@@ -115,7 +124,12 @@ class _FrameNotes:
         self.boundaries: list[tuple[int, tuple[str, str, str]]] = []
 
     def take(self, frame: Frame, file: int) -> None:
-        """Note the next frame, and the file it came from."""
+        """Add the next frame.
+
+        Args:
+            frame: the frame.
+            file: number of the file that it was read from.
+        """
         if not self.boundaries or self.boundaries[-1][1] != frame.boundary:
             self.boundaries.append((len(self.steps), frame.boundary))
         self.steps.append(int(frame.step))
@@ -134,7 +148,7 @@ def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes) -
 
 @contextlib.contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads for all cores that this process may use; what has not begun when the block fails never does."""
+    """Threads for all available cores; waiting work is cancelled when the block fails."""
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="gnnzoo-shards")
     try:
         yield pool
@@ -194,8 +208,8 @@ def _about(dataset: Dataset, cutoff: float, bonds: list[tuple[str, str]] | None)
     }
 
 
-def _schema(tfgnn, fields: list[str], dataset: Dataset):
-    """The GraphSchema, each feature with its meaning and unit."""
+def _schema(tfgnn: ModuleType, fields: list[str], dataset: Dataset) -> "tensorflow_gnn.GraphSchema":
+    """The GraphSchema, with meaning and unit of each feature."""
     schema = tfgnn.GraphSchema()
     atoms, neighbors = schema.node_sets["atoms"], schema.edge_sets["neighbors"]
     types = ", ".join(f"{number} = {name}" for number, name in sorted(dataset.type_names.items()))
@@ -215,7 +229,7 @@ def _schema(tfgnn, fields: list[str], dataset: Dataset):
     return schema
 
 
-def _describe(described, feature: Feature, style: str | None) -> None:
+def _describe(described: "tensorflow_gnn.Feature", feature: Feature, style: str | None) -> None:
     import tensorflow as tf
 
     unit = f", in {getattr(STYLES[style], feature.unit)}" if feature.unit and style in STYLES else ""
@@ -225,8 +239,8 @@ def _describe(described, feature: Feature, style: str | None) -> None:
         described.shape.dim.add().size = size
 
 
-def _tensorflow_gnn():
-    """TF-GNN, which wants tf.keras to be Keras 2; that is settled when anything first touches tf.keras."""
+def _tensorflow_gnn() -> ModuleType:
+    """Import TF-GNN, which needs tf.keras to be Keras 2, as chosen at the first use of tf.keras."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
         import tensorflow_gnn
@@ -234,8 +248,8 @@ def _tensorflow_gnn():
         if "Keras version" not in str(error):
             raise
         raise UserError(
-            "TF-GNN cannot be loaded: this process uses Keras 3 as tf.keras already",
+            "TF-GNN cannot be loaded: tf.keras is already Keras 3 in this process",
             expected="TF_USE_LEGACY_KERAS=1 in the environment before TensorFlow is imported",
-            hint='os.environ["TF_USE_LEGACY_KERAS"] = "1" at the top of your program; gnnzoo\'s commands do so',
+            hint='os.environ["TF_USE_LEGACY_KERAS"] = "1" at the top of your program, as the commands of gnnzoo do',
         ) from error
     return tensorflow_gnn

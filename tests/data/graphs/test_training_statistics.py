@@ -26,7 +26,7 @@ def frame(oxygens, hydrogens, energy):
 
 
 def test_offsets_are_a_least_squares_over_the_training_frames():
-    """E = 5 n_O - 2 n_H; the last frame would tell otherwise, but is held out."""
+    """E = 5 n_O - 2 n_H; the last frame contradicts it, but is held out."""
     data = source(frame(1, 2, 1.0), frame(2, 2, 6.0), frame(2, 3, None), frame(3, 1, 100.0))
     np.testing.assert_allclose(energy_offsets(data, np.array([0, 1, 2])), [5, -2], atol=1e-9)
 
@@ -45,7 +45,7 @@ def test_without_energies_they_are_zero():
 
 
 def waters(*places, names, molecules, box=20.0):
-    """A frame of a few atoms at these places, in a box that is wide unless told otherwise."""
+    """A frame of a few atoms at these places, in a box that is wide by default."""
     count = len(names)
     return changed(
         water_frame(),

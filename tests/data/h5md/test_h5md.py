@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import dumps
+from errors import refused
 from gnnzoo.data.convert import to_h5md
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.lammps.dataset import DumpDataset
@@ -99,7 +100,7 @@ def test_the_layout_is_h5md(tmp_path):
             assert particles[f"{element}/step"] == particles["position/step"], "hard links, as H5MD asks for it"
             assert particles[f"{element}/step"][()].tolist() == [0, 10, 20, 30]
             assert particles[f"{element}/time"].attrs["unit"] == "fs"
-            assert np.isnan(particles[f"{element}/time"][()]).all()  # the dump tells none
+            assert np.isnan(particles[f"{element}/time"][()]).all()  # the dump has none
         assert particles["force/value"].dtype == np.float64
         assert particles["species"][()].tolist() == [1, 2, 2] * 8
         assert particles["id"][()].tolist() == list(range(1, 25))
@@ -230,10 +231,9 @@ def test_forces_of_other_steps_than_the_positions_are_refused(foreign, steps):
         else:
             del group["force/step"]
             group["force/step"] = [100, 160] if steps == "listed" else [100]
-    with pytest.raises(DataError) as caught:
+    names = {"shorter": ("force", 1, "position", 2)}.get(steps, ("frame 1", "force", 160, "position", 150))
+    with refused(DataError, *names, file=foreign):
         H5mdDataset(foreign)
-    told = {"shorter": "force has 1 steps, and position 2"}
-    assert told.get(steps, "in frame 1 force is of step 160, and position of step 150") in str(caught.value)
     with h5py.File(foreign, "a") as file:
         del file["particles/atoms/force/step"]
         file["particles/atoms/force/step"] = [100, 150]  # the same as an increment of 50 from 100 on
@@ -247,23 +247,23 @@ def test_an_element_of_fewer_frames_is_refused(foreign, element):
         if element in group:
             del group[element]
         group[f"{element}/value"] = np.ones((1, 3, 3) if element == "velocity" else (1, 3))
-    with pytest.raises(DataError, match=rf"{element} has the shape \(1, 3.*\), and position \(2, 3, 3\)"):
+    with refused(DataError, element, "(1, 3", "(2, 3, 3)", file=foreign):
         H5mdDataset(foreign)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("name", "value", "names"),
     [
-        ("position/value", np.nan, "a position of frame 1 is not a number"),
-        ("force/value", np.inf, "a force of frame 1 is not a number"),
-        ("box/edges", np.nan, "the box of frame 0 has no volume that makes sense"),
-        ("box/edges", 0.0, "the box of frame 0 has no volume that makes sense"),
+        ("position/value", np.nan, ("position", "frame 1")),
+        ("force/value", np.inf, ("force", "frame 1")),
+        ("box/edges", np.nan, ("box", "frame 0", "volume")),
+        ("box/edges", 0.0, ("box", "frame 0", "volume")),
     ],
 )
-def test_numbers_that_are_none_are_refused(foreign, name, value, message):
+def test_values_that_are_not_finite_are_refused(foreign, name, value, names):
     with h5py.File(foreign, "a") as file:
         file[f"particles/atoms/{name}"][1, :] = value
-    with pytest.raises(DataError, match=message):
+    with refused(DataError, *names, file=foreign):
         list(H5mdDataset(foreign))
 
 
@@ -272,7 +272,7 @@ def test_an_atom_that_is_there_twice_is_refused(foreign):
         group = file["particles/atoms"]
         del group["id"]
         group["id"] = np.ones(group["position/value"].shape[1], dtype=int)
-    with pytest.raises(DataError, match="atom id 1 comes twice in frame 0"):
+    with refused(DataError, "id 1", "frame 0", file=foreign):
         H5mdDataset(foreign)[0]
 
 
@@ -291,39 +291,40 @@ def test_a_file_of_positions_forces_and_a_box_is_enough(foreign):
 
 
 @pytest.mark.parametrize(
-    ("change", "fragment"),
+    ("change", "names"),
     [
-        (lambda file: file.__delitem__("h5md"), "is no H5MD"),
-        (lambda file: file.__delitem__("particles/atoms/force"), "both positions and forces"),
-        (lambda file: file.__delitem__("particles/atoms/box/edges"), "no box"),
-        (lambda file: file["particles/atoms/force/value"].attrs.__setitem__("unit", "kJ mol-1 nm-1"), "kJ mol-1 nm-1"),
+        (lambda file: file.__delitem__("h5md"), ("H5MD", "particles")),
+        (lambda file: file.__delitem__("particles/atoms/force"), ("position", "force")),
+        (lambda file: file.__delitem__("particles/atoms/box/edges"), ("box",)),
+        (
+            lambda file: file["particles/atoms/force/value"].attrs.__setitem__("unit", "kJ mol-1 nm-1"),
+            ("kJ mol-1 nm-1",),
+        ),
         (
             lambda file: (
                 file.__delitem__("particles/atoms/force/value"),
                 file.__setitem__("particles/atoms/force/value", np.zeros((3, 3, 3))),
             ),
-            "positions have the shape (2, 3, 3), forces (3, 3, 3)",
+            ("(2, 3, 3)", "(3, 3, 3)"),
         ),
     ],
 )
-def test_what_a_file_lacks_is_said(foreign, change, fragment):
+def test_missing_groups_and_wrong_units_are_refused(foreign, change, names):
     with h5py.File(foreign, "a") as file:
         change(file)
-    with pytest.raises(DataError) as caught:
+    with refused(DataError, *names, file=foreign):
         H5mdDataset(foreign)
-    assert fragment in str(caught.value)
-    assert str(foreign) in str(caught.value)
 
 
-def test_damaged_files_are_told(tmp_path):
+def test_damaged_files_are_refused(tmp_path):
     converted(tmp_path, dumps.water(frames=30))
     whole = (tmp_path / "dump.h5").read_bytes()
     cut = tmp_path / "cut.h5"
     cut.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="cut short"):
+    with refused(DataError, "truncated", file=cut):
         H5mdDataset(cut)
     cut.write_text("not HDF5")
-    with pytest.raises(DataError, match="no HDF5"):
+    with refused(DataError, "HDF5", file=cut):
         H5mdDataset(cut)
 
 
@@ -331,5 +332,5 @@ def test_a_closed_dataset_cannot_be_read(tmp_path):
     _, dataset = converted(tmp_path, dumps.water())
     with dataset:
         dataset[0]
-    with pytest.raises(DataError, match="frame 1 cannot be read"):
+    with refused(DataError, "frame 1"):
         dataset[1]

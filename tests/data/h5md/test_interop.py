@@ -21,7 +21,7 @@ def dataset(folder, cells=(None,), steps=(0, 10, 20), missing=0, times=None, bou
 
     Args:
         cells: of the frames, again and again; None is the cuboid of `dumps.water`.
-        missing: molecules that every second frame lacks.
+        missing: molecules are missing in every second frame.
     """
     random = np.random.default_rng(2)
     snapshots = dumps.water(len(steps))
@@ -148,7 +148,7 @@ def test_the_layout_with_virials_of_frames(folder):
 
 
 def test_steps_and_times_that_go_back_come_back_as_they_were(folder):
-    """H5MD has them grow; what the run said is kept beside."""
+    """H5MD requires increasing values; those of the run are stored as well."""
     path = dataset(folder, **FILES["steps and times that go back"])
     back = gnnzoo.open_dataset(path)
     assert back.steps.tolist() == [frame.step for frame in back] == [10, 20, 0, 5]
