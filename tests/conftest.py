@@ -56,7 +56,7 @@ def workshop(uncompiled, tmp_path_factory):
 def few_points():
     """Transfers look at two distances of each pair of atoms alone: for tests that do not look at pairs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gnnzoo.workflows.transfer._POINTS", 2)
+        patch.setattr("gnnzoo.workflows.transfer.PAIR_POINTS", 2)
         yield
 
 

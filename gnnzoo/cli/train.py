@@ -22,6 +22,7 @@ data_option = click.option(
 def command(recipe, data, time_limit, output, resume, overrides, overwrite):
     """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows)."""
     from gnnzoo.cli.console import say
+    from gnnzoo.cli.transfer_tables import print_report
     from gnnzoo.workflows.train import train
 
     model = train(
@@ -32,6 +33,7 @@ def command(recipe, data, time_limit, output, resume, overrides, overwrite):
         resume=resume,
         overrides=overrides,
         overwrite=overwrite,
+        on_report=print_report,
     )
     for line in result_lines(model.path, model.info):
         say(line)

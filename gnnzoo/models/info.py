@@ -127,8 +127,8 @@ class Origin(TypedDict, total=False):
     origin: "Origin | None"
     moves: list[list[str | int]]
     gain: float
-    zero_shot: float
-    scale_fitted: ForceFigures | None
+    zero_shot: float | None
+    scale_fitted: dict[str, float | None] | None
     pairs: list[dict]
     forgotten: SourceErrors | None
 

@@ -7,6 +7,7 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.models.build import Scales
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.info import Origin
 from gnnzoo.recipe.io.load import resolved
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom
@@ -67,7 +68,7 @@ def source_of(run: Run) -> ForceField | None:
     return None
 
 
-def origin_of(run: Run) -> dict | None:
+def origin_of(run: Run) -> Origin | None:
     """What a run was transferred from; its weights must be in a checkpoint by now."""
     origin = run.state.get("origin")
     if origin and not checkpoints(run.folder / "checkpoints"):

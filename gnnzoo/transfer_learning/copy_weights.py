@@ -1,9 +1,10 @@
-"""Carry weights from a trained network to the network of another substance, and say layer by layer what moved.
+"""Copy the weights of a trained network into the network of another recipe, layer by layer.
 
-Layers are matched by their names in the stack, weights by their names in the layer. Nothing is left out in silence:
-what does not move has a reason.
+Layers are matched by their names in the stack, weights by their paths within the layer. Each layer gets a record of
+what was copied, with the reason for every weight that was not.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
@@ -14,40 +15,34 @@ from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.heads import ForceScale
 from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.schema.entry import Entry
+from gnnzoo.recipe.schema.graph import Graph
 from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom, matching
+from gnnzoo.transfer_learning.provenance import Action, LayerTransfer
 from gnnzoo.transfer_learning.radial_refit import refit_radial_weights, same_basis
+from gnnzoo.transfer_learning.strategies import transfer_settings
 from gnnzoo.units import force_factor
 
-_EPSILON_ROW = 1  # row of epsilon in the weights that read the parameters of a species
-COPIED = "copied"  # what became of a layer of which all moved that could
-# A basis that is fitted worse than this is worth a word.
-_WELL_FITTED = 0.01
-
-
-@dataclass(frozen=True)
-class Move:
-    """What happened to one layer of the target.
-
-    Attributes:
-        layer: its name.
-        action: "copied", "copied in part", "reset", "from the target", "from the model" or "left behind".
-        weights: numbers copied, and numbers there are.
-        reason: why not all of it moved, or what else there is to know.
-    """
-
-    layer: str
-    action: str
-    weights: tuple[int, int]
-    reason: str
+_EPSILON_ROW = 1  # row of epsilon in weights that read the parameters of a species: charge, epsilon, sigma
+# Relative RMS error of a radial refit from which on it is reported. Chosen at the size of the force errors of trained
+# models (about 1 %), below which the refit is not what limits them; not tuned.
+_REPORTED_LOSS = 0.01
 
 
 def unit_factor(source: ForceField, target_units: str | None) -> float:
-    """What forces in the source's unit are multiplied by to be in the target's.
+    """Factor that converts forces and energies of the source's units to the target's.
+
+    Args:
+        source: the trained model.
+        target_units: LAMMPS unit style of the target's data, or None if undeclared.
+
+    Returns:
+        The factor; energies have the same one because both unit styles measure lengths in Angstrom.
 
     Raises:
-        ModelError: the two cannot be compared (reduced or undeclared units on one side).
+        ModelError: no factor exists, as one side is in reduced or undeclared units.
     """
     if source.units == target_units:
         return 1.0
@@ -77,62 +72,68 @@ def copy_weights(
     species: list[str],
     factor: float = 1.0,
     shortest: float = 0.5,
-) -> list[Move]:
-    """Copy into `network` what fits of the source's network.
+) -> list[LayerTransfer]:
+    """Copy the weights of a trained model into a network, where they have the same meaning.
 
     Args:
         source: the trained model.
-        network: of the target, built and not yet trained; changed in place.
-        recipe: of the target; its `training.start_from` says how, the defaults do where it has none.
-        species: of the target, in the order of its input.
-        factor: see `unit_factor`; energies are converted by it, too, as lengths are the same.
-        shortest: distance that two atoms of the target do not come below, in the length unit.
+        network: network of the target, newly built; changed in place.
+        recipe: recipe of the target; its `training.start_from` has the settings, the defaults hold if it has none.
+        species: names of the target's species in the order of the network's species index.
+        factor: see `unit_factor`.
+        shortest: shortest distance of two atoms in the target's data, length unit; radial weights are refitted from
+            there on.
 
     Returns:
-        One move for each layer of the target that has weights, in the order of the stack, and one for each layer of the
-        source that the target does not have.
+        One record for each layer of the target that has weights, in stack order, then one for each layer of the source
+        that the target does not have.
 
     Raises:
-        ModelError: nothing at all could be copied, or species are mapped that are not there.
+        ModelError: no weight could be copied, or `start_from.map` names an unknown species.
     """
-    start = recipe.training.start_from or StartFrom(model="")
-    carrier = _Carrier(source, recipe, species, start, factor, shortest)
-    theirs = {layer.name: layer for layer in source.network.layers if layer.weights}
-    ours = [layer for layer in network.layers if layer.weights]
-    moves = [carrier.move(theirs.get(layer.name), layer) for layer in ours]
-    if not any(move.weights[0] for move in moves):
+    copier = _WeightCopier(source, recipe, species, transfer_settings(recipe), factor, shortest)
+    source_layers = {layer.name: layer for layer in source.network.layers if layer.weights}
+    target_layers = [layer for layer in network.layers if layer.weights]
+    records = [copier.copy_layer(source_layers.get(layer.name), layer) for layer in target_layers]
+    target_names = [layer.name for layer in target_layers]
+    if not any(record.copied for record in records):
         raise ModelError(
             "no layer of the model fits the target's stack",
-            expected=f"layers such as {', '.join(layer.name for layer in ours)}; the model has {', '.join(theirs)}",
+            expected=f"layers such as {', '.join(target_names)}; the model has {', '.join(source_layers)}",
             hint="a target recipe of the same family: gnnzoo list",
         )
-    known = {layer.name for layer in ours}
-    left = [Move(name, "left behind", (0, 0), "the target has no such layer") for name in theirs if name not in known]
-    return moves + left
+    unused = [name for name in source_layers if name not in target_names]
+    return records + [LayerTransfer(name, "left behind", 0, 0, "the target has no such layer") for name in unused]
 
 
 @dataclass(frozen=True)
-class _Carried:
-    """A weight of the target: its value, how many numbers of it were copied, what there is to know of it, and which
-    share of its functions of the distance was lost.
+class _WeightCopy:
+    """New value of one weight of the target.
+
+    Attributes:
+        value: the new value; None leaves the weight as it is.
+        copied: number of scalars taken from the source.
+        remark: reason or remark for the layer's record.
+        lost: relative error of a radial refit.
+        set_from_data: whether the weight is one that is never copied.
     """
 
     value: np.ndarray | None
     copied: int
-    note: str = ""
+    remark: str = ""
     lost: float = 0.0
-    fact: bool = False
+    set_from_data: bool = False
 
 
-class _Carrier:
-    """Moves layers of one network to those of another.
+class _WeightCopier:
+    """Copies layers of the source network into layers of the target network.
 
     Args:
         source: the trained model.
         recipe, species: of the target.
-        start: how.
-        factor: energies of the source's units in the target's.
-        shortest: distance of two atoms of the target.
+        start: settings of the transfer.
+        factor: see `unit_factor`.
+        shortest: shortest distance in the target's data, length unit.
     """
 
     def __init__(
@@ -147,210 +148,249 @@ class _Carrier:
         self.source, self.recipe, self.species, self.start = source, recipe, species, start
         self.factor, self.shortest = factor, shortest
         self.reset = matching(start.reset, layer_names(recipe))
-        self.entries = [
-            dict(zip(layer_names(made), made.model.layers, strict=True)) for made in (source.recipe, recipe)
-        ]
-        self.rows = self._rows_of_species()
-        self._keeps_scales = recipe.model.normalization == "none"
+        self.source_entries, self.target_entries = entries_by_name(source.recipe), entries_by_name(recipe)
+        self.species_rows = self._species_rows()
+        self.keeps_force_scale = recipe.model.normalization == "none"
 
-    def move(self, theirs: StackLayer | None, ours: StackLayer) -> Move:
-        """Copy what fits of one layer into its namesake."""
-        total = sum(_size(weight) for weight in ours.weights)
-        reason = self._obstacle(theirs, ours)
-        if reason:
-            return Move(ours.name, "reset", (0, total), reason)
-        available = {_inside(weight): weight.numpy() for weight in theirs.weights}
-        found = {_inside(weight): self._carried(available, theirs, ours, weight) for weight in ours.weights}
-        for weight in ours.weights:
-            if found[_inside(weight)].value is not None:
-                weight.assign(found[_inside(weight)].value)
-        copied = sum(carried.copied for carried in found.values())
-        reasons = [carried.note for carried in found.values() if carried.note]
-        lost = max(carried.lost for carried in found.values())
-        if lost > _WELL_FITTED:
-            reasons.append(f"{lost:.0%} lost")
-        if all(carried.fact for carried in found.values()):
-            action = "from the model" if self._keeps_scales and isinstance(ours, ForceScale) else "from the target"
+    def copy_layer(self, theirs: StackLayer | None, ours: StackLayer) -> LayerTransfer:
+        """Copy the weights of the source's layer `theirs` into the target's layer `ours` of the same name."""
+        total = _scalars(ours.weights)
+        obstacle = self._obstacle(theirs, ours)
+        if theirs is None or obstacle is not None:
+            return LayerTransfer(ours.name, "reset", 0, total, obstacle or "")
+        available = {_inner_path(weight): weight.numpy() for weight in theirs.weights}
+        copies = [self._copy_weight(available, theirs, ours, weight) for weight in ours.weights]
+        for weight, copy in zip(ours.weights, copies, strict=True):
+            if copy.value is not None:
+                weight.assign(copy.value)
+        copied = sum(copy.copied for copy in copies)
+        remarks = [copy.remark for copy in copies if copy.remark]
+        lost = max(copy.lost for copy in copies)
+        if lost > _REPORTED_LOSS:
+            remarks.append(f"{lost:.0%} lost")
+        if ours.species_weights() and copied and self.species_rows is None and self.factor != 1:
+            remarks.append(f"epsilon in {self.source.units} units in the source")
+        never_copied = [weight for weight, copy in zip(ours.weights, copies, strict=True) if copy.set_from_data]
+        action: Action
+        if len(never_copied) == len(copies):
+            action = "from the model" if self.keeps_force_scale and isinstance(ours, ForceScale) else "from the target"
         elif copied == 0:
             action = "reset"
         else:
-            facts = sum(_size(weight) for weight in ours.weights if found[_inside(weight)].fact)
-            action = COPIED if copied == total - facts else "copied in part"
-        if ours.species_weights() and copied and self.rows is None and self.factor != 1:
-            reasons.append(f"epsilon in {self.source.units} units there")
-        return Move(ours.name, action, (copied, total), "; ".join(dict.fromkeys(reasons)))
+            action = "copied" if copied == total - _scalars(never_copied) else "copied in part"
+        return LayerTransfer(ours.name, action, copied, total, "; ".join(dict.fromkeys(remarks)))
 
     def _obstacle(self, theirs: StackLayer | None, ours: StackLayer) -> str | None:
-        """Why nothing of a layer can move."""
+        """Reason why no weight of a layer can be copied."""
         if ours.name in self.reset:
-            return "as asked"
+            return "reset as requested"
         if theirs is None:
-            return "the model has no layer of this name"
-        if kind_of(theirs) != kind_of(ours):
-            return f"there it is a {kind_of(theirs)}, here a {kind_of(ours)}"
+            return "the source has no layer of this name"
+        if layer_kind(theirs) != layer_kind(ours):
+            return f"{layer_kind(theirs)} in the source, {layer_kind(ours)} in the target"
         if ours.species_weights():
-            there, here = species_inputs(self.source.recipe), species_inputs(self.recipe)
-            if there != here:
-                return f"its inputs are {there} there, {here} here"
+            inputs = species_inputs(self.source.recipe), species_inputs(self.recipe)
+            if inputs[0] != inputs[1]:
+                return f"its inputs are {inputs[0]} in the source, {inputs[1]} in the target"
         return None
 
-    def _carried(self, available: dict[str, np.ndarray], theirs, ours, weight) -> _Carried:
-        """What becomes of one weight of a layer."""
-        name = _inside(weight)
-        if name in map(_inside, ours.fact_weights()):
-            kept = isinstance(ours, ForceScale) and self._keeps_scales
-            return _Carried(None, 0, f"{name} from the {'model' if kept else 'target'}", fact=True)
-        if name not in available:
-            return _Carried(None, 0, f"{name} is new")
-        if other := self._other_edges(ours, name):
-            return _Carried(None, 0, f"{name} {other}")
-        value, note, lost = available[name], "", 0.0
-        if name in map(_inside, ours.species_weights()):
-            return self._of_species(value, weight)
-        if rows := self._radial_rows(ours).get(name):
-            value, note, lost = self._refitted(rows, value, ours.name, tuple(weight.shape))
+    def _copy_weight(
+        self, available: Mapping[str, np.ndarray], theirs: StackLayer, ours: StackLayer, weight: keras.Variable
+    ) -> _WeightCopy:
+        """New value of one weight of a layer, from the source's weights by path within the layer."""
+        path = _inner_path(weight)
+        if path in map(_inner_path, ours.fact_weights()):
+            side = "model" if isinstance(ours, ForceScale) and self.keeps_force_scale else "target"
+            return _WeightCopy(None, 0, f"{path} from the {side}", set_from_data=True)
+        if path not in available:
+            return _WeightCopy(None, 0, f"{path} is new")
+        if mismatch := self._edge_feature_mismatch(ours, path):
+            return _WeightCopy(None, 0, mismatch)
+        value, remark, lost = available[path], "", 0.0
+        if path in map(_inner_path, ours.species_weights()):
+            return self._copy_species_weight(value, weight)
+        if rows := self._radial_rows(ours).get(path):
+            value, remark, lost = self._refit(rows, value, ours.name, tuple(weight.shape))
         if tuple(value.shape) != tuple(weight.shape):
-            return _Carried(None, 0, f"{name} is {_shape(value)} there, {_shape(weight)} here")
-        if self.start.radial == "extend" and name in map(_inside, ours.summed_weights()):
+            return _WeightCopy(None, 0, _shape_mismatch(path, value, weight))
+        if self.start.radial == "extend" and path in map(_inner_path, ours.summed_weights()):
             value = value * (theirs.neighbor_scale / ours.neighbor_scale)
-        return _Carried(value, _size(weight), note, lost)
+        return _WeightCopy(value, _scalars([weight]), remark, lost)
 
     # --- species --------------------------------------------------------------------------------------------------
 
-    def _rows_of_species(self) -> list[int | None] | None:
-        """Which species of the source each one of the target begins as; None where species are points of a space."""
+    def _species_rows(self) -> list[int | None] | None:
+        """For each species of the target the row of the source's kernel it starts from, or None for a new one.
+
+        None as a whole if atoms enter by their parameters: rows are parameters then.
+        """
         if species_inputs(self.recipe) != "species":
             return None
-        there = self.source.species
+        source_species = self.source.species
         for name, known, side in (
             *((name, self.species, "target") for name in self.start.map),
-            *((name, there, "model") for name in self.start.map.values()),
+            *((name, source_species, "model") for name in self.start.map.values()),
         ):
             if name not in known:
                 raise ModelError(
                     f"the {side} has no species '{name}' to be mapped." + did_you_mean(name, known),
                     expected=f"one of {', '.join(known)}; a map says MODEL'S=TARGET'S",
                 )
-        begins = [self.start.map.get(name, name) for name in self.species]
-        return [there.index(name) if name in there else None for name in begins]
+        starts = [self.start.map.get(name, name) for name in self.species]
+        return [source_species.index(name) if name in source_species else None for name in starts]
 
-    def _of_species(self, value: np.ndarray, weight) -> _Carried:
-        """The map from what a species is: rows of parameters in the target's units, or rows of species by name."""
+    def _copy_species_weight(self, value: np.ndarray, weight: keras.Variable) -> _WeightCopy:
+        """Weight with a row for each atom parameter, or for each learned species, which are copied by name."""
         if value.shape[1] != weight.shape[1]:
-            return _Carried(None, 0, f"{_inside(weight)} is {_shape(value)} there, {_shape(weight)} here")
-        if self.rows is None:
-            value = value.copy()
-            value[_EPSILON_ROW] /= self.factor  # an epsilon in other units means what it meant
-            return _Carried(value, _size(weight))
-        made, begun, new = weight.numpy(), [], []
-        for row, origin in enumerate(self.rows):
-            if origin is None:
+            return _WeightCopy(None, 0, _shape_mismatch(_inner_path(weight), value, weight))
+        if self.species_rows is None:
+            converted = value.copy()
+            converted[_EPSILON_ROW] /= self.factor  # so that epsilon in the target's units gives the same product
+            return _WeightCopy(converted, _scalars([weight]))
+        kernel, remarks, new = weight.numpy(), [], []
+        for row, source_row in enumerate(self.species_rows):
+            if source_row is None:
                 new.append(self.species[row])
                 continue
-            made[row] = value[origin]
-            if self.source.species[origin] != self.species[row]:
-                begun.append(f"{self.species[row]} begins as {self.source.species[origin]}")
+            kernel[row] = value[source_row]
+            if self.source.species[source_row] != self.species[row]:
+                remarks.append(f"{self.species[row]} starts as {self.source.species[source_row]}")
         if new:
-            hint = " (--map says as which species of the model)" if not self.start.map else ""
-            begun.append(f"{', '.join(new)} begins anew{hint}")
-        return _Carried(made, (len(self.rows) - len(new)) * value.shape[1], "; ".join(begun))
+            hint = "" if self.start.map else " (--map names the species of the model to start as)"
+            remarks.append(f"{', '.join(new)} starts from random weights{hint}")
+        return _WeightCopy(kernel, (len(self.species_rows) - len(new)) * value.shape[1], "; ".join(remarks))
 
-    def _other_edges(self, layer: StackLayer, name: str) -> str | None:
-        """What differs where a weight reads the features of edges, and these are not the same on both sides."""
-        entries = [entries.get(layer.name) for entries in self.entries]
-        traits = entries[1].traits if None not in entries else None
-        reads = traits is not None and (traits.reads_edges or traits.encodes_edges)
-        if not reads or name not in [_inside(weight) for weight, _ in layer.radial_weights()]:
+    # --- edge features --------------------------------------------------------------------------------------------
+
+    def _entries(self, layer: str) -> tuple[Entry, Entry] | None:
+        """Recipe entries of a layer in source and target; None if it stands in one of them only."""
+        source, target = self.source_entries.get(layer), self.target_entries.get(layer)
+        return None if source is None or target is None else (source, target)
+
+    def _edge_feature_mismatch(self, layer: StackLayer, path: str) -> str | None:
+        """Reason why a weight that reads edge features cannot be copied: source and target have different ones."""
+        entries = self._entries(layer.name)
+        if entries is None or not (entries[1].traits.reads_edges or entries[1].traits.encodes_edges):
+            return None
+        if path not in [_inner_path(weight) for weight, _ in layer.radial_weights()]:
             return None
         recipes = (self.source.recipe, self.recipe)
-        if any(entry.traits.encodes_edges for made in recipes for entry in made.model.layers):
-            if not traits.encodes_edges:
-                return None  # it reads what the encoder makes of them
-            bonds = (name.startswith("bonded"),) * 2
-        else:
-            bonds = tuple(getattr(entry, "bond_features", True) for entry in entries)
-        there, here = (
-            [feature for feature in ("bond", "distance", "direction", "radial") if feature in made.graph.edges]
-            for made in recipes
+        with_bonds = [bool(getattr(entry, "bond_features", True)) for entry in entries]
+        if any(entry.traits.encodes_edges for recipe in recipes for entry in recipe.model.layers):
+            if not entries[1].traits.encodes_edges:
+                return None  # it reads the output of the encoder
+            with_bonds = [path.startswith("bonded")] * 2
+        source, target = (
+            [
+                feature
+                for feature in ("bond", "distance", "direction", "radial")
+                if feature in recipe.graph.edges and (feature != "bond" or bonds)
+            ]
+            for recipe, bonds in zip(recipes, with_bonds, strict=True)
         )
-        told = [
-            [f for f in features if f != "bond" or with_bonds]
-            for features, with_bonds in zip((there, here), bonds, strict=True)
-        ]
-        return None if told[0] == told[1] else f"reads {', '.join(told[0])} there, {', '.join(told[1])} here"
+        if source == target:
+            return None
+        return f"{path} reads {', '.join(source)} in the source, {', '.join(target)} in the target"
 
-    # --- distances ------------------------------------------------------------------------------------------------
+    # --- radial basis ---------------------------------------------------------------------------------------------
 
     def _radial_rows(self, layer: StackLayer) -> dict[str, int]:
-        """Rows for each radial function in weights of a layer, by the weights' names."""
-        entries = [entries.get(layer.name) for entries in self.entries]
-        if None in entries or any("radial" not in made.graph.edges for made in (self.source.recipe, self.recipe)):
+        """Weights of a layer that act on radial functions: path -> number of rows for each function."""
+        entries = self._entries(layer.name)
+        if entries is None or any("radial" not in made.graph.edges for made in (self.source.recipe, self.recipe)):
             return {}
         encoded = any(entry.traits.encodes_edges for entry in self.recipe.model.layers)
         if encoded and entries[0].traits.reads_edges:
             return {}
-        return {_inside(weight): rows for weight, rows in layer.radial_weights()}
+        return {_inner_path(weight): rows for weight, rows in layer.radial_weights()}
 
-    def _refitted(self, rows: int, value: np.ndarray, layer: str, shape: tuple) -> tuple[np.ndarray, str, float]:
-        """A radial weight for the basis of the target, what was done, and the share lost; as it was where the other
-        rows of it have no namesakes.
+    def _refit(self, rows: int, value: np.ndarray, layer: str, shape: tuple[int, ...]) -> tuple[np.ndarray, str, float]:
+        """Radial weights for the target's basis, a remark, and the relative error.
+
+        The value is returned unchanged if the bases are the same, or if its other rows do not match the target's: it is
+        refused for its shape then.
         """
-        there, here = self.source.recipe.graph, self.recipe.graph
-        entries = [entries[layer] for entries in self.entries]
-        functions = tuple(
-            getattr(entry, "functions", None) or graph.radial.functions
-            for entry, graph in zip(entries, (there, here), strict=True)
-        )
-        if same_basis(there, here) and functions[0] == functions[1]:
+        graphs = self.source.recipe.graph, self.recipe.graph
+        entries = self.source_entries[layer], self.target_entries[layer]
+        counts = _radial_functions(entries[0], graphs[0]), _radial_functions(entries[1], graphs[1])
+        if same_basis(*graphs) and counts[0] == counts[1]:
             return value, "", 0.0
-        others = [size - rows * count for size, count in zip((value.shape[0], shape[0]), functions, strict=True)]
-        if others[0] != others[1] or others[0] < 0 or value.shape[1:] != shape[1:]:
-            return value, "", 0.0  # refused for its shape
-        moved, lost = refit_radial_weights(
-            value[others[0] :].reshape(functions[0], -1),
-            there,
-            here,
-            functions,
+        other_rows = value.shape[0] - rows * counts[0]
+        if other_rows != shape[0] - rows * counts[1] or other_rows < 0 or value.shape[1:] != shape[1:]:
+            return value, "", 0.0
+        refitted, lost = refit_radial_weights(
+            value[other_rows:].reshape(counts[0], -1),
+            *graphs,
+            counts,
             self.start.radial,
-            with_envelope=entries[1].traits.reads_radial,
+            with_envelope=entries[1].traits.reads_radial,  # these layers are linear in the functions
             shortest=self.shortest,
         )
-        moved = moved.reshape(-1, *value.shape[1:])
-        how = f"distances {self.start.radial}ed: {_told(there, functions[0])} there, {_told(here, functions[1])} here"
-        return np.concatenate([value[: others[0]], moved]).astype(value.dtype), how, lost
+        refitted = refitted.reshape(-1, *value.shape[1:])
+        source, target = (_basis_text(graph, count) for graph, count in zip(graphs, counts, strict=True))
+        remark = f"radial basis {self.start.radial}ed: {source} in the source, {target} in the target"
+        return np.concatenate([value[:other_rows], refitted]).astype(value.dtype), remark, lost
 
 
-def _told(graph, functions: int) -> str:
-    end = f", envelope {graph.envelope_order}" if graph.envelope else ""
-    return f"{functions} {graph.radial.basis} to {graph.cutoff:g}{end}"
+def _radial_functions(entry: Entry, graph: Graph) -> int:
+    """Number of radial functions that a layer reads."""
+    return getattr(entry, "functions", None) or graph.radial.functions
+
+
+def _basis_text(graph: Graph, functions: int) -> str:
+    envelope = f", envelope {graph.envelope_order}" if graph.envelope else ""
+    return f"{functions} {graph.radial.basis} to {graph.cutoff:g}{envelope}"
 
 
 def scale_output(network: keras.Model, gain: float) -> None:
-    """Multiply what the heads of a network answer, before the force scale, by a number."""
+    """Multiply the output of a network's heads, before the force scale.
+
+    Args:
+        network: changed in place.
+        gain: the factor.
+    """
     for layer in network.layers:
         for weight in layer.output_weights() if isinstance(layer, StackLayer) else ():
             weight.assign(weight * gain)
 
 
-def kind_of(layer) -> str:
-    """The name by which a layer is registered for recipes."""
+def entries_by_name(recipe: Recipe) -> dict[str, Entry]:
+    """Layer entries of a `recipe`.
+
+    Returns:
+        Entries by the names of their layers, in stack order.
+    """
+    return dict(zip(layer_names(recipe), recipe.model.layers, strict=True))
+
+
+def layer_kind(layer: keras.layers.Layer) -> str:
+    """Kind of a `layer`.
+
+    Returns:
+        The name under which its class is registered for recipes.
+    """
     return keras.saving.get_registered_name(type(layer)).removeprefix("gnnzoo>")
 
 
 def species_inputs(recipe: Recipe) -> str:
-    """What the atom encoder reads, which is the first entry of the stack."""
+    """Inputs of the atom encoder of a `recipe`.
+
+    Returns:
+        "parameters" or "species".
+    """
     encoder = recipe.model.layers[0]
     return encoder.inputs if isinstance(encoder, AtomEncoder) else "species"
 
 
-def _inside(weight) -> str:
-    """A weight's name within its layer: message_passing_1/update/output/bias -> update/output/bias."""
+def _inner_path(weight: keras.Variable) -> str:
+    """Path of a weight within its layer: message_passing_1/update/output/bias -> update/output/bias."""
     return weight.path.split("/", 1)[1]
 
 
-def _size(weight) -> int:
-    return int(np.prod(weight.shape))
+def _scalars(weights: list[keras.Variable]) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
-def _shape(weight) -> str:
-    return "x".join(map(str, weight.shape)) or "a number"
+def _shape_mismatch(path: str, value: np.ndarray, weight: keras.Variable) -> str:
+    source, target = ("x".join(map(str, array.shape)) or "a scalar" for array in (value, weight))
+    return f"{path} is {source} in the source, {target} in the target"

@@ -1,62 +1,74 @@
-"""Which layers of a transferred network move how fast: the strategies of `training.start_from`, as rates and stages."""
+"""Strategies of a transfer (`training.start_from`) as learning-rate factors and training stages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.layer_traits import LayerTraits
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Stage, Training
-from gnnzoo.recipe.schema.transfer import HEADS_FIRST
+from gnnzoo.recipe.schema.transfer import HEADS_FIRST, StartFrom
 
-# By how much the rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2). Layers that mix no channels
-# move as fast as the one below them: otherwise a stack with many of them would be frozen at its bottom.
-_FALL = 2.6
+# Factor by which the learning rate falls from a layer to the one below it (arXiv 1801.06146, sec. 3.2). Layers that mix
+# no channels have the rate of the layer below them: if each of them counted, the bottom of a stack with many of them
+# would hardly be trained.
+_RATE_DECAY = 2.6
 
 
-def with_strategy(recipe: Recipe, moved: Collection[str]) -> Training:
-    """The training of a recipe with the strategy of its `start_from` spelt out in rates and stages.
-
-    Args:
-        recipe: with `training.start_from`.
-        moved: names of layers whose weights are all those of the source; others are trained at the full rate whatever
-            the strategy.
+def transfer_settings(recipe: Recipe) -> StartFrom:
+    """Transfer settings of a `recipe`.
 
     Returns:
-        A training in which rates that the recipe names come after those of the strategy, and frozen layers last.
+        Its `training.start_from`; the defaults, without a source model, if it has none.
     """
-    training, start, names = recipe.training, recipe.training.start_from, layer_names(recipe)
+    return recipe.training.start_from or StartFrom(model="")
+
+
+def apply_strategy(recipe: Recipe, copied: Collection[str]) -> Training:
+    """Express the strategy of a recipe's `start_from` as learning-rate factors and stages.
+
+    Args:
+        recipe: target recipe.
+        copied: names of layers whose weights were all copied; the others are trained at the full rate.
+
+    Returns:
+        Training settings in which the recipe's own rates override those of the strategy, and `freeze` overrides both.
+    """
+    training, start, names = recipe.training, transfer_settings(recipe), layer_names(recipe)
     traits = {name: entry.traits for name, entry in zip(names, recipe.model.layers, strict=True)}
-    heads = {name for name in names if traits[name].head}
-    below, frozen = [name for name in names if name in moved and name not in heads], dict.fromkeys(start.freeze, 0.0)
+    below_heads = [name for name in names if name in copied and not traits[name].head]
+    frozen = dict.fromkeys(start.freeze, 0.0)
     strategy: dict[str, float] = {}
     if start.strategy in ("heads", "staged"):
-        strategy = dict.fromkeys(below, 0.0)
+        strategy = dict.fromkeys(below_heads, 0.0)
     elif start.strategy == "discriminative":
-        strategy = _falling(below, traits)
+        strategy = _discriminative_rates(below_heads, traits)
 
-    def after(own: dict[str, float]) -> dict[str, float]:
-        return _then(_then(strategy, own), frozen)
+    def overriding(own: Mapping[str, float]) -> dict[str, float]:
+        return _override(_override(strategy, own), frozen)
 
     if start.strategy == "staged":
-        rates = _then(training.rates, frozen)
-        stages = [Stage(share=HEADS_FIRST, rates=after(training.rates)), Stage(share=1 - HEADS_FIRST, rates=rates)]
+        rates = _override(training.rates, frozen)
+        stages = [
+            Stage(share=HEADS_FIRST, rates=overriding(training.rates)),
+            Stage(share=1 - HEADS_FIRST, rates=rates),
+        ]
         return training.model_copy(update={"stages": stages, "rates": rates})
     stages = [
-        stage if stage.rates is None else stage.model_copy(update={"rates": after(stage.rates)})
+        stage if stage.rates is None else stage.model_copy(update={"rates": overriding(stage.rates)})
         for stage in training.stages
     ]
-    return training.model_copy(update={"stages": stages, "rates": after(training.rates)})
+    return training.model_copy(update={"stages": stages, "rates": overriding(training.rates)})
 
 
-def _falling(below: list[str], traits: dict[str, LayerTraits]) -> dict[str, float]:
-    """A rate for each layer below the heads, from the top down."""
+def _discriminative_rates(names: list[str], traits: Mapping[str, LayerTraits]) -> dict[str, float]:
+    """Learning-rate factor of each layer below the heads; `names` in stack order."""
     rates, depth = {}, 1
-    for name in reversed(below):
-        rates[name] = _FALL**-depth
+    for name in reversed(names):
+        rates[name] = _RATE_DECAY**-depth
         depth += traits[name].mixes_channels
     return rates
 
 
-def _then(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
-    """Both, those of the second last, for of several patterns the last one counts."""
-    return {name: rate for name, rate in first.items() if name not in second} | second
+def _override(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Both mappings, with the keys of the second at the end: the last matching pattern counts."""
+    return {name: rate for name, rate in first.items() if name not in second} | dict(second)

@@ -1,7 +1,7 @@
-"""How a network that began with the weights of another is trained: its strategy, with adapters where it has them."""
+"""Training of an initialised transfer: its strategy as training settings, and low-rank adapters during training."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
@@ -10,35 +10,42 @@ from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.recipe.schema.transfer import matching
 from gnnzoo.training.prepare import Prepared
-from gnnzoo.transfer_learning.copy_weights import COPIED
-from gnnzoo.transfer_learning.lora import adapt, merged
-from gnnzoo.transfer_learning.strategies import with_strategy
+from gnnzoo.transfer_learning.lora import add_adapters, merge_adapters
+from gnnzoo.transfer_learning.provenance import LayerTransfer, copied_layers
+from gnnzoo.transfer_learning.strategies import apply_strategy, transfer_settings
 
 
-def resolve_training_settings(recipe: Recipe, origin: dict | None) -> Training:
-    """How a model is trained: as its recipe says, with the strategy of a transfer spelt out.
+def resolve_training_settings(recipe: Recipe, layers: Collection[LayerTransfer] = ()) -> Training:
+    """Training settings of a recipe, with the strategy of a transfer expressed as rates and stages.
 
     Args:
-        recipe: its recipe.
-        origin: of a transfer, whose `moves` tell which layers began with the weights of another model.
+        recipe: the recipe that is trained.
+        layers: records of the transferred layers; ignored if the recipe declares no transfer.
+
+    Returns:
+        The settings to train with.
     """
-    return recipe.training if recipe.training.start_from is None else with_strategy(recipe, moved_layers(origin))
-
-
-def moved_layers(origin: dict) -> set[str]:
-    """Names of the layers that were copied whole; what is new in others has to be trained like all that is new."""
-    return {layer for layer, action, *_ in origin["moves"] if action == COPIED}
+    return recipe.training if recipe.training.start_from is None else apply_strategy(recipe, copied_layers(layers))
 
 
 @contextlib.contextmanager
-def adapters(model: ForceField, prepared: Prepared, origin: dict | None) -> Iterator[None]:
-    """The network has low-rank adapters while this is entered, where the recipe asks for them."""
-    start = model.recipe.training.start_from
-    if start is None or start.strategy != "lora":
+def lora_adapters(model: ForceField, prepared: Prepared, layers: Collection[LayerTransfer] = ()) -> Iterator[None]:
+    """Give the network low-rank adapters within the block, if the recipe's strategy is "lora"; merge them at its end.
+
+    Args:
+        model: its network is replaced by one without adapters at the end.
+        prepared: species and scales of that network.
+        layers: records of the transferred layers; the fully copied ones get adapters.
+
+    Yields:
+        Nothing.
+    """
+    start = transfer_settings(model.recipe)
+    if start.strategy != "lora":
         yield
         return
     frozen = matching(start.freeze, layer_names(model.recipe))
-    adapt(model.network, moved_layers(origin) - frozen, start.rank, model.recipe.training.seed)
+    add_adapters(model.network, copied_layers(layers) - frozen, start.rank, model.recipe.training.seed)
     model.use(model.network)
     yield
-    model.use(merged(model.network, build_network(model.recipe, prepared.species, prepared.scales)))
+    model.use(merge_adapters(model.network, build_network(model.recipe, prepared.species, prepared.scales)))

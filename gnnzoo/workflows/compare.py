@@ -1,13 +1,14 @@
-"""Does a transfer help? The same recipe trained with and without the weights of another model, side by side."""
+"""Compare a transfer with training from scratch: the same recipe trained both ways on growing numbers of frames."""
 
 import csv
 import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.console import say, table
+from gnnzoo.choices import COMPARISON_SIZES
 from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import UserError
 from gnnzoo.formatting import duration
@@ -21,33 +22,101 @@ from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared, fewer
 from gnnzoo.training.runs import new_run
-from gnnzoo.transfer_learning.initialize import error_with_own_scale, initialize_transfer
+from gnnzoo.transfer_learning.initialize import initialize_transfer, zero_shot_error
 from gnnzoo.transfer_learning.learning_curve_plot import learning_curve_plot
 from gnnzoo.transfer_learning.learning_curves import LearningCurve, TransferGain, gains, verdict
-from gnnzoo.transfer_learning.training_settings import adapters, resolve_training_settings
+from gnnzoo.transfer_learning.provenance import LayerTransfer
+from gnnzoo.transfer_learning.strategies import transfer_settings
+from gnnzoo.transfer_learning.training_settings import lora_adapters, resolve_training_settings
 from gnnzoo.workflows.steps.model_info import held_out_errors
 
 logger = logging.getLogger(__name__)
 
-SIZES = (1, 3, 10, 30, 100)
 _COLUMNS = ("start", "training_frames", "step", "frames_seen", "seconds", "relative_error")
+# Steps at which the validation error is measured in addition to every epoch: powers of two, as curves are drawn on a
+# logarithmic axis; 2^19 is beyond the length of any training here.
+_VALIDATION_STEPS = [2**n for n in range(20)]
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """Trainings with and without transfer, and what the transfer gains.
+
+    Attributes:
+        source: path of the source model.
+        target: name of the target's recipe.
+        strategy: strategy of the transfer.
+        dataset: path of the target's dataset.
+        held_out: part of the split that errors are measured on, "test" or "validation".
+        validation_frames: number of frames on which the best checkpoint of each training is chosen.
+        seed: of all trainings.
+        steps: of each training.
+        runs: learning curves.
+        gains: at each number of training frames.
+        verdict: summary in one sentence.
+        files: the files that were written, by "json", "csv" and "png".
+    """
+
+    source: str
+    target: str
+    strategy: str
+    dataset: str
+    held_out: str
+    validation_frames: int
+    seed: int
+    steps: int
+    runs: list[LearningCurve]
+    gains: list[TransferGain]
+    verdict: str
+    files: dict[str, Path]
+
+    def to_json(self) -> dict[str, object]:
+        """The content of the .json file."""
+        return {
+            "source": self.source,
+            "target": self.target,
+            "strategy": self.strategy,
+            "dataset": self.dataset,
+            "held_out": self.held_out,
+            "validation_frames": self.validation_frames,
+            "seed": self.seed,
+            "steps": self.steps,
+            "runs": [curve.to_json() for curve in self.runs],
+            "gains": [gain.to_json() for gain in self.gains],
+            "verdict": self.verdict,
+        }
 
 
 def comparison_files(output: Path) -> dict[str, Path]:
-    """Where a comparison goes, by kind, beside the model of its transfer."""
+    """Paths of a comparison's files, next to the transferred model `output`, by "json", "csv" and "png".
+
+    Returns:
+        The paths.
+    """
     return {kind: output.with_name(f"{output.stem}-compare.{kind}") for kind in ("json", "csv", "png")}
 
 
 def check_comparison(sizes: Sequence[int], output: Path, overwrite: bool) -> None:
-    """Refuse numbers that are none, and existing results, before anything long begins."""
+    """Refuse invalid numbers of frames and existing results before training.
+
+    Args:
+        sizes: numbers of training frames.
+        output: path of the transferred model.
+        overwrite: whether existing results may be replaced.
+
+    Raises:
+        UserError: a number is below 1, or a result exists.
+    """
     if any(size < 1 for size in sizes) or not sizes:
-        raise UserError("a number of training frames is at least 1", expected="--sizes 1,3,10,30,100")
+        raise UserError(
+            "a number of training frames is at least 1", expected=f"--sizes {','.join(map(str, COMPARISON_SIZES))}"
+        )
     for path in comparison_files(output).values():
         refuse_existing(path, overwrite)
 
 
 def check_held_out(prepared: Prepared) -> None:
-    """Refuse a split without frames to compare on."""
+    """Refuse a split without validation frames; `prepared` holds the split."""
     if not len(prepared.split.validation):
         raise UserError("no frame is held out to compare on", hint="--set data.split.validation=0.1")
 
@@ -58,59 +127,81 @@ def compare(
     dataset: Dataset,
     prepared: Prepared,
     *,
-    sizes: Sequence[int] = SIZES,
+    sizes: Sequence[int] = COMPARISON_SIZES,
     time_limit: float | None = None,
     output: Path,
     overwrite: bool = False,
-) -> dict:
-    """Train with and without the source's weights at several numbers of training frames, and say what it is worth.
+) -> ComparisonResult:
+    """Train with and without the source's weights at several numbers of training frames, and write the results.
 
-    All trainings have the same number of steps, the same seed, validation and test frames; of one number of frames the
-    same frames.
+    All trainings have the same number of steps, seed, validation and test frames; both trainings of one size have the
+    same training frames.
 
     Args:
         source: the trained model.
-        recipe: of the target, with `training.start_from`.
+        recipe: target recipe with `training.start_from`.
         dataset: the data that `prepared` was made from.
         prepared: split and statistics of all training frames.
-        sizes: numbers of training frames; more than there are stand for all.
-        time_limit: seconds for each training: as many steps as a training with most frames does in them.
-        output: of the transfer's model; the results are named after it, see `comparison_files`.
+        sizes: numbers of training frames; larger ones than available stand for all.
+        time_limit: seconds for each training: the number of steps is what the largest training does in that time.
+        output: path of the transferred model; results are named after it, see `comparison_files`.
         overwrite: keep existing results under other names.
 
     Returns:
-        what the .json holds: runs with their courses, gains, verdict.
+        Learning curves, gains, and a verdict.
     """
     keep_freed_memory()
-    sizes = _possible(sizes, len(prepared.split.train))
+    possible = _possible_sizes(sizes, len(prepared.split.train))
     run = new_run(f"{output.stem}-compare")
-    steps = _steps(recipe, fewer(prepared, recipe, max(sizes)), run.folder, time_limit)
+    steps = _steps(recipe, fewer(prepared, recipe, max(possible)), run.folder, time_limit)
     held_out = "test" if len(prepared.split.test) else "validation"
     logger.info(
-        f"comparing at {', '.join(map(str, sizes))} training frames, each with and without the weights of {source.path}"
-        f", {steps:,} steps each; run folder {run.folder}"
+        f"comparing at {', '.join(map(str, possible))} training frames, each with and without the weights of "
+        f"{source.path}, {steps:,} steps each; the best checkpoint of each is chosen on "
+        f"{len(prepared.split.validation)} validation frames; run folder {run.folder}"
     )
-    courses = list(_courses(source, recipe, dataset, prepared, sizes, run.folder, steps, held_out))
-    found = gains(courses)
-    result = {
-        "source": str(source.path),
-        "target": recipe.name,
-        "strategy": recipe.training.start_from.strategy,
-        "dataset": str(dataset.path),
-        "held_out": held_out,
-        "validation_frames": len(prepared.split.validation),
-        "seed": recipe.training.seed,
-        "steps": steps,
-        "runs": [course.as_dict() for course in courses],
-        "gains": [gain.as_dict() for gain in found],
-        "verdict": verdict(found),
-    }
-    _tell(result, found, courses)
-    _write(result, courses, output, overwrite)
+    curves = list(_learning_curves(source, recipe, dataset, prepared, possible, run.folder, steps, held_out))
+    curve_gains = gains(curves)
+    result = ComparisonResult(
+        source=str(source.path),
+        target=recipe.name,
+        strategy=transfer_settings(recipe).strategy,
+        dataset=str(dataset.path),
+        held_out=held_out,
+        validation_frames=len(prepared.split.validation),
+        seed=recipe.training.seed,
+        steps=steps,
+        runs=curves,
+        gains=curve_gains,
+        verdict=verdict(curve_gains),
+        files=comparison_files(output),
+    )
+    _write(result, overwrite)
     return result
 
 
-def _courses(
+def _possible_sizes(sizes: Sequence[int], available: int) -> list[int]:
+    """The requested numbers of frames, ascending, at most as many as there are."""
+    too_large = [str(size) for size in sizes if size > available]
+    if too_large:
+        logger.info(f"{', '.join(too_large)} training frames are not available: there are {available}")
+    return sorted({min(size, available) for size in sizes})
+
+
+def _steps(recipe: Recipe, prepared: Prepared, folder: Path, time_limit: float | None) -> int:
+    """Steps of every training: those of the recipe with most frames, or as many as fit into the time limit."""
+    training, frames = recipe.training, len(prepared.split.train)
+    if training.steps is not None or time_limit is None:
+        stage_steps = [stage.steps for stage in training.stages if stage.steps is not None]
+        if any(stage_steps):
+            return sum(stage_steps)
+        return training.steps or training.epochs * math.ceil(frames / min(training.batch_size, frames))
+    plain = recipe.model_copy(update={"training": training.model_copy(update={"start_from": None})})
+    model = ForceField(build_network(plain, prepared.species, prepared.scales), plain)
+    return _trainer(model, plain.training, prepared, folder, None).steps_within(time_limit)
+
+
+def _learning_curves(
     source: ForceField,
     recipe: Recipe,
     dataset: Dataset,
@@ -120,50 +211,98 @@ def _courses(
     steps: int,
     held_out: str,
 ) -> Iterator[LearningCurve]:
-    """Train one after the other, tell each, and write it down at once: what is done stays, whatever ends them."""
+    """Train one after the other; each curve is written to the run folder at once, in case a later training fails."""
     for frames in sizes:
         few = fewer(prepared, recipe, frames)
-        for start, begins_with in (("transfer", source), ("scratch", None)):
-            place = folder / f"{start}-{frames:04d}"
-            made = course(begins_with, recipe, dataset, few, place, steps)
-            with atomic_write(place / "course.json") as temporary:
-                temporary.write_text(json.dumps(made.as_dict()) + "\n")
+        for start, initial in (("transfer", source), ("scratch", None)):
+            run_folder = folder / f"{start}-{frames:04d}"
+            curve = train_curve(initial, recipe, dataset, few, run_folder, steps)
+            with atomic_write(run_folder / "course.json") as temporary:
+                temporary.write_text(json.dumps(curve.to_json()) + "\n")
             logger.info(
-                f"  {frames} frames, {start}: {made.before:.1%} before, {made.error:.3%} after {made.steps:,} steps "
-                f"({duration(made.seconds)}), on the {held_out} frames"
+                f"  {frames} frames, {start}: {curve.before:.1%} before, {curve.error:.3%} after {curve.steps:,} steps "
+                f"({duration(curve.seconds)}), on the {held_out} frames"
             )
-            yield made
+            yield curve
 
 
-def _possible(sizes: Sequence[int], known: int) -> list[int]:
-    """The numbers of frames that there are, ascending; what is larger than all of them is all of them."""
-    found = sorted({min(size, known) for size in sizes})
-    if max(sizes) > known:
-        logger.info(f"there are {known} training frames: {', '.join(str(s) for s in sizes if s > known)} cannot be had")
-    return found
+def held_out_error(model: ForceField, prepared: Prepared) -> float:
+    """Error on held-out frames.
+
+    Args:
+        model: the model.
+        prepared: its data.
+
+    Returns:
+        mean |dF| / mean |F| on the test part, or on the validation part if there is no test part.
+
+    Raises:
+        UserError: there are no held-out frames, or all their forces are zero.
+    """
+    for part in ("test", "validation"):
+        errors = held_out_errors(model, prepared, prepared.source.dataset, part)
+        if errors is not None and errors.relative is not None:
+            return errors.relative
+    raise UserError("no held-out frame has forces other than zero", hint="--set data.split.validation=0.1")
 
 
-def _steps(recipe: Recipe, prepared: Prepared, folder: Path, time_limit: float | None) -> int:
-    """Steps of every training: those of the recipe with most frames, or as many as fit into the time."""
-    training, frames = recipe.training, len(prepared.split.train)
-    if training.steps is not None or time_limit is None:
-        if any(stage.steps for stage in training.stages):
-            return sum(stage.steps for stage in training.stages)
-        return training.steps or training.epochs * math.ceil(frames / min(training.batch_size, frames))
-    plain = recipe.model_copy(update={"training": training.model_copy(update={"start_from": None})})
-    model = ForceField(build_network(plain, prepared.species, prepared.scales), plain)
-    return _trainer(model, plain.training, prepared, folder, None).steps_within(time_limit)
+def train_curve(
+    source: ForceField | None,
+    recipe: Recipe,
+    dataset: Dataset,
+    prepared: Prepared,
+    folder: Path,
+    steps: int,
+    error: Callable[[ForceField, Prepared], float] = held_out_error,
+) -> LearningCurve:
+    """Train once, from the source's weights or from scratch.
 
+    Args:
+        source: the trained model; None for random initial weights.
+        recipe: target recipe with `training.start_from`, which is ignored without a source.
+        dataset: the data that `prepared` was made from.
+        prepared: split and statistics of the training frames.
+        folder: made for the log and the checkpoints.
+        steps: length of the schedule.
+        error: measures the model before and after training.
 
-def _held_out_error(model: ForceField, prepared: Prepared) -> float:
-    """mean |dF| / mean |F| on the test part, or on the validation part where there is no test."""
-    dataset = prepared.source.dataset
-    parts = (held_out_errors(model, prepared, dataset, part) for part in ("test", "validation"))
-    return next(errors.relative for errors in parts if errors is not None)
+    Returns:
+        The learning curve.
+    """
+    changes: dict[str, object] = {"steps": steps}
+    if source is None:
+        changes["start_from"] = None
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+    zero_shot, replay, layers = None, None, list[LayerTransfer]()
+    if source is None:
+        model = ForceField(build_network(recipe, prepared.species, prepared.scales), recipe)
+    else:
+        start = initialize_transfer(source, recipe, dataset, prepared)
+        model, prepared, layers, replay = start.model, start.prepared, start.layers, start.replay
+        zero_shot = zero_shot_error(start)
+    folder.mkdir(parents=True)
+    before = error(model, prepared)
+    with lora_adapters(model, prepared, layers):
+        trainer = _trainer(model, resolve_training_settings(recipe, layers), prepared, folder, replay)
+        outcome = trainer.run()
+    return LearningCurve(
+        start="scratch" if source is None else "transfer",
+        frames=len(prepared.split.train),
+        zero_shot=zero_shot,
+        before=before,
+        error=error(model, prepared),
+        steps=outcome.steps,
+        seconds=outcome.seconds,
+        points=[
+            (row["step"], row["step"] * trainer.feed.batch_size, row["seconds"], row["relative"])
+            for row in outcome.log
+            if math.isfinite(row["relative"])
+        ],
+    )
 
 
 def _trainer(model: ForceField, settings: Training, prepared: Prepared, folder: Path, replay: Replay | None) -> Trainer:
-    """As for a training on its own, but followed more often at first."""
+    """A trainer that also validates at `_VALIDATION_STEPS`."""
     return Trainer(
         model.network,
         settings,
@@ -174,105 +313,18 @@ def _trainer(model: ForceField, settings: Training, prepared: Prepared, folder: 
         folder,
         predictor=model.predictor,
         replay=replay,
-        follow_at=[2**n for n in range(20)],
+        follow_at=_VALIDATION_STEPS,
     )
 
 
-def course(
-    source: ForceField | None,
-    recipe: Recipe,
-    dataset: Dataset,
-    prepared: Prepared,
-    folder: Path,
-    steps: int,
-    error: Callable[[ForceField, Prepared], float] = _held_out_error,
-) -> LearningCurve:
-    """One training, from the source's weights or from random ones where there is no source.
-
-    Args:
-        recipe: with `training.start_from`, which counts where there is a source.
-        folder: is made, for the log and the checkpoints.
-        steps: length of the schedule.
-        error: judges the model, before and after.
-    """
-    training = recipe.training.model_copy(
-        update={"steps": steps} | ({} if source is not None else {"start_from": None})
-    )
-    recipe = recipe.model_copy(update={"training": training})
-    zero_shot = None
-    if source is None:
-        model, origin, replay = ForceField(build_network(recipe, prepared.species, prepared.scales), recipe), None, None
-    else:
-        begun = initialize_transfer(source, recipe, dataset, prepared)
-        model, prepared, replay = begun.model, begun.prepared, begun.replay
-        origin, zero_shot = {"moves": begun.moves_told()}, error_with_own_scale(begun)
-    start, frames = "scratch" if source is None else "transfer", len(prepared.split.train)
-    folder.mkdir(parents=True)
-    before = error(model, prepared)
-    with adapters(model, prepared, origin):
-        trainer = _trainer(model, resolve_training_settings(recipe, origin), prepared, folder, replay)
-        outcome = trainer.run()
-    batch = trainer.feed.batch_size
-    points = [
-        (row["step"], row["step"] * batch, row["seconds"], row["relative"])
-        for row in outcome.log
-        if math.isfinite(row["relative"])
-    ]
-    return LearningCurve(
-        start, frames, zero_shot, before, error(model, prepared), outcome.steps, outcome.seconds, points
-    )
-
-
-# --- what is told and written -------------------------------------------------------------------------------------
-
-
-def _tell(result: dict, found: Sequence[TransferGain], courses: Sequence[LearningCurve]) -> None:
-    begun = {course.frames: course for course in courses if course.start == "transfer"}
-    rows = [
-        [
-            str(gain.frames),
-            f"{begun[gain.frames].zero_shot:.1%}",
-            f"{begun[gain.frames].before:.1%}",
-            f"{gain.scratch:.3%}",
-            f"{gain.transfer:.3%}",
-            f"{gain.error:.2f}",
-            "" if gain.data is None else f"{'> ' if gain.most else ''}{gain.data:.2g}",
-            "never" if gain.steps is None else f"{gain.steps:.2g}",
-            "never" if gain.seconds is None else f"{gain.seconds:.2g}",
-        ]
-        for gain in found
-    ]
-    columns = (
-        "frames",
-        "zero-shot",
-        "scale fitted",
-        "from scratch",
-        "transfer",
-        "x less error",
-        "x less data",
-        "x fewer steps",
-        "x less time",
-    )
-    title = (
-        f"{result['source']} -> {result['target']}, strategy {result['strategy']}: mean |dF| / mean |F| on "
-        f"{result['held_out']} frames after {result['steps']:,} steps (zero forces: 100 %)"
-    )
-    table(title, columns, rows)
-    if result["validation_frames"]:
-        logger.info(
-            f"in each training the best checkpoint was chosen on {result['validation_frames']} validation frames"
-        )
-    (say if any(gain.error > 1 for gain in found) else logger.warning)(result["verdict"])
-
-
-def _write(result: dict, courses: Sequence[LearningCurve], output: Path, overwrite: bool) -> None:
-    files = comparison_files(output)
+def _write(result: ComparisonResult, overwrite: bool) -> None:
+    """Write the result as JSON, its curves as CSV, and their plot."""
+    files = result.files
     with atomic_write(files["json"], overwrite) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
+        temporary.write_text(json.dumps(result.to_json(), indent=1) + "\n")
     with atomic_write(files["csv"], overwrite) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
-        for course in courses:
-            rows.writerows([course.start, course.frames, *point] for point in course.points)
-    learning_curve_plot(courses, f"{result['source']} to {result['target']}", files["png"], overwrite)
-    say(f"wrote {files['png']}, {files['csv']} and {files['json']}")
+        for curve in result.runs:
+            rows.writerows([curve.start, curve.frames, *point] for point in curve.points)
+    learning_curve_plot(result.runs, f"{result.source} to {result.target}", files["png"], overwrite)

@@ -14,9 +14,10 @@ from gnnzoo.training.prepare import prepare
 from gnnzoo.training.resume import check_same, origin_of, source_of, with_scales_of, with_start_of
 from gnnzoo.training.runs import unfinished_run
 from gnnzoo.training.schedule import seconds
+from gnnzoo.transfer_learning.provenance import TransferOrigin
 from gnnzoo.workflows.steps.fit import TrainingJob, check_output, finish, fit, open_run
 from gnnzoo.workflows.steps.training_data import recipe_dataset
-from gnnzoo.workflows.transfer import start_model, transferred
+from gnnzoo.workflows.transfer import OnReport, run_transfer, start_model
 
 
 @displays_progress
@@ -30,6 +31,7 @@ def train(
     overwrite: bool = False,
     overrides: Iterable[str] = (),
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    on_report: OnReport | None = None,
     progress: bool = False,
 ) -> ForceField:
     """Train a recipe's model; writes NAME.keras and the run folder runs/NAME-001.
@@ -43,6 +45,7 @@ def train(
         overwrite: replace an existing model, which is kept as a backup.
         overrides: changes of the recipe such as "training.epochs=3".
         callbacks: Keras callbacks; each validation is the end of an epoch.
+        on_report: called with the `TransferReport` before training, if the recipe starts from another model.
         progress: show a progress bar.
 
     Returns:
@@ -61,7 +64,7 @@ def train(
     resolved = declared if run is None or start is not None else with_start_of(run, declared)
     source = source_of(run) if run is not None else start_model(declared, path) if start is not None else None
     if source is not None:
-        return transferred(
+        return run_transfer(
             source,
             resolved,
             path,
@@ -71,13 +74,16 @@ def train(
             resume=resume,
             overwrite=overwrite,
             callbacks=callbacks,
+            on_report=on_report,
         )
     check_output(file, overwrite)
     dataset = recipe_dataset(resolved, path, data)
-    prepared, origin = prepare(resolved, dataset), None
+    prepared = prepare(resolved, dataset)
+    origin: TransferOrigin | None = None
     if run is not None:
         check_same(run, resolved, dataset)
-        prepared, origin = with_scales_of(run, prepared), origin_of(run)
+        prepared, known = with_scales_of(run, prepared), origin_of(run)
+        origin = TransferOrigin.from_json(known) if known else None
     model = ForceField(build_network(resolved, prepared.species, prepared.scales), resolved)
     job = TrainingJob(model, dataset, prepared, origin)
     with open_run(job, file, run) as folder:

@@ -1,4 +1,4 @@
-"""What the tests of transfers share: a model of water to begin with, and argon to go to."""
+"""Shared by the tests of transfers: a small water model as the source, argon as the target."""
 
 from pathlib import Path
 
@@ -25,13 +25,13 @@ ENCODER, MESSAGES, HEAD, SCALE = "atom_encoder_1", "message_passing_1", "pair_fo
 
 
 def target(start=None, model=STACK, **training):
-    """A recipe of argon, whose training may start from another model: six frames by two, three steps an epoch."""
+    """A recipe of argon that may start from a model: six training frames in batches of two, three steps an epoch."""
     training = {"epochs": 1, "augmentation": {}} | training | ({"start_from": start} if start else {})
     return recipe(model=model, training=training)
 
 
 def water_model(path="water.keras", model=STACK, units="real", scale=20.0):
-    """A model of water with a number of its own in every weight; nothing here asks how good it is."""
+    """A water model with a different number in every weight; its errors do not matter."""
     made = recipe(WATER, model=model)
     network = build_network(made, ["O", "H"], Scales(force=scale, neighbors=9.0))
     stir(network)
@@ -42,7 +42,7 @@ def water_model(path="water.keras", model=STACK, units="real", scale=20.0):
 
 
 def stir(network, seed=3, by=0.1):
-    """Add something random to every weight."""
+    """Add a random number to every weight."""
     random = np.random.default_rng(seed)
     for variable in network.trainable_variables:
         variable.assign(variable.numpy() + random.normal(scale=by, size=variable.shape))
@@ -60,15 +60,15 @@ def water_h5(folder: Path):
     return convert(folder / "water.lammpstrj", folder / "water.h5", units="real", types={1: "O", 2: "H"}).resolve()
 
 
-def begun(source, made, data):
-    """What a transfer begins with: the target's network with what it takes over, and the target's data."""
+def transfer_start(source, made, data):
+    """The initialised transfer from a source model to the recipe `made` on a dataset."""
     dataset = open_dataset(data, units=made.data.units, types=made.data.types)
     also = source.species if made.training.start_from.replay else ()
     return initialize_transfer(source, made, dataset, prepare(made, dataset, also))
 
 
 def weights(model, layer=None):
-    """Weights by their paths, without the seeds of dropout; of one layer, or of all."""
+    """Weights by path, without the seeds of dropout; of one layer, or of all."""
     layers = [model.network.get_layer(layer)] if layer else model.network.layers
     return {weight.path: weight.numpy() for made in layers for weight in made.weights if "seed" not in weight.path}
 
@@ -79,6 +79,6 @@ def assert_same(found: dict, expected: dict):
         np.testing.assert_array_equal(found[path], value, err_msg=path)
 
 
-def differ(found: dict, other: dict) -> bool:
-    """Whether any weight does."""
+def weights_differ(found: dict, other: dict) -> bool:
+    """Whether any weight differs."""
     return any(np.any(found[path] != value) for path, value in other.items())

@@ -1,15 +1,17 @@
-"""Which weights move from one network to another, which do not, and why: nothing is left out in silence."""
+"""Copying weights layer by layer: what is copied, what is not, and the reason recorded for it."""
 
 import copy
 
 import numpy as np
 import pytest
 
+from errors import refused
 from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField
-from gnnzoo.transfer_learning.copy_weights import Move, copy_weights, unit_factor
-from gnnzoo.transfer_learning.report import new_meanings
+from gnnzoo.transfer_learning.copy_weights import copy_weights, unit_factor
+from gnnzoo.transfer_learning.provenance import LayerTransfer
+from gnnzoo.transfer_learning.report import target_differences
 from small import ARGON, WATER, recipe
 from systems import SPCFW
 
@@ -33,7 +35,7 @@ def changed(base, **parts):
 
 
 def trained(made, units="real", force=2.0):
-    """A model with a number of its own in every weight, as if it had been trained."""
+    """A model with a different number in every weight, as if it had been trained."""
     species = network_species(made)
     network = build_network(made, species, Scales(force=force, neighbors=9.0))
     random = np.random.default_rng(7)
@@ -42,35 +44,37 @@ def trained(made, units="real", force=2.0):
     return ForceField(network, made, {"species": species, "units": units})
 
 
-def moved(source, target, species=None):
-    """Moves by layer, and the target's network before and after, as path -> numbers."""
+def copied(source, target, species=None):
+    """Records by layer, and the weights of the target's network before and after, by path."""
     species = species or network_species(target)
     network = build_network(target, species, Scales(force=0.5, neighbors=4.0))
-    before = numbers(network)
-    moves = copy_weights(source, network, target, species)
-    assert len({move.layer for move in moves}) == len(moves)
-    return {move.layer: move for move in moves}, before, numbers(network)
+    before = weights(network)
+    records = copy_weights(source, network, target, species)
+    assert len({record.layer for record in records}) == len(records)
+    return {record.layer: record for record in records}, before, weights(network)
 
 
-def numbers(network):
+def weights(network):
     return {weight.path: weight.numpy() for weight in network.weights}
 
 
-def carried(source):
-    """Numbers of the source's network as the target has them: sums over 4 neighbours instead of 9 keep their size."""
+def expected(source):
+    """Weights of the source as the target has them: sums over 4 neighbours instead of 9 keep their size."""
     summed = ("message_passing_1/output/", "pair_force_decoder_1/output/")
-    there = numbers(source.network)
-    return {path: value * np.float32(2 / 3) if path.startswith(summed) else value for path, value in there.items()}
+    return {
+        path: value * np.float32(2 / 3) if path.startswith(summed) else value
+        for path, value in weights(source.network).items()
+    }
 
 
-def assert_equal(found, expected, paths):
+def assert_equal(found, wanted, paths):
     assert paths
     for path in paths:
-        np.testing.assert_array_equal(found[path], expected[path], err_msg=path)
+        np.testing.assert_array_equal(found[path], wanted[path], err_msg=path)
 
 
-def of(layer, weights):
-    return [path for path in weights if path.startswith(f"{layer}/")]
+def of(layer, found):
+    return [path for path in found if path.startswith(f"{layer}/")]
 
 
 @pytest.fixture(scope="module")
@@ -78,83 +82,76 @@ def water():
     return trained(recipe(WATER))
 
 
-# --- what moves ---------------------------------------------------------------------------------------------------
+# --- what is copied -------------------------------------------------------------------------------------------------
 
 
-def test_the_same_stack_is_copied_whole_but_for_what_states_facts(water):
-    moves, before, after = moved(water, recipe(ARGON))
-    assert list(moves) == STACK
-    assert moves["graph_norm_1"] == Move("graph_norm_1", "copied", (24, 24), "")
+def test_the_same_stack_is_copied_except_for_weights_set_from_data(water):
+    records, before, after = copied(water, recipe(ARGON))
+    assert list(records) == STACK
     for layer, size in list(SIZES.items())[1:]:
-        assert moves[layer] == Move(layer, "copied", (size, size), "")
-    size = SIZES["atom_encoder_1"]  # and one species of three parameters
-    assert moves["atom_encoder_1"] == Move("atom_encoder_1", "copied", (size, size + 3), "species from the target")
-    assert moves["force_scale"] == Move("force_scale", "from the target", (0, 1), "scale from the target")
-    facts = ["atom_encoder_1/species", "force_scale/scale"]
-    assert_equal(after, before, facts)
-    assert_equal(after, carried(water), [path for path in after if path not in facts])
-
-
-def test_species_and_force_scale_stay_what_the_target_says(water):
-    _, _, after = moved(water, recipe(ARGON))
+        assert records[layer] == LayerTransfer(layer, "copied", size, size)
+    size = SIZES["atom_encoder_1"]  # plus one species of three parameters
+    encoder = LayerTransfer("atom_encoder_1", "copied", size, size + 3, "species from the target")
+    assert records["atom_encoder_1"] == encoder
+    assert records["force_scale"] == LayerTransfer("force_scale", "from the target", 0, 1, "scale from the target")
+    set_from_data = ["atom_encoder_1/species", "force_scale/scale"]
+    assert_equal(after, before, set_from_data)
+    assert_equal(after, expected(water), [path for path in after if path not in set_from_data])
     np.testing.assert_array_equal(after["atom_encoder_1/species"], np.float32([[0, 0.2378, 3.405]]))
     assert after["force_scale/scale"] == 0.5
 
 
-def test_the_source_stays_as_it_was(water):
-    before = numbers(water.network)
-    moved(water, recipe(ARGON))
-    assert_equal(numbers(water.network), before, list(before))
+def test_the_source_is_not_changed(water):
+    before = weights(water.network)
+    copied(water, recipe(ARGON))
+    assert_equal(weights(water.network), before, list(before))
 
 
-def test_weights_of_another_shape_are_named_and_the_rest_of_their_layer_is_copied(water):
-    """An edge feature more has no namesake; radial functions more or less have (below)."""
+def test_weights_that_read_other_edge_features_are_not_copied_but_the_rest_of_their_layer_is(water):
     target = recipe(ARGON, graph={"edges": ["distance", "radial"]})
-    moves, before, after = moved(water, target)
-    size = SIZES["message_passing_1"]
-    expected = Move(
-        "message_passing_1",
-        "copied in part",
-        (size - 48, size + 8),
-        "edge/kernel reads radial there, distance, radial here",
-    )
-    assert moves["message_passing_1"] == expected
-    assert moves["pair_force_decoder_1"].action == "copied in part"
-    assert moves["graph_norm_1"].action == "copied"
+    records, before, after = copied(water, target)
+    record, size = records["message_passing_1"], SIZES["message_passing_1"]
+    assert (record.action, record.copied, record.total) == ("copied in part", size - 48, size + 8)
+    assert record.reason.startswith("edge/kernel reads radial in the source, distance, radial in")
+    assert records["pair_force_decoder_1"].action == "copied in part"
+    assert records["graph_norm_1"].action == "copied"
     assert_equal(after, before, ["message_passing_1/edge/kernel", "pair_force_decoder_1/edge/kernel"])
     same = [path for path in of("message_passing_1", after) if path != "message_passing_1/edge/kernel"]
-    assert_equal(after, carried(water), same)
+    assert_equal(after, expected(water), same)
 
 
 def test_a_weight_that_the_source_does_not_have_is_new(water):
-    moves, before, after = moved(water, changed(ARGON, layers={4: {"hidden_layers": 1}}))
-    move, size = moves["pair_force_decoder_1"], SIZES["pair_force_decoder_1"]
-    assert (move.action, move.weights, move.reason) == ("copied in part", (size, size + 64), "dense_1/kernel is new")
+    records, before, after = copied(water, changed(ARGON, layers={4: {"hidden_layers": 1}}))
+    size = SIZES["pair_force_decoder_1"]
+    wanted = LayerTransfer("pair_force_decoder_1", "copied in part", size, size + 64, "dense_1/kernel is new")
+    assert records["pair_force_decoder_1"] == wanted
     assert_equal(after, before, ["pair_force_decoder_1/dense_1/kernel"])
 
 
-# --- what does not ------------------------------------------------------------------------------------------------
+# --- what is not copied ---------------------------------------------------------------------------------------------
 
 
-def test_a_layer_of_another_name_is_reset_and_the_one_it_replaces_left_behind(water):
-    moves, before, after = moved(water, changed(ARGON, layers={1: {"name": "scaling"}}))
-    assert list(moves) == [STACK[0], "scaling", *STACK[2:], "graph_norm_1"]  # the source's own last
-    assert moves["scaling"] == Move("scaling", "reset", (0, 24), "the model has no layer of this name")
-    assert moves["graph_norm_1"] == Move("graph_norm_1", "left behind", (0, 0), "the target has no such layer")
+def test_a_layer_of_another_name_is_reset_and_the_one_it_replaces_is_listed(water):
+    records, before, after = copied(water, changed(ARGON, layers={1: {"name": "scaling"}}))
+    assert list(records) == [STACK[0], "scaling", *STACK[2:], "graph_norm_1"]  # layers of the source alone come last
+    assert records["scaling"].to_json()[1:4] == ["reset", 0, 24]
+    assert records["graph_norm_1"].to_json()[1:4] == ["left behind", 0, 0]
+    assert records["scaling"].reason and records["graph_norm_1"].reason
     assert_equal(after, before, of("scaling", after))
 
 
 def test_a_layer_of_another_kind_is_reset(water):
-    moves, before, after = moved(water, changed(ARGON, layers={3: {"layer": "graph_norm", "name": "prelu_1"}}))
-    assert moves["prelu_1"] == Move("prelu_1", "reset", (0, 24), "there it is a prelu, here a graph_norm")
+    records, before, after = copied(water, changed(ARGON, layers={3: {"layer": "graph_norm", "name": "prelu_1"}}))
+    reason = "prelu in the source, graph_norm in the target"
+    assert records["prelu_1"] == LayerTransfer("prelu_1", "reset", 0, 24, reason)
     assert_equal(after, before, of("prelu_1", after))
 
 
-def test_a_layer_none_of_whose_weights_fits_is_reset(water):
-    moves, before, after = moved(water, changed(ARGON, layers={0: {"units": 4}}))
-    assert (moves["graph_norm_1"].action, moves["graph_norm_1"].weights) == ("reset", (0, 12))
-    assert moves["graph_norm_1"].reason.startswith("mean_scale is 8 there, 4 here; ")
-    assert moves["prelu_1"].action == "copied"
+def test_a_layer_whose_weights_all_have_other_shapes_is_reset(water):
+    records, before, after = copied(water, changed(ARGON, layers={0: {"units": 4}}))
+    assert records["graph_norm_1"].to_json()[1:4] == ["reset", 0, 12]
+    assert records["graph_norm_1"].reason.startswith("mean_scale is 8 in the source, 4 in the target; ")
+    assert records["prelu_1"].action == "copied"
     assert_equal(after, before, of("graph_norm_1", after))
 
 
@@ -162,66 +159,59 @@ ONE_HOT = {0: {"inputs": "species"}}
 FIRST = "atom_encoder_1/perceptron/dense_0/kernel"  # a row for each species
 
 
-def test_one_hot_species_move_by_their_names():
+def test_learned_species_are_copied_by_name():
     source, target = trained(changed(WATER, layers=ONE_HOT)), changed(WATER, layers=ONE_HOT)
-    moves, _, after = moved(source, target, ["O", "H"])
-    assert moves["atom_encoder_1"].action == "copied"
-    assert_equal(after, numbers(source.network), of("atom_encoder_1", after)[1:])
-    moves, _, after = moved(source, target, ["H", "O"])
-    assert moves["atom_encoder_1"].action == "copied"
-    np.testing.assert_array_equal(after[FIRST], numbers(source.network)[FIRST][::-1])
+    records, _, after = copied(source, target, ["O", "H"])
+    assert records["atom_encoder_1"].action == "copied"
+    assert_equal(after, weights(source.network), of("atom_encoder_1", after)[1:])
+    records, _, after = copied(source, target, ["H", "O"])
+    assert records["atom_encoder_1"].action == "copied"
+    np.testing.assert_array_equal(after[FIRST], weights(source.network)[FIRST][::-1])
 
 
-def test_a_species_that_the_source_does_not_know_begins_anew_or_as_another():
+def test_a_species_unknown_to_the_source_starts_at_random_or_as_another_one():
     source = trained(changed(WATER, layers=ONE_HOT))
-    target = changed(ARGON, layers=ONE_HOT)
-    moves, before, after = moved(source, target)
+    records, before, after = copied(source, changed(ARGON, layers=ONE_HOT))
     size = SIZES["atom_encoder_1"] - 3 * 8 + 1 * 8
-    anew = "species from the target; Ar begins anew (--map says as which species of the model)"
-    assert moves["atom_encoder_1"] == Move("atom_encoder_1", "copied in part", (size - 8, size + 1), anew)
+    assert records["atom_encoder_1"].to_json()[1:4] == ["copied in part", size - 8, size + 1]
+    assert "Ar" in records["atom_encoder_1"].reason and "--map" in records["atom_encoder_1"].reason
     np.testing.assert_array_equal(after[FIRST], before[FIRST])
 
     start = {"start_from": {"model": "water.keras", "map": {"Ar": "O"}}}
-    moves, _, after = moved(source, changed(ARGON, layers=ONE_HOT, training=start))
-    told = "species from the target; Ar begins as O"
-    assert moves["atom_encoder_1"] == Move("atom_encoder_1", "copied", (size, size + 1), told)
-    np.testing.assert_array_equal(after[FIRST], numbers(source.network)[FIRST][:1])
+    records, _, after = copied(source, changed(ARGON, layers=ONE_HOT, training=start))
+    reason = "species from the target; Ar starts as O"
+    assert records["atom_encoder_1"] == LayerTransfer("atom_encoder_1", "copied", size, size + 1, reason)
+    np.testing.assert_array_equal(after[FIRST], weights(source.network)[FIRST][:1])
 
 
-def test_a_map_of_species_that_are_not_there_is_refused():
+@pytest.mark.parametrize(("mapping", "name"), [({"Ar": "Oh"}, "'Oh'"), ({"At": "O"}, "'At'")], ids=["source", "target"])
+def test_a_map_with_an_unknown_species_is_refused(mapping, name):
     source = trained(changed(WATER, layers=ONE_HOT))
-    for given, what in (
-        ({"Ar": "Oh"}, "the model has no species 'Oh'"),
-        ({"At": "O"}, "the target has no species 'At'"),
-    ):
-        start = {"start_from": {"model": "water.keras", "map": given}}
-        with pytest.raises(ModelError, match=what) as caught:
-            moved(source, changed(ARGON, layers=ONE_HOT, training=start))
-        assert caught.value.expected.endswith("a map says MODEL'S=TARGET'S")
+    start = {"start_from": {"model": "water.keras", "map": mapping}}
+    with refused(ModelError, name, expected="MODEL'S=TARGET'S"):
+        copied(source, changed(ARGON, layers=ONE_HOT, training=start))
 
 
-@pytest.mark.parametrize("there", ["parameters", "species"])
-def test_parameters_are_no_species_though_both_be_three_numbers(there):
-    """Three species and three parameters: the weights have one shape and two meanings."""
-    here = {"parameters": "species", "species": "parameters"}[there]
+@pytest.mark.parametrize("inputs", ["parameters", "species"])
+def test_parameters_and_learned_species_are_not_exchanged(inputs):
+    """Three species and three parameters: the weights have the same shape, but another meaning."""
+    other = {"parameters": "species", "species": "parameters"}[inputs]
     data = {"types": {"1": "O", "2": "H", "3": "X"}, "atoms": SPCFW | {"X": SPCFW["O"]}}
-    source = trained(changed(WATER, layers={0: {"inputs": there}}, data=data))
-    moves, before, after = moved(source, changed(WATER, layers={0: {"inputs": here}}, data=data))
-    assert moves["atom_encoder_1"].action == "reset"
-    assert moves["atom_encoder_1"].reason == f"its inputs are {there} there, {here} here"
+    source = trained(changed(WATER, layers={0: {"inputs": inputs}}, data=data))
+    records, before, after = copied(source, changed(WATER, layers={0: {"inputs": other}}, data=data))
+    assert records["atom_encoder_1"].action == "reset"
+    assert inputs in records["atom_encoder_1"].reason and other in records["atom_encoder_1"].reason
     assert_equal(after, before, of("atom_encoder_1", after))
 
 
-def test_nothing_that_fits_is_refused_with_the_names_on_both_sides(water):
+def test_a_source_without_any_matching_layer_is_refused(water):
     others = {number: {"name": f"other_{number}"} for number in range(5)}
-    with pytest.raises(ModelError, match="no layer of the model fits the target's stack") as caught:
-        moved(water, changed(ARGON, layers=others))
-    assert "other_2" in caught.value.expected
-    assert "message_passing_1" in caught.value.expected
-    assert "gnnzoo list" in caught.value.hint
+    with refused(ModelError, hint="gnnzoo list", expected="other_2") as caught:
+        copied(water, changed(ARGON, layers=others))
+    assert "message_passing_1" in caught.error.expected
 
 
-# --- heads, and what surrounds the weights -------------------------------------------------------------------------
+# --- heads ----------------------------------------------------------------------------------------------------------
 
 SMOOTH = {"units": 8, "hidden_layers": 0, "activation": "silu"}
 STAGES = [{"head": "direct", "share": 0.5}, {"head": "energy", "share": 0.5}]
@@ -229,34 +219,36 @@ BELOW = [{"layer": "atom_encoder", **SMOOTH}, {"layer": "message_passing", "comb
 DIRECT, ENERGY = {"layer": "pair_force_decoder", **SMOOTH}, {"layer": "energy_decoder", "units": 8, "hidden_layers": 0}
 
 
-def headed(base, *heads, **parts):
+def with_heads(base, *heads, **parts):
     stages = STAGES if len(heads) > 1 else []
     return recipe(base, model={"layers": [*BELOW, *heads]}, training={"stages": stages}, **parts)
 
 
 @pytest.mark.parametrize(
-    ("kept", "left"), [(DIRECT, "energy_decoder_1"), (ENERGY, "pair_force_decoder_1")], ids=["direct", "energy"]
+    ("kept", "other"), [(DIRECT, "energy_decoder_1"), (ENERGY, "pair_force_decoder_1")], ids=["direct", "energy"]
 )
-def test_of_two_heads_the_one_that_the_target_has_is_copied_and_the_other_told(kept, left):
-    source = trained(headed(WATER, DIRECT, ENERGY))
-    moves, _, after = moved(source, headed(ARGON, kept))
-    assert moves[left] == Move(left, "left behind", (0, 0), "the target has no such layer")
+def test_of_two_heads_the_one_in_the_target_is_copied(kept, other):
+    source = trained(with_heads(WATER, DIRECT, ENERGY))
+    records, _, after = copied(source, with_heads(ARGON, kept))
+    assert records[other].action == "left behind"
     name = f"{kept['layer']}_1"
-    assert moves[name].action == moves["message_passing_1"].action == "copied"
-    assert_equal(after, carried(source), of(name, after))
+    assert records[name].action == records["message_passing_1"].action == "copied"
+    assert_equal(after, expected(source), of(name, after))
 
 
-def test_a_second_head_of_the_target_is_told_to_begin_anew():
-    moves, before, after = moved(trained(headed(WATER, DIRECT)), headed(ARGON, DIRECT, ENERGY))
-    assert moves["energy_decoder_1"].action == "reset"
-    assert moves["energy_decoder_1"].reason == "the model has no layer of this name"
-    assert moves["pair_force_decoder_1"].action == "copied"
+def test_a_second_head_of_the_target_is_reset():
+    records, before, after = copied(trained(with_heads(WATER, DIRECT)), with_heads(ARGON, DIRECT, ENERGY))
+    assert records["energy_decoder_1"].action == "reset"
+    assert records["pair_force_decoder_1"].action == "copied"
     assert_equal(after, before, of("energy_decoder_1", after))
 
 
-def meanings(there, here):
-    source = trained(there)
-    return new_meanings(source, build_network(here, network_species(here)), here)
+# --- differences between source and target --------------------------------------------------------------------------
+
+
+def differences(source_recipe, target_recipe):
+    source = trained(source_recipe)
+    return target_differences(source, build_network(target_recipe, network_species(target_recipe)), target_recipe)
 
 
 def with_prior(base, *kinds, **coulomb):
@@ -265,45 +257,43 @@ def with_prior(base, *kinds, **coulomb):
 
 
 @pytest.mark.parametrize(
-    ("there", "here", "said"),
+    ("source", "target", "names"),
     [
-        (with_prior(WATER), with_prior(WATER, "coulomb"), "the prior was none and is coulomb: the terms of the target"),
-        (with_prior(WATER, "coulomb", "lennard_jones"), with_prior(WATER), "was coulomb, lennard_jones and is none: "),
-        (with_prior(WATER, "coulomb"), with_prior(WATER, "coulomb", damping=0.3), "the prior (coulomb) has other num"),
-        (
-            with_prior(WATER, "coulomb"),
-            with_prior(ARGON, "coulomb"),
-            "the prior (coulomb) has other numbers than there",
-        ),
+        (with_prior(WATER), with_prior(WATER, "coulomb"), ("was none", "is coulomb")),
+        (with_prior(WATER, "coulomb", "lennard_jones"), with_prior(WATER), ("was coulomb, lennard_jones", "is none")),
+        (with_prior(WATER, "coulomb"), with_prior(WATER, "coulomb", damping=0.3), ("(coulomb)", "other parameters")),
+        (with_prior(WATER, "coulomb"), with_prior(ARGON, "coulomb"), ("(coulomb)", "other parameters")),
     ],
+    ids=["added", "removed", "damping", "charges"],
 )
-def test_another_prior_is_told(there, here, said):
-    (sentence,) = meanings(there, here)
-    assert said in sentence
-    assert sentence.endswith("the terms of the target are taken, and copied weights learned what those there left")
+def test_another_prior_is_reported(source, target, names):
+    (sentence,) = differences(source, target)
+    assert "prior" in sentence
+    for name in names:
+        assert name in sentence
 
 
-def test_the_same_surroundings_are_not_told():
-    assert meanings(with_prior(WATER, "coulomb"), with_prior(WATER, "coulomb")) == []
+def test_equal_settings_have_no_differences():
+    assert differences(with_prior(WATER, "coulomb"), with_prior(WATER, "coulomb")) == []
 
 
-def test_other_waves_are_told_with_what_they_stretch():
+def test_another_largest_wave_number_is_reported_with_the_stretch_of_lengths():
     layers = [
         {"layer": "atom_encoder", **SMOOTH},
         {"layer": "wave_message"},
         {"layer": "atomic_density"},
         {"layer": "vector_force_decoder", **SMOOTH},
     ]
-    there, here = (recipe(WATER, model={"layers": layers}, graph={"waves": waves}) for waves in (1.8, 1.2))
-    (sentence,) = meanings(there, here)
-    assert sentence.startswith("the largest wave was 1.8 and is 1.2: filters of waves count lengths in its inverse")
-    assert sentence.endswith("stretched by 1.5")
-    assert meanings(there, there) == []
+    source, target = (recipe(WATER, model={"layers": layers}, graph={"waves": waves}) for waves in (1.8, 1.2))
+    (sentence,) = differences(source, target)
+    for number in ("was 1.8", "is 1.2", "by 1.5"):
+        assert number in sentence
+    assert differences(source, source) == []
     without = recipe(WATER, model={"layers": [layers[0], *layers[2:]]})
-    assert meanings(there, without) == meanings(without, there) == []  # the table tells of the layer
+    assert differences(source, without) == differences(without, source) == []  # the layer table shows it
 
 
-# --- units --------------------------------------------------------------------------------------------------------
+# --- units ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -316,7 +306,7 @@ def test_other_waves_are_told_with_what_they_stretch():
         ("metal", "real", 23.06055),
     ],
 )
-def test_forces_of_comparable_units_have_a_factor(water, source, target, factor):
+def test_conversion_factor_of_comparable_units(water, source, target, factor):
     model = ForceField(water.network, water.recipe, {"units": source})
     assert unit_factor(model, target) == pytest.approx(factor, rel=1e-6)
 
@@ -326,14 +316,11 @@ def test_forces_of_comparable_units_have_a_factor(water, source, target, factor)
     [
         ("real", "lj", "a model trained on data in lj units"),
         ("lj", "metal", "a model trained on data in metal units"),
-        ("real", None, "declare the target's units: --set data.units=real"),
+        ("real", None, "--set data.units=real"),
         (None, "metal", "train the model again with its units declared"),
     ],
 )
-def test_other_units_are_refused(water, source, target, hint):
+def test_units_without_a_conversion_factor_are_refused(water, source, target, hint):
     model = ForceField(water.network, water.recipe, {"units": source})
-    with pytest.raises(ModelError) as caught:
+    with refused(ModelError, *(f"{units or 'undeclared'} units" for units in (source, target)), hint=hint):
         unit_factor(model, target)
-    names = [units or "undeclared" for units in (source, target)]
-    assert caught.value.what == f"the model is in {names[0]} units, the target's data in {names[1]} units"
-    assert hint in caught.value.hint

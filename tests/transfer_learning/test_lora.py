@@ -1,4 +1,4 @@
-"""Low-rank adapters: they begin as nothing, are all that is trained of a matrix, and leave a plain network behind."""
+"""Low-rank adapters: zero at first, trained in place of matrices, merged into a plain network."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.predict import Predictor
-from gnnzoo.transfer_learning.lora import adapt, merged
+from gnnzoo.transfer_learning.lora import add_adapters, merge_adapters
 from small import WATER, recipe
 from systems import water_frame
 
@@ -38,7 +38,7 @@ GRAPH = graph_of(water_frame(molecules=4, box=5.0), ["O", "H"], MADE.graph.cutof
 
 
 def built():
-    """The network with weights somewhat away from where they began."""
+    """The network with weights that differ from their initial values."""
     network, random = build_network(MADE, ["O", "H"], SCALES), np.random.default_rng(7)
     for variable in network.trainable_variables:
         variable.assign(variable + random.normal(scale=0.1, size=variable.shape))
@@ -50,12 +50,12 @@ def forces(network):
 
 
 def products(network):
-    """Weights of adapters, path -> numbers."""
+    """Weights of adapters by path."""
     return {weight.path: weight.numpy() for weight in network.weights if "lora" in weight.path}
 
 
 def changed(network):
-    """The network with other adapters, and other values in whatever else of it is trained."""
+    """The network with all trainable weights changed, adapters included."""
     random = np.random.default_rng(1)
     for variable in network.trainable_variables:
         variable.assign(variable + random.normal(scale=0.1, size=variable.shape))
@@ -64,13 +64,13 @@ def changed(network):
 
 @pytest.fixture(scope="module")
 def adapted():
-    """A network with adapters that nobody has changed; with what it answered before, and how many there are."""
+    """A network with untrained adapters, its forces before they were added, and their number."""
     network = built()
     before = forces(network)
-    return network, before, adapt(network, MOVED, RANK, seed=5)
+    return network, before, add_adapters(network, MOVED, RANK, seed=5)
 
 
-def test_adapters_change_no_answer_at_first(adapted):
+def test_untrained_adapters_do_not_change_the_forces(adapted):
     network, before, count = adapted
     found = products(network)
     assert len(found) == 2 * count > 0
@@ -79,7 +79,7 @@ def test_adapters_change_no_answer_at_first(adapted):
     np.testing.assert_array_equal(forces(network), before)
 
 
-def test_the_adapters_are_as_narrow_as_asked_and_stand_beside_matrices_of_the_named_layers(adapted):
+def test_adapters_have_the_requested_rank_and_belong_to_matrices_of_the_named_layers(adapted):
     network, _, count = adapted
     shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
     paths = {path.removesuffix("/lora_kernel_a") for path in shapes if path.endswith("/lora_kernel_a")}
@@ -93,31 +93,31 @@ def test_the_adapters_are_as_narrow_as_asked_and_stand_beside_matrices_of_the_na
 
 
 @pytest.mark.parametrize("layer", [*MOVED, "painn_message_2"])
-def test_of_an_adapted_layer_vectors_and_adapters_are_trained_and_what_is_too_narrow_for_them(adapted, layer):
+def test_of_an_adapted_layer_adapters_vectors_and_narrow_matrices_are_trainable(adapted, layer):
     network = adapted[0]
     if layer not in MOVED:
         network = built()
-        adapt(network, [layer], RANK, seed=5)
+        add_adapters(network, [layer], RANK, seed=5)
     weights = network.get_layer(layer).weights
     wide = {w.path for w in weights if len(w.shape) > 1 and min(w.shape) > RANK and "lora" not in w.path}
     assert {w.path for w in weights if not w.trainable} == wide
     assert bool(wide) == (layer != "graph_norm_1")
 
 
-def test_matrices_narrower_than_the_rank_stay_trainable_as_they_are(adapted):
+def test_matrices_narrower_than_the_rank_are_trained_themselves(adapted):
     """The density has two channels: its map to them is 8 x 2, and a product of width 3 would be no smaller."""
     sent = adapted[0].get_layer("atomic_density_1").sent
     assert sent.kernel.shape == (8, 2)
     assert [weight.path for weight in sent.weights] == ["atomic_density_1/sent/kernel"]
     assert sent.kernel.trainable
     network = built()
-    assert adapt(network, MOVED, rank=8, seed=0) == 0  # no matrix here is wider than eight on both sides
+    assert add_adapters(network, MOVED, rank=8, seed=0) == 0  # no matrix here is wider than eight on both sides
     assert not products(network)
     kernels = [weight for weight in network.weights if weight.path.endswith("kernel")]
     assert all(weight.trainable for weight in kernels)
 
 
-def test_other_layers_stay_as_they_are(adapted):
+def test_other_layers_are_not_changed(adapted):
     others = [layer for layer in adapted[0].layers if layer.name not in MOVED and layer.weights]
     assert {"atom_encoder_1", "painn_update_1", "vector_force_decoder_1"} < {layer.name for layer in others}
     weights = [weight for layer in others for weight in layer.weights]
@@ -126,11 +126,11 @@ def test_other_layers_stay_as_they_are(adapted):
     assert [weight.path for weight in weights if not weight.trainable] == facts
 
 
-def test_adapters_follow_from_the_seed(adapted):
+def test_initial_adapters_are_determined_by_the_seed(adapted):
     first = products(adapted[0])
     again, other = built(), built()
-    adapt(again, MOVED, RANK, seed=5)
-    adapt(other, MOVED, RANK, seed=6)
+    add_adapters(again, MOVED, RANK, seed=5)
+    add_adapters(other, MOVED, RANK, seed=6)
     again, other = products(again), products(other)
     assert list(first) == list(again) == list(other)
     for path, value in first.items():
@@ -139,36 +139,36 @@ def test_adapters_follow_from_the_seed(adapted):
             assert not np.any(value == other[path])
     square = [value for path, value in first.items() if path.endswith("kernel_a") and value.shape == (8, RANK)]
     assert len(square) > 10
-    assert len({value.tobytes() for value in square}) == len(square)  # no two begin alike
+    assert len({value.tobytes() for value in square}) == len(square)  # no two are equal
 
 
-def test_merged_it_is_a_plain_network_with_the_same_answers():
+def test_the_merged_network_is_plain_and_predicts_the_same_forces():
     network = built()
     before = forces(network)
-    adapt(network, MOVED, RANK, seed=5)
+    add_adapters(network, MOVED, RANK, seed=5)
     expected = forces(changed(network))
     plain = build_network(MADE, ["O", "H"], SCALES)
-    found = merged(network, plain)
+    found = merge_adapters(network, plain)
     assert found is plain
     assert [weight.path for weight in found.weights] == [w.path for w in network.weights if "lora" not in w.path]
     assert all(weight.trainable for layer in found.layers if layer.name in MOVED for weight in layer.weights)
     size = np.max(np.abs(expected))
-    assert np.max(np.abs(before - expected)) > 0.05 * size  # the changes mattered
+    assert np.max(np.abs(before - expected)) > 0.05 * size  # the changes have an effect
     np.testing.assert_allclose(forces(found), expected, rtol=0, atol=1e-5 * size)
 
 
-def test_what_is_not_trained_comes_along_when_merged():
-    """A running normalisation, and the facts: the table of species and the force scale."""
+def test_merging_keeps_weights_that_are_not_trained():
+    """Running averages, the species table and the force scale."""
     layers = [{"layer": "atom_encoder", **PLAIN}, {"layer": "graph_norm", "statistics": "running"}]
     made = recipe(WATER, model={"layers": [*layers, {"layer": "pair_force_decoder", **PLAIN}]})
     network = build_network(made, ["O", "H"], Scales(force=3.0))
-    adapt(network, ["atom_encoder_1", "graph_norm_1"], RANK, seed=0)
+    add_adapters(network, ["atom_encoder_1", "graph_norm_1"], RANK, seed=0)
     expected = {}
     for number, weight in enumerate(network.get_layer("graph_norm_1").weights):
         weight.assign(weight * 0 + number + 2)
         expected[weight.path] = weight.numpy()
     assert any("moving" in path for path in expected)
-    plain = {weight.path: weight.numpy() for weight in merged(network, build_network(made, ["O", "H"])).weights}
+    plain = {weight.path: weight.numpy() for weight in merge_adapters(network, build_network(made, ["O", "H"])).weights}
     for path, value in expected.items():
         np.testing.assert_array_equal(plain[path], value)
     assert plain["force_scale/scale"] == 3

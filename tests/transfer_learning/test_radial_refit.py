@@ -1,4 +1,4 @@
-"""What was learned of distances, carried to another cutoff, basis or number of neighbours: the function stays."""
+"""Refit of radial weights: the function of distance is kept with another cutoff, basis or number of neighbours."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def graph(cutoff=6.0, functions=6, basis="bessel", envelope=True):
 
 
 def values(made, distance, count, with_envelope):
-    """(distances, count) the first functions of a basis by their formulas, zero beyond the cutoff."""
+    """(distances, count) values of the first functions of a basis, zero beyond the cutoff."""
     x, total = distance[:, None] / made.cutoff, made.radial.functions
     n = np.arange(total)
     if made.radial.basis == "bessel":
@@ -40,10 +40,10 @@ def values(made, distance, count, with_envelope):
 
 
 def compared(source, target, functions, with_envelope, weights=None):
-    """Distances, functions of them as the source has them and as the target has; and what is told to be lost.
+    """Distances, functions of distance in source and target, and the relative error that the refit returns.
 
     Args:
-        weights: (functions there, columns) of what is compared; by default each function of the basis alone.
+        weights: (source functions, columns); by default each function of the basis by itself.
     """
     there, here = functions
     weights = np.eye(there) if weights is None else weights
@@ -69,15 +69,15 @@ def worst(wanted, found):
 
 @pytest.mark.parametrize(
     ("basis", "with_envelope"),
-    # without an envelope Gaussians end in a step at their cutoff, which nothing smooth can follow
+    # without an envelope Gaussians end in a step at the cutoff, which no smooth basis can fit
     [("bessel", True), ("bessel", False), ("gaussian", True)],
 )
-def test_a_wider_basis_keeps_any_function_of_the_distance_and_is_zero_beyond_the_old_cutoff(basis, with_envelope):
+def test_a_wider_basis_keeps_any_function_and_is_zero_beyond_the_old_cutoff(basis, with_envelope):
     source, target = graph(6.0, 6, basis), graph(8.0, 56, basis)
     distance, wanted, found, lost = compared(source, target, (6, 56), with_envelope)
     assert worst(wanted, found) < 0.01
     assert np.max(np.abs(found[distance > 6.05])) < 0.01 * np.max(np.abs(wanted))
-    assert rms(wanted[distance > 3]) > 0.1 * rms(wanted)  # there is something to be kept up to the cutoff
+    assert rms(wanted[distance > 3]) > 0.1 * rms(wanted)  # the functions are not small near the cutoff
     assert lost < 0.01
 
 
@@ -85,7 +85,7 @@ def test_a_wider_basis_keeps_any_function_of_the_distance_and_is_zero_beyond_the
     ("there", "here", "functions"),
     [("gaussian", "bessel", 40), ("bessel", "gaussian", 40), ("exp_normal", "bessel", 80)],  # sharpest near zero
 )
-def test_another_kind_of_basis_keeps_the_function_too(there, here, functions):
+def test_another_kind_of_basis_keeps_the_function(there, here, functions):
     _, wanted, found, _ = compared(graph(6.0, 6, there), graph(8.0, functions, here), (6, functions), True)
     assert worst(wanted, found) < 0.01
 
@@ -103,15 +103,15 @@ def test_another_kind_of_basis_keeps_the_function_too(there, here, functions):
     ],
     ids=["wider", "narrower", "fewer", "gaussian", "exp_normal", "enveloped"],
 )
-def test_what_is_lost_is_the_share_of_the_functions_that_the_fit_leaves(source, target, with_envelope):
+def test_the_returned_error_is_that_of_the_fit(source, target, with_envelope):
     functions = source.radial.functions, target.radial.functions
     weights = np.random.default_rng(0).normal(size=(functions[0], 3))
     _, wanted, found, lost = compared(source, target, functions, with_envelope, weights)
     assert lost == pytest.approx(rms(found - wanted) / rms(wanted), rel=0.01, abs=1e-4)
 
 
-def test_what_is_lost_is_of_these_functions_not_of_the_basis():
-    """The first function is smooth, and five others can follow it far better than the last."""
+def test_the_returned_error_depends_on_the_fitted_functions():
+    """The first function is smooth, so that five others fit it far better than the last."""
     lost = [compared(graph(6.0, 6), graph(7.0, 5), (6, 5), True, np.eye(6)[:, [number]])[-1] for number in (0, 5)]
     assert lost[0] < 0.1 * lost[1]
 
@@ -123,7 +123,7 @@ def test_fewer_functions_lose_more():
 
 
 def test_a_layer_that_reads_fewer_functions_reads_the_first_ones():
-    """Four of the source's eight, by ten of the target's twelve: the map has their numbers and keeps these four."""
+    """Four of the source's eight, fitted by ten of the target's twelve."""
     _, wanted, found, lost = compared(graph(6.0, 8), graph(7.0, 12), (4, 10), True)
     assert worst(wanted, found) < 0.01
     assert lost == pytest.approx(rms(found - wanted) / rms(wanted), rel=0.01)
@@ -135,7 +135,7 @@ def test_a_layer_that_reads_fewer_functions_reads_the_first_ones():
     ids=["as many", "more", "fewer"],
 )
 @pytest.mark.parametrize("basis", ["bessel", "gaussian"])
-def test_stretched_the_nth_function_becomes_the_nth(there, here, basis):
+def test_stretch_keeps_the_weight_of_the_nth_function(there, here, basis):
     functions = there[1], here[1]
     random, settings = (
         np.random.default_rng(0).normal(size=(there[1], 3)),
@@ -158,8 +158,8 @@ def test_more_functions_of_the_same_basis_are_exact(more, with_envelope):
 
 
 @pytest.mark.parametrize("basis", ["gaussian", "exp_normal"])
-def test_more_functions_with_other_centres_are_another_basis(basis):
-    """Where the n-th function depends on how many there are, it is the function of the distance that is kept."""
+def test_more_functions_with_other_centres_are_refitted(basis):
+    """The n-th function depends on their number here."""
     _, wanted, found, lost = compared(graph(6.0, 6, basis), graph(6.0, 12, basis), (6, 12), True)
     assert lost == pytest.approx(rms(found - wanted) / rms(wanted), rel=0.01, abs=1e-4)
     assert rms(found - wanted) < 0.02 * rms(wanted)
@@ -197,7 +197,7 @@ def stacked(name, radial="extend", cutoff=4.0, functions=6, edges=("bond", "dist
 
 
 def trained(made, neighbors):
-    """A model with all its weights somewhat away from where they began."""
+    """A model whose weights all differ from their initial values."""
     network, random = build_network(made, ["O", "H"], Scales(neighbors=neighbors)), np.random.default_rng(7)
     for variable in network.trainable_variables:
         variable.assign(variable + random.normal(scale=0.2, size=variable.shape))
@@ -205,7 +205,7 @@ def trained(made, neighbors):
 
 
 def carried(source, target, neighbors):
-    """A network of the target's with the weights of the source."""
+    """The target network with the weights of the source."""
     network = build_network(target, ["O", "H"], Scales(neighbors=neighbors))
     copy_weights(source, network, target, ["O", "H"])
     return network
@@ -216,19 +216,19 @@ def forces(network, cutoff=4.0):
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_with_another_number_of_neighbours_an_extended_network_answers_the_same(name):
+def test_extend_keeps_the_forces_with_another_number_of_neighbours(name):
     source = trained(stacked(name), neighbors=9.0)
     network = carried(source, stacked(name), neighbors=4.0)
     before, after = forces(source.network), forces(network)
     size = np.max(np.abs(before))
     assert size > 0.01
     np.testing.assert_allclose(after, before, rtol=0, atol=2e-5 * size)
-    network.set_weights(source.network.get_weights())  # sums over neighbours are larger by 3/2 in this one
+    network.set_weights(source.network.get_weights())  # without rescaling, sums are larger by 3/2
     assert np.max(np.abs(forces(network) - before)) > 0.05 * size
 
 
 @pytest.mark.parametrize("name", ["density", "painn"])
-def test_a_network_linear_in_its_radial_functions_answers_the_same_with_a_larger_cutoff(name):
+def test_extend_keeps_the_forces_of_a_network_linear_in_radial_functions_with_a_larger_cutoff(name):
     source = trained(stacked(name, edges=["radial"]), neighbors=9.0)
     wider = {"cutoff": 5.5, "functions": 32, "edges": ["radial"], "read": 28}
     before = forces(source.network)

@@ -1,4 +1,4 @@
-"""Recipes whose training starts from a model: the same as a transfer, by every strategy, traced, with few frames."""
+"""Recipes with `training.start_from`: equal to a transfer, all strategies, provenance, few training frames."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from errors import refused
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
 from gnnzoo.data.open_dataset import open_dataset
@@ -19,7 +20,7 @@ from gnnzoo.recipe.io.load import resolved
 from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
 from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.workflows.train import train
-from gnnzoo.workflows.transfer import start_model, started_from, transfer
+from gnnzoo.workflows.transfer import start_model, transfer, transfer_recipe
 from transfers import (
     ENCODER,
     HEAD,
@@ -28,11 +29,11 @@ from transfers import (
     STACK,
     argon_h5,
     assert_same,
-    begun,
-    differ,
     target,
+    transfer_start,
     water_model,
     weights,
+    weights_differ,
 )
 
 START = {"model": "water.keras"}
@@ -53,21 +54,21 @@ def water(workshop):
 
 @pytest.fixture(scope="module")
 def started(water, argon, workshop):
-    """What training makes of a recipe that starts from water.keras."""
+    """The trained model of a recipe that starts from water.keras."""
     return train(target(START), data=argon, output="started.keras")
 
 
 @pytest.fixture
-def beside(water, workshop, folder):
-    """A working folder of its own with that model in it."""
+def model_copy(water, workshop, folder):
+    """That model copied to an empty working folder."""
     shutil.copy(workshop / "water.keras", folder / "water.keras")
     return folder
 
 
-# --- training is a transfer ---------------------------------------------------------------------------------------
+# --- training with start_from is a transfer -------------------------------------------------------------------------
 
 
-def test_a_recipe_that_starts_from_a_model_is_trained_as_the_transfer_is(started, argon, beside):
+def test_training_a_recipe_with_start_from_equals_the_transfer(started, argon, model_copy):
     moved = transfer("water.keras", target(), data=argon)
     assert moved.path == Path("tiny-from-water.keras")
     assert_same(weights(moved), weights(started))
@@ -75,9 +76,9 @@ def test_a_recipe_that_starts_from_a_model_is_trained_as_the_transfer_is(started
     assert moved.info["origin"] == started.info["origin"]
 
 
-def test_it_is_trained_from_the_weights_of_the_model(started, water, argon, workshop):
-    copied = weights(begun(water, target(START), argon).model)
-    assert differ(weights(started), copied)
+def test_provenance_of_the_initial_weights(started, water, argon, workshop):
+    copied = weights(transfer_start(water, target(START), argon).model)
+    assert weights_differ(weights(started), copied)
     origin = load_model(workshop / "started.keras").info["origin"]
     actions = {layer: action for layer, action, *_ in origin["moves"]}
     assert actions == {ENCODER: "copied", MESSAGES: "copied", HEAD: "copied", SCALE: "from the target"}
@@ -86,17 +87,17 @@ def test_it_is_trained_from_the_weights_of_the_model(started, water, argon, work
     assert (state["status"], state["origin"]["model"]) == ("done", "water.keras")
 
 
-def test_a_model_that_is_not_there_is_refused_with_what_makes_it(argon, folder):
+def test_a_missing_source_model_is_refused(argon, folder):
     Path("mine.json").write_text(json.dumps(resolved(target(START))))
-    with pytest.raises(RecipeError, match=r"there is no model 'water\.keras' to start from") as caught:
+    with refused(
+        RecipeError, "'water.keras'", file="mine.json", key="training.start_from.model", hint="gnnzoo train water"
+    ) as caught:
         train("mine.json", data=argon)
-    assert str(caught.value.location) == "mine.json, training.start_from.model"
-    assert "gnnzoo train water makes it" in caught.value.hint
-    assert "gnnzoo transfer MODEL --target mine.json" in caught.value.hint
+    assert "gnnzoo transfer MODEL --target mine.json" in caught.error.hint
     assert not Path("runs").exists()
 
 
-def test_a_model_is_looked_up_beside_the_recipe_too(argon, beside):
+def test_the_source_model_may_be_in_the_folder_of_the_recipe(argon, model_copy):
     Path("recipes").mkdir()
     Path("recipes/tiny.json").write_text(json.dumps(resolved(target(START, steps=1))))
     shutil.move("water.keras", "recipes/water.keras")
@@ -106,17 +107,17 @@ def test_a_model_is_looked_up_beside_the_recipe_too(argon, beside):
     assert start_model(target(START), Path("recipes/tiny.json")).path == Path("water.keras")
 
 
-def test_what_a_transfer_is_told_stands_above_what_the_target_says(water):
+def test_arguments_of_a_transfer_override_the_recipe(water):
     given = target({"model": "other.keras", "strategy": "lora", "radial": "stretch", "freeze": [ENCODER]})
-    made = started_from(given, water, 3, {"strategy": "heads", "freeze": None})
+    made = transfer_recipe(given, water, {"strategy": "heads", "freeze": None}, frames=3)
     start = made.training.start_from
     assert (start.model, start.strategy, start.radial, start.freeze) == ("water.keras", "heads", "stretch", [ENCODER])
     assert made.data.split.frames == 3
-    with pytest.raises(TypeError, match="has no 'stratagem'"):
-        started_from(given, water, None, {"stratagem": "heads"})
+    with refused(RecipeError, "stratagem"):
+        transfer_recipe(given, water, {"stratagem": "heads"})
 
 
-# --- strategies ---------------------------------------------------------------------------------------------------
+# --- strategies -----------------------------------------------------------------------------------------------------
 
 # The last checkpoint is the only one of its stage, so that it is the model however good it is.
 LAST = {"epochs": 5, "checkpoint_every": 100, "warmup": {"epochs": 0}, "validation_frames": 1}
@@ -139,20 +140,20 @@ def by_strategy(water, argon, workshop):
 @pytest.fixture(scope="module")
 def copied(water, argon, workshop):
     """The weights before any training, by layer."""
-    model = begun(water, target(START), argon).model
+    model = transfer_start(water, target(START), argon).model
     return {layer: weights(model, layer) for layer in (ENCODER, MESSAGES, HEAD)}
 
 
-def farthest(model, copied, layer):
-    """How far the weight of a layer has gone that went farthest."""
+def largest_change(model, copied, layer):
+    """Largest change of a weight in a layer."""
     found = weights(model, layer)
     return max(np.abs(found[path] - value).max() for path, value in copied[layer].items())
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_strategy_makes_a_model_like_any_other(by_strategy, started, argon, strategy):
+def test_every_strategy_gives_a_plain_model(by_strategy, started, argon, strategy):
     model = by_strategy[strategy]
-    assert weights(model).keys() == weights(started).keys()  # no adapter is left
+    assert weights(model).keys() == weights(started).keys()  # without adapters
     forces = model.forces(open_dataset(argon)[0])
     assert forces.shape == (8, 3)
     assert np.all(np.isfinite(forces))
@@ -160,14 +161,14 @@ def test_every_strategy_makes_a_model_like_any_other(by_strategy, started, argon
     assert model.recipe.training.start_from.strategy == strategy
 
 
-def test_heads_leaves_the_layers_below_exactly_as_copied(by_strategy, copied):
+def test_heads_keeps_the_copied_layers_below_exactly(by_strategy, copied):
     for layer in (ENCODER, MESSAGES):
         assert_same(weights(by_strategy["heads"], layer), copied[layer])
-    assert farthest(by_strategy["heads"], copied, HEAD) > 1e-3
+    assert largest_change(by_strategy["heads"], copied, HEAD) > 1e-3
 
 
-def test_heads_leaves_moving_averages_as_copied(argon, folder):
-    """They are no trainable weights, but others would change what the head sees."""
+def test_heads_keeps_copied_moving_averages(argon, folder):
+    """They are not trainable, but would change the input of the head."""
     norm = {"layer": "graph_norm", "statistics": "running"}
     stack = {"layers": [STACK["layers"][0], norm, *STACK["layers"][1:]]}
     source = water_model(model=stack)
@@ -179,24 +180,26 @@ def test_heads_leaves_moving_averages_as_copied(argon, folder):
     assert_same(weights(moved, "graph_norm_1"), weights(source, "graph_norm_1"))
 
 
-def test_staged_trains_the_head_alone_for_a_fifth(by_strategy, copied, workshop):
+def test_staged_trains_only_the_head_for_a_fifth(by_strategy, copied, workshop):
     first, last = checkpoints(workshop / "runs/staged-001/checkpoints")
     assert (first.step, last.step) == (1, 3)
     model = load_model(workshop / "staged.keras")
     load_checkpoint(first, model.network)
     for layer in (ENCODER, MESSAGES):
         assert_same(weights(model, layer), copied[layer])
-        assert farthest(by_strategy["staged"], copied, layer) > 1e-3
-    assert farthest(model, copied, HEAD) > 1e-3
+        assert largest_change(by_strategy["staged"], copied, layer) > 1e-3
+    assert largest_change(model, copied, HEAD) > 1e-3
 
 
-def test_discriminative_moves_lower_layers_less(by_strategy, copied):
-    """The first step of Adam goes as far as the learning rate, 0.01, in each weight; below the head 2.6 times less."""
-    far = {layer: farthest(by_strategy["discriminative"], copied, layer) for layer in (HEAD, MESSAGES, ENCODER)}
-    assert far == pytest.approx({HEAD: 0.01, MESSAGES: 0.01 / 2.6, ENCODER: 0.01 / 2.6**2}, rel=2e-3)
+def test_discriminative_changes_lower_layers_less(by_strategy, copied):
+    """The first step of Adam changes each weight by the learning rate, 0.01; below the head 2.6 times less."""
+    changes = {
+        layer: largest_change(by_strategy["discriminative"], copied, layer) for layer in (HEAD, MESSAGES, ENCODER)
+    }
+    assert changes == pytest.approx({HEAD: 0.01, MESSAGES: 0.01 / 2.6, ENCODER: 0.01 / 2.6**2}, rel=2e-3)
 
 
-def test_lora_adds_narrow_products_to_matrices(by_strategy, copied):
+def test_lora_adds_products_of_low_rank_to_matrices(by_strategy, copied):
     ranks = []
     for layer, before in copied.items():
         found = weights(by_strategy["lora"], layer)
@@ -207,11 +210,11 @@ def test_lora_adds_narrow_products_to_matrices(by_strategy, copied):
                 assert sizes[2:].max() < 1e-3 * sizes[0]
                 ranks.append(int(np.sum(sizes > 1e-3 * sizes[0])))
     assert len(ranks) >= 6
-    assert 2 in ranks  # the width that was asked for is used
+    assert 2 in ranks  # the requested rank is used
 
 
 @pytest.mark.parametrize("strategy", ["staged", "lora"])
-def test_a_stopped_training_goes_on_to_the_same_end(by_strategy, argon, beside, monkeypatch, strategy):
+def test_a_resumed_training_gives_the_same_model(by_strategy, argon, model_copy, monkeypatch, strategy):
     made, follow = of_strategy(strategy), Trainer._log_row
 
     def stop(self, log, step, *args):
@@ -230,8 +233,7 @@ def test_a_stopped_training_goes_on_to_the_same_end(by_strategy, argon, beside, 
     assert [path.name for path in Path("runs").iterdir()] == ["tiny-001"]
 
 
-def test_a_stopped_training_goes_on_without_the_model_it_started_from(argon, beside, monkeypatch):
-    """As a transfer does."""
+def test_a_training_is_resumed_without_the_source_model(argon, model_copy, monkeypatch):
     made, follow = target(START, epochs=2, checkpoint_every=1), Trainer._log_row
 
     def stop(self, *args):
@@ -246,10 +248,10 @@ def test_a_stopped_training_goes_on_without_the_model_it_started_from(argon, bes
     assert train(made, data=argon, resume=True).info["training"]["steps"] == 6
 
 
-# --- where weights came from --------------------------------------------------------------------------------------
+# --- provenance -----------------------------------------------------------------------------------------------------
 
 
-def test_the_chain_of_transfers_leads_back_to_the_first_model(started, argon, workshop, folder):
+def test_provenance_goes_back_to_the_first_model(started, argon, workshop, folder):
     last = workshop / "started.keras"
     transfer(last, target(steps=1), data=argon, frames=1000, output="again.keras")
     info = load_model("again.keras").info
@@ -260,15 +262,15 @@ def test_the_chain_of_transfers_leads_back_to_the_first_model(started, argon, wo
     assert first["sha256"] == hashlib.sha256((workshop / "water.keras").read_bytes()).hexdigest()
     assert first["moves"] == started.info["origin"]["moves"]
     assert "pairs" in origin
-    assert "pairs" not in first  # curves of a network that nobody has
+    assert "pairs" not in first  # of a network that was not saved
     assert info["split"] == started.info["split"]  # a thousand frames are all that there are
 
 
-# --- few frames ---------------------------------------------------------------------------------------------------
+# --- few frames -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", [None, START], ids=["scratch", "transfer"])
-def test_few_frames_are_spread_and_scales_come_from_them_alone(started, argon, beside, start):
+def test_few_frames_are_evenly_spaced_and_determine_the_scales(started, argon, model_copy, start):
     raw = resolved(target(start, steps=1))
     raw["data"]["split"]["frames"] = 2
     Path("tiny.json").write_text(json.dumps(raw))

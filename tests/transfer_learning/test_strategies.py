@@ -1,4 +1,4 @@
-"""Which layers move how fast: strategies as rates and stages by hand, and what a training step makes of a rate."""
+"""Strategies as learning-rate factors and stages, and the effect of a factor on a training step."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.training.rates import layer_rates
 from gnnzoo.training.stages import training_stages
-from gnnzoo.transfer_learning.strategies import with_strategy
+from gnnzoo.transfer_learning.strategies import apply_strategy
 from small import recipe
 from trainers import STAGES, TWO_HEADS, trainer
 
@@ -19,39 +19,39 @@ LAYERS = [
     {"layer": "pair_force_decoder", **PLAIN, "name": "head"},
 ]
 NAMES = ["first", "norm", "message", "silu_1", "head"]
-MOVED = {"first", "norm", "message", "head"}  # silu has no weights, of which none can move
+MOVED = {"first", "norm", "message", "head"}  # silu has no weights
 
 
 def strategy(kind, moved=MOVED, layers=LAYERS, start=(), **training):
-    """The training of a recipe with a strategy spelt out."""
+    """Training settings of a recipe with a strategy."""
     start = {"model": "water.keras", "strategy": kind, **dict(start)}
     made = recipe(model={"layers": layers}, training={"start_from": start, "epochs": 10, **training})
-    return with_strategy(made, moved)
+    return apply_strategy(made, moved)
 
 
 def rates(kind, moved=MOVED, **given):
-    """Factors of the learning rate by layer, other than 1; of each stage."""
+    """Learning-rate factors other than 1 by layer, for each stage."""
     found = [layer_rates(phase.rates, NAMES) for phase in training_stages(strategy(kind, moved, **given))]
     return [{name: rate for name, rate in of_stage.items() if rate != 1} for of_stage in found]
 
 
-# --- strategies by hand -------------------------------------------------------------------------------------------
+# --- strategies by hand ---------------------------------------------------------------------------------------------
 
 
-def test_full_trains_everything_alike():
+def test_full_trains_all_layers_at_the_full_rate():
     assert rates("full") == [{}]
 
 
-def test_lora_leaves_rates_to_its_adapters():
+def test_lora_sets_no_rates():
     assert rates("lora") == [{}]
     assert rates("lora", start={"freeze": ["norm"]}, rates={"first": 0.5}) == [{"first": 0.5, "norm": 0}]
 
 
-def test_heads_freezes_what_moved_below_them():
+def test_heads_freezes_copied_layers_below_the_heads():
     assert rates("heads") == [{"first": 0, "norm": 0, "message": 0}]
 
 
-def test_staged_trains_the_heads_for_a_fifth_and_then_everything():
+def test_staged_trains_the_heads_for_a_fifth_and_then_all_layers():
     assert rates("staged") == [{"first": 0, "norm": 0, "message": 0}, {}]
     training = strategy("staged")
     assert [stage.share for stage in training.stages] == pytest.approx([0.2, 0.8])
@@ -59,8 +59,8 @@ def test_staged_trains_the_heads_for_a_fifth_and_then_everything():
     assert [phase.epochs for phase in training_stages(training)] == [2, 8]
 
 
-def test_discriminative_falls_by_the_same_factor_from_layer_to_layer_below_the_heads():
-    """A normalisation, which mixes no channels, moves with the layer below it."""
+def test_discriminative_rates_fall_by_a_constant_factor_below_the_heads():
+    """A normalisation, which mixes no channels, has the rate of the layer below it."""
     (found,) = rates("discriminative")
     assert found == pytest.approx({"message": 1 / 2.6, "norm": 1 / 2.6**2, "first": 1 / 2.6**2})
 
@@ -73,17 +73,17 @@ def test_discriminative_falls_by_the_same_factor_from_layer_to_layer_below_the_h
         ("discriminative", [{"norm": 1 / 2.6, "first": 1 / 2.6}]),
     ],
 )
-def test_layers_that_did_not_move_are_trained_at_the_full_rate(kind, expected):
+def test_layers_that_were_not_copied_are_trained_at_the_full_rate(kind, expected):
     assert rates(kind, moved=MOVED - {"message", "head"}) == [pytest.approx(of_stage) for of_stage in expected]
 
 
-def test_of_two_heads_both_are_trained():
+def test_both_of_two_heads_are_trained():
     names = layer_names(recipe(model=TWO_HEADS, training={"stages": STAGES}))
     training = strategy("heads", set(names), TWO_HEADS["layers"], stages=STAGES)
     assert training.rates == {"atom_encoder_1": 0, "message_passing_1": 0}
 
 
-def test_everything_else_of_the_training_stays():
+def test_other_training_settings_are_kept():
     for kind in ("full", "heads", "staged", "discriminative", "lora"):
         training = strategy(kind, loss="l2", seed=3)
         changes = {"rates": {}, "stages": []}
@@ -94,10 +94,10 @@ def test_everything_else_of_the_training_stays():
         assert training.model_copy(update=changes) == expected.training
 
 
-# --- what comes after what ----------------------------------------------------------------------------------------
+# --- order of precedence --------------------------------------------------------------------------------------------
 
 
-def test_rates_of_the_recipe_come_after_those_of_the_strategy():
+def test_rates_of_the_recipe_override_those_of_the_strategy():
     own = {"message": 0.5}
     assert rates("heads", rates=own) == [{"first": 0, "norm": 0, "message": 0.5}]
     assert rates("staged", rates=own) == [{"first": 0, "norm": 0, "message": 0.5}, {"message": 0.5}]
@@ -106,31 +106,31 @@ def test_rates_of_the_recipe_come_after_those_of_the_strategy():
 
 
 @pytest.mark.parametrize("kind", ["full", "heads", "staged", "discriminative", "lora"])
-def test_what_is_frozen_is_frozen_whatever_else_is_said_of_it(kind):
+def test_freeze_overrides_all_rates(kind):
     for of_stage in rates(kind, start={"freeze": ["m*", "head"]}, rates={"head": 0.5, "message": 2}):
         assert of_stage["head"] == of_stage["message"] == 0
 
 
 @pytest.mark.parametrize("kind", ["full", "heads", "discriminative"])
-def test_freezing_comes_last_even_if_the_same_name_has_a_rate_before_a_pattern(kind):
+def test_freeze_overrides_a_later_pattern(kind):
     (found,) = rates(kind, start={"freeze": ["message"]}, rates={"message": 0.5, "*": 0.25})
     assert found == {"first": 0.25, "norm": 0.25, "message": 0, "silu_1": 0.25, "head": 0.25}
 
 
 @pytest.mark.parametrize("kind", ["full", "heads", "staged", "discriminative"])
-def test_of_the_recipes_own_rates_the_last_one_counts_whatever_the_strategy(kind):
+def test_the_last_matching_rate_of_the_recipe_counts_with_any_strategy(kind):
     for of_stage in rates(kind, rates={"m*": 0.5, "message": 0.25}):
         assert of_stage["message"] == 0.25
 
 
-def test_what_is_frozen_is_frozen_in_every_stage_of_the_recipe():
-    """Also in one with rates of its own."""
+def test_freeze_holds_in_every_stage_of_the_recipe():
+    """Also in a stage with its own rates."""
     stages = [{"share": 0.5, "rates": {"norm": 0.5}}, {"share": 0.5}]
     found = rates("full", start={"freeze": ["message"]}, stages=stages)
     assert found == [{"norm": 0.5, "message": 0}, {"message": 0}]
 
 
-def test_of_several_patterns_the_last_one_counts():
+def test_the_last_matching_pattern_counts():
     names = ["a_1", "a_2", "b_1"]
     assert layer_rates({}, names) == {"a_1": 1, "a_2": 1, "b_1": 1}
     assert layer_rates({"a_*": 0.5, "a_2": 0.1}, names) == {"a_1": 0.5, "a_2": 0.1, "b_1": 1}
@@ -139,11 +139,11 @@ def test_of_several_patterns_the_last_one_counts():
     assert layer_rates({"A_*": 0, "other": 0}, names) == {"a_1": 1, "a_2": 1, "b_1": 1}  # case counts
 
 
-# --- steps --------------------------------------------------------------------------------------------------------
+# --- steps ----------------------------------------------------------------------------------------------------------
 
 
 def stepped(run, steps):
-    """Do steps of a trainer; returns the weights before and after, path -> numbers."""
+    """Run steps of a trainer; returns the weights before and after, by path."""
     before = {weight.path: weight.numpy() for weight in run.network.weights}
     run._begin(False, None, None)
     for step in range(steps):
@@ -151,8 +151,8 @@ def stepped(run, steps):
     return before, {weight.path: weight.numpy() for weight in run.network.weights}
 
 
-def still(before, after):
-    """The layers none of whose weights moved, and those all of whose weights did."""
+def unchanged_and_changed(before, after):
+    """Layers of which no weight changed, and layers of which all weights changed."""
     layers = dict.fromkeys(path.split("/")[0] for path in before)
     same = {path: np.array_equal(before[path], after[path]) for path in before}
     of = {name: [value for path, value in same.items() if path.startswith(f"{name}/")] for name in layers}
@@ -168,33 +168,33 @@ def still(before, after):
     ],
     ids=["adam", "decay", "muon"],
 )
-def test_a_layer_of_rate_zero_stays_exactly_as_it_was(tmp_path, uncompiled, more):
+def test_a_layer_of_rate_zero_does_not_change(tmp_path, uncompiled, more):
     run = trainer(tmp_path / "a", model={"layers": LAYERS}, rates={"first": 0, "norm": 0}, **more)
     before, after = stepped(run, 4)
     moving = [path for path in before if path.startswith("norm/moving")]
     assert len(moving) == 2 and "norm/batches" in before
-    assert still(before, after) == ({"first", "norm", "force_scale"}, {"message", "head"})
+    assert unchanged_and_changed(before, after) == ({"first", "norm", "force_scale"}, {"message", "head"})
 
 
-def test_without_a_rate_all_weights_and_moving_statistics_move(tmp_path, uncompiled):
+def test_without_rates_all_weights_and_moving_averages_change(tmp_path, uncompiled):
     before, after = stepped(trainer(tmp_path / "a", model={"layers": LAYERS}), 2)
-    moved = still(before, after)[1]
+    moved = unchanged_and_changed(before, after)[1]
     assert moved == {"norm", "message", "head"}
     assert not np.array_equal(before["norm/moving_mean"], after["norm/moving_mean"])
 
 
-def test_a_whole_training_leaves_what_is_frozen_alone(tmp_path, uncompiled):
-    """Through the checkpoint that is loaded at the end, with the average of the weights."""
+def test_a_complete_training_does_not_change_frozen_layers(tmp_path, uncompiled):
+    """With the averaged weights and the checkpoint that is loaded at the end."""
     given = {"rates": {"norm": 0, "m*": 0}, "epochs": 2, "ema": {"decay": 0.9}, "checkpoint_every": 1}
     run = trainer(tmp_path / "a", model={"layers": LAYERS}, **given)
     before = {weight.path: weight.numpy() for weight in run.network.weights}
     run.run()
     after = {weight.path: weight.numpy() for weight in run.network.weights}
-    assert still(before, after)[0] == {"norm", "message", "force_scale"}
+    assert unchanged_and_changed(before, after)[0] == {"norm", "message", "force_scale"}
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_at_half_the_rate_a_layer_moves_exactly_half_as_far(tmp_path, uncompiled, optimizer):
+def test_half_the_rate_gives_exactly_half_the_step(tmp_path, uncompiled, optimizer):
     layers = [entry for entry in LAYERS if entry["layer"] != "graph_norm"]
     given = {"model": {"layers": layers}, "optimizer": optimizer, "warmup": {"epochs": 0}}
     before, whole = stepped(trainer(tmp_path / "a", **given), 1)
@@ -210,15 +210,15 @@ def test_at_half_the_rate_a_layer_moves_exactly_half_as_far(tmp_path, uncompiled
         assert np.all(np.abs(half[path] - value - step / 2) <= rounding), path
 
 
-def test_each_stage_has_rates_of_its_own(tmp_path, uncompiled):
-    """Ten steps: in the first five the message stays, in the last five the head does."""
+def test_each_stage_has_its_own_rates(tmp_path, uncompiled):
+    """Ten steps: in the first five the message layer is frozen, in the last five the head."""
     stages = [{"share": 0.5, "rates": {"message": 0}}, {"share": 0.5}]
     run = trainer(
         tmp_path / "a", model={"layers": LAYERS}, stages=stages, rates={"head": 0}, epochs=2, warmup={"epochs": 0}
     )
     before, middle = stepped(run, 5)
-    assert {"message", "head"} & still(before, middle)[0] == {"message"}
+    assert {"message", "head"} & unchanged_and_changed(before, middle)[0] == {"message"}
     for step in range(5, 10):
         run._run_step(run.feed.batch(step), step)
     after = {weight.path: weight.numpy() for weight in run.network.weights}
-    assert {"message", "head"} & still(middle, after)[0] == {"head"}
+    assert {"message", "head"} & unchanged_and_changed(middle, after)[0] == {"head"}

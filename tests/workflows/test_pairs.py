@@ -15,7 +15,7 @@ from gnnzoo.recipe.io.load import recipe_from_dict, resolved
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.pairs import pairs
 from gnnzoo.workflows.transfer import transfer
-from transfers import argon_h5, begun, target, water_model
+from transfers import argon_h5, target, transfer_start, water_model
 
 START = {"model": "water.keras"}
 COLUMNS = ["model", "pair", "distance", "force", "truth", "training_pairs"]
@@ -39,7 +39,7 @@ def moved(argon, workshop):
     """A model of argon that began as one of water; both lie in the module's folder."""
     water_model()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transferring, "_POINTS", 4)
+        patch.setattr(transferring, "PAIR_POINTS", 4)
         return transfer("water.keras", told(), data=argon, output="argon.keras")
 
 
@@ -91,7 +91,7 @@ def test_the_truth_stands_beside_the_forces(beside):
 
 def test_zero_shot_is_what_the_copied_weights_answer(moved, beside, argon):
     (shown,) = pairs("argon.keras", points=4)["argon.keras, zero-shot (size fitted)"]
-    model = begun(load_model("water.keras"), told(start=START), argon).model
+    model = transfer_start(load_model("water.keras"), told(start=START), argon).model
     model.info = {key: moved.info[key] for key in ("species", "types", "units", "statistics")}
     (expected,) = pair_curves(model, points=4)
     assert shown.counts == expected.counts

@@ -1,4 +1,4 @@
-"""From a model of water to one of argon: what moves, where it begins, what it is called, what is refused."""
+"""Transfers from a model of water to argon: weights, provenance, reports, resumption, and what is refused."""
 
 import copy
 import json
@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import dumps
+from errors import refused
 from gnnzoo.errors import DataError, ModelError, UserError
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.outputs import OutputError
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.workflows.convert import convert
@@ -27,7 +29,7 @@ STACK = ["atom_encoder_1", "graph_norm_1", "message_passing_1", "prelu_1", "pair
 
 
 def water_model(units="real", path=None, made=None):
-    """A model of water with a number of its own in every weight; nothing here asks how good it is."""
+    """A water model with a different number in every weight; its errors do not matter."""
     made = made or recipe(WATER)
     network = build_network(made, ["O", "H"], Scales(force=20.0, neighbors=9.0))
     random = np.random.default_rng(3)
@@ -53,16 +55,23 @@ def water(uncompiled):
 
 @pytest.fixture(scope="module")
 def moved(argon, workshop):
-    """What a transfer from water.keras makes, by names of files alone."""
+    """The model of a transfer from water.keras by names of files."""
     water_model(path="water.keras")
     (workshop / "argon.json").write_text(json.dumps(ARGON | {"name": "argon"}))
     return transfer("water.keras", "argon.json", data=argon, overrides=["training.epochs=1"])
 
 
-# --- what it makes ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def messages(caplog):
+    """Messages of the logger."""
+    caplog.set_level("INFO", "gnnzoo")
+    return caplog.messages
 
 
-def test_the_result_is_named_after_both(moved, workshop):
+# --- the new model --------------------------------------------------------------------------------------------------
+
+
+def test_the_new_model_is_named_after_target_and_source(moved, workshop):
     again = load_model(workshop / "argon-from-water.keras")
     assert (again.recipe.name, again.recipe.training.epochs) == ("argon", 1)
     assert (again.species, again.units) == (["Ar"], "real")
@@ -72,18 +81,22 @@ def test_the_result_is_named_after_both(moved, workshop):
     assert (state["status"], state["output"]) == ("done", "argon-from-water.keras")
 
 
-def test_it_says_where_its_weights_came_from(moved, workshop):
+def test_the_model_file_records_the_provenance_of_its_weights(moved, workshop):
     origin = load_model(workshop / "argon-from-water.keras").info["origin"]
+    assert list(origin) == [
+        *("model", "sha256", "recipe", "dataset", "origin", "moves", "gain", "zero_shot", "scale_fitted", "pairs"),
+        "forgotten",
+    ]
     assert (origin["model"], origin["recipe"]) == ("water.keras", "tinywater")
     assert (origin["dataset"], origin["origin"]) == ({"path": "water.h5"}, None)
     layers, actions, copied, sizes, reasons = zip(*origin["moves"], strict=True)
     assert list(layers) == STACK
     assert list(actions) == ["copied"] * 5 + ["from the target"]
     assert [total - part for part, total in zip(copied, sizes, strict=True)] == [3, 0, 0, 0, 0, 1]
-    assert list(reasons) == ["species from the target", "", "", "", "", "scale from the target"]
+    assert [bool(reason) for reason in reasons] == [True, False, False, False, False, True]
 
 
-def test_zero_shot_is_the_error_of_the_copied_weights_on_the_validation_part(moved, argon, workshop, folder):
+def test_errors_before_training_are_those_of_the_copied_weights_on_the_validation_frames(moved, argon, workshop):
     source = load_model(workshop / "water.keras")
     split, scales = moved.info["split"], moved.info["statistics"]
     before = build_network(moved.recipe, ["Ar"], Scales(scales["force_rms"], scales["mean_neighbors"]))
@@ -95,31 +108,30 @@ def test_zero_shot_is_the_error_of_the_copied_weights_on_the_validation_part(mov
     for weight, copied in zip(before.weights, source.network.weights, strict=True):
         if weight.trainable:
             weight.assign(copied * factors.get(weight.path.rpartition("/")[0], 1))
-    judged = ForceField(before, moved.recipe, moved.info | {"split": split | {"test": []}})
-    expected = evaluate(judged, argon, plot=False)
+    untrained = ForceField(before, moved.recipe, moved.info | {"split": split | {"test": []}})
+    expected = evaluate(untrained, argon, plot=False)
     assert (expected["part"], expected["frames"]) == ("validation", 4)
     assert moved.info["origin"]["scale_fitted"] == pytest.approx(expected["force"], rel=1e-5)
     assert moved.info["figures"]["validation"]["mae"] != moved.info["origin"]["scale_fitted"]["mae"]
 
 
-def test_what_moved_is_shown(water, argon, folder, capsys):
+def test_the_report_before_training_has_every_layer_and_the_new_cutoff(water, argon, folder, messages):
     target = recipe(ARGON, graph={"cutoff": 5.5}, training={"epochs": 1, "steps": 1})
-    origin = transfer(water, target, data=argon).info["origin"]
+    reports = []
+    origin = transfer(water, target, data=argon, on_report=reports.append).info["origin"]
     assert (folder / "tiny-from-tinywater.keras").exists()
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
-    assert lines[0] == "tinywater -> tiny, strategy discriminative"
-    for layer, action, part, total, _ in origin["moves"]:
-        (line,) = [line for line in lines if line.split()[:1] == [layer]]
-        assert f"{action}  " in line
-        assert f"{part:,} of {total:,}" in line
-    assert "the cutoff was 6 and is 5.5" in said.err
-    assert f"zero-shot, with the model's own force scale: mean |dF| / mean |F| {origin['zero_shot']:.1%} on" in said.err
-    assert f"fitted to training frames {origin['scale_fitted']['relative']:.1%}" in said.err
+    (report,) = reports
+    assert (report.source, report.target, report.strategy) == ("tinywater", "tiny", "discriminative")
+    assert [layer.to_json() for layer in report.layers] == origin["moves"]
+    assert [layer.training for layer in report.layers][-3:] == ["rate x 0.38", "", ""]
+    assert any("cutoff was 6 and is 5.5" in remark for remark in report.remarks)
+    assert set(report.remarks) < set(messages)
+    (message,) = [text for text in messages if f"{origin['zero_shot']:.1%}" in text]
+    assert f"{origin['scale_fitted']['relative']:.1%}" in message
 
 
 def raw_forces(base):
-    """A recipe on raw forces, its species one-hot: nothing in it has a unit, so that those of a source may differ."""
+    """A recipe on raw forces with learned species: no weight depends on units, so those of the source may differ."""
     raw = copy.deepcopy(base)
     raw["model"]["normalization"] = "none"
     raw["model"]["layers"][0]["inputs"] = "species"
@@ -128,67 +140,57 @@ def raw_forces(base):
 
 @pytest.mark.parametrize(("units", "scale"), [("real", 20.0), ("metal", 20 / 0.0433641)])
 def test_without_normalisation_the_force_scale_of_the_source_is_kept(argon, folder, units, scale):
-    """In the target's unit, so that the network's own output means what it meant in the source."""
+    """In the target's unit, so that the output of the network keeps its meaning."""
     result = transfer(water_model(units, made=raw_forces(WATER)), raw_forces(ARGON), data=argon)
     assert result.network.get_layer("force_scale").factor.numpy() == pytest.approx(scale, rel=1e-5)
     assert result.network.get_layer("message_passing_1").neighbor_scale == pytest.approx(1 / 3)  # of nine neighbours
     run = json.loads((folder / "runs/tiny-from-tinywater-001/run.json").read_text())
     assert run["scales"]["force"] == pytest.approx(scale, rel=1e-5)
     assert run["scales"]["neighbors"] == pytest.approx(9.0)
-    assert run["scales"]["energy_offsets"] is run["scales"]["shortest"] is None  # of the target: it needs none
+    assert run["scales"]["energy_offsets"] is run["scales"]["shortest"] is None
 
 
-def test_the_loss_is_measured_in_the_units_of_the_network(argon, folder):
-    """The scale that the network got is the one by which the loss divides: half of it, twice the loss."""
+def test_the_loss_is_divided_by_the_force_scale_of_the_network(argon, folder):
+    """Half of the scale, twice the loss."""
     losses = []
     for scale in (20.0, 1.0):
         source = water_model(made=raw_forces(WATER))
         source.network.get_layer("force_scale").factor.assign(scale)
         for weight in source.network.get_layer("pair_force_decoder_1").trainable_variables:
-            weight.assign(weight * 0)  # no output: the loss is that of zero forces
+            weight.assign(weight * 0)  # the loss is that of zero forces
         transfer(source, raw_forces(ARGON), data=argon, output=f"{scale:g}.keras")
         (row,) = read_log(folder / f"runs/{scale:g}-001/log.csv")
         losses.append(row["loss"])
     assert losses[1] == pytest.approx(20 * losses[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("normalization", ["none", "training"])
-def test_a_conversion_is_told_where_there_is_one(argon, folder, capsys, normalization):
+@pytest.mark.parametrize(("normalization", "what"), [("none", "x 23.0605"), ("training", "target's own forces")])
+def test_a_conversion_of_units_is_reported(argon, folder, messages, normalization, what):
     target = copy.deepcopy(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True))
     target["model"]["normalization"] = normalization
     transfer(water_model("metal", made=raw_forces(WATER)), recipe(target), data=argon)
-    said = capsys.readouterr().err
-    how = (
-        "forces are converted, x 23.0605" if normalization == "none" else "the force scale is that of the target's own"
-    )
-    assert f"the model is in metal units, the target in real: {how}" in said
+    assert any("metal units" in text and "in real" in text and what in text for text in messages)
 
 
-def test_an_epsilon_in_other_units_means_what_it_meant(argon, folder, capsys):
-    """0.2378 kcal/mol enters a network that learned from eV as 0.0103."""
+def test_weights_that_read_epsilon_are_converted_to_the_target_units(argon, folder, messages):
+    """0.2378 kcal/mol enters a network trained with eV as 0.0103."""
     target = transfer(water_model("metal"), recipe(training={"epochs": 1, "steps": 1}), data=argon)
-    assert "an epsilon counts x 0.0433641 where it enters the network" in capsys.readouterr().err
-    moves = {layer: reason for layer, _, _, _, reason in target.info["origin"]["moves"]}
-    assert moves["atom_encoder_1"] == "species from the target; epsilon in metal units there"
+    assert any("epsilon" in text and "0.0433641" in text for text in messages)
+    reasons = {layer: reason for layer, _, _, _, reason in target.info["origin"]["moves"]}
+    assert "epsilon in metal units" in reasons["atom_encoder_1"]
 
 
-def test_another_prior_is_told(argon, folder, capsys):
-    target = recipe(ARGON, model=ARGON["model"] | {"prior": [{"prior": "lennard_jones"}]}, training={"epochs": 1})
-    transfer(water_model(), target, data=argon)
-    assert "the prior was none and is lennard_jones: the terms of the target are taken" in capsys.readouterr().err
-
-
-# --- it goes on after a stop --------------------------------------------------------------------------------------
+# --- resumption -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def long(argon, workshop):
-    """A transfer on raw forces, whose scales are its source's: run whole, and stopped after its first epoch."""
+    """A transfer on raw forces, whose scales are those of the source: complete, and stopped after its first epoch."""
     made = recipe(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True), training=TWO)
-    follow = Trainer._log_row
+    log_row = Trainer._log_row
 
     def stop(self, *args):
-        follow(self, *args)
+        log_row(self, *args)
         os.kill(os.getpid(), signal.SIGTERM)
 
     location = workshop / "long"
@@ -205,14 +207,14 @@ def long(argon, workshop):
 
 @pytest.fixture
 def stopped(long, folder):
-    """A copy of that folder to work in, the recipe and what the whole transfer made."""
+    """A copy of that folder as the working folder, the recipe, and the model of the complete transfer."""
     location, made, whole = long
     shutil.copytree(location, folder, dirs_exist_ok=True)
     return folder, made, whole
 
 
 @pytest.mark.parametrize("how", ["transfer", "train"])
-def test_a_stopped_transfer_goes_on_to_the_same_end(stopped, argon, how):
+def test_a_resumed_transfer_gives_the_same_model(stopped, argon, how):
     folder, made, whole = stopped
     if how == "transfer":
         resumed = transfer("water.keras", made, data=argon, resume=True)
@@ -225,78 +227,85 @@ def test_a_stopped_transfer_goes_on_to_the_same_end(stopped, argon, how):
     assert {path.name for path in (folder / "runs").iterdir()} == {"tiny-from-water-001", "whole-001"}
 
 
-def test_a_transfer_goes_on_from_no_other_model(stopped, argon):
+def test_resuming_with_another_source_model_is_refused(stopped, argon):
     _, made, _ = stopped
     water_model(path="other.keras", made=raw_forces(WATER))
-    with pytest.raises(UserError, match=r"was begun from water\.keras, not from other\.keras"):
+    with refused(UserError, "water.keras", "other.keras", hint="--resume"):
         transfer("other.keras", made, data=argon, output="tiny-from-water.keras", resume=True)
 
 
-def test_a_transfer_without_a_checkpoint_goes_on_with_its_source_only(stopped, argon):
+def test_resuming_with_a_changed_source_model_is_refused(stopped, argon):
+    _, made, _ = stopped
+    water_model("metal", path="water.keras", made=raw_forces(WATER))
+    with refused(UserError, "water.keras", "tiny-from-water-001", hint="--resume"):
+        transfer("water.keras", made, data=argon, resume=True)
+
+
+def test_a_transfer_without_a_checkpoint_is_resumed_only_with_its_source(stopped, argon):
     folder, made, whole = stopped
     shutil.rmtree(folder / "runs/tiny-from-water-001/checkpoints")
     (folder / "water.keras").rename("elsewhere.keras")
-    with pytest.raises(UserError, match=r"begun with the weights of water\.keras, and no checkpoint") as caught:
+    with refused(UserError, "water.keras", "checkpoint", hint="gnnzoo transfer"):
         train(made, data=argon, output="tiny-from-water.keras", resume=True)
-    assert "gnnzoo transfer" in caught.value.hint
     (folder / "elsewhere.keras").rename("water.keras")
     resumed = transfer("water.keras", made, data=argon, resume=True)
     for a, b in zip(resumed.network.weights, whole.network.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_a_training_takes_no_transfers_run_for_its_own(stopped, argon):
+def test_training_does_not_resume_the_run_of_a_transfer(stopped, argon):
     _, made, _ = stopped
-    with pytest.raises(UserError, match="no run of 'elsewhere'"):
+    with refused(UserError, "'elsewhere'"):
         train(made, data=argon, output="elsewhere.keras", resume=True)
 
 
-# --- what is refused before training starts -----------------------------------------------------------------------
+# --- what is refused before training --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def refused(uncompiled, folder):
-    """`transfer` ends with an error of a kind and with these words, and begins no run; gives the error."""
-
-    def check(error, what, model, **options):
-        with pytest.raises(error, match=what) as caught:
-            transfer(model, options.pop("target", TARGET), **options)
-        assert not (folder / "runs").exists()
-        return caught.value
-
-    return check
+def no_run(uncompiled, folder):
+    """An empty working folder in which no run is made."""
+    yield folder
+    assert not (folder / "runs").exists()
 
 
-def test_an_existing_output_is_refused(refused, water, argon, folder):
-    (folder / "tiny-from-tinywater.keras").write_text("precious")
-    error = refused(UserError, "exists already", water, data=argon)
-    assert str(error.location) == "tiny-from-tinywater.keras"
-    assert "--overwrite" in error.hint
-    assert (folder / "tiny-from-tinywater.keras").read_text() == "precious"
+def test_an_existing_output_is_refused(no_run, water, argon):
+    (no_run / "tiny-from-tinywater.keras").write_text("precious")
+    with refused(OutputError, file="tiny-from-tinywater.keras", hint="--overwrite"):
+        transfer(water, TARGET, data=argon)
+    assert (no_run / "tiny-from-tinywater.keras").read_text() == "precious"
 
 
-def test_another_ending_is_refused(refused, water, argon):
-    assert refused(UserError, "ends in .keras", water, data=argon, output="argon.h5").hint == "-o argon.keras"
+def test_another_suffix_is_refused(no_run, water, argon):
+    with refused(UserError, ".keras", ".h5", hint="-o argon.keras"):
+        transfer(water, TARGET, data=argon, output="argon.h5")
 
 
-def test_a_model_that_is_none_is_refused(refused, argon):
-    assert refused(ModelError, "there is no such file", "water.keras", data=argon).location.file.name == "water.keras"
+def test_a_missing_model_is_refused(no_run, argon):
+    with refused(ModelError, file="water.keras"):
+        transfer("water.keras", TARGET, data=argon)
 
 
-def test_a_stack_that_has_nothing_in_common_is_refused(refused, water, argon):
+def test_a_stack_with_other_layers_is_refused(no_run, water, argon):
     raw = copy.deepcopy(ARGON)
     for number, layer in enumerate(raw["model"]["layers"]):
         layer["name"] = f"other_{number}"
-    error = refused(ModelError, "no layer of the model fits", water, target=recipe(raw), data=argon)
-    assert "other_2" in error.expected
+    with refused(ModelError, expected="other_2"):
+        transfer(water, recipe(raw), data=argon)
 
 
-def test_units_that_cannot_be_compared_are_refused(refused, argon):
-    error = refused(ModelError, "in lj units, the target's data in real units", water_model("lj"), data=argon)
-    assert "real" in error.hint
+def test_units_without_a_conversion_are_refused(no_run, argon):
+    with refused(ModelError, "lj units", "real units", hint="real"):
+        transfer(water_model("lj"), TARGET, data=argon)
 
 
-def test_data_that_are_not_the_targets_are_refused(refused, water, folder):
-    dumps.water_dump(folder / "water.lammpstrj", frames=20)
+def test_data_of_other_species_than_the_target_are_refused(no_run, water):
+    dumps.water_dump(no_run / "water.lammpstrj", frames=20)
     data = convert("water.lammpstrj", units="real", types={1: "O", 2: "H"})
-    refused(DataError, "type 1 is O in the data, but Ar was declared", water, data=data)
+    with refused(DataError, "type 1", "Ar"):
+        transfer(water, TARGET, data=data)
+
+
+def test_a_setting_of_another_kind_is_refused(no_run, water, argon):
+    with pytest.raises(TypeError, match="stratagem"):
+        transfer(water, TARGET, data=argon, stratagem="heads")

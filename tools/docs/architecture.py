@@ -21,7 +21,19 @@ HERE = Path(__file__).parent
 FLOORS = [
     (
         "words, arrays, units, writing",
-        {"", "console", "elements", "errors", "fields", "formatting", "metrics", "outputs", "progress", "progress_bar"}
+        {
+            "",
+            "choices",
+            "console",
+            "elements",
+            "errors",
+            "fields",
+            "formatting",
+            "metrics",
+            "outputs",
+            "progress",
+            "progress_bar",
+        }
         | {"tensorflow_env", "units"},  # "": gnnzoo itself, for its version
     ),
     ("recipes, data and layers do not know each other", {"recipe", "data", "layers"}),

@@ -1,45 +1,54 @@
-"""A training that begins with the weights of a trained model: what moves, and what of it is trained."""
+"""Recipe section `training.start_from`: a training that starts from the weights of a trained model."""
 
 from fnmatch import fnmatchcase
-from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from gnnzoo.choices import RadialTransfer, Strategy
 from gnnzoo.recipe.schema.base import Fraction, Name, Section
 
-HEADS_FIRST = 0.2  # share of the schedule in which a staged transfer trains the heads alone
-Strategy = Literal["full", "heads", "staged", "discriminative", "lora"]
+# Share of the schedule in which a staged transfer trains the heads alone: long enough for new heads to converge on the
+# copied features, short enough to leave most of the schedule to all layers. Chosen by hand, not tuned.
+HEADS_FIRST = 0.2
 
 
 class StartFrom(Section):
-    """The trained model with whose weights training begins, so that it is a transfer."""
+    """Transfer: training starts from the weights of a trained model."""
 
     model: str
-    """A .keras file of gnnzoo, looked up from the working folder, then from the recipe's."""
+    """A .keras file of gnnzoo, searched in the working folder, then in the recipe's folder."""
     strategy: Strategy = "discriminative"
-    """`full`: everything is trained. `heads`: the heads alone, and layers that did not move. `staged`: these for the
-    first fifth, then everything. `discriminative`: each layer below the heads at a rate 2.6 times lower than the one
-    above it (arXiv 1801.06146), activations and normalisations with the layer below them. `lora`: of the layers that
-    moved, matrices keep what they were and learn a product of two narrow ones beside it (arXiv 2106.09685), which is
-    added to them at the end."""
+    """Which layers are trained. `full`: all. `heads`: the heads and layers that were not copied. `staged`: these for
+    the first fifth of the training, then all. `discriminative`: each layer below the heads with a learning rate 2.6
+    times smaller than the one above it (arXiv 1801.06146), activations and normalisations with that of the layer below
+    them. `lora`: copied matrices are kept and low-rank adapters are trained (arXiv 2106.09685), which are added to them
+    at the end."""
     freeze: list[str] = Field(default_factory=list)
     """Names or patterns of layers that are not trained, such as "atomic_density_*"."""
     reset: list[str] = Field(default_factory=list)
-    """Names or patterns of layers that begin anew instead of with the model's weights."""
-    radial: Literal["extend", "stretch"] = "extend"
-    """How distances move where cutoff or radial basis differ. `extend`: each function of the distance is kept in length
-    units, as well as the target's basis can, and in layers that are linear in it is zero beyond the old cutoff; sums
-    over the same neighbours keep their size. `stretch`: distances count in cutoffs, with the n-th radial function for
-    the n-th, and sums over neighbours in mean numbers of neighbours."""
+    """Names or patterns of layers that start from random weights instead of the model's."""
+    radial: RadialTransfer = "extend"
+    """How radial functions are transferred if cutoff or radial basis differ. `extend`: each function of distance is
+    refitted in length units with the target's basis, and in layers that are linear in it is zero beyond the old cutoff;
+    sums over the same neighbours keep their size. `stretch`: the n-th radial function takes the weights of the n-th, so
+    that distances scale with the cutoff, and sums over neighbours with the mean number of neighbours."""
     map: dict[Name, Name] = Field(default_factory=dict)
-    """For learned embeddings of species: which species of the model each one begins as, such as {"Ar": "O"}; those that
-    are in both begin as what they are."""
+    """For learned embeddings of species: the model's species that each target species starts as, such as {"Ar": "O"};
+    species of both start as themselves."""
     rank: PositiveInt = 8
-    """Width of the products of `lora`."""
+    """Width of the adapters of `lora`."""
     replay: Fraction = 0.0
-    """Share of the steps that go on with the model's own training frames, so that it is not forgotten."""
+    """Share of the steps that train on the model's own training frames, so that they are not forgotten."""
 
 
 def matching(patterns: list[str], names: list[str]) -> set[str]:
-    """The names that at least one of the patterns stands for; case counts."""
+    """Names that match at least one pattern.
+
+    Args:
+        patterns: names or patterns with `*`, `?` and `[...]`, case-sensitive.
+        names: names to choose from.
+
+    Returns:
+        The matching names.
+    """
     return {name for name in names for pattern in patterns if fnmatchcase(name, pattern)}

@@ -29,7 +29,8 @@ from gnnzoo.training.memory import keep_freed_memory
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run, new_run
 from gnnzoo.training.targets import check_targets
-from gnnzoo.transfer_learning.training_settings import adapters, resolve_training_settings
+from gnnzoo.transfer_learning.provenance import LayerTransfer, TransferOrigin
+from gnnzoo.transfer_learning.training_settings import lora_adapters, resolve_training_settings
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.steps import training_messages
 from gnnzoo.workflows.steps.model_info import dataset_info, model_info
@@ -52,13 +53,23 @@ class TrainingJob:
     model: ForceField
     dataset: Dataset
     prepared: Prepared
-    origin: Origin | None = None
+    origin: TransferOrigin | None = None
     replay: Replay | None = None
 
     @property
     def settings(self) -> Training:
         """Training settings of the recipe, with the transfer strategy resolved."""
-        return resolve_training_settings(self.model.recipe, self.origin)
+        return resolve_training_settings(self.model.recipe, self.transferred_layers)
+
+    @property
+    def origin_info(self) -> Origin | None:
+        """The provenance as JSON values."""
+        return self.origin.to_json() if self.origin is not None else None
+
+    @property
+    def transferred_layers(self) -> list[LayerTransfer]:
+        """Records of transferred layers; empty for random initial weights."""
+        return self.origin.layers if self.origin is not None else []
 
 
 def check_output(output: Path, overwrite: bool) -> None:
@@ -107,7 +118,7 @@ def open_run(job: TrainingJob, output: Path, run: Run | None) -> Iterator[Run]:
             scales=asdict(job.prepared.scales),
             split_report=job.prepared.split_report.as_dict(),
             output=str(output),
-            origin=job.origin,
+            origin=job.origin_info,
             started=time.strftime("%Y-%m-%d %H:%M:%S"),
             gnnzoo=__version__,
         )
@@ -138,7 +149,7 @@ def fit(
     keep_freed_memory()
     model, prepared, settings = job.model, job.prepared, job.settings
     unit = force_unit(job.dataset.units)
-    with adapters(model, prepared, job.origin):
+    with lora_adapters(model, prepared, job.transferred_layers):
         trainer = Trainer(
             model.network,
             settings,
@@ -154,7 +165,7 @@ def fit(
         )
         outcome = trainer.run(time_limit=time_limit, resume=resume, until=run.state.get("trained"))
     run.update(trained=outcome.steps)
-    model.info = model_info(model, job.dataset, prepared, outcome, run, job.origin)
+    model.info = model_info(model, job.dataset, prepared, outcome, run, job.origin_info)
     training_messages.report_end(outcome, settings, run, model)
     return outcome
 

@@ -11,6 +11,7 @@ from gnnzoo import __version__
 from gnnzoo.data.frames import Dataset
 from gnnzoo.metrics import ForceMetrics, force_errors
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.info import Origin
 from gnnzoo.training.loop import Outcome
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
@@ -20,7 +21,7 @@ _EXAMPLE_ATOMS = 3000
 
 
 def model_info(
-    model: ForceField, dataset: Dataset, prepared: Prepared, outcome: Outcome, run: Run, origin: dict | None
+    model: ForceField, dataset: Dataset, prepared: Prepared, outcome: Outcome, run: Run, origin: Origin | None
 ) -> dict:
     """What the .keras file says of itself."""
     return {
