@@ -1,1 +1,1 @@
-"""How good a model is: force errors beside the zero-force baseline, tables and plots."""
+"""Tables and plots of errors, and dimer force curves."""

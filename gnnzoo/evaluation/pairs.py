@@ -1,4 +1,4 @@
-"""The force between two atoms alone that a model learned, against distance, beside the truth where it is told."""
+"""Dimer force curves: the force between two isolated atoms against their distance."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,56 +14,83 @@ from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.units import STYLES
 
 _OTHER, _BONDED, _SAME = EDGE_CLASSES
-# Edge of the box in which two atoms are alone, in cutoffs.
+# Edge of the periodic box of a dimer, in cutoffs: more than two, so that no atom sees an image of the other.
 _BOX = 4
+# Where a model does not know the distances of its training pairs, a curve begins at this share of the cutoff.
+_FIRST = 0.1
 
 
 @dataclass(frozen=True)
 class PairCurve:
-    """The force that drives two atoms apart, against their distance.
+    """Dimer force curve of one kind of pair.
 
     Attributes:
-        name: of the kind of pair, see `data.statistics.pair_name`.
+        name: of the kind of pair, see `data.graphs.training_statistics.pair_name`.
         distances: (n,) length unit.
-        forces: (n,) force unit; positive where the atoms repel each other.
-        truth: (n,) that of the interactions that the recipe declares, or None.
-        counts: (n,) how many pairs of the training frames are about so far apart.
+        forces: (n,) force that drives the atoms apart, force unit; positive where they repel each other.
+        reference: (n,) force of the interactions that the recipe declares in `data.truth`, or None.
+        counts: (n,) number of training pairs in the bin of each distance.
     """
 
     name: str
     distances: list[float]
     forces: list[float]
-    truth: list[float] | None
+    reference: list[float] | None
     counts: list[int]
 
-    def as_dict(self) -> dict:
-        """Plain values, for JSON."""
-        return asdict(self)
+    def to_json(self) -> dict:
+        """The curve as JSON values.
+
+        Returns:
+            Attributes by name; `reference` is "truth", as the key of the recipe.
+        """
+        values = asdict(self)
+        return {("truth" if key == "reference" else key): value for key, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: dict) -> "PairCurve":
+        """Inverse of `to_json`.
+
+        Args:
+            values: as the file of a transferred model has them.
+
+        Returns:
+            The curve.
+        """
+        return cls(**{("reference" if key == "truth" else key): value for key, value in values.items()})
 
     def error(self) -> float | None:
-        """Mean |difference from the truth| over mean |truth|, each distance as often as pairs have it in training."""
+        """Relative error: mean |dF| / mean |F|, each distance weighted by the number of training pairs there.
+
+        Returns:
+            None without a reference or without training pairs.
+        """
         weights = np.array(self.counts, float)
-        if self.truth is None or not weights.any():
+        if self.reference is None or not weights.any():
             return None
-        size = np.average(np.abs(self.truth), weights=weights)
-        return float(np.average(np.abs(np.subtract(self.forces, self.truth)), weights=weights) / size) if size else None
+        size = np.average(np.abs(self.reference), weights=weights)
+        difference = np.abs(np.subtract(self.forces, self.reference))
+        return float(np.average(difference, weights=weights) / size) if size else None
 
     def largest(self) -> tuple[float, float] | None:
-        """The largest difference from the truth where training had pairs, as a share of the largest force there, and
-        its distance.
+        """Largest relative error where training had pairs.
+
+        Returns:
+            Largest |dF| over the largest |F| there, and the distance of the former; None without a reference or without
+            training pairs.
         """
         seen = np.array(self.counts) > 0
-        if self.truth is None or not seen.any():
+        if self.reference is None or not seen.any():
             return None
-        truth, difference = np.array(self.truth)[seen], np.abs(np.subtract(self.forces, self.truth))[seen]
-        worst = int(np.argmax(difference))
-        size = float(np.abs(truth).max())
+        reference = np.array(self.reference)[seen]
+        difference = np.abs(np.subtract(self.forces, self.reference))[seen]
+        worst, size = int(np.argmax(difference)), float(np.abs(reference).max())
         return (float(difference[worst] / size), float(np.array(self.distances)[seen][worst])) if size else None
 
 
 @dataclass(frozen=True)
 class PairKind:
-    """Two species and what their atoms are to each other."""
+    """Two species and the class of the edge between their atoms."""
 
     first: str
     second: str
@@ -71,12 +98,16 @@ class PairKind:
 
     @property
     def name(self) -> str:
-        """See `data.statistics.pair_name`."""
+        """See `data.graphs.training_statistics.pair_name`."""
         return pair_name(self.first, self.second, self.kind)
 
 
 def pair_kinds(model: ForceField) -> list[PairKind]:
-    """The kinds of pairs that the model's training frames had; of an older model all that it could know."""
+    """Kinds of pairs in the training frames of `model`.
+
+    Returns:
+        Those of an older model, which does not know them, are all that are not within a molecule.
+    """
     known = (model.info.get("statistics") or {}).get("distances")
     names = model.species
     possible = [
@@ -96,33 +127,36 @@ def pair_curves(
     first: float | None = None,
     points: int = 100,
 ) -> list[PairCurve]:
-    """The curves of all kinds of pairs that training had.
+    """Dimer force curves of all kinds of pairs that training had.
 
-    Two atoms stand alone in a periodic box so wide that none sees an image of the other; a model that reads waves of
-    the box adds the background that makes any box neutral. Training has seen liquids: how a model of many atoms answers
-    for two shows what it took for the pair's share, and it need not be the pair force.
+    Two atoms are alone in a wide periodic box. Training has seen liquids: the force on a dimer shows what a many-body
+    model took for the pair interaction, and need not be the pair force. A model that reads wave vectors adds the
+    neutralising background of the box.
 
     Args:
-        model: network, recipe and what its training measured.
-        forces: another way to the forces of a frame than the model's own, (atoms, 3).
-        first: smallest distance, length unit; by default for each kind the shortest of the training, or a tenth of the
-            cutoff where nobody knows.
-        points: distances from there to the cutoff, evenly spaced.
+        model: network, recipe and training statistics.
+        forces: frame -> (atoms, 3) forces, instead of the model's own, such as those of an exported model.
+        first: smallest distance, length unit; by default for each kind the shortest in training, or a tenth of the
+            cutoff where it is unknown.
+        points: number of distances from there to the cutoff, evenly spaced.
+
+    Returns:
+        One curve for each kind of pair.
     """
     forces, curves = forces or model.forces, []
     for pair in pair_kinds(model):
         counts = _counts(model, pair)
-        begin = first if first is not None else model.cutoff * (_first_of(counts) if counts.any() else 0.1)
+        begin = first if first is not None else model.cutoff * (_first_bin(counts) if counts.any() else _FIRST)
         distances = np.linspace(begin, model.cutoff, points)
-        learned = [_apart(forces(_two_atoms(model, pair, distance))) for distance in distances]
-        truth = reference_force(model.recipe, model.units, pair, distances)
+        predicted = [_force_apart(forces(_dimer(model, pair, distance))) for distance in distances]
+        reference = reference_force(model.recipe, model.units, pair, distances)
         bins = np.minimum((distances / model.cutoff * len(counts)).astype(int), len(counts) - 1)
         curves.append(
             PairCurve(
                 pair.name,
                 distances.tolist(),
-                [float(force) for force in learned],
-                None if truth is None else truth.tolist(),
+                predicted,
+                None if reference is None else reference.tolist(),
                 counts[bins].tolist(),
             )
         )
@@ -134,18 +168,18 @@ def _counts(model: ForceField, pair: PairKind) -> np.ndarray:
     return np.zeros(1, int) if known is None else np.array(known["counts"][pair.name])
 
 
-def _first_of(counts: np.ndarray) -> float:
-    """The lower end of the first bin that holds anything, as a share of the cutoff; never zero."""
+def _first_bin(counts: np.ndarray) -> float:
+    """Lower end of the first bin that is not empty, as a share of the cutoff; half a bin instead of zero."""
     return max(float(np.flatnonzero(counts)[0]), 0.5) / len(counts)
 
 
-def _apart(forces: np.ndarray) -> float:
-    """What drives the second atom along x away from the first."""
+def _force_apart(forces: np.ndarray) -> float:
+    """Force that drives the second atom along x away from the first."""
     return (float(forces[1, 0]) - float(forces[0, 0])) / 2
 
 
-def _two_atoms(model: ForceField, pair: PairKind, distance: float) -> Frame:
-    """The two of them, along x."""
+def _dimer(model: ForceField, pair: PairKind, distance: float) -> Frame:
+    """Two atoms along x."""
     edge, types = _BOX * model.cutoff, {name: int(number) for number, name in model.info["types"].items()}
     molecules = None
     if reads_molecules(model.recipe):
@@ -163,36 +197,41 @@ def _two_atoms(model: ForceField, pair: PairKind, distance: float) -> Frame:
     )
 
 
-# --- the truth ----------------------------------------------------------------------------------------------------
+# --- reference ----------------------------------------------------------------------------------------------------
 
 
 def reference_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.ndarray) -> np.ndarray | None:
-    """-dU/dr of the interactions that made the data, as `data.truth` of the recipe tells them; None where it does not.
+    """-dU/dr of the interactions that made the data, as far as the recipe declares them in `data.truth`.
 
     Lennard-Jones 4 e ((s/r)^12 - (s/r)^6) and charges q q / r act between molecules, springs k (r - length)^2 along
-    the bonds that it names; two atoms of one molecule that are not bonded feel nothing.
+    the bonds that are declared; two atoms of one molecule that are not bonded do not interact.
 
     Args:
         recipe: its `data.truth` and `data.atoms` are read.
         units: unit style, for the constant of charges.
         pair: which atoms.
         r: (n,) length unit.
+
+    Returns:
+        (n,) force unit, positive where the atoms repel each other; None where it is unknown.
     """
-    truth = recipe.data.truth
-    if truth is None or not {pair.first, pair.second} <= set(recipe.data.atoms):
+    declared = recipe.data.truth
+    if declared is None or not {pair.first, pair.second} <= set(recipe.data.atoms):
         return None
     force = np.zeros_like(r)
     if pair.kind == _BONDED:
-        springs = [bond for bond in truth.bonds if set(bond.types) == {pair.first, pair.second}]
-        return -sum(2 * bond.k * (r - bond.length) for bond in springs) if springs else None
+        springs = [bond for bond in declared.bonds if set(bond.types) == {pair.first, pair.second}]
+        for bond in springs:
+            force -= 2 * bond.k * (r - bond.length)
+        return force if springs else None
     if pair.kind == _SAME:
         return force
     a, b = recipe.data.atoms[pair.first], recipe.data.atoms[pair.second]
-    if truth.lennard_jones is not None:
-        sigma = (a.sigma + b.sigma) / 2 if truth.lennard_jones == "arithmetic" else np.sqrt(a.sigma * b.sigma)
+    if declared.lennard_jones is not None:
+        sigma = (a.sigma + b.sigma) / 2 if declared.lennard_jones == "arithmetic" else np.sqrt(a.sigma * b.sigma)
         power = (sigma / r) ** 6
         force += 24 * np.sqrt(a.epsilon * b.epsilon) * power * (2 * power - 1) / r
-    if truth.charges:
+    if declared.charges:
         if units not in STYLES:
             return None
         force += STYLES[units].coulomb * a.charge * b.charge / r**2

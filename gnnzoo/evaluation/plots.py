@@ -46,7 +46,12 @@ class ParitySample:
             self._kept = [(p[half], r[half], s[half]) for (p, r, s), half in zip(self._kept, halves, strict=True)]
 
     def update(self, reference: Reference, outputs: Outputs) -> None:
-        """Add one frame, whose reference forces must be known."""
+        """Add one frame, if its reference forces are known.
+
+        Args:
+            reference: forces and species.
+            outputs: of the network.
+        """
         if reference.forces is not None:
             self.add(outputs[fields.FORCES], reference.forces, reference.species)
 

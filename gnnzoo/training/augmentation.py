@@ -1,18 +1,24 @@
-"""Random changes of a batch: rotations, uniform on SO(3), and displacements of atoms."""
+"""Data augmentation: random rotations, uniform on SO(3), and random displacements of atoms."""
 
 import tensorflow as tf
 
 from gnnzoo import fields
+from gnnzoo.training.batches import Batch
 
 
-def random_rotations(count: int, seed, dtype=tf.float32):
-    """(count, 3, 3) rotation matrices, uniform on SO(3).
+def random_rotations(count: int, seed: tf.Tensor | list[int], dtype: tf.DType = tf.float32) -> tf.Tensor:
+    """Random rotation matrices, uniform on SO(3).
 
     A quaternion with independent normal components, normalised, is uniform on the unit sphere in four dimensions, and
     that is the uniform distribution of rotations (Shoemake, Graphics Gems III, 1992, p. 124).
 
     Args:
+        count: number of rotations.
         seed: (2,) int32; equal seeds give equal rotations.
+        dtype: of the matrices.
+
+    Returns:
+        (count, 3, 3).
     """
     quaternion = tf.random.stateless_normal((count, 4), seed=seed, dtype=dtype)
     w, x, y, z = tf.unstack(quaternion / tf.norm(quaternion, axis=-1, keepdims=True), axis=-1)
@@ -24,33 +30,37 @@ def random_rotations(count: int, seed, dtype=tf.float32):
     return tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def rotate(batch: dict, rotations) -> dict:
-    """Turn all that has a direction in each graph by its rotation: v -> R v, and of a virial W -> R W R^T.
-
-    Waves turn with the box that they fit.
+def rotate(batch: Batch, rotations: tf.Tensor) -> Batch:
+    """Rotate each graph: vectors v -> R v (edges, positions, forces, wave vectors) and the virial W -> R W R^T.
 
     Args:
         batch: model inputs, "forces" and "virial".
         rotations: (graphs, 3, 3).
+
+    Returns:
+        The rotated batch.
     """
     of_atom = tf.gather(rotations, batch[fields.GRAPH_INDEX])  # (atoms, 3, 3)
-    turns = {
+    matrices = {
         fields.EDGE_VECTORS: tf.gather(of_atom, batch[fields.RECEIVERS]),  # (edges, 3, 3)
         fields.FORCES: of_atom,
         fields.POSITIONS: of_atom,
         fields.WAVES: tf.gather(rotations, batch[fields.WAVE_GRAPH]),  # (waves, 3, 3)
     }
-    turned = {key: tf.einsum("nij,nj->ni", turn, batch[key]) for key, turn in turns.items()}
-    return batch | turned | {fields.VIRIAL: rotations @ batch[fields.VIRIAL] @ tf.linalg.matrix_transpose(rotations)}
+    rotated = {key: tf.einsum("nij,nj->ni", matrix, batch[key]) for key, matrix in matrices.items()}
+    return batch | rotated | {fields.VIRIAL: rotations @ batch[fields.VIRIAL] @ tf.linalg.matrix_transpose(rotations)}
 
 
-def displace(batch: dict, deviation: float, seed) -> dict:
-    """Move each atom by a normal displacement; forces and virial stay those of the undisturbed positions.
+def displace(batch: Batch, deviation: float, seed: tf.Tensor | list[int]) -> Batch:
+    """Displace each atom by Gaussian noise; forces and virial stay those of the original positions.
 
     Args:
         batch: model inputs.
         deviation: standard deviation along each axis, length unit.
         seed: (2,) int32; equal seeds give equal displacements.
+
+    Returns:
+        The batch with displaced positions and edges.
     """
     vectors = batch[fields.EDGE_VECTORS]
     shape = (tf.shape(batch[fields.SPECIES])[0], 3)

@@ -1,14 +1,18 @@
-"""Which frames a step sees: shuffled anew each epoch, as a function of seed and step alone."""
+"""Batches of training frames, shuffled in each epoch, as a function of seed and step alone."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from gnnzoo.data.graphs.batch import pad, padded_size, slot_count
+from gnnzoo.data.graphs.graph import subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import TrainingStatistics
+
+Batch = dict[str, tf.Tensor]  # arrays by their names in `gnnzoo.fields`
 
 
 class BatchSampler:
@@ -17,57 +21,76 @@ class BatchSampler:
     Args:
         source: graphs by frame number, with forces.
         train: (frames,) indices of the training split.
+        statistics: of the training split; nearly all batches are padded to its largest frame and so have one shape.
         batch_size: frames per step.
-        statistics: of the training split; nearly all batches are padded to its largest frame, and have one shape.
         seed: of the order.
-        largest_wave: of the waves that the network reads; 0 for none.
+        largest_wave: largest wave number that the network reads, inverse length unit; 0 for none.
+        energy_offsets: (species,) energy of an atom of each species, subtracted from the energies; None for none.
     """
 
     def __init__(
         self,
         source: GraphSource,
         train: np.ndarray,
-        batch_size: int,
         statistics: TrainingStatistics,
+        batch_size: int,
         seed: int,
         largest_wave: float = 0.0,
+        energy_offsets: Sequence[float] | None = None,
     ):
         self.source, self.train = source, np.asarray(train)
         self.batch_size = min(batch_size, len(self.train))
         self.n_atoms, self.seed = self.batch_size * statistics.max_atoms, seed
         self.largest_wave = largest_wave
+        self.energy_offsets = None if energy_offsets is None else np.asarray(energy_offsets, np.float64)
         self.n_edges = padded_size(self.batch_size * statistics.max_edges + 1)
         self.n_slots = slot_count(statistics.max_neighbors)
         self._order: tuple[int, np.ndarray] = (-1, self.train)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every training frame is seen once; the last one may be smaller."""
+        """Steps in which every training frame is used once; the last batch may be smaller."""
         return -(-len(self.train) // self.batch_size)
 
     def frames(self, step: int) -> np.ndarray:
-        """Frame numbers of step number `step`, counted from 0."""
+        """Frame numbers of step number `step`, counted from 0.
+
+        Returns:
+            (frames,) indices.
+        """
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(self.train))
         return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
 
-    def batch(self, step: int) -> dict[str, tf.Tensor]:
-        """The padded batch of step number `step`: model inputs and what they are compared with."""
+    def batch(self, step: int) -> Batch:
+        """The padded batch of step number `step`.
+
+        Returns:
+            Model inputs and reference values.
+        """
         graphs = [self.source.graph(index) for index in self.frames(step)]
-        sizes = {"n_edges": self.n_edges, "n_slots": self.n_slots, "largest_wave": self.largest_wave}
-        batch = pad(graphs, self.batch_size, self.n_atoms, **sizes)
+        if self.energy_offsets is not None:
+            graphs = [subtract_energy_offsets(graph, self.energy_offsets) for graph in graphs]
+        batch = pad(
+            graphs,
+            self.batch_size,
+            self.n_atoms,
+            n_edges=self.n_edges,
+            n_slots=self.n_slots,
+            largest_wave=self.largest_wave,
+        )
         return {key: tf.convert_to_tensor(value) for key, value in batch.items()}
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Frames of another training that a training goes on with, so that what was learned of them is not forgotten.
+    """Frames of an earlier training that a share of the steps goes on with, against forgetting them.
 
     Attributes:
         source: their graphs, with the species of the network that is trained now.
         train: (frames,) indices of their training split.
-        statistics: of it.
+        statistics: of their training split.
         share: of the steps.
     """
 
@@ -78,11 +101,11 @@ class Replay:
 
 
 class ReplaySampler:
-    """Two feeds in turns: a share of the steps, evenly spread, sees old frames and the others see new ones.
+    """Batches from two samplers: an evenly spread share of the steps uses old frames, the others new ones.
 
     Args:
-        new, old: the feeds.
-        share: of the steps that see old frames.
+        new, old: samplers of new and old frames.
+        share: of the steps that use old frames.
     """
 
     def __init__(self, new: BatchSampler, old: BatchSampler, share: float):
@@ -91,10 +114,14 @@ class ReplaySampler:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every new frame is seen once, with the old ones between them."""
+        """Steps in which every new frame is used once, with the old ones in between."""
         return math.ceil(self.new.steps_per_epoch / (1 - self.share) - 1e-9)
 
-    def batch(self, step: int) -> dict[str, tf.Tensor]:
-        """The padded batch of step number `step`."""
+    def batch(self, step: int) -> Batch:
+        """The padded batch of step number `step`.
+
+        Returns:
+            Model inputs and reference values.
+        """
         before, after = (math.floor(number * self.share) for number in (step, step + 1))
         return self.old.batch(before) if after > before else self.new.batch(step - before)

@@ -1,9 +1,9 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped."""
+"""Checkpoints: everything a run needs to continue exactly as if it had not been stopped."""
 
 import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _PATTERN = re.compile(r"step-(\d+)\.npz$")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk, made after `step` steps."""
+    """A checkpoint on disk, written after `step` steps."""
 
     path: Path
     step: int
@@ -34,10 +34,18 @@ def save_checkpoint(
     state: dict,
     raw: Sequence[np.ndarray] = (),
 ) -> Checkpoint:
-    """Write the variables of network (dropout's seeds included) and optimizer, and `state` (JSON-able).
+    """Write a checkpoint, unless there is one of this step.
 
     Args:
-        raw: the trainable weights to go on from, where those of the network are an average.
+        folder: where it goes, as step-NUMBER.npz.
+        step: number of steps done.
+        network: its variables are written, the seeds of dropout included.
+        optimizer: its variables are written.
+        state: JSON values.
+        raw: the trainable weights to continue from, where those of the network are an average.
+
+    Returns:
+        The checkpoint.
     """
     path = folder / f"step-{step:08d}.npz"
     if path.exists():
@@ -56,7 +64,16 @@ def load_checkpoint(
     optimizer: keras.Optimizer | None = None,
     average: WeightAverage | None = None,
 ) -> dict:
-    """Put a checkpoint back into network and, where given, optimizer and average; returns its state.
+    """Restore a checkpoint.
+
+    Args:
+        checkpoint: on disk.
+        network: gets the variables.
+        optimizer: likewise, if given.
+        average: gets the raw weights, if given; the network's weights are then the averages.
+
+    Returns:
+        The state that it was saved with.
 
     Raises:
         ModelError: the file is damaged, or of another network.
@@ -73,18 +90,39 @@ def load_checkpoint(
         raise ModelError(
             f"this checkpoint does not fit or is damaged: {error}",
             location=Location(file=checkpoint.path),
-            hint="delete it to go on from the one before it",
+            hint="delete it to resume from the one before it",
         ) from error
 
 
-def _assign(arrays, kind: str, variables: list) -> None:
+def _assign(arrays: np.lib.npyio.NpzFile, kind: str, variables: Sequence[keras.Variable]) -> None:
     if sum(name.startswith(f"{kind}/") for name in arrays.files) != len(variables):
-        raise ValueError(f"it holds another number of {kind} variables")
+        raise ValueError(f"it has another number of {kind} variables")
     for i, variable in enumerate(variables):
         variable.assign(arrays[f"{kind}/{i}"])
 
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
-    """The checkpoints in a folder, oldest first."""
-    found = [(path, _PATTERN.search(path.name)) for path in folder.glob("step-*.npz")]
-    return sorted((Checkpoint(path, int(match[1])) for path, match in found if match), key=lambda c: c.step)
+    """Checkpoints in `folder`.
+
+    Returns:
+        Oldest first.
+    """
+    matches = [(path, _PATTERN.search(path.name)) for path in folder.glob("step-*.npz")]
+    return sorted((Checkpoint(path, int(match[1])) for path, match in matches if match), key=lambda c: c.step)
+
+
+def best_checkpoint(folder: Path, steps: Collection[int], errors: Mapping[int, float]) -> Checkpoint:
+    """The checkpoint with the smallest validation error.
+
+    Args:
+        folder: of the checkpoints.
+        steps: those to choose from; checkpoints that an interruption left are not among them, so that a resumed run
+            ends as one without an interruption.
+        errors: validation error by step.
+
+    Returns:
+        The best one; the last one where no error is finite, as without validation frames.
+    """
+    saved = [checkpoint for checkpoint in checkpoints(folder) if checkpoint.step in steps]
+    validated = [checkpoint for checkpoint in saved if np.isfinite(errors.get(checkpoint.step, np.nan))]
+    return min(validated, key=lambda checkpoint: errors[checkpoint.step]) if validated else saved[-1]

@@ -1,27 +1,32 @@
-"""Ctrl-C and SIGTERM as a question that the loop asks between two steps, so that nothing is cut in the middle."""
+"""SIGINT and SIGTERM as a flag that the training loop checks between two steps."""
 
 import signal
 import threading
+from collections.abc import Callable
+from types import FrameType
+
+# What `signal.signal` returns.
+_Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class StopRequest:
-    """While entered, the first SIGINT or SIGTERM only sets `name`; a second one of either interrupts at once."""
+    """While entered, the first SIGINT or SIGTERM only sets `name`, and a second one interrupts at once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.name: str | None = None
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, _Handler] = {}
 
     def __enter__(self) -> "StopRequest":
-        if threading.current_thread() is threading.main_thread():  # signals reach no other
+        if threading.current_thread() is threading.main_thread():  # only the main thread gets signals
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _receive(self, number, _frame) -> None:
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self.name is not None:
             raise KeyboardInterrupt
         self.name = signal.Signals(number).name

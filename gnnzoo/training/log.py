@@ -1,4 +1,4 @@
-"""The record of a run: one row a validation, as CSV and for TensorBoard."""
+"""Training log: one row per validation, as CSV and for TensorBoard."""
 
 import csv
 import os
@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.training.runs import MORE_ROOM
+
+LogRow = dict[str, float]  # by column
 
 COLUMNS = (
     "step",
@@ -30,11 +32,11 @@ class RunLog:
     """Appends rows to `log.csv` and `tensorboard/` in a run's folder.
 
     Args:
-        folder: the run's.
-        from_step: where a run goes on; rows beyond it will come again and are dropped.
-        more: columns beside `COLUMNS`, which depend on the recipe.
-        keep: of the rows before it those at these steps stay; all by default. A stop leaves a row that a run without a
-            stop does not have.
+        folder: of the run.
+        from_step: where a resumed run continues; rows beyond it will come again and are dropped.
+        more: columns in addition to `COLUMNS`, which depend on the recipe.
+        keep: steps whose rows are kept, all by default. An interruption leaves a row that a run without one does not
+            have.
     """
 
     def __init__(
@@ -55,8 +57,8 @@ class RunLog:
                 temporary.unlink(missing_ok=True)
         self._board = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
-    def write(self, row: dict) -> None:
-        """Append one row, with a value for each column."""
+    def write(self, row: LogRow) -> None:
+        """Append `row`, which has a value for each column."""
         with translate_os_errors(self.path, MORE_ROOM):
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
@@ -68,14 +70,19 @@ class RunLog:
     def __enter__(self) -> "RunLog":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._board.close()
 
 
-def read_log(path: Path) -> list[dict]:
-    """The rows of a `log.csv`, as numbers, NaN in a column that an older session did not have.
+def read_log(path: Path) -> list[LogRow]:
+    """Read a log.csv.
 
-    A last row that a full disk or a kill cut short is left out.
+    Args:
+        path: of the file.
+
+    Returns:
+        Rows with NaN in columns that an older session did not have, without a last row that a full disk or a kill cut
+        short.
     """
     with path.open(newline="") as file:
         text = file.read()

@@ -1,7 +1,7 @@
-"""Keep large freed blocks in the process instead of handing them back to the kernel at each step.
+"""Keeping large freed memory blocks in the process instead of returning them to the kernel at each step.
 
-A training step frees and allocates the same tens of megabytes over and over. glibc maps each large block anew, and
-clearing its pages was measured at a fifth to a third of a step on a small network.
+A training step frees and allocates the same tens of megabytes again and again. glibc maps each large block afresh, and
+clearing its pages took a fifth to a third of a step on a small network.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's malloc so, for the whole process; elsewhere than on Linux with glibc nothing happens."""
+    """Configure glibc's malloc to do so, for the whole process; without effect other than on Linux with glibc."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,35 +1,34 @@
 """Keras optimizers by the names of a recipe."""
 
+from collections.abc import Sequence
+
 import keras
 
 from gnnzoo.recipe.schema.training import Training
 
-_CLASSES = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "adamax": keras.optimizers.Adamax,
-    "nadam": keras.optimizers.Nadam,
-    "lamb": keras.optimizers.Lamb,
-    "lion": keras.optimizers.Lion,
-    "muon": keras.optimizers.Muon,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-    "adagrad": keras.optimizers.Adagrad,
-    "adafactor": keras.optimizers.Adafactor,
-}
 
+def make_optimizer(settings: Training, variables: Sequence[keras.Variable]) -> keras.Optimizer:
+    """The optimizer that a recipe names.
 
-def make_optimizer(settings: Training, variables: list) -> keras.Optimizer:
-    """The optimizer that a recipe names, ready for `variables`; its learning rate is set at each step."""
-    given = {"global_clipnorm": settings.clip_norm}
+    Args:
+        settings: the recipe's `training`; the learning rate is set again at each step.
+        variables: the trainable weights.
+
+    Returns:
+        Optimizer with its variables built.
+    """
+    config: dict[str, float | bool | None] = {
+        "learning_rate": settings.learning_rate.initial,
+        "global_clipnorm": settings.clip_norm,
+    }
     if settings.weight_decay is not None:
-        given["weight_decay"] = settings.weight_decay
-        if settings.optimizer == "muon":  # it moves what is no matrix by Adam
-            given["adam_weight_decay"] = settings.weight_decay
+        config["weight_decay"] = settings.weight_decay
+        if settings.optimizer == "muon":  # which updates weights that are not matrices by Adam
+            config["adam_weight_decay"] = settings.weight_decay
     if settings.momentum is not None:
-        given["momentum"] = settings.momentum
-    if settings.optimizer == "adafactor":  # else it would bound the learning rate by a schedule of its own
-        given["relative_step"] = False
-    optimizer = _CLASSES[settings.optimizer](settings.learning_rate.initial, **given)
+        config["momentum"] = settings.momentum
+    if settings.optimizer == "adafactor":  # otherwise it limits the learning rate by a schedule of its own
+        config["relative_step"] = False
+    optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
     optimizer.build(variables)
     return optimizer

@@ -1,12 +1,10 @@
-"""What a training needs of its data before the first step: species, graphs, split, statistics, scales."""
+"""Preparation of a dataset for training: species, graphs, split, statistics and scales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.graphs.graph import check_forces
+from gnnzoo.data.graphs.graph import Graph, check_forces
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import (
     TrainingStatistics,
@@ -27,15 +25,15 @@ from gnnzoo.recipe.schema.recipe import Recipe
 
 @dataclass(frozen=True)
 class Prepared:
-    """A dataset made ready for a recipe.
+    """A dataset prepared for a recipe.
 
     Attributes:
         species: names in the order of the network's input.
         source: graphs by frame number.
         split: which frames are for what.
-        split_report: how that came about.
+        split_report: how the split was made.
         statistics: of the training split.
-        scales: what the network takes from them; ones where the recipe wants raw forces.
+        scales: normalisation constants of the network from the training split; ones where the recipe wants raw forces.
         prior_residual_fraction: mean |F - prior| over mean |F| of training frames; None without a prior.
     """
 
@@ -49,15 +47,18 @@ class Prepared:
 
 
 def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepared:
-    """Split a dataset as the recipe says and measure its training part.
+    """Split a dataset as the recipe says and compute statistics of the training split.
 
     Args:
-        recipe: says how.
+        recipe: split, graph and normalisation.
         dataset: the data.
-        also: species that the network is to know beside those of the recipe.
+        also: species that the network has in addition to those of the recipe.
+
+    Returns:
+        Graphs, split, statistics and scales.
 
     Raises:
-        DataError: too few frames, forces that are all zero or not numbers, no neighbours within the cutoff, an unknown
+        DataError: too few frames, forces that are all zero or not finite, no neighbours within the cutoff, an unknown
             species.
     """
     names = [dataset.type_names[number] for number in sorted(dataset.type_names)]
@@ -74,30 +75,36 @@ def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepa
         validation_files=tuple(settings.validation_files),
         test_files=tuple(settings.test_files),
     )
-    if settings.frames is not None:  # before anything is measured on the training part
+    if settings.frames is not None:  # before its statistics
         split = replace(split, train=even_sample(split.train, settings.frames))
-    for index in (*split.validation, *split.test):  # read last of all, when a long training would be lost with them
+    for index in (*split.validation, *split.test):  # before a long training, after which they would fail
         check_forces(dataset[index].forces, index, dataset.path)
-    if recipe.graph.waves:  # a box without waves, or one with too many, is told before anything long begins
+    if recipe.graph.waves:  # an open box, or one with too many waves, is refused before anything long begins
         frame = dataset[int(split.train[0])]
         waves_of(frame.cell, frame.pbc, recipe.graph.waves, Location(file=dataset.path))
-    return _measured(recipe, dataset, source, split, report)
+    return _with_statistics(recipe, source, split, report)
 
 
 def fewer(prepared: Prepared, recipe: Recipe, frames: int) -> Prepared:
-    """The same with at most `frames` training frames, evenly spaced, and what is measured on these alone."""
+    """The same data with fewer training frames, and with statistics and scales of these alone.
+
+    Args:
+        prepared: with all training frames.
+        recipe: it was prepared for.
+        frames: evenly spaced, at most.
+
+    Returns:
+        Prepared data with the same validation and test split.
+    """
     split = replace(prepared.split, train=even_sample(prepared.split.train, frames))
-    return _measured(recipe, prepared.source.dataset, prepared.source, split, prepared.split_report)
+    return _with_statistics(recipe, prepared.source, split, prepared.split_report)
 
 
-def _measured(recipe: Recipe, dataset: Dataset, source: GraphSource, split: Split, report: SplitReport) -> Prepared:
-    """What a network takes from the training part."""
+def _with_statistics(recipe: Recipe, source: GraphSource, split: Split, report: SplitReport) -> Prepared:
     statistics = training_statistics(source, split.train)
-    location = Location(file=dataset.path)
+    location, hint = Location(file=source.dataset.path), f"gnnzoo inspect {source.dataset.path}"
     if statistics.force_rms == 0:
-        raise DataError(
-            "all forces of the training frames are zero", location=location, hint=f"gnnzoo inspect {dataset.path}"
-        )
+        raise DataError("all forces of the training frames are zero", location=location, hint=hint)
     if statistics.mean_neighbors == 0:
         raise DataError(
             f"no two atoms are nearer than the cutoff of {recipe.graph.cutoff:g}",
@@ -111,18 +118,19 @@ def _measured(recipe: Recipe, dataset: Dataset, source: GraphSource, split: Spli
 def _scales(
     recipe: Recipe, source: GraphSource, split: Split, statistics: TrainingStatistics
 ) -> tuple[Scales, float | None]:
-    """What the network takes from the training split, and what its prior leaves of the forces there."""
-    prior, leaves, rms = build_prior(recipe, source.species), None, statistics.force_rms
+    """Normalisation constants from the training split, and the fraction of the forces there that the prior leaves."""
+    network, residual, rms = build_prior(recipe, source.species), None, statistics.force_rms
+    prior = None if network is None else Predictor(network, xla=False)
     if prior is not None:
-        predictor = Predictor(prior, xla=False)
-        rms, leaves = force_rms_less(source, split.train, predictor.forces)
-    known = (lambda graph: float(predictor.results(graph)[ENERGY][0])) if prior is not None else (lambda graph: 0.0)
-    has_energy = any(entry.traits.head == "energy" for entry in recipe.model.layers)
-    source.subtract_energy_offsets(np.zeros(len(source.species)))  # of a measurement before
-    offsets = energy_offsets(source, split.train, known).tolist() if has_energy else None
-    if offsets is not None:
-        source.subtract_energy_offsets(offsets)
+        rms, residual = force_rms_less(source, split.train, prior.forces)
+
+    def prior_energy(graph: Graph) -> float:
+        return 0.0 if prior is None else float(prior.results(graph)[ENERGY][0])
+
+    offsets = None
+    if any(entry.traits.head == "energy" for entry in recipe.model.layers):
+        offsets = energy_offsets(source, split.train, prior_energy).tolist()
     shortest = statistics.shortest if any(p.prior == "repulsion" for p in recipe.model.prior) else None
     if recipe.model.normalization == "none":
-        return Scales(energy_offsets=offsets, shortest=shortest), leaves
-    return Scales(rms, statistics.mean_neighbors, offsets, shortest), leaves
+        return Scales(energy_offsets=offsets, shortest=shortest), residual
+    return Scales(rms, statistics.mean_neighbors, offsets, shortest), residual

@@ -1,4 +1,5 @@
-"""What a run remembers beside its weights: losses not yet told, time, and how long ago the error last fell."""
+"""State of a run in addition to its weights: losses since the last validation, time, and how long the error has not
+fallen."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -6,18 +7,27 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass
 class Patience:
-    """How long ago the validation error was smallest.
+    """Waiting for the validation error to fall.
 
     Attributes:
         best: the smallest error so far.
-        since: epoch at which it was seen, or at which the waiting began anew.
+        since: epoch at which it was reached, or at which the waiting was restarted.
     """
 
     best: float = math.inf
     since: float = 0.0
 
     def exhausted(self, epoch: float, error: float, patience: int) -> bool:
-        """Take note of an error; whether it is now `patience` epochs or more that it has not fallen."""
+        """Register an error.
+
+        Args:
+            epoch: epochs done.
+            error: validation error then.
+            patience: epochs to wait.
+
+        Returns:
+            Whether the error has not fallen for `patience` epochs or more.
+        """
         if error < self.best:
             self.best, self.since = error, epoch
         return epoch - self.since >= patience - 1e-9
@@ -25,21 +35,21 @@ class Patience:
 
 @dataclass
 class TrainingState:
-    """How far a run is; JSON-able, so that a checkpoint holds it.
+    """How far a run is; a checkpoint holds it as JSON.
 
     Attributes:
         lengths: steps of each stage of the plan.
-        follow_every: epochs between validations.
+        validate_every: epochs between validations.
         seconds: spent in earlier sessions and in this one.
         losses: of the steps since the last validation.
-        stage: the stage that `plateau` speaks of.
-        factor: of the learning rate, brought down by the plateau schedule.
+        stage: number of the current stage.
+        factor: of the learning rate, from the plateau schedule.
         plateau, stopping: how long the plateau schedule and early stopping have been waiting.
         stopped: whether early stopping has ended the training.
     """
 
     lengths: list[int]
-    follow_every: int = 1
+    validate_every: int = 1
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     stage: int = 0
@@ -48,25 +58,41 @@ class TrainingState:
     stopping: Patience = field(default_factory=Patience)
     stopped: bool = False
 
-    def as_dict(self) -> dict:
-        """JSON values; `from_dict` takes them back exactly."""
-        values = asdict(self)
-        for name in ("plateau", "stopping"):  # JSON knows no infinity
+    def to_json(self) -> dict:
+        """The state as JSON values.
+
+        Returns:
+            Attributes by name; infinity, which JSON does not have, is null, and `validate_every` is "follow_every".
+        """
+        values = {("follow_every" if name == "validate_every" else name): v for name, v in asdict(self).items()}
+        for name in ("plateau", "stopping"):
             if math.isinf(values[name]["best"]):
                 values[name]["best"] = None
         return values
 
     @classmethod
-    def from_dict(cls, values: dict) -> "TrainingState":
-        """What `as_dict` gave."""
-        values = dict(values)
+    def from_json(cls, values: dict) -> "TrainingState":
+        """Inverse of `to_json`.
+
+        Args:
+            values: as a checkpoint has them.
+
+        Returns:
+            The state.
+        """
+        values = {("validate_every" if name == "follow_every" else name): v for name, v in values.items()}
         for name in ("plateau", "stopping"):
             best = values[name]["best"]
             values[name] = Patience(math.inf if best is None else best, values[name]["since"])
         return cls(**values)
 
-    def enter(self, stage: int, epoch: float) -> None:
-        """A new stage begins: the plateau schedule waits anew, and starts from the full learning rate."""
+    def enter_stage(self, stage: int, epoch: float) -> None:
+        """At a new stage restart the waiting, and the plateau schedule from the full learning rate.
+
+        Args:
+            stage: number of the stage of the next step.
+            epoch: epochs done.
+        """
         if stage != self.stage:
             self.stage, self.factor = stage, 1.0
             self.plateau, self.stopping = Patience(since=epoch), Patience(since=epoch)

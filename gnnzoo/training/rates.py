@@ -6,8 +6,16 @@ from gnnzoo.recipe.schema.transfer import matching
 
 
 def layer_rates(rates: dict[str, float], names: Collection[str]) -> dict[str, float]:
-    """The factor of each layer's learning rate; of several patterns the last one counts."""
-    found = dict.fromkeys(names, 1.0)
+    """Learning-rate factor of each layer.
+
+    Args:
+        rates: factors by pattern; of several patterns that match a layer the last one counts.
+        names: of the layers.
+
+    Returns:
+        Factor by layer, 1 where no pattern matches.
+    """
+    factors = dict.fromkeys(names, 1.0)
     for pattern, rate in rates.items():
-        found |= dict.fromkeys(matching([pattern], list(names)), rate)
-    return found
+        factors |= dict.fromkeys(matching([pattern], list(names)), rate)
+    return factors

@@ -1,4 +1,4 @@
-"""Going on with a run that was stopped: with the same recipe, data, scales and origin, or not at all."""
+"""Resuming an interrupted run: with the same recipe, data, scales and source model, or not at all."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,36 +15,63 @@ from gnnzoo.training.checkpoints import checkpoints
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
 
-# Where a recipe finds its data, which may change between the sessions of a run: their fingerprint may not.
-_WHERE = {("data", "source"), ("data", "simulate")}
+# Where a recipe finds its data, which may change between the sessions of a run: the data's fingerprint may not.
+_LOCATION_KEYS = {("data", "source"), ("data", "simulate")}
 
 
 def check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
-    """A run goes on only with the recipe and the data that it began with; the data may have moved."""
+    """Check that a run is resumed with the recipe and the data that it was started with; the data may have moved.
+
+    Args:
+        run: the interrupted run.
+        recipe: as it is now.
+        dataset: as it is now.
+
+    Raises:
+        UserError: the recipe differs.
+        DataError: the data differ.
+    """
     state, now = run.state, resolved(recipe)
     for part in ("data", "graph", "model", "training"):
         for key, value in now[part].items():
-            if (part, key) not in _WHERE and state["recipe"][part].get(key) != value:
+            before = state["recipe"][part].get(key)
+            if (part, key) not in _LOCATION_KEYS and before != value:
                 raise UserError(
-                    f"{run.folder} was begun with {part}.{key} = {state['recipe'][part].get(key)}, not {value}",
-                    hint="leave the recipe as it was to go on with that run, or begin a new one without --resume",
+                    f"{run.folder} was started with {part}.{key} = {before}, not {value}",
+                    hint="the unchanged recipe resumes that run; without --resume a new one is started",
                 )
     if state["dataset"]["fingerprint"] != dataset.fingerprint:
         raise DataError(
-            f"is not what {run.folder} was begun with ({state['dataset']['path']})",
+            f"is not the data that {run.folder} was started with ({state['dataset']['path']})",
             location=Location(file=dataset.path),
             hint=f"--data {state['dataset']['path']}",
         )
 
 
 def with_scales_of(run: Run, prepared: Prepared) -> Prepared:
-    """What was prepared, with the scales that a run began with; a transfer's may be those of its source."""
+    """Prepared data with the scales that a run was started with; those of a transfer may be its source model's.
+
+    Args:
+        run: the interrupted run.
+        prepared: as it is now.
+
+    Returns:
+        `prepared` with the run's scales.
+    """
     scales = run.state.get("scales")
     return replace(prepared, scales=Scales(**scales)) if scales else prepared
 
 
 def with_start_of(run: Run, recipe: Recipe) -> Recipe:
-    """The recipe with the transfer that a run began as; the command that began it knew, the recipe may not."""
+    """A recipe with the `start_from` that a run was started with, which may come from the command and not the recipe.
+
+    Args:
+        run: the interrupted run.
+        recipe: as it is now.
+
+    Returns:
+        `recipe` with the run's `training.start_from`.
+    """
     start = run.state["recipe"]["training"].get("start_from")
     if start is None:
         return recipe
@@ -53,10 +80,13 @@ def with_start_of(run: Run, recipe: Recipe) -> Recipe:
 
 
 def source_of(run: Run) -> ForceField | None:
-    """The model that a run was transferred from; None where there is none, or where a checkpoint must do without it.
+    """The model that `run` was transferred from.
+
+    Returns:
+        None where there is none, or where the file is gone and a checkpoint is enough.
 
     Raises:
-        UserError: the run goes on with that model's frames, and the model is gone.
+        UserError: the run replays that model's frames, and the model is gone.
     """
     origin = run.state.get("origin")
     if origin is None:
@@ -64,16 +94,23 @@ def source_of(run: Run) -> ForceField | None:
     if Path(origin["model"]).exists():
         return load_model(origin["model"])
     if (run.state["recipe"]["training"].get("start_from") or {}).get("replay"):
-        raise UserError(f"{run.folder} goes on with the training frames of {origin['model']}, which is gone")
+        raise UserError(f"{run.folder} replays the training frames of {origin['model']}, which is gone")
     return None
 
 
 def origin_of(run: Run) -> Origin | None:
-    """What a run was transferred from; its weights must be in a checkpoint by now."""
+    """Provenance of the weights that `run` was started with.
+
+    Returns:
+        "origin" of run.json; None where it is no transfer.
+
+    Raises:
+        UserError: no checkpoint holds these weights yet.
+    """
     origin = run.state.get("origin")
     if origin and not checkpoints(run.folder / "checkpoints"):
         raise UserError(
-            f"{run.folder} was begun with the weights of {origin['model']}, and no checkpoint holds them yet",
-            hint="the gnnzoo transfer that began it, with --resume",
+            f"{run.folder} was started with the weights of {origin['model']}, and no checkpoint holds them yet",
+            hint="the gnnzoo transfer that started it, with --resume",
         )
     return origin

@@ -1,4 +1,4 @@
-"""Run folders: runs/NAME-001, -002, ...: what was trained, on what, how far it came."""
+"""Run folders (runs/NAME-001, -002, ...) with their state in run.json, and a lock against two processes in one."""
 
 import contextlib
 import fcntl
@@ -13,29 +13,29 @@ from gnnzoo.outputs import translate_os_errors
 
 RUNS = Path("runs")
 _STATE, _LOCK = "run.json", "run.lock"
-MORE_ROOM = "free some space"  # a run stays where it is
+MORE_ROOM = "free some space"  # hint on a full disk, as a run cannot be moved
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder.
+    """Folder of one run.
 
     `state` holds: status (running, interrupted, failed, done), recipe, dataset, scales, output, origin, started; and
-    once training came to its end, trained: after how many steps.
+    once training has ended, trained: number of steps done.
     """
 
     folder: Path
 
     @property
     def state(self) -> dict:
-        """What `run.json` says."""
+        """Contents of run.json; UserError where it cannot be read."""
         try:
             return json.loads((self.folder / _STATE).read_text())
         except (OSError, ValueError) as error:
             raise UserError(f"cannot be read: {error}", location=Location(file=self.folder / _STATE)) from error
 
-    def update(self, **changes) -> None:
-        """Change entries of `run.json`; replaced whole, so that a kill leaves the old or the new one."""
+    def update(self, **changes: object) -> None:
+        """Change entries of run.json, which is replaced atomically."""
         path = self.folder / _STATE
         state = (self.state if path.exists() else {}) | changes
         temporary = path.with_suffix(".part")
@@ -48,7 +48,10 @@ class Run:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from going on with this run; the system lets go of it whatever ends this process.
+        """Hold an exclusive lock on this run; the system releases it however this process ends.
+
+        Yields:
+            None.
 
         Raises:
             UserError: another process holds it.
@@ -62,7 +65,7 @@ class Run:
             except BlockingIOError as error:
                 raise UserError(
                     f"{self.folder} is being trained by another process",
-                    hint="wait for it or stop it first; the same command without --resume begins a new run",
+                    hint="wait for it or stop it first; the same command without --resume starts a new run",
                 ) from error
             except OSError:
                 pass  # a file system without locks
@@ -70,34 +73,44 @@ class Run:
 
 
 def new_run(name: str) -> Run:
-    """Make the next free folder for runs of this name."""
+    """Make the next free folder for runs of this `name`.
+
+    Returns:
+        The run, without a state yet.
+
+    Raises:
+        UserError: no folder can be made here.
+    """
     number = 1
     while True:
         folder = RUNS / f"{name}-{number:03d}"
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:  # an older run, or one that another process began this moment
+        except FileExistsError:  # an older run, or one that another process started at this moment
             number += 1
             continue
         except OSError as error:
             raise UserError(
-                f"cannot be made: {error.strerror}",
+                f"cannot be created: {error.strerror}",
                 location=Location(file=folder),
-                hint="work in a folder that you may write in",
+                hint="run the command in a writable folder",
             ) from error
         return Run(folder)
 
 
 def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
-    """The newest run that was to end in `output` and has not come to its end.
+    """The newest unfinished run of an output.
 
-    Among several of the output's name those that were to end in the very same place come first. Where there is no run
-    of that name at all, it is the newest of the recipe, which may end elsewhere than it was to.
+    Among several runs named after the output those with the same output path come first. Where no run has that name, it
+    is the newest one of the recipe, whose model may then be written elsewhere than it was started with.
 
     Args:
-        output: where the model is to go.
+        output: path of the model.
         recipe: the recipe's name.
-        origin: the model that was transferred, if this is a transfer.
+        origin: the model that is transferred, if this is a transfer.
+
+    Returns:
+        The run to resume.
 
     Raises:
         UserError: there is none, or it is being trained by another process.
@@ -105,22 +118,22 @@ def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
     name = output.stem
     runs = [Run(path.parent) for path in RUNS.glob(f"*/{_STATE}")]
     named = [run for run in runs if run.folder.name.rpartition("-")[0] == name]
-    found = named or [run for run in runs if _belongs(run.state, recipe, origin)]
-    unfinished = [run for run in found if run.state.get("status") != "done"]
+    candidates = named or [run for run in runs if _belongs(run.state, recipe, origin)]
+    unfinished = [run for run in candidates if run.state.get("status") != "done"]
     if not unfinished:
-        what = f"no unfinished run of '{name}' in {RUNS}/" if found else f"no run of '{name}' in {RUNS}/"
-        raise UserError(what, hint="the same command without --resume begins a new one")
+        what = "no unfinished run" if candidates else "no run"
+        raise UserError(f"{what} of '{name}' in {RUNS}/", hint="the same command without --resume starts a new one")
     run = max(unfinished, key=lambda run: _rank(run, output))
-    with run.lock():  # tried now, held when training begins
+    with run.lock():  # only tried here, held while training
         return run
 
 
 def _belongs(state: dict, recipe: str, origin: str | None) -> bool:
-    began = state.get("origin") or {}
-    return state.get("recipe", {}).get("name") == recipe and began.get("model") == origin
+    transferred = (state.get("origin") or {}).get("model")
+    return state.get("recipe", {}).get("name") == recipe and transferred == origin
 
 
-def _rank(run: Run, output: Path) -> tuple:
+def _rank(run: Run, output: Path) -> tuple[bool, str, int]:
     state = run.state
     number = run.folder.name.rpartition("-")[2]
     same_place = Path(state.get("output", "")).absolute() == output.absolute()

@@ -1,4 +1,4 @@
-"""A whole training as stages in a row, each with a schedule of its own; most trainings have one."""
+"""A training as one or several stages in a row, each with a schedule of its own."""
 
 from dataclasses import dataclass, field
 
@@ -8,13 +8,13 @@ from gnnzoo.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """What a stage of the recipe comes to, whether or not its length is known already.
+    """One stage with all settings resolved, whether or not its length is known yet.
 
     Attributes:
-        head: which head of the network answers; None where it has but one.
+        head: which head of the network is trained; None where it has only one.
         loss: kind of loss.
         rate: learning rate.
-        share: of the whole.
+        share: of the whole training.
         epochs: of the recipe's.
         rates: factors of the learning rate by names or patterns of layers.
     """
@@ -27,7 +27,15 @@ class TrainingStage:
     rates: dict[str, float] = field(default_factory=dict)
 
     def schedule(self, steps: int, settings: Training) -> Schedule:
-        """Its schedule, `steps` steps long."""
+        """Schedule of this stage.
+
+        Args:
+            steps: its length.
+            settings: the recipe's `training`.
+
+        Returns:
+            Learning rate, warm-up and checkpoints by step.
+        """
         return Schedule(
             steps,
             self.epochs,
@@ -40,86 +48,136 @@ class TrainingStage:
 
 
 def training_stages(settings: Training) -> list[TrainingStage]:
-    """The stages of a recipe; one where it names none."""
+    """Stages of a training.
+
+    Args:
+        settings: the recipe's `training`.
+
+    Returns:
+        A single stage where the recipe names none.
+    """
     if not settings.stages:
         return [TrainingStage(None, settings.loss, settings.learning_rate, 1.0, settings.epochs, settings.rates)]
     one_head = len({stage.head for stage in settings.stages}) == 1
-    found, done = [], 0.0
-    for stage, share in zip(settings.stages, settings.shares(), strict=True):
-        before, done = round(settings.epochs * done), done + share
-        found.append(
-            TrainingStage(
-                None if one_head else stage.head,
-                stage.loss or settings.loss,
-                stage.learning_rate or settings.learning_rate,
-                share,
-                max(1, round(settings.epochs * done) - before),
-                settings.rates if stage.rates is None else stage.rates,
-            )
+    shares = settings.shares()
+    return [
+        TrainingStage(
+            None if one_head else stage.head,
+            stage.loss or settings.loss,
+            stage.learning_rate or settings.learning_rate,
+            share,
+            epochs,
+            settings.rates if stage.rates is None else stage.rates,
         )
-    return found
+        for stage, share, epochs in zip(settings.stages, shares, _apportioned(settings.epochs, shares), strict=True)
+    ]
 
 
-def lengths_of(settings: Training, steps: int) -> list[int]:
-    """Steps of each stage: those that it names, or its share of `steps`; none is empty."""
-    if settings.stages and settings.stages[0].steps is not None:
-        return [stage.steps for stage in settings.stages]
-    found, done = [], 0.0
-    for phase in training_stages(settings):
-        before, done = round(steps * done), done + phase.share
-        found.append(max(1, round(steps * done) - before))
-    return found
+def stage_lengths(settings: Training, steps: int) -> list[int]:
+    """Steps of each stage.
+
+    Args:
+        settings: the recipe's `training`.
+        steps: of all stages together, unless the stages name their own.
+
+    Returns:
+        Steps that the stages name, or their shares of `steps`; at least one each.
+    """
+    named = [stage.steps for stage in settings.stages if stage.steps is not None]
+    return named or _apportioned(steps, [stage.share for stage in training_stages(settings)])
+
+
+def _apportioned(total: int, shares: list[float]) -> list[int]:
+    """A total divided by shares of 1, rounded so that the parts sum up to it; at least 1 each."""
+    parts, done = [], 0.0
+    for share in shares:
+        before, done = round(total * done), done + share
+        parts.append(max(1, round(total * done) - before))
+    return parts
 
 
 class Plan:
-    """Which stage a step belongs to, and all that follows from it, by steps of the whole.
+    """Schedule of a whole training: which stage a step belongs to, and what follows from it.
 
     Args:
         settings: the recipe's `training`.
         lengths: steps of each stage.
+
+    Attributes:
+        stages, schedules: of the training, in order.
+        first_steps: number of each stage's first step.
+        steps: of all stages together.
     """
 
     def __init__(self, settings: Training, lengths: list[int]):
-        self.lengths, self.phases = list(lengths), training_stages(settings)
-        self.schedules = [
-            phase.schedule(steps, settings) for phase, steps in zip(self.phases, self.lengths, strict=True)
-        ]
-        self.begins = [sum(self.lengths[:number]) for number in range(len(self.lengths))]
-        self._epochs_before = [
-            sum(phase.epochs for phase in self.phases[:number]) for number in range(len(self.phases))
-        ]
+        self.lengths, self.stages = list(lengths), training_stages(settings)
+        pairs = zip(self.stages, self.lengths, strict=True)
+        self.schedules = [stage.schedule(steps, settings) for stage, steps in pairs]
+        self.first_steps = [sum(self.lengths[:number]) for number in range(len(self.lengths))]
+        self._epochs_before = [sum(stage.epochs for stage in self.stages[:n]) for n in range(len(self.stages))]
         self.steps = sum(self.lengths)
 
     def stage(self, step: int) -> int:
-        """The stage of step number `step`, counted from 0."""
-        return max(number for number, begin in enumerate(self.begins) if begin <= step)
+        """Number of the stage of step number `step`, counted from 0.
 
-    def local(self, step: int) -> int:
-        """Number of the step within its stage."""
-        return step - self.begins[self.stage(step)]
+        Returns:
+            Index into `stages`.
+        """
+        return max(number for number, first in enumerate(self.first_steps) if first <= step)
+
+    def step_in_stage(self, step: int) -> int:
+        """Number of step number `step` within its stage.
+
+        Returns:
+            Counted from 0.
+        """
+        return step - self.first_steps[self.stage(step)]
 
     def epoch(self, step: int) -> float:
-        """Epochs done after `step` steps."""
+        """Epochs done after `step` steps.
+
+        Returns:
+            Epochs of the recipe.
+        """
         number = self.stage(max(step - 1, 0))
-        return self._epochs_before[number] + self.schedules[number].epoch(step - self.begins[number])
+        return self._epochs_before[number] + self.schedules[number].epoch(step - self.first_steps[number])
 
     def learning_rate(self, step: int) -> float:
-        """Learning rate of step number `step`, before a plateau has its say."""
-        return self.schedules[self.stage(step)].learning_rate(self.local(step))
+        """Learning rate of step number `step`, before the factor of a plateau schedule.
+
+        Returns:
+            Learning rate.
+        """
+        return self.schedules[self.stage(step)].learning_rate(self.step_in_stage(step))
 
     def in_warmup(self, step: int) -> bool:
-        """Whether step number `step` belongs to the warm-up of its stage."""
-        return self.schedules[self.stage(step)].in_warmup(self.local(step))
+        """Whether step number `step` belongs to the warm-up of its stage.
+
+        Returns:
+            True within the warm-up.
+        """
+        return self.schedules[self.stage(step)].in_warmup(self.step_in_stage(step))
 
     def checkpoint_steps(self, last_stage: bool = False) -> set[int]:
-        """After how many steps a checkpoint is made; `last_stage` leaves out those of the stages before it."""
+        """Numbers of steps after which a checkpoint is written.
+
+        Args:
+            last_stage: leave out those of the stages before the last one.
+
+        Returns:
+            Steps of the whole training.
+        """
         numbers = range(len(self.schedules))[-1:] if last_stage else range(len(self.schedules))
-        return {self.begins[n] + step for n in numbers for step in self.schedules[n].checkpoint_steps()}
+        return {self.first_steps[n] + step for n in numbers for step in self.schedules[n].checkpoint_steps()}
 
     def validation_steps(self, every: int = 1) -> set[int]:
-        """After how many steps the error is followed: every so many epochs, and at each checkpoint."""
+        """Numbers of steps after which to validate: every `every` epochs, and at each checkpoint.
+
+        Returns:
+            Steps of the whole training.
+        """
         return {
-            begin + step
-            for begin, schedule in zip(self.begins, self.schedules, strict=True)
+            first + step
+            for first, schedule in zip(self.first_steps, self.schedules, strict=True)
             for step in schedule.validation_steps(every)
         }

@@ -1,4 +1,4 @@
-"""What a training asks of its data beyond forces, seen to before it begins."""
+"""Checks, before a training begins, that its data have what it needs in addition to forces."""
 
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, even_sample
@@ -7,8 +7,8 @@ from gnnzoo.errors import DataError, Location, RecipeError, did_you_mean
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.training.stages import training_stages
 
-# What a frame may have as a whole: how it and many of it are called, and where it comes from.
-_WHOLE = {
+# Quantities of a whole frame: singular with article, plural, and where they come from.
+_TOTALS = {
     "energy": ("an energy", "energies", "gnnzoo convert DUMP --log log.lammps adds those of a LAMMPS log"),
     "virial": (
         "a virial",
@@ -19,12 +19,17 @@ _WHOLE = {
 
 
 def check_targets(settings: Training, source: GraphSource, split: Split) -> None:
-    """Refuse what cannot be trained.
+    """Check that the data have all reference values that the loss and the schedule need.
+
+    Args:
+        settings: the recipe's `training`.
+        source: graphs by frame number.
+        split: which frames are for what.
 
     Raises:
-        RecipeError: a weight is for a species that the model does not know; an end or a learning rate is to follow the
-            validation error, and no frame is held out for it.
-        DataError: energies or virials count, and no training frame has one.
+        RecipeError: a loss weight names a species that the model does not know, or early stopping or the learning rate
+            depends on the validation error and no frame is held out for validation.
+        DataError: energies or virials are in the loss, and no training frame has one.
     """
     for name in settings.loss_weights.types:
         if name not in source.species:
@@ -34,24 +39,24 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
                 expected=f"one of {', '.join(source.species)}",
             )
     if not len(split.validation):
-        _check_waiting(settings)
+        _check_no_validation(settings)
     sample = even_sample(split.train, MAX_SAMPLE)
-    for name, (what, plural, hint) in _WHOLE.items():
+    for name, (one, plural, hint) in _TOTALS.items():
         if getattr(settings.loss_weights, name) and all(getattr(source.graph(index), name) is None for index in sample):
             raise DataError(
-                f"no training frame has {what}, but the recipe gives {plural} a weight",
+                f"no training frame has {one}, but the recipe gives {plural} a weight",
                 location=Location(file=source.dataset.path),
                 hint=f"{hint}; without {plural}: --set training.loss_weights.{name}=0",
             )
 
 
-def _check_waiting(settings: Training) -> None:
-    waiting = {"early_stopping": settings.early_stopping is not None}
-    waiting["learning_rate.schedule"] = any(phase.rate.schedule == "plateau" for phase in training_stages(settings))
-    for key, waits in waiting.items():
-        if waits:
+def _check_no_validation(settings: Training) -> None:
+    """Refuse settings that depend on the validation error."""
+    plateau = any(stage.rate.schedule == "plateau" for stage in training_stages(settings))
+    for key, depends in (("early_stopping", settings.early_stopping), ("learning_rate.schedule", plateau)):
+        if depends:
             raise RecipeError(
-                "it follows the validation error, and no frame is held out for validation",
+                "depends on the validation error, and no frame is held out for validation",
                 location=Location(key=f"training.{key}"),
                 hint="--set data.split.validation=0.1",
             )

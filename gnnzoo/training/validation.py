@@ -1,10 +1,12 @@
 """Validation errors during training: over all atoms, by species and by the size of the force."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gnnzoo import fields
+from gnnzoo.data.graphs.graph import Graph, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import even_sample
 from gnnzoo.metrics import ForceErrors, ForceMetrics, ForceResult, Outputs, Reference, accumulate
@@ -37,7 +39,11 @@ class ValidationErrors:
         return _number(self.forces.overall.mae)
 
     def row(self) -> dict[str, float]:
-        """Columns of the training log; NaN where there is nothing to compare."""
+        """Columns of the training log.
+
+        Returns:
+            Errors by name, NaN where there is nothing to compare.
+        """
         overall = self.forces.overall
         row = {name: _number(getattr(overall, name)) for name in ("mae", "mae_x", "mae_y", "mae_z", "sum_abs")}
         row |= _vector_errors("", overall)
@@ -68,6 +74,7 @@ class ValidationMonitor:
         validation: (frames,) indices of the validation set.
         train: (frames,) indices of the training split, whose forces define the bins.
         energy, virial: whether their errors are monitored as well.
+        energy_offsets: (species,) energy of an atom of each species, subtracted from the reference energies.
 
     Attributes:
         bounds: (3,) quartiles of |F| over training atoms, which separate the bins, force unit.
@@ -80,8 +87,10 @@ class ValidationMonitor:
         train: np.ndarray,
         energy: bool = False,
         virial: bool = False,
+        energy_offsets: Sequence[float] | None = None,
     ):
-        self.source, self.validation, self.energy, self.virial = source, validation, energy, virial
+        self.source, self.validation, self.energy_offsets = source, validation, energy_offsets
+        self.energy, self.virial = energy, virial
         sample = [source.graph(index).reference_forces for index in even_sample(train, _SAMPLE)]
         self.bounds = np.quantile(np.linalg.norm(np.concatenate(sample).astype(np.float64), axis=1), _QUANTILES)
 
@@ -103,13 +112,17 @@ class ValidationMonitor:
             Errors of forces, and of energies and virials where they are monitored.
         """
         forces, totals = ForceErrors(self.source.species, bounds=self.bounds), _TotalErrors()
-        accumulate(predictor(map(self.source.graph, self.validation)), forces, totals)
+        accumulate(predictor(map(self._graph, self.validation)), forces, totals)
         return ValidationErrors(
             forces.result(),
             self.source.species,
             totals.energy_mae if self.energy else None,
             totals.virial_mae if self.virial else None,
         )
+
+    def _graph(self, index: int) -> Graph:
+        graph = self.source.graph(index)
+        return graph if self.energy_offsets is None else subtract_energy_offsets(graph, self.energy_offsets)
 
 
 class _TotalErrors:

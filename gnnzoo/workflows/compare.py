@@ -294,7 +294,7 @@ def train_curve(
         steps=outcome.steps,
         seconds=outcome.seconds,
         points=[
-            (row["step"], row["step"] * trainer.feed.batch_size, row["seconds"], row["relative"])
+            (int(row["step"]), int(row["step"]) * trainer.sampler.batch_size, row["seconds"], row["relative"])
             for row in outcome.log
             if math.isfinite(row["relative"])
         ],
@@ -306,14 +306,11 @@ def _trainer(model: ForceField, settings: Training, prepared: Prepared, folder: 
     return Trainer(
         model.network,
         settings,
-        prepared.source,
-        prepared.split,
-        prepared.statistics,
-        prepared.scales.force,
+        prepared,
         folder,
         predictor=model.predictor,
         replay=replay,
-        follow_at=_VALIDATION_STEPS,
+        validate_at=_VALIDATION_STEPS,
     )
 
 

@@ -70,7 +70,7 @@ def pairs(
         curves[name] = pair_curves(model, first=first, points=points)
         before = (model.info.get("origin") or {}).get("pairs")
         if before:
-            curves[f"{name}, zero-shot (size fitted)"] = [PairCurve(**curve) for curve in before]
+            curves[f"{name}, zero-shot (size fitted)"] = [PairCurve.from_json(curve) for curve in before]
     _tell(curves, loaded, units)
     pair_plot(curves, units, f"two atoms alone: {', '.join(map(_path, loaded))}", files[0], overwrite)
     _write(curves, files[1], overwrite)
@@ -119,7 +119,7 @@ def _tell(curves: dict[str, list[PairCurve]], models: Sequence[ForceField], unit
         "largest |dF| / largest |F|",
     )
     table("two atoms alone, where training saw such pairs, against the truth", columns, rows)
-    if all(curve.truth is None for drawn in curves.values() for curve in drawn):
+    if all(curve.reference is None for drawn in curves.values() for curve in drawn):
         logger.info('no recipe tells the truth: "data": {"truth": {"lennard_jones": "arithmetic"}} would draw it')
     for model in models:
         if not (model.info.get("statistics") or {}).get("distances"):
@@ -134,6 +134,6 @@ def _write(curves: dict[str, list[PairCurve]], path: Path, overwrite: bool) -> N
         rows.writerow(_COLUMNS)
         for name, drawn in curves.items():
             for curve in drawn:
-                truth = curve.truth or [""] * len(curve.distances)
+                truth = curve.reference or [""] * len(curve.distances)
                 for values in zip(curve.distances, curve.forces, truth, curve.counts, strict=True):
                     rows.writerow([name, curve.name, *values])

@@ -281,7 +281,7 @@ def _pair_curves(start: TransferStart, dataset: Dataset) -> list[dict[str, objec
     }
     uncompiled = ForceField(start.model.network, start.model.recipe, info)
     uncompiled.predictor = Predictor(start.model.network, xla=False)
-    return [curve.as_dict() for curve in pair_curves(uncompiled, points=PAIR_POINTS)]
+    return [curve.to_json() for curve in pair_curves(uncompiled, points=PAIR_POINTS)]
 
 
 def _forgetting(source: ForceField, model: ForceField, start: TransferStart) -> Forgetting | None:

@@ -1,17 +1,18 @@
-"""Two atoms alone: the true force by hand, and what models say whose answer is known beforehand; the picture of it."""
+"""Dimer force curves: the reference by hand, models whose forces are known, and the plot."""
 
 import struct
 
 import numpy as np
 import pytest
 
+from errors import refused
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import training_statistics
-from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, PairKind, pair_curves, pair_kinds, reference_force
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
+from gnnzoo.outputs import OutputError
 from gnnzoo.units import STYLES
 from small import WATER, MemoryDataset, argon_dataset, recipe
 from systems import changed, water_frame
@@ -27,54 +28,54 @@ ROUND = {
 MIXED, BONDED, SAME = (PairKind("O", "H", kind) for kind in ("other_molecule", "bonded", "same_molecule"))
 
 
-def made_with(truth, units="real"):
+def made_with(interactions, units="real"):
     """A recipe of both species, whose data were made with these interactions."""
-    return recipe(WATER, data={"atoms": ROUND, "truth": truth, "units": units})
+    return recipe(WATER, data={"atoms": ROUND, "truth": interactions, "units": units})
 
 
-def truth_at(r, truth, pair=MIXED, units="real"):
-    return reference_force(made_with(truth, units), units, pair, np.array([float(r)]))[0]
+def reference_at(r, interactions, pair=MIXED, units="real"):
+    return reference_force(made_with(interactions, units), units, pair, np.array([float(r)]))[0]
 
 
-# --- the truth ----------------------------------------------------------------------------------------------------
+# --- the reference ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("mixing", "sigma"), [("arithmetic", 2.0), ("geometric", 3**0.5)])
 def test_lennard_jones_of_two_species(mixing, sigma):
-    """At sigma 24 epsilon (2 - 1) / sigma, which drives apart; nothing in the well; beyond it they are drawn."""
-    truth = {"lennard_jones": mixing}
-    assert truth_at(sigma, truth) == pytest.approx(24 * 0.08 / sigma)
-    assert truth_at(2 ** (1 / 6) * sigma, truth) == pytest.approx(0, abs=1e-12)
+    """At sigma 24 epsilon (2 - 1) / sigma, which is repulsive; zero in the minimum; attractive beyond."""
+    interactions = {"lennard_jones": mixing}
+    assert reference_at(sigma, interactions) == pytest.approx(24 * 0.08 / sigma)
+    assert reference_at(2 ** (1 / 6) * sigma, interactions) == pytest.approx(0, abs=1e-12)
     # at 2 sigma the power is 1/64: 24 epsilon (1/64) (2/64 - 1) / (2 sigma)
-    assert truth_at(2 * sigma, truth) == pytest.approx(24 * 0.08 / 64 * (-62 / 64) / (2 * sigma))
+    assert reference_at(2 * sigma, interactions) == pytest.approx(24 * 0.08 / 64 * (-62 / 64) / (2 * sigma))
 
 
 @pytest.mark.parametrize(("units", "constant"), [("real", 332.06371), ("metal", 14.399645), ("lj", 1.0)])
 def test_charges_in_the_units_of_the_data(units, constant):
-    assert truth_at(2.0, {"charges": True}, units=units) == pytest.approx(constant * -0.8 * 0.5 / 4, rel=1e-7)
+    assert reference_at(2.0, {"charges": True}, units=units) == pytest.approx(constant * -0.8 * 0.5 / 4, rel=1e-7)
     like = PairKind("H", "H", "other_molecule")
-    assert truth_at(2.0, {"charges": True}, like, units) == pytest.approx(constant * 0.5 * 0.5 / 4, rel=1e-7)
+    assert reference_at(2.0, {"charges": True}, like, units) == pytest.approx(constant * 0.5 * 0.5 / 4, rel=1e-7)
 
 
 @pytest.mark.parametrize("pair", [BONDED, PairKind("H", "O", "bonded")])
-def test_a_spring_pushes_when_it_is_pressed(pair):
+def test_a_compressed_spring_is_repulsive(pair):
     """2 * 529.581 * 0.1, whichever of the two is named first."""
-    assert truth_at(0.912, {"bonds": [BOND]}, pair) == pytest.approx(105.9162)
-    assert truth_at(1.112, {"bonds": [BOND]}, pair) == pytest.approx(-105.9162)
+    assert reference_at(0.912, {"bonds": [BOND]}, pair) == pytest.approx(105.9162)
+    assert reference_at(1.112, {"bonds": [BOND]}, pair) == pytest.approx(-105.9162)
 
 
 def test_each_kind_of_pair_feels_its_own_interactions():
     everything = {"lennard_jones": "arithmetic", "charges": True, "bonds": [BOND]}
-    expected = truth_at(2.5, {"lennard_jones": "arithmetic"}) + truth_at(2.5, {"charges": True})
-    assert truth_at(2.5, everything) == pytest.approx(expected)
-    assert truth_at(1.112, everything, BONDED) == pytest.approx(-105.9162)
-    unnamed = PairKind("O", "O", "bonded")  # no spring between these is told
+    expected = reference_at(2.5, {"lennard_jones": "arithmetic"}) + reference_at(2.5, {"charges": True})
+    assert reference_at(2.5, everything) == pytest.approx(expected)
+    assert reference_at(1.112, everything, BONDED) == pytest.approx(-105.9162)
+    unnamed = PairKind("O", "O", "bonded")  # no spring between these is declared
     assert reference_force(made_with(everything), "real", unnamed, np.array([1.112])) is None
-    assert truth_at(1.5, everything, SAME) == 0
+    assert reference_at(1.5, everything, SAME) == 0
 
 
 def energy(r, pair):
-    """Of the same interactions, written down anew."""
+    """Of the same interactions, written independently."""
     a, b = ROUND[pair.first], ROUND[pair.second]
     if pair.kind == "bonded":
         return 529.581 * (r - 1.012) ** 2
@@ -84,23 +85,23 @@ def energy(r, pair):
 
 
 @pytest.mark.parametrize("pair", [MIXED, BONDED, PairKind("O", "O", "other_molecule")], ids=lambda pair: pair.name)
-def test_the_true_force_is_the_falling_of_its_energy(pair):
+def test_the_reference_force_is_the_negative_derivative_of_its_energy(pair):
     made = made_with({"lennard_jones": "arithmetic", "charges": True, "bonds": [BOND]})
     r, step = np.linspace(0.9, 5.0, 9), 1e-5
     slope = (energy(r + step, pair) - energy(r - step, pair)) / (2 * step)
     np.testing.assert_allclose(reference_force(made, "real", pair, r), -slope, rtol=1e-6, atol=1e-6)
 
 
-def test_where_nothing_tells_the_truth_there_is_none():
+def test_without_declared_interactions_there_is_no_reference():
     r = np.array([2.0])
     assert reference_force(made_with(None), "real", MIXED, r) is None
-    told = made_with({"lennard_jones": "arithmetic", "charges": True})
-    assert reference_force(told, "real", PairKind("O", "Ar", "other_molecule"), r) is None
-    assert reference_force(told, None, MIXED, r) is None  # charges in nobody knows which units
+    declared = made_with({"lennard_jones": "arithmetic", "charges": True})
+    assert reference_force(declared, "real", PairKind("O", "Ar", "other_molecule"), r) is None
+    assert reference_force(declared, None, MIXED, r) is None  # the constant of charges depends on the units
     assert reference_force(made_with({"lennard_jones": "arithmetic"}), None, MIXED, r) is not None
 
 
-# --- what a model says --------------------------------------------------------------------------------------------
+# --- models -------------------------------------------------------------------------------------------------------
 
 
 def force_field(made, dataset, measured=True):
@@ -115,9 +116,9 @@ def force_field(made, dataset, measured=True):
 
 @pytest.fixture(scope="module")
 def known(uncompiled):
-    """A model of argon whose network says nothing, so that the Lennard-Jones prior alone is left."""
-    truth = {"truth": {"lennard_jones": "arithmetic"}}
-    made = recipe(model=ONE_HEAD | {"prior": [{"prior": "lennard_jones"}]}, data=truth)
+    """A model of argon whose network is zero, so that only the Lennard-Jones prior is left."""
+    data = {"truth": {"lennard_jones": "arithmetic"}}
+    made = recipe(model=ONE_HEAD | {"prior": [{"prior": "lennard_jones"}]}, data=data)
     model = force_field(made, argon_dataset(frames=3))
     for weight in model.network.get_layer("pair_force_decoder_1").trainable_variables:
         weight.assign(weight * 0)
@@ -141,13 +142,13 @@ def test_the_force_of_a_known_prior_comes_out(known):
     np.testing.assert_allclose(curve.distances, r)
     expected = lennard_jones_force(r) - lennard_jones_force(6.0)
     np.testing.assert_allclose(curve.forces, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(curve.truth, lennard_jones_force(r), rtol=1e-9)
+    np.testing.assert_allclose(curve.reference, lennard_jones_force(r), rtol=1e-9)
     assert curve.forces[0] > 1  # 3.0 A is below sigma
     assert curve.forces[5] < 0  # 4.25 A is beyond the well
 
 
 def test_a_curve_begins_where_training_had_its_first_pairs(known):
-    """Bins of a hundredth of the cutoff; where nobody knows, at a tenth of it."""
+    """Bins of a hundredth of the cutoff; at a tenth of it where they are unknown."""
     shortest = np.min(known.info["statistics"]["shortest"])
     (curve,) = pair_curves(known, points=4)
     assert 0 <= shortest - curve.distances[0] < 0.06
@@ -219,11 +220,11 @@ def test_springs_of_a_prior_act_on_bonded_pairs_alone(uncompiled):
     assert not np.any(list(found.values()))
 
 
-# --- how far from the truth ---------------------------------------------------------------------------------------
+# --- errors -------------------------------------------------------------------------------------------------------
 
 
-def curve(forces, truth, counts):
-    return PairCurve("Ar-Ar", [float(r) for r in range(len(forces))], forces, truth, counts)
+def curve(forces, reference, counts):
+    return PairCurve("Ar-Ar", [float(r) for r in range(len(forces))], forces, reference, counts)
 
 
 def test_the_error_counts_distances_as_often_as_training_had_them():
@@ -239,16 +240,20 @@ def test_the_largest_difference_is_looked_for_where_training_had_pairs():
 
 
 @pytest.mark.parametrize(
-    ("truth", "counts"), [(None, [1, 1]), ([1.0, 1.0], [0, 0]), ([0.0, 0.0], [1, 1])], ids=["untold", "unseen", "zero"]
+    ("reference", "counts"),
+    [(None, [1, 1]), ([1.0, 1.0], [0, 0]), ([0.0, 0.0], [1, 1])],
+    ids=["unknown", "unseen", "zero"],
 )
-def test_without_anything_to_compare_there_is_no_error(truth, counts):
-    found = curve([1.0, 2.0], truth, counts)
+def test_without_anything_to_compare_there_is_no_error(reference, counts):
+    found = curve([1.0, 2.0], reference, counts)
     assert (found.error(), found.largest()) == (None, None)
 
 
-def test_a_curve_is_plain_values():
+def test_a_curve_is_read_back_from_json():
     made = curve([1.0, 2.0], [1.0, 1.0], [0, 3])
-    assert PairCurve(**made.as_dict()) == made
+    values = made.to_json()
+    assert list(values) == ["name", "distances", "forces", "truth", "counts"]
+    assert PairCurve.from_json(values) == made
 
 
 # --- the picture --------------------------------------------------------------------------------------------------
@@ -261,11 +266,11 @@ def size_of_png(path):
     return struct.unpack(">II", data[16:24])
 
 
-def named(name, forces, truth=None, counts=(0, 2, 4)):
-    return PairCurve(name, [1.0, 2.0, 3.0], forces, truth, list(counts))
+def named(name, forces, reference=None, counts=(0, 2, 4)):
+    return PairCurve(name, [1.0, 2.0, 3.0], forces, reference, list(counts))
 
 
-def test_each_kind_of_pair_has_a_panel_with_all_that_answered(tmp_path, monkeypatch):
+def test_each_kind_of_pair_has_a_panel_with_all_models(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
     seen, save = [], Figure.savefig
@@ -282,11 +287,11 @@ def test_each_kind_of_pair_has_a_panel_with_all_that_answered(tmp_path, monkeypa
     lines = {line.get_label(): list(line.get_ydata()) for line in panels["O-O"].get_lines()}
     assert lines["water.keras"] == [9.0, 1.0, -1.0]
     assert lines["water.keras, zero-shot"] == [3.0, 0.5, -0.5]
-    assert lines["truth"] == [8.0, 2.0, 0.0]
+    assert lines["reference"] == [8.0, 2.0, 0.0]
     labels = [text.get_text() for text in panels["O-O"].get_legend().get_texts()]
-    assert labels == ["water.keras", "water.keras, zero-shot", "truth"]  # once for both
+    assert labels == ["water.keras", "water.keras, zero-shot", "reference"]  # once for both
     assert [text.get_text() for text in panels["O-H"].get_legend().get_texts()] == ["water.keras"]
-    # the truth goes from 0 to 2 where pairs were seen, which is to be seen whole; 8 and 9 would flatten it
+    # the reference goes from 0 to 2 where pairs were seen, which is to be seen whole; 8 and 9 would flatten it
     low, high = panels["O-O"].get_ylim()
     assert low < 0
     assert 2 < high < 8
@@ -299,7 +304,7 @@ def test_an_existing_picture_is_refused_and_stays(tmp_path):
 
     curves, path = {"a": [named("O-O", [3.0, 1.0, 0.0])]}, tmp_path / "a.png"
     path.write_text("precious")
-    with pytest.raises(UserError, match="exists already"):
+    with refused(OutputError, file=path):
         pair_plot(curves, None, "again", path)
     assert path.read_text() == "precious"
     pair_plot(curves, None, "again", path, overwrite=True)

@@ -5,10 +5,11 @@ import struct
 import numpy as np
 import pytest
 
-from gnnzoo.errors import UserError
+from errors import refused
 from gnnzoo.evaluation import plots
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.metrics import ForceErrors
+from gnnzoo.outputs import OutputError
 
 SPECIES = ["O", "H"]
 
@@ -52,7 +53,7 @@ def test_all_components_of_few_frames_are_kept_by_species():
 
 
 def test_of_many_frames_an_even_sample_is_kept(monkeypatch):
-    """Each component tells the number of its frame, so that the sample tells which frames it is made of."""
+    """Each component is the number of its frame, which shows which frames it is made of."""
     monkeypatch.setattr(plots, "_MAX_POINTS", 3000)
     sample = ParitySample(["O"])
     for number in range(200):
@@ -72,7 +73,7 @@ def test_a_png_with_a_panel_for_each_species_that_occurs(tmp_path):
     one, both = tmp_path / "one.png", tmp_path / "both.png"
     assert parity_plot(*gathered([random_frame(species=1)]), "oxygen", one) == one
     parity_plot(*gathered([random_frame(seed=1), random_frame(seed=2)]), "both", both)
-    # 4.6 inches a panel and 0.6 beside them, 4.7 high, 130 dots an inch
+    # 4.6 inches a panel and 0.6 in addition, 4.7 high, 130 dots an inch
     assert size_of_png(one) == (676, 611)
     assert size_of_png(both) == (1274, 611)
     assert sorted(tmp_path.iterdir()) == [both, one]
@@ -105,7 +106,7 @@ def test_forces_of_zero_can_be_drawn(tmp_path):
 def test_an_existing_file_is_refused_and_stays(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("precious")
-    with pytest.raises(UserError, match="exists already"):
+    with refused(OutputError, file=path):
         parity_plot(*gathered([random_frame()]), "again", path)
     assert path.read_text() == "precious"
     parity_plot(*gathered([random_frame()]), "again", path, overwrite=True)
@@ -118,7 +119,7 @@ def test_no_figure_stays_open(tmp_path):
     from matplotlib import pyplot
 
     (tmp_path / "a.png").touch()
-    with pytest.raises(UserError):
+    with refused(OutputError):
         parity_plot(*gathered([random_frame()]), "again", tmp_path / "a.png")
     parity_plot(*gathered([random_frame()]), "again", tmp_path / "b.png")
     assert pyplot.get_fignums() == []

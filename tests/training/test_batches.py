@@ -1,4 +1,4 @@
-"""Old frames between new ones: how many, where, and that none of the new ones is lost over it."""
+"""Batches of old frames between those of new ones: how many, where, and that no new frame is left out."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -16,7 +16,7 @@ STEPS = 200
 
 
 class Numbered:
-    """A feed whose batches are its name and their number."""
+    """A sampler whose batches are its name and their number."""
 
     batch_size = 2
 
@@ -31,8 +31,8 @@ def replay(share, steps_per_epoch=12):
     return ReplaySampler(Numbered("new", steps_per_epoch), Numbered("old"), share)
 
 
-def told(share, steps=STEPS):
-    """What the steps see: (steps,) 1 where old frames; the numbers of new batches; those of old ones."""
+def sampled(share, steps=STEPS):
+    """(steps,) 1 where a step uses old frames; the numbers of new batches; those of old ones."""
     batches = [replay(share).batch(step) for step in range(steps)]
     numbers = [[number for name, number in batches if name == kind] for kind in ("new", "old")]
     return np.array([name == "old" for name, _ in batches], int), *numbers
@@ -40,22 +40,22 @@ def told(share, steps=STEPS):
 
 @pytest.mark.parametrize("share", SHARES)
 def test_the_share_of_steps_is_that_asked_for_at_any_time(share):
-    old = told(share)[0]
+    old = sampled(share)[0]
     done = np.arange(1, STEPS + 1)
     assert np.all(np.abs(np.cumsum(old) - share * done) < 1)
 
 
 @pytest.mark.parametrize("share", SHARES)
-def test_both_feeds_go_on_in_order_and_nothing_of_them_is_left_out(share):
-    old, of_new, of_old = told(share)
+def test_both_samplers_go_on_in_order_and_no_batch_is_left_out(share):
+    old, of_new, of_old = sampled(share)
     assert of_new == list(range(STEPS - old.sum()))
     assert of_old == list(range(old.sum()))
 
 
 @pytest.mark.parametrize("share", SHARES)
 def test_old_frames_are_evenly_spread(share):
-    """Between two of their steps there are as many others as between any two, or one more."""
-    of_fewer = told(share)[0] == int(share <= 0.5)  # the steps of the kind that is rarer
+    """The numbers of other steps between two of theirs differ by one at most."""
+    of_fewer = sampled(share)[0] == int(share <= 0.5)  # the steps of the kind that is rarer
     gaps = [second - first for first, second in pairwise(np.flatnonzero(of_fewer))]
     rarer = min(share, 1 - share)
     assert {int(1 / rarer + 1e-9), int(np.ceil(1 / rarer - 1e-9))} == set(gaps)
@@ -67,10 +67,10 @@ def test_a_quarter_by_hand():
     assert names == expected
 
 
-def test_without_a_share_it_is_the_new_feed():
-    feed = replay(0.0)
-    assert [feed.batch(step) for step in range(30)] == [("new", step) for step in range(30)]
-    assert feed.steps_per_epoch == 12
+def test_without_a_share_it_is_the_new_sampler():
+    sampler = replay(0.0)
+    assert [sampler.batch(step) for step in range(30)] == [("new", step) for step in range(30)]
+    assert sampler.steps_per_epoch == 12
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ def test_an_epoch_is_as_long_as_it_takes_to_see_every_new_frame(new, share, step
     """new / (1 - share) steps, rounded up: 5 / 0.7 = 7.1."""
     exact = Fraction(new) / (1 - Fraction(str(share)))
     assert steps == -(-exact.numerator // exact.denominator)
-    feed = replay(share, new)
-    assert feed.steps_per_epoch == steps
-    assert {number for name, number in map(feed.batch, range(steps)) if name == "new"} >= set(range(new))
+    sampler = replay(share, new)
+    assert sampler.steps_per_epoch == steps
+    assert {number for name, number in map(sampler.batch, range(steps)) if name == "new"} >= set(range(new))
 
 
 # --- with frames --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def feeds():
-    """Makes feeds of new and of old frames, which one source has: the first twelve are new, the others old."""
+def samplers():
+    """Makes samplers of new and old frames from one source: the first twelve are new, the others old."""
     prepared = prepare(recipe(), argon_dataset())
 
     def made(share):
         parts = np.arange(12), np.arange(12, 20)
-        new, old = (BatchSampler(prepared.source, part, 2, prepared.statistics, 3) for part in parts)
+        new, old = (BatchSampler(prepared.source, part, prepared.statistics, 2, 3) for part in parts)
         return ReplaySampler(new, old, share), prepared.source
 
     return made
@@ -109,23 +109,23 @@ def frames(batch, source):
     return [next(n for n, of_frame in enumerate(known) if np.array_equal(of_frame, half)) for half in forces]
 
 
-def test_every_new_frame_comes_once_an_epoch_with_old_ones_between(feeds):
-    feed, source = feeds(0.5)
-    new, old = set(feed.new.train.tolist()), set(feed.old.train.tolist())
-    assert feed.steps_per_epoch == 12  # six of new frames, two at a time
-    assert feed.batch_size == 2
+def test_every_new_frame_comes_once_an_epoch_with_old_ones_between(samplers):
+    sampler, source = samplers(0.5)
+    new, old = set(sampler.new.train.tolist()), set(sampler.old.train.tolist())
+    assert sampler.steps_per_epoch == 12  # six of new frames, two at a time
+    assert sampler.batch_size == 2
     orders = []
     for epoch in range(2):
-        seen = [frames(feed.batch(step), source) for step in range(12 * epoch, 12 * (epoch + 1))]
+        seen = [frames(sampler.batch(step), source) for step in range(12 * epoch, 12 * (epoch + 1))]
         of_new = [number for batch in seen for number in batch if number in new]
         assert sorted(of_new) == sorted(new)
         assert [set(batch) <= old for batch in seen] == [False, True] * 6
         orders.append(of_new)
-    assert orders[0] != orders[1]  # shuffled anew
+    assert orders[0] != orders[1]  # shuffled again
 
 
-def test_a_batch_follows_from_its_step_alone(feeds):
-    (first, _), (second, _) = feeds(0.3), feeds(0.3)
+def test_a_batch_follows_from_its_step_alone(samplers):
+    (first, _), (second, _) = samplers(0.3), samplers(0.3)
     forwards = {step: first.batch(step) for step in range(14)}
     for step in np.random.default_rng(0).permutation(14):
         batch = second.batch(int(step))

@@ -1,9 +1,9 @@
-"""What a training takes from its data: the recipe's split, and scales of its training part."""
+"""Preparation of data for training: the recipe's split, and scales from the training split."""
 
 import numpy as np
-import pytest
 
 from correlated_runs import frame, liquid
+from errors import refused
 from gnnzoo.errors import DataError
 from gnnzoo.training.prepare import prepare
 from small import ARGON, MemoryDataset, argon_dataset, recipe
@@ -38,7 +38,7 @@ def test_files_that_the_recipe_names_are_held_out():
         "validation": list(range(6, 12)),
         "test": list(range(12, 18)),
     }
-    with pytest.raises(DataError, match=r"no file of the data is named 'd\.dump'"):
+    with refused(DataError, "d.dump"):
         prepare(declared(method="file", validation_files=["d.dump"], test_files=["c.dump"]), dataset)
 
 
@@ -63,5 +63,5 @@ def test_an_open_box_is_refused_before_training_where_the_stack_reads_waves():
     closed = argon_dataset()
     assert prepare(settings, closed).statistics.force_rms > 0
     frames = [changed(frame, boundary=("pp", "pp", "ff")) for frame in closed.frames]
-    with pytest.raises(DataError, match="waves need a box that is periodic in all three directions"):
+    with refused(DataError, file="memory", expected="p p p"):
         prepare(settings, MemoryDataset(frames))

@@ -3,8 +3,8 @@
 import pytest
 
 from gnnzoo.recipe.schema.training import Training
-from gnnzoo.training.stages import Plan, lengths_of, training_stages
-from gnnzoo.training.time_limit import Cost, steps_for_time_limit, time_step
+from gnnzoo.training.stages import Plan, stage_lengths, training_stages
+from gnnzoo.training.time_limit import StageCost, steps_for_time_limit, time_step
 
 TWO = Training(
     epochs=10,
@@ -18,19 +18,19 @@ TWO = Training(
 
 
 def test_without_stages_there_is_one_and_no_choice_of_a_head():
-    (phase,) = training_stages(Training(epochs=7))
-    assert (phase.head, phase.loss, phase.epochs, phase.share) == (None, "l1", 7, 1.0)
-    assert lengths_of(Training(), 100) == [100]
+    (stage,) = training_stages(Training(epochs=7))
+    assert (stage.head, stage.loss, stage.epochs, stage.share) == (None, "l1", 7, 1.0)
+    assert stage_lengths(Training(), 100) == [100]
 
 
-def test_a_stage_takes_its_share_and_what_it_does_not_say_from_the_whole():
+def test_a_stage_takes_its_share_and_its_defaults_from_the_whole():
     first, second = training_stages(TWO)
     assert (first.head, first.loss, first.rate.initial, first.epochs) == ("direct", "l1", 1e-3, 6)
     assert (second.head, second.loss, second.rate.initial, second.epochs) == ("energy", "vector", 1e-4, 4)
-    assert lengths_of(TWO, 105) == [63, 42]
+    assert stage_lengths(TWO, 105) == [63, 42]
 
 
-def test_each_stage_begins_its_schedule_anew():
+def test_each_stage_has_a_schedule_of_its_own():
     plan = Plan(TWO, [60, 20])
     assert [plan.stage(step) for step in (0, 59, 60, 79)] == [0, 0, 1, 1]
     assert [plan.epoch(step) for step in (30, 60, 70, 80)] == [3, 6, 8, 10]
@@ -45,18 +45,16 @@ def test_each_stage_begins_its_schedule_anew():
 
 def test_shares_of_a_time_limit_are_shares_of_time():
     """100 s, 95 of them planned: 57 s and 38 s. A step costs 0.1 and 0.4 s, each of 6 and 4 validations 0.2 s."""
-    lengths, every = steps_for_time_limit(TWO, training_stages(TWO), [Cost(0.1, 0.2), Cost(0.4, 0.2)], 100)
+    lengths, every = steps_for_time_limit(TWO, [StageCost(0.1, 0.2), StageCost(0.4, 0.2)], 100)
     assert (lengths, every) == ([int((57 - 1.2) / 0.1), int((38 - 0.8) / 0.4)], 1)
 
 
-def test_dear_validations_become_rare():
+def test_expensive_validations_become_rare():
     """A twentieth of 57 s buys five validations of 0.5 s in six epochs: every second epoch."""
-    _, every = steps_for_time_limit(TWO, training_stages(TWO), [Cost(0.1, 0.5), Cost(0.4, 0.2)], 100)
+    _, every = steps_for_time_limit(TWO, [StageCost(0.1, 0.5), StageCost(0.4, 0.2)], 100)
     assert every == 2
     assert (
-        steps_for_time_limit(
-            TWO.model_copy(update={"validate_every": 3}), training_stages(TWO), [Cost(1, 9), Cost(1, 9)], 99
-        )[1]
+        steps_for_time_limit(TWO.model_copy(update={"validate_every": 3}), [StageCost(1, 9), StageCost(1, 9)], 99)[1]
         == 3
     )
 
@@ -65,7 +63,7 @@ def test_steps_that_compile_are_not_timed(monkeypatch):
     clock, known = [0.0], [0]
     monkeypatch.setattr("gnnzoo.training.time_limit.time.monotonic", lambda: clock[0])
 
-    class Feed:
+    class Numbers:
         def batch(self, step):
             return step
 
@@ -74,4 +72,4 @@ def test_steps_that_compile_are_not_timed(monkeypatch):
         known[0] += compiles
         clock[0] += 20.0 if compiles else 0.5
 
-    assert time_step(Feed(), run, lambda: known[0], 1e9) == 0.5
+    assert time_step(Numbers(), run, lambda: known[0], 1e9) == 0.5

@@ -1,4 +1,4 @@
-"""Errors by species and by the size of the force, by hand; and the log that takes them."""
+"""Validation errors by species and by the size of the force, by hand; and the log."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_without_validation_frames_all_is_nan():
     assert errors and all(np.isnan(value) for value in errors.values())
 
 
-def test_a_log_takes_other_columns_on_resume_and_keeps_the_rows_it_is_told_to(tmp_path):
+def test_a_log_takes_other_columns_on_resume_and_keeps_only_the_rows_asked_for(tmp_path):
     row = dict.fromkeys(COLUMNS, 0.5)
     with RunLog(tmp_path) as log:
         for step in (5, 7, 10, 15):

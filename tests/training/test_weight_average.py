@@ -1,4 +1,4 @@
-"""The average of weights by hand."""
+"""The moving average of weights by hand."""
 
 import keras
 import numpy as np
@@ -20,12 +20,12 @@ def test_the_average_follows_the_weights():
     assert weight.numpy() == 3.25
 
 
-def test_the_start_is_soon_forgotten():
+def test_the_decay_is_small_at_first():
     average = WeightAverage([], 0.99)
     assert [average.decay(step) for step in (0, 8, 10_000)] == [0.1, 0.5, 0.99]
 
 
-def test_what_was_shown_and_the_weights_beside_it_restore_both():
+def test_averages_and_weights_are_restored_from_a_checkpoint():
     weight = keras.Variable([1.25])
     average = WeightAverage([weight], 0.9)
     weight.assign([7.0])

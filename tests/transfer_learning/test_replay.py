@@ -95,11 +95,11 @@ def test_the_model_has_the_species_of_both_sides_each_with_its_own_force_scale(r
 
 def test_half_of_the_steps_use_the_training_frames_of_the_source(replayed, water):
     model, trainer = replayed
-    assert isinstance(trainer.feed, ReplaySampler)
-    assert trainer.feed.share == 0.5
-    assert trainer.feed.old.train.tolist() == water.info["split"]["train"]
-    assert trainer.feed.old.source.dataset.path == Path(water.info["dataset"]["path"])
-    assert trainer.feed.new.train.tolist() == model.info["split"]["train"]
+    assert isinstance(trainer.sampler, ReplaySampler)
+    assert trainer.sampler.share == 0.5
+    assert trainer.sampler.old.train.tolist() == water.info["split"]["train"]
+    assert trainer.sampler.old.source.dataset.path == Path(water.info["dataset"]["path"])
+    assert trainer.sampler.new.train.tolist() == model.info["split"]["train"]
     assert model.info["training"]["steps"] == 6  # three steps with argon, and three with water
 
 

@@ -215,7 +215,7 @@ def test_lora_adds_products_of_low_rank_to_matrices(by_strategy, copied):
 
 @pytest.mark.parametrize("strategy", ["staged", "lora"])
 def test_a_resumed_training_gives_the_same_model(by_strategy, argon, model_copy, monkeypatch, strategy):
-    made, follow = of_strategy(strategy), Trainer._log_row
+    made, follow = of_strategy(strategy), Trainer._validate
 
     def stop(self, log, step, *args):
         follow(self, log, step, *args)
@@ -223,7 +223,7 @@ def test_a_resumed_training_gives_the_same_model(by_strategy, argon, model_copy,
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_log_row", stop)
+        patch.setattr(Trainer, "_validate", stop)
         with pytest.raises(Interrupted):
             train(made, data=argon)
     assert not Path("tiny.keras").exists()
@@ -234,14 +234,14 @@ def test_a_resumed_training_gives_the_same_model(by_strategy, argon, model_copy,
 
 
 def test_a_training_is_resumed_without_the_source_model(argon, model_copy, monkeypatch):
-    made, follow = target(START, epochs=2, checkpoint_every=1), Trainer._log_row
+    made, follow = target(START, epochs=2, checkpoint_every=1), Trainer._validate
 
     def stop(self, *args):
         follow(self, *args)
         os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_log_row", stop)
+        patch.setattr(Trainer, "_validate", stop)
         with pytest.raises(Interrupted):
             train(made, data=argon)
     Path("water.keras").unlink()

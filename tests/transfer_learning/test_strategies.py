@@ -147,7 +147,7 @@ def stepped(run, steps):
     before = {weight.path: weight.numpy() for weight in run.network.weights}
     run._begin(False, None, None)
     for step in range(steps):
-        run._run_step(run.feed.batch(step), step)
+        run._run_step(run.sampler.batch(step), step)
     return before, {weight.path: weight.numpy() for weight in run.network.weights}
 
 
@@ -219,6 +219,6 @@ def test_each_stage_has_its_own_rates(tmp_path, uncompiled):
     before, middle = stepped(run, 5)
     assert {"message", "head"} & unchanged_and_changed(before, middle)[0] == {"message"}
     for step in range(5, 10):
-        run._run_step(run.feed.batch(step), step)
+        run._run_step(run.sampler.batch(step), step)
     after = {weight.path: weight.numpy() for weight in run.network.weights}
     assert {"message", "head"} & unchanged_and_changed(middle, after)[0] == {"head"}

@@ -37,9 +37,9 @@ class Seen(Trainer):
 
     trainers: list = []  # noqa: RUF012
 
-    def __init__(self, network, settings, source, split, *args, **options):
-        super().__init__(network, settings, source, split, *args, **options)
-        self.split, self.first = split, {v.path: v.numpy() for v in network.variables}
+    def __init__(self, network, settings, prepared, *args, **options):
+        super().__init__(network, settings, prepared, *args, **options)
+        self.split, self.first = prepared.split, {v.path: v.numpy() for v in network.variables}
         Seen.trainers.append(self)
 
 
@@ -89,7 +89,7 @@ def test_both_trainings_have_the_same_frames_steps_and_seed(compared):
     for frames in (2, 6):
         moved, scratch = (trainers[start, frames] for start in ("transfer", "scratch"))
         for step in range(3):
-            assert moved.feed.frames(step).tolist() == scratch.feed.frames(step).tolist()
+            assert moved.sampler.frames(step).tolist() == scratch.sampler.frames(step).tolist()
 
 
 def test_initial_weights_are_copied_or_those_of_a_training_from_scratch(compared, argon, workshop):

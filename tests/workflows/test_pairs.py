@@ -69,7 +69,7 @@ def test_a_picture_and_the_numbers_are_written(beside):
     expected = [
         [label, "Ar-Ar", *map(str, values)]
         for label, curve in (("argon.keras", now), ("argon.keras, zero-shot (size fitted)", before))
-        for values in zip(curve.distances, curve.forces, curve.truth, curve.counts, strict=True)
+        for values in zip(curve.distances, curve.forces, curve.reference, curve.counts, strict=True)
     ]
     assert rows_of("argon-pairs.csv") == expected
     assert {path.name for path in beside.iterdir()} == {

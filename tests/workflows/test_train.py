@@ -296,7 +296,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(trained, argon, work
     ],
 )
 def test_a_run_goes_on_with_no_other_recipe(argon, unfinished, changes, what):
-    with pytest.raises(UserError, match=rf"runs/other-001 was begun with {what} = ") as caught:
+    with pytest.raises(UserError, match=rf"runs/other-001 was started with {what} = ") as caught:
         train(recipe(**changes), data=argon, output="other.keras", resume=True)
     assert "without --resume" in caught.value.hint
     assert state_of(unfinished / "runs/other-001")["status"] == "interrupted"
@@ -304,7 +304,7 @@ def test_a_run_goes_on_with_no_other_recipe(argon, unfinished, changes, what):
 
 def test_a_run_goes_on_with_no_other_data(argon, unfinished):
     dumps.argon_dump(unfinished / "other.lammpstrj", frames=20, seed=1)
-    with pytest.raises(DataError, match="is not what runs/other-001 was begun with") as caught:
+    with pytest.raises(DataError, match="is not what runs/other-001 was started with") as caught:
         train(RECIPE, data=convert("other.lammpstrj"), output="other.keras", resume=True)
     assert str(argon) in caught.value.hint
     assert state_of(unfinished / "runs/other-001")["status"] == "interrupted"

@@ -187,7 +187,7 @@ def test_weights_that_read_epsilon_are_converted_to_the_target_units(argon, fold
 def long(argon, workshop):
     """A transfer on raw forces, whose scales are those of the source: complete, and stopped after its first epoch."""
     made = recipe(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True), training=TWO)
-    log_row = Trainer._log_row
+    log_row = Trainer._validate
 
     def stop(self, *args):
         log_row(self, *args)
@@ -199,7 +199,7 @@ def long(argon, workshop):
         patch.chdir(location)
         water_model(path="water.keras", made=raw_forces(WATER))
         whole = transfer("water.keras", made, data=argon, output="whole.keras")
-        patch.setattr(Trainer, "_log_row", stop)
+        patch.setattr(Trainer, "_validate", stop)
         with pytest.raises(Interrupted):
             transfer("water.keras", made, data=argon)
     return location, made, whole

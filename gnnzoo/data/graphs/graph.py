@@ -1,6 +1,7 @@
 """One frame as a graph: neighbours within the cutoff, species, and reference forces, energy and virial."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,22 @@ def wrapped_positions(frame: Frame) -> dict:
     if np.linalg.det(cell) != 0:
         positions = positions - np.floor(positions @ np.linalg.inv(cell)) * frame.pbc @ cell
     return {"positions": positions, "cell": cell, "pbc": frame.pbc}
+
+
+def subtract_energy_offsets(graph: Graph, offsets: Sequence[float] | np.ndarray) -> Graph:
+    """Subtract the energy of isolated atoms, in double precision, so that float32 keeps the digits of what is left.
+
+    Args:
+        graph: with an energy or without.
+        offsets: (species,) energy of an atom of each species, model's unit.
+
+    Returns:
+        The graph with its energy relative to the offsets.
+    """
+    if graph.energy is None:
+        return graph
+    counts = np.bincount(graph.species, minlength=len(offsets))
+    return replace(graph, energy=graph.energy - float(counts @ np.asarray(offsets, np.float64)))
 
 
 def frame_energy(frame: Frame, factor: float) -> float | None:

@@ -1,7 +1,5 @@
 """Frame numbers to graphs, with graphs already made cached in memory."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
@@ -41,7 +39,6 @@ class GraphSource:
     ):
         self.dataset, self.species, self.cutoff, self.bonds = dataset, list(species), float(cutoff), bonds
         self.force_factor = force_factor
-        self._zero = np.zeros(len(self.species))
         self._stored = hasattr(dataset, "stored_graph")
         if self._stored:
             self._check_stored_edges()
@@ -74,23 +71,13 @@ class GraphSource:
         """
         index = int(index)
         if index in self._cache:
-            return self._from_zero(self._cache[index])
+            return self._cache[index]
         graph = self._make(index)
         check_forces(graph.forces, index, self.dataset.path)
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
             self._cached_bytes += graph.nbytes
-        return self._from_zero(graph)
-
-    def subtract_energy_offsets(self, energy_offsets: np.ndarray) -> None:
-        """Have all energies less (species,) offsets from now on, by double precision."""
-        self._zero = np.asarray(energy_offsets, np.float64)
-
-    def _from_zero(self, graph: Graph) -> Graph:
-        if graph.energy is None or not self._zero.any():
-            return graph
-        counts = np.bincount(graph.species, minlength=len(self.species))
-        return replace(graph, energy=graph.energy - float(counts @ self._zero))
+        return graph
 
     def _make(self, index: int) -> Graph:
         frame = self.dataset[index]

@@ -153,10 +153,7 @@ def fit(
         trainer = Trainer(
             model.network,
             settings,
-            prepared.source,
-            prepared.split,
-            prepared.statistics,
-            prepared.scales.force,
+            prepared,
             run.folder,
             report=lambda row, zero, left: logger.info(training_messages.validation_line(row, zero, left, unit)),
             callbacks=callbacks,

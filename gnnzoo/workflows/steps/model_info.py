@@ -39,7 +39,7 @@ def model_info(
         "energy_offsets": prepared.scales.energy_offsets,
         "training": {
             "run": str(run.folder),
-            "schedule_steps": outcome.schedule.steps,
+            "schedule_steps": outcome.plan.steps,
             "steps": outcome.steps,
             "best_step": outcome.best.step,
             "seconds": round(outcome.seconds, 1),

@@ -120,7 +120,7 @@ def report_end(outcome: Outcome, settings: Training, run: Run, model: ForceField
         run: its run folder.
         model: the trained model.
     """
-    plan = outcome.schedule
+    plan = outcome.plan
     logger.info(
         f"{outcome.steps} steps in {duration(outcome.seconds)}; "
         f"best of the checkpoints by validation: step {outcome.best.step}"
@@ -148,20 +148,20 @@ def report_end(outcome: Outcome, settings: Training, run: Run, model: ForceField
 
 def _untrained_heads(outcome: Outcome) -> set[str | None]:
     """Heads of the stages that were never reached."""
-    plan = outcome.schedule
-    reached = {phase.head for phase, begin in zip(plan.phases, plan.begins, strict=True) if begin < outcome.steps}
-    return {phase.head for phase in plan.phases} - reached
+    plan = outcome.plan
+    reached = {stage.head for stage, first in zip(plan.stages, plan.first_steps, strict=True) if first < outcome.steps}
+    return {stage.head for stage in plan.stages} - reached
 
 
 def _repeat_options(outcome: Outcome, settings: Training) -> str:
     """Options that make a run of fixed length do what this one did."""
-    lengths = outcome.schedule.lengths
+    lengths = outcome.plan.lengths
     changes = {"steps": settings.steps or lengths[0]}
     if len(lengths) > 1 and settings.steps is None:  # shares of a given number of steps give the same lengths again
         changes = {f"stages[{number}].steps": steps for number, steps in enumerate(lengths)}
-    if outcome.follow_every > 1:
-        changes["validate_every"] = outcome.follow_every
-    if outcome.steps < outcome.schedule.steps and not outcome.stopped_early:
+    if outcome.validate_every > 1:
+        changes["validate_every"] = outcome.validate_every
+    if outcome.steps < outcome.plan.steps and not outcome.stopped_early:
         changes["stop_after"] = outcome.steps
     return " ".join(f"--set {shlex.quote(f'training.{key}={value}')}" for key, value in changes.items())
 

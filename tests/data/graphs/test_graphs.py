@@ -6,7 +6,7 @@ import pytest
 from errors import refused
 from gnnzoo import fields
 from gnnzoo.data.graphs.batch import edge_slots, pad, padded_size
-from gnnzoo.data.graphs.graph import graph_of, species_index
+from gnnzoo.data.graphs.graph import graph_of, species_index, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.threads import Prefetcher
 from gnnzoo.errors import DataError
@@ -120,6 +120,5 @@ def test_energies_keep_their_digits_over_a_far_zero():
     far = 8 * -55_000.0 + 16 * -13.0
     source = GraphSource(MemoryDataset([changed(frame, energy=far + 0.0123)]), ["O", "H"], 3.4)
     assert source.graph(0).energy == pytest.approx(far + 0.0123)
-    source.subtract_energy_offsets([-55_000.0, -13.0])
-    batch = pad([source.graph(0)], 1, 24)
+    batch = pad([subtract_energy_offsets(source.graph(0), [-55_000.0, -13.0])], 1, 24)
     assert batch[fields.ENERGY][0] == pytest.approx(0.0123, rel=1e-5)

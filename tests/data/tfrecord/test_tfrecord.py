@@ -262,8 +262,7 @@ def test_losses_from_shards_are_those_from_h5(changing, folder):
         ready = prepare(made, gnnzoo.open_dataset(source))
         network = build_network(made, ready.species, ready.scales)
         (folder / f"run-{source}").mkdir()
-        parts = (ready.source, ready.split, ready.statistics, ready.scales.force, folder / f"run-{source}")
-        log = Trainer(network, made.training, *parts, xla=False).run().log
+        log = Trainer(network, made.training, ready, folder / f"run-{source}", xla=False).run().log
         logs.append([{name: value for name, value in row.items() if name != "seconds"} for row in log])
     assert logs[0] == logs[1]
     assert len(logs[0]) == 2

@@ -5,7 +5,7 @@ import pytest
 from errors import refused
 from gnnzoo.errors import RecipeError
 from gnnzoo.recipe.text.summary import summary
-from gnnzoo.training.stages import lengths_of, training_stages
+from gnnzoo.training.stages import stage_lengths, training_stages
 from small import ARGON, recipe
 
 DIRECT = {"head": "direct", "share": 0.5}
@@ -56,7 +56,7 @@ def test_stages_of_steps_need_no_shares():
     training = recipe(training={"stages": [LONG, LONG | {"steps": 15}], "warmup": {"epochs": 0}}).training
     assert training.shares() == [0.25, 0.75]
     assert [phase.epochs for phase in training_stages(training)] == [1, 3]
-    assert lengths_of(training, 100) == [5, 15]
+    assert stage_lengths(training, 100) == [5, 15]
 
 
 def test_the_error_about_a_warm_up_states_the_longest_possible():
