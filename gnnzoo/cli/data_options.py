@@ -1,41 +1,44 @@
-"""What every command that opens data lets the user say of them: units, names of types, meaning of columns."""
+"""Options of every command that opens data: units, names of types, meaning of columns."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
+Command = TypeVar("Command", bound=Callable[..., object])
 
-def _parse_types(_ctx, _param, text: str | None) -> dict[str, str] | None:
+
+def _parse_types(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, str] | None:
     """ "1=O,2=H" -> {"1": "O", "2": "H"}."""
     if text is None:
         return None
     pairs = [pair.strip().split("=") for pair in text.split(",") if pair.strip()]
     for pair in pairs:
         if len(pair) != 2 or not pair[0].strip().isdigit() or not pair[1].strip():
-            raise click.BadParameter(f"'{'='.join(pair)}' does not name a type; say 1=O,2=H")
+            raise click.BadParameter(f"'{'='.join(pair)}' does not name a type; write 1=O,2=H")
     return {number.strip(): name.strip() for number, name in pairs}
 
 
-def _parse_columns(_ctx, _param, texts: tuple[str, ...]) -> dict[str, str] | None:
+def _parse_columns(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
     """("energy=c_pe",) -> {"energy": "c_pe"}."""
     pairs = [text.strip().partition("=") for text in texts]
     for meaning, _, name in pairs:
         if not meaning or not name:
-            raise click.BadParameter(f"'{meaning}{name}' does not say what a column means; say energy=c_pe")
+            raise click.BadParameter(f"'{meaning}{name}' does not declare a column; write energy=c_pe")
     for part, what in ((0, "meaning"), (2, "column")):
         words = [pair[part] for pair in pairs]
         twice = next((word for word in words if words.count(word) > 1), None)
         if twice is not None:
-            raise click.BadParameter(f"the {what} '{twice}' is named twice")
+            raise click.BadParameter(f"the {what} '{twice}' is given twice")
     return {meaning: name for meaning, _, name in pairs} or None
 
 
 _OPTIONS = (
     click.option(
-        "--units", metavar="STYLE", help="LAMMPS unit style, where the data do not tell it: real, metal or lj."
+        "--units", metavar="STYLE", help="LAMMPS unit style, where the data do not declare it: real, metal or lj."
     ),
     click.option(
-        "--types", metavar="1=O,2=H", callback=_parse_types, help="Names of types, where the data do not tell them."
+        "--types", metavar="1=O,2=H", callback=_parse_types, help="Names of types, where the data do not have them."
     ),
     click.option(
         "--column",
@@ -43,13 +46,17 @@ _OPTIONS = (
         metavar="MEANING=NAME",
         multiple=True,
         callback=_parse_columns,
-        help="What a column of the dump means: energy=c_pe. Again for each column.",
+        help="What a column of the dump means: energy=c_pe. May be repeated.",
     ),
 )
 
 
-def meaning_options(command: Callable) -> Callable:
-    """Adds --units, --types and --column, which the command hands on as `units`, `types` and `columns`."""
+def metadata_options(command: Command) -> Command:
+    """Add --units, --types and --column to `command`, which receives them as `units`, `types` and `columns`.
+
+    Returns:
+        The command.
+    """
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -2,20 +2,28 @@
 
 import click
 
-from gnnzoo.cli.data_options import meaning_options
+from gnnzoo.cli.data_options import metadata_options
 
 
 @click.command(name="export")
 @click.argument("data")
 @click.argument("output", metavar="OUT")
-@meaning_options
-@click.option("--overwrite", is_flag=True, help="Replace an existing file; the old one is kept beside it.")
-def command(data, output, **options):
-    """Turn DATA, a dataset or a dump, into text that other programs read.
+@metadata_options
+@click.option("--overwrite", is_flag=True, help="Replace an existing file; a backup of the old one is kept.")
+def command(
+    data: str,
+    output: str,
+    units: str | None,
+    types: dict[str, str] | None,
+    columns: dict[str, str] | None,
+    overwrite: bool,
+) -> None:
+    """Convert DATA, a dataset or a dump, to text for other programs.
 
-    The ending of OUT says what to write: .lammpstrj or .dump, a LAMMPS dump with the very numbers of the data, also
-    compressed (.gz .bz2 .zst); .extxyz or .xyz, extended XYZ in eV and A.
+    The suffix of OUT determines the format: .lammpstrj or .dump, a LAMMPS dump with exactly the numbers of the data,
+    also compressed (.gz .bz2 .zst); .extxyz or .xyz, extended XYZ in eV and A.
     """
+    from gnnzoo.cli.console import say
     from gnnzoo.workflows.export import export
 
-    export(data, output, **options)
+    say(export(data, output, units=units, types=types, columns=columns, overwrite=overwrite).summary)

@@ -2,13 +2,13 @@
 
 import click
 
-from gnnzoo.cli.data_options import meaning_options
+from gnnzoo.cli.data_options import metadata_options
 
 
 @click.command(name="init")
 @click.argument("data", metavar="DUMP...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="RECIPE.json", help="The recipe; by default NAME.json, here.")
-@meaning_options
+@metadata_options
 @click.option("--cutoff", type=float, metavar="R", help="Reach of the edges, instead of one from the shells.")
 @click.option("--name", metavar="NAME", help="The recipe's name; by default that of the dump.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing recipe; the old one is kept beside it.")

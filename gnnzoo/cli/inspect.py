@@ -4,7 +4,7 @@ import textwrap
 
 import click
 
-from gnnzoo.cli.data_options import meaning_options
+from gnnzoo.cli.data_options import metadata_options
 
 _WIDTH = 99
 
@@ -12,7 +12,7 @@ _WIDTH = 99
 @click.command(name="inspect")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--cutoff", type=float, metavar="R", help="Count edges up to here, and forecast their cost.")
-@meaning_options
+@metadata_options
 @click.option("--json", metavar="OUT", help="Write everything to this file, too.")
 @click.option("--html", metavar="OUT", help="Write everything to this page, with plots.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files; the old ones are kept beside them.")

@@ -1,7 +1,7 @@
-"""Consecutive frames of the same atoms in stacked arrays: the form in which frames travel from a reader to a writer.
+"""Blocks: consecutive frames of the same atoms in stacked arrays, passed from readers to writers.
 
-Blocks exist so that small frames cost little more than large ones. Where the atoms change, in number or in kind, a new
-block begins.
+Blocks make many small frames nearly as fast as few large ones. Where the atoms change, in number or type, a new block
+begins.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,9 +11,9 @@ import numpy as np
 
 from gnnzoo.data.frames import Dataset, Frame, known_virial
 
-# Fields of a frame that are one row for each atom; positions and forces are always there.
+# Per-atom fields of a frame; positions and forces are always present.
 ATOM_FIELDS = ("positions", "forces", "velocities", "images", "charges", "molecules", "energies")
-_BLOCK_BYTES = 1 << 22  # of positions and forces, for blocks that are made from frames
+_BLOCK_BYTES = 1 << 22  # of positions and forces, in blocks built from frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +22,16 @@ class FrameBlock:
 
     Attributes:
         steps: (frames,) int64.
-        times: (frames,) float64, NaN where nobody knows.
+        times: (frames,) float64, NaN where unknown.
         cells: (frames, 3, 3), rows are lattice vectors.
         origins: (frames, 3).
         boundaries: LAMMPS' boundary letters of each frame.
         ids, types: (atoms,) int64 ascending and int32, the same in all frames.
-        arrays: field of `Frame` -> (frames, atoms) or (frames, atoms, 3); positions, forces and what there is beside.
+        arrays: field of `Frame` -> (frames, atoms) or (frames, atoms, 3); positions, forces and optional ones.
         segments: (frames,) int32, see `Frame.segment`.
         files: (frames,) int32, see `Dataset.files`.
-        energy: (frames,) float64, potential energy of each frame, NaN where nobody knows.
-        virial: (frames, 3, 3) float64, see `Frame.virial`, NaN where nobody knows; None where no frame has one.
+        energy: (frames,) float64, potential energy of each frame, NaN where unknown.
+        virial: (frames, 3, 3) float64, see `Frame.virial`, NaN where unknown; None where no frame has one.
     """
 
     steps: np.ndarray
@@ -51,7 +51,15 @@ class FrameBlock:
         return len(self.steps)
 
     def frame(self, index: int, units: str | None, type_names: dict[int, str]) -> Frame:
-        """One frame, with what is known of all of them."""
+        """Extract one frame.
+
+        Args:
+            index: of the frame in the block.
+            units, type_names: of the dataset.
+
+        Returns:
+            The frame; its arrays are views.
+        """
         time, energy = float(self.times[index]), float(self.energy[index])
         return Frame(
             step=int(self.steps[index]),
@@ -70,7 +78,14 @@ class FrameBlock:
         )
 
     def taken(self, kept: list[int]) -> "FrameBlock":
-        """The block of the kept frames alone."""
+        """Select frames.
+
+        Args:
+            kept: indices of frames.
+
+        Returns:
+            A block of these frames.
+        """
         per_frame = ("steps", "times", "cells", "origins", "segments", "files", "energy")
         return replace(
             self,
@@ -82,11 +97,14 @@ class FrameBlock:
 
 
 def blocks_of(dataset: Dataset, advance: Callable[[int], object] | None = None) -> Iterator[FrameBlock]:
-    """The frames of any dataset, in order, in blocks.
+    """Group the frames of a dataset into blocks.
 
     Args:
-        dataset: whatever form it has.
+        dataset: of any format.
         advance: called with 1 after each frame.
+
+    Yields:
+        Blocks of frames in order.
     """
     waiting: list[Frame] = []
     start = size = 0

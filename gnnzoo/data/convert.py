@@ -1,39 +1,47 @@
-"""Any data to an H5MD dataset in one pass: reading, parsing and writing overlap in threads."""
+"""Conversion of any data to an H5MD dataset in one pass; reading, parsing and writing overlap in threads."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from gnnzoo.data.ase_reader import UNITS as ASE_UNITS
-from gnnzoo.data.ase_reader import ase_blocks
 from gnnzoo.data.blocks import FrameBlock, blocks_of
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.h5md.writer import H5mdWriter
-from gnnzoo.data.lammps.dataset import TrajectoryReader, provenance, stream
 from gnnzoo.data.lammps.log_energies import LogEnergies
-from gnnzoo.data.metadata import agreed_types, agreed_units
+from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
+from gnnzoo.data.metadata import TypeNames, agreed_types, agreed_units
 from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import Location
 
-_SAME_SUM = 1e-3  # of the energy; a long tail or a fix may add to one of the two
+# Relative to the largest energy: above the rounding of printed energies. A tail correction or the energy of a fix is in
+# one of the two only; where it exceeds this, it deserves the warning.
+_SAME_SUM = 1e-3
+
+
+class Description(NamedTuple):
+    """What a dataset states about its frames, for `H5mdWriter.finish`."""
+
+    units: str | None
+    type_names: dict[int, str]
+    provenance: dict
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion made.
+    """A finished conversion.
 
     Attributes:
         frames: number of frames written.
-        fewest, most: number of atoms of a frame.
+        fewest, most: smallest and largest number of atoms of a frame.
         units, type_names: as agreed between the data and the caller.
         fingerprint: see `gnnzoo.data.fingerprint`.
-        provenance: as it stands in the dataset.
-        trajectory: of dumps, as they were met: files, columns, frames left out.
+        provenance: as stored in the dataset.
         ends: the first and the last block.
+        trajectory: of dumps: files, columns, frames left out.
     """
 
     frames: int
@@ -54,7 +62,7 @@ def to_h5md(
     version: str,
     command: str,
     units: str | None = None,
-    types: Mapping[int | str, str] | None = None,
+    types: TypeNames | None = None,
     columns: Mapping[str, str] | None = None,
     logs: Sequence[Path] = (),
     compress: bool = False,
@@ -64,51 +72,33 @@ def to_h5md(
 
     Args:
         dumps: text dumps, plain or compressed, or standard input.
+        output: the file to make.
         version, command: of gnnzoo, for the provenance.
-        units, types: fill in what the dumps do not tell.
-        columns: what the dumps call some columns, such as {"energy": "c_pe"}.
-        logs: LAMMPS logs that tell the frames' potential energies.
+        units, types: supplement what the dumps do not declare.
+        columns: meaning -> name of columns, such as {"energy": "c_pe"}.
+        logs: LAMMPS logs with the potential energies of the frames.
         compress: gzip the large arrays.
         advance: called with the number of bytes that were read from disk.
 
+    Returns:
+        What was written.
+
     Raises:
-        DataError: a dump or a log cannot be read (`stream`, `LogEnergies`), or contradicts what was declared.
+        DataError: a dump or a log cannot be read (see `stream`, `LogEnergies`), or contradicts the arguments.
     """
     trajectory, location = TrajectoryReader(columns), Location(dumps[0])
-    joined: list[LogEnergies] = []
+    energies: list[LogEnergies] = []
 
-    def about() -> tuple[str | None, dict[int, str], dict]:
-        agreed = (
-            agreed_units(trajectory.units, units, location),
-            agreed_types(trajectory.atoms.type_names, types, location),
-        )
-        if logs and not joined:  # a log that does not help is told before the work
-            joined.append(LogEnergies(logs, agreed[0]))
-        whole = {"version": version, "command": command, **provenance(trajectory)}
-        return *agreed, whole | ({"logs": {"files": list(map(str, logs))}} if logs else {})
+    def describe() -> Description:
+        style = agreed_units(trajectory.units, units, location)
+        names = agreed_types(trajectory.atoms.type_names, types, location)
+        if logs and not energies:  # errors in a log are raised before the conversion
+            energies.append(LogEnergies(logs, style))
+        whole = {"version": version, "command": command, **trajectory.provenance()}
+        return Description(style, names, whole | ({"logs": {"files": list(map(str, logs))}} if logs else {}))
 
-    done = _write(stream(dumps, trajectory, advance), output, about, version, compress, joined)
+    done = write_h5md(stream(dumps, trajectory, advance), output, describe, version, compress, energies)
     return replace(done, trajectory=trajectory)
-
-
-def ase_to_h5md(path: Path, output: Path, advance: Callable[[int], object] | None = None) -> Conversion:
-    """Write the frames of a file that ASE reads, see `ase_files`; the way by which it is opened, see `ase_dataset`.
-
-    Args:
-        path: .extxyz, .xyz or .traj.
-        output: the file to make.
-        advance: called with 1 after each frame.
-    """
-    names: dict[int, str] = {}
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    source = {"file": str(path), "size": path.stat().st_size, "sha256": sha256}
-    doubts: list[str] = []
-
-    def about() -> tuple[str, dict[int, str], dict]:  # names and doubts are there when the frames went by
-        return ASE_UNITS, names, {"sources": [source]} | ({"doubts": doubts} if doubts else {})
-
-    return _write(ase_blocks(path, names, advance, doubts), output, about, version="", compress=False)
 
 
 def dataset_to_h5md(
@@ -120,53 +110,79 @@ def dataset_to_h5md(
     compress: bool = False,
     advance: Callable[[int], object] | None = None,
 ) -> Conversion:
-    """Write the frames of any dataset, with all it tells of itself; arguments as for `to_h5md`."""
+    """Write the frames of any dataset, with its provenance, to `output`.
+
+    Args:
+        dataset: the frames.
+        output: the file to make.
+        version, command: of gnnzoo, for the provenance.
+        compress: gzip the large arrays.
+        advance: called with 1 after each frame.
+
+    Returns:
+        What was written.
+    """
     own = {"version", "command", "units", "type_names", "fingerprint"}
-    told = {name: value for name, value in dataset.provenance.items() if name not in own}
-    whole = {"version": version, "command": command, **told, "converted_from": str(dataset.path)}
-    about = (dataset.units, dataset.type_names, whole)
-    return _write(blocks_of(dataset, advance), output, lambda: about, version, compress)
+    kept = {name: value for name, value in dataset.provenance.items() if name not in own}
+    whole = {"version": version, "command": command, **kept, "converted_from": str(dataset.path)}
+    description = Description(dataset.units, dataset.type_names, whole)
+    return write_h5md(blocks_of(dataset, advance), output, lambda: description, version, compress)
 
 
-def _write(
+def write_h5md(
     blocks: Iterable[FrameBlock],
     output: Path,
-    about: Callable[[], tuple],
+    describe: Callable[[], Description],
     version: str,
     compress: bool,
     logs: Sequence[LogEnergies] = (),
 ) -> Conversion:
-    """Write blocks, made in a thread.
+    """Write blocks of frames, produced in a thread, to an H5MD file.
 
     Args:
-        about: tells units, names of types and provenance of the blocks made so far.
-        logs: one that tells the energies of the frames, or none.
+        blocks: at least one.
+        output: the file to make.
+        describe: describes the blocks read so far; called after the first and after the last block.
+        version: of gnnzoo.
+        compress: gzip the large arrays.
+        logs: energies to join to the frames; at most one.
+
+    Returns:
+        What was written.
     """
     with contextlib.closing(prefetch(blocks)) as made:
         first = block = next(made)
-        ends = first.taken([0])
-        about()  # a contradiction is told before the work; again below, when all was read
+        first_frame = first.taken([0])
+        describe()  # contradictions are raised before the conversion; checked again after the last block
         with H5mdWriter(output, first, version=version, compress=compress) as writer:
             writer.append(first)
             del first
             for block in made:
                 writer.append(block)
-            units, type_names, whole = about()
+            units, type_names, whole = describe()
             for log in logs:
-                told = log.of(writer.steps, writer.segments, writer.atoms)
-                writer.set_energy(told.energies)
-                whole["doubts"] = [*whole.get("doubts", []), *_energy_doubts(told.energies, writer)]
-                without = int(np.isnan(told.energies).sum())
-                whole["logs"] |= {"frames": len(told.energies) - without, "without": without}
-                whole["logs"]["per_atom"] = int(told.per_atom.sum())
+                _add_energies(log, writer, whole)
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
-    ends = (ends, block.taken([len(block) - 1]))
-    sizes = int(writer.atoms.min()), int(writer.atoms.max())
-    return Conversion(writer.frames, *sizes, units, type_names, fingerprint, whole, ends)
+    ends = (first_frame, block.taken([len(block) - 1]))
+    fewest, most = int(writer.atoms.min()), int(writer.atoms.max())
+    return Conversion(writer.frames, fewest, most, units, type_names, fingerprint, whole, ends)
+
+
+def _add_energies(log: LogEnergies, writer: H5mdWriter, provenance: dict) -> None:
+    """Join the energies of a log to the frames written, and count them in the provenance."""
+    joined = log.of(writer.steps, writer.segments, writer.atoms)
+    writer.set_energy(joined.energies)
+    provenance["doubts"] = [*provenance.get("doubts", []), *_energy_doubts(joined.energies, writer)]
+    without = int(np.isnan(joined.energies).sum())
+    provenance["logs"] |= {
+        "frames": len(joined.energies) - without,
+        "without": without,
+        "per_atom": int(joined.per_atom.sum()),
+    }
 
 
 def _energy_doubts(energy: np.ndarray, writer: H5mdWriter) -> list[str]:
-    """What speaks against a log's energies: the sums of the atoms' energies, where the dump has them."""
+    """A warning where a log's energies differ from the sums of the atoms' energies, if the dump has these."""
     sums = writer.energy_of_atoms
     both = np.flatnonzero(np.isfinite(energy) & np.isfinite(sums))
     wrong = both[np.abs(energy[both] - sums[both]) > _SAME_SUM * np.abs(sums[both]).max(initial=0)]

@@ -1,9 +1,9 @@
-"""What identifies a dataset's content, whatever file it lies in.
+"""Fingerprint of a dataset's content, independent of its format.
 
 sha256 over the sha256 of steps, positions, forces, cells, boundaries, molecules and types, each as little-endian bytes
-(int64, float64, float64, float64, the letters, int64, int32) of all frames in order; and of the changes, where ids and
-types do not stay the same. Blocks of any length give the same result, so a dump and the dataset made from it share
-their fingerprint.
+(int64, float64, float64, float64, the letters, int64, int32) of all frames in order; and of the changes, where ids or
+types change. It does not depend on the length of blocks, so a dump and the dataset converted from it have the same
+fingerprint.
 """
 
 import hashlib
@@ -15,36 +15,40 @@ from gnnzoo.data.frames import Dataset
 
 
 class Fingerprint:
-    """Takes frames in order, block by block."""
+    """Computes the fingerprint of frames, block by block."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._types: bytes | None = None  # of the first frame
         self._parts = [hashlib.sha256() for _ in range(4)]
         self._boundaries, self._molecules, self._atoms = _Changes(), _Changes(), _Changes()
 
     def update(self, block: FrameBlock) -> None:
-        """Take the frames of a block."""
+        """Add the frames of a `block`."""
         arrays = (block.steps, block.arrays["positions"], block.arrays["forces"], block.cells)
         for digest, array, dtype in zip(self._parts, arrays, ("<i8", "<f8", "<f8", "<f8"), strict=True):
             digest.update(_bytes(array, dtype))
         types = bytes(_bytes(block.types, "<i4"))
         self._types = types if self._types is None else self._types
-        self._atoms.take(types + _bytes(block.ids, "<i8"), len(block))
+        self._atoms.add(types + _bytes(block.ids, "<i8"), len(block))
         molecules = block.arrays.get("molecules")
         for index, letters in enumerate(block.boundaries):
-            self._boundaries.take(" ".join(letters).encode())
-            self._molecules.take(b"" if molecules is None else bytes(_bytes(molecules[index], "<i8")))
+            self._boundaries.add(" ".join(letters).encode())
+            self._molecules.add(b"" if molecules is None else bytes(_bytes(molecules[index], "<i8")))
 
     def hexdigest(self) -> str:
         """The fingerprint of the frames so far."""
-        parts = [*self._parts, self._boundaries.digest, self._molecules.digest, hashlib.sha256(self._types)]
+        parts = [*self._parts, self._boundaries.digest, self._molecules.digest, hashlib.sha256(self._types or b"")]
         if self._atoms.count > 1:
             parts.append(self._atoms.digest)
         return hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()
 
 
 def fingerprint_of(dataset: Dataset) -> str:
-    """The fingerprint of a dataset that does not know it; all frames are read."""
+    """Compute the fingerprint of a `dataset` by reading all its frames.
+
+    Returns:
+        Hexadecimal sha256.
+    """
     whole = Fingerprint()
     for block in blocks_of(dataset):
         whole.update(block)
@@ -52,15 +56,16 @@ def fingerprint_of(dataset: Dataset) -> str:
 
 
 class _Changes:
-    """A hash of what hardly ever changes: the values, and the frames in which they change."""
+    """A hash of a value that rarely changes: its values, and the frames in which they change."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self.count = 0
-        self._frames, self._last = 0, None
+        self._frames = 0
+        self._last: bytes | None = None
 
-    def take(self, value: bytes, frames: int = 1) -> None:
-        """The value of the next frames."""
+    def add(self, value: bytes, frames: int = 1) -> None:
+        """Add the value of the next frames."""
         if value != self._last:
             self.digest.update(self._frames.to_bytes(8, "little") + value)
             self._last = value
@@ -69,4 +74,4 @@ class _Changes:
 
 
 def _bytes(array: np.ndarray, dtype: str) -> memoryview:
-    return memoryview(np.ascontiguousarray(array, dtype=dtype)).cast("B")
+    return np.ascontiguousarray(array, dtype=dtype).data.cast("B")

@@ -1,6 +1,6 @@
-"""How large the forces of a dataset are, over all atoms and by type.
+"""Sizes of the forces of a whole dataset, over all atoms and by type.
 
-For description alone: what a model takes from its data comes from its training split (`statistics`).
+Descriptive only: normalisation constants of a model come from the training split (`graphs.training_statistics`).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gnnzoo.data.frames import squares_and_signatures
 
 @dataclass
 class _Sums:
-    """Over atoms: how many, and sums of |F|, |Fx| + |Fy| + |Fz| and |F|^2."""
+    """Number of atoms, and sums of |F|, |Fx| + |Fy| + |Fz| and |F|^2."""
 
     atoms: int = 0
     norm: float = 0.0
@@ -37,17 +37,25 @@ class _Sums:
 
 
 class ForceStatistics:
-    """Sums over frames, kept for each type."""
+    """Accumulates force statistics over frames, by type."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sums: dict[int, _Sums] = {}
         self._largest = 0.0
 
     def update(self, forces: np.ndarray, types: np.ndarray) -> np.ndarray:
-        """Take (frames, atoms, 3) of atoms whose types are (atoms,); returns the signature of each frame on the way."""
+        """Add frames.
+
+        Args:
+            forces: (frames, atoms, 3), force unit.
+            types: (atoms,) of the atoms.
+
+        Returns:
+            (frames,) signatures, see `frames.frame_signatures`.
+        """
         squares, signatures = squares_and_signatures(forces)
         norms = np.sqrt(squares)
-        # (frames, atoms) -> (atoms,), then by type: the sums over frames are the long ones
+        # (frames, atoms) -> (atoms,), then by type: most of the work is in the sums over frames
         per_atom = norms.sum(axis=0), np.abs(forces).sum(axis=(0, 2)), squares.sum(axis=0)
         for number in np.unique(types).tolist():
             chosen = types == number
@@ -57,10 +65,10 @@ class ForceStatistics:
         return signatures
 
     def summary(self, type_names: dict[int, str]) -> dict:
-        """In the force unit of the data.
+        """Summarise the forces, in the force unit of the data.
 
         Args:
-            type_names: name of each type number; types of one name are taken together.
+            type_names: name of each type number; types of the same name are combined.
 
         Returns:
             `mean_norm` (mean |F|), `mean_sum_abs` (mean of |Fx| + |Fy| + |Fz|) and `rms_component`, over all atoms and

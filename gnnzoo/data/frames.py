@@ -1,29 +1,40 @@
-"""A frame, and a dataset as a sequence of frames. Frames of one dataset may differ in their atoms, and in how many.
+"""Frames, and datasets as sequences of frames. Frames of one dataset may differ in their atoms and their number.
 
-Every reader (text dump, H5MD, TFRecord) yields the same `Frame`, so that whatever comes after does not know which file
-the numbers came from.
+Every reader (LAMMPS dump, H5MD, TFRecord, ASE) yields the same `Frame`, so that later stages are independent of the
+format.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Self, overload
 
 import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One moment of a simulation; shapes, dtypes and units of the arrays stand in `gnnzoo.fields`.
+    """One configuration of a simulation; `gnnzoo.fields` has shapes, dtypes and units of the arrays.
 
     Attributes:
-        step: timestep number as the dump counts it.
-        time: simulation time in the unit style's time unit, or None where the dump does not tell.
-        segment: number of the stretch of steps this frame belongs to; steps that go back start a new one.
+        step: timestep.
+        positions: (atoms, 3), absolute, length unit.
+        forces: (atoms, 3), force unit.
+        cell: (3, 3), rows are lattice vectors, length unit.
+        ids: (atoms,) ascending.
+        types: (atoms,) numbers of LAMMPS types.
+        origin: (3,) corner of the cell, length unit.
         boundary: LAMMPS' boundary letters of x, y and z, such as ("pp", "pp", "ff").
-        type_names: name of each type number; the number as text where nobody said.
+        type_names: name of each type number; the number as text where it has no name.
         units: LAMMPS unit style, or None where undeclared.
+        time: simulation time in the unit style's time unit, or None where unknown.
+        segment: number of the run of increasing steps this frame belongs to; steps that go back start a new one.
+        molecules: (atoms,) molecule ids, or None.
+        charges: (atoms,), charge unit, or None.
+        velocities: (atoms, 3), velocity unit, or None.
+        images: (atoms, 3) image flags, or None.
+        energies: (atoms,) potential energy of each atom, energy unit, or None.
         energy: potential energy of the whole frame, energy unit, or None.
         virial: (3, 3) -dE/d(strain), energy unit, or None: without the kinetic part, so that the pressure is
             (2 K + tr virial) / (3 V).
@@ -70,13 +81,17 @@ class Frame:
 
 
 def known_virial(virial: np.ndarray | None) -> np.ndarray | None:
-    """A virial of a frame as float64; None where there is none, or a part of it is no number."""
+    """A frame's `virial` in float64.
+
+    Returns:
+        (3, 3); None where it is missing or not finite.
+    """
     return np.asarray(virial, np.float64) if virial is not None and np.isfinite(virial).all() else None
 
 
 def frame_signatures(forces: np.ndarray) -> np.ndarray:
-    """The sum of |F|^2 over the atoms, by which frames that come twice are found: whatever image of an atom a dump
-    shows, and in whatever file, its force is printed the same. Frames with equal signatures may still differ.
+    """Sums of |F|^2 over the atoms, by which duplicate frames are found: the printed force of an atom is independent of
+    its periodic image or on the file. Frames with equal signatures may still differ.
 
     Args:
         forces: (frames, atoms, 3), atoms ordered by id.
@@ -88,26 +103,33 @@ def frame_signatures(forces: np.ndarray) -> np.ndarray:
 
 
 def squares_and_signatures(forces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(frames, atoms) |F|^2 of each atom, and with them the signatures of the frames; see `frame_signatures`."""
+    """Squared norms of forces, and the signatures of their frames.
+
+    Args:
+        forces: (frames, atoms, 3), atoms ordered by id.
+
+    Returns:
+        (frames, atoms) |F|^2 of each atom; (frames,) see `frame_signatures`.
+    """
     with np.errstate(over="ignore"):
         squares = np.einsum("fac,fac->fa", forces, forces)
         return squares, squares.sum(axis=1)
 
 
 class Dataset(Sequence[Frame]):
-    """A sequence of frames on disk: `len`, index, slice (a list of frames), iteration, and what holds for all of them.
+    """A sequence of frames on disk (`len`, index, slice, iteration) and their common metadata.
 
     Subclasses implement `__len__` and `read(index)`.
 
     Attributes:
-        path: where it lies.
+        path: of the file or folder; of the first one where there are several.
         units: LAMMPS unit style, or None where undeclared.
-        type_names: name of each type number that occurs; the number as text where nobody said.
+        type_names: name of each type number that occurs; the number as text where it has no name.
         steps: (frames,) int64, timestep of each frame.
         segments: (frames,) int32, see `Frame.segment`.
         files: (frames,) int32, which of `provenance["sources"]` each frame came from.
-        provenance: where the numbers came from: source files, sha256, command, version.
-        fingerprint: sha256 over what identifies the content; equal for equal data.
+        provenance: origin of the numbers: source files, sha256, command, version.
+        fingerprint: sha256 of the content; equal for equal data.
     """
 
     path: Path
@@ -120,7 +142,14 @@ class Dataset(Sequence[Frame]):
     fingerprint: str
 
     def read(self, index: int) -> Frame:
-        """Frame number `index`, 0 <= index < len(self)."""
+        """Read one frame.
+
+        Args:
+            index: 0 <= index < len(self).
+
+        Returns:
+            The frame.
+        """
         raise NotImplementedError
 
     @overload
@@ -129,7 +158,7 @@ class Dataset(Sequence[Frame]):
     @overload
     def __getitem__(self, index: slice) -> list[Frame]: ...
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
         if isinstance(index, slice):
             return [self.read(i) for i in range(*index.indices(len(self)))]
         position = int(index) + (len(self) if index < 0 else 0)
@@ -144,14 +173,14 @@ class Dataset(Sequence[Frame]):
 
     @cached_property
     def signatures(self) -> np.ndarray:
-        """(frames,) float64, equal for equal frames; see `frame_signatures`. The first call may read all."""
+        """(frames,) float64, equal for equal frames; see `frame_signatures`. The first access may read all frames."""
         return np.array([frame_signatures(frame.forces[None])[0] for frame in self])
 
     def close(self) -> None:
         """Release the file; reading afterwards is an error."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()

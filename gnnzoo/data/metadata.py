@@ -1,6 +1,6 @@
-"""What the caller says about data that do not say it themselves: their units, the names of their types.
+"""Metadata declared by the caller: units and type names that the data do not have.
 
-A declaration fills in what is missing. Where it contradicts the data it is refused: never mixed in silence.
+A declaration supplements the data. One that contradicts them is an error.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,23 @@ from gnnzoo.data.frames import Dataset
 from gnnzoo.errors import DataError, Location
 
 D = TypeVar("D", bound=Dataset)
+TypeNames = Mapping[int | str, str] | Mapping[str, str] | Mapping[int, str]  # LAMMPS type -> name
 
 
 def agreed_units(found: str | None, declared: str | None, location: Location) -> str | None:
-    """The unit style of data that say `found` of themselves.
+    """Combine the unit style of data with a declared one.
+
+    Args:
+        found: style of the data; None where they have none.
+        declared: by the caller.
+        location: of the data, for errors.
+
+    Returns:
+        The style; None where neither is known.
 
     Raises:
-        UserError: the declared style is not known.
-        DataError: it is not that of the data.
+        UserError: the declared style is unknown.
+        DataError: it differs from that of the data.
     """
     unit_styles.style(declared)
     if declared is not None and found not in (None, declared):
@@ -26,22 +35,24 @@ def agreed_units(found: str | None, declared: str | None, location: Location) ->
             f"the data are in units {found}, but {declared} was declared",
             location=location,
             expected=found,
-            hint=f"leave the declaration out, or say units {found}",
+            hint=f"leave the declaration out, or declare units {found}",
         )
     return found or declared
 
 
-def agreed_types(
-    found: Mapping[int, str], declared: Mapping[int | str, str] | None, location: Location
-) -> dict[int, str]:
-    """The name of each type in the data.
+def agreed_types(found: Mapping[int, str], declared: TypeNames | None, location: Location) -> dict[int, str]:
+    """Combine the type names of data with declared ones.
 
     Args:
-        found: type -> name, the number as text where the data tell no name.
-        declared: type, also as text -> name; types that do not occur are passed over.
+        found: type -> name, the number as text where the data have no name.
+        declared: type, also as text -> name; types that do not occur are ignored.
+        location: of the data, for errors.
+
+    Returns:
+        type -> name of every type in the data.
 
     Raises:
-        DataError: a declared name is not that of the data, or its type is no number.
+        DataError: a declared name differs from that of the data, or its type is not a number.
     """
     names = dict(found)
     for number, name in _by_number(declared or {}, location).items():
@@ -57,22 +68,30 @@ def agreed_types(
     return names
 
 
-def _by_number(declared: Mapping[int | str, str], location: Location) -> dict[int, str]:
+def _by_number(declared: TypeNames, location: Location) -> dict[int, str]:
     try:
         return {int(number): str(name) for number, name in declared.items()}
     except ValueError:
         wrong = next(number for number in declared if not str(number).strip().isdigit())
         raise DataError(
-            f"type '{wrong}' is no type number",
+            f"type '{wrong}' is not a type number",
             location=location,
             expected='LAMMPS types by number, such as {"1": "O"}',
         ) from None
 
 
 def apply_metadata(
-    dataset: D, units: str | None = None, types: Mapping[int | str, str] | None = None, location: Location | None = None
+    dataset: D, units: str | None = None, types: TypeNames | None = None, location: Location | None = None
 ) -> D:
-    """The dataset itself, with what the caller declares of it filled in; its frames tell the same.
+    """Set declared units and type names on a dataset, and with it on its frames.
+
+    Args:
+        dataset: is changed.
+        units, types: see `agreed_units` and `agreed_types`.
+        location: for errors; by default the dataset's path.
+
+    Returns:
+        The same dataset.
 
     Raises:
         DataError: the declaration contradicts the data.

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from gnnzoo.data.graphs.training_statistics import even_sample
-from gnnzoo.data.threads import Prefetcher
+from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.progress import track
@@ -256,7 +256,7 @@ class Trainer:
         first, since = step, time.monotonic()
         with (
             RunLog(self.folder, step, self.monitor.columns, keep=validate_at) as log,
-            Prefetcher(range(step, last), self.sampler.batch) as batches,
+            contextlib.closing(prefetch(map(self.sampler.batch, range(step, last)), depth=3)) as batches,
             track("training", last - step, "steps", transient=True) as task,
         ):
             for batch in batches:

@@ -1,250 +1,375 @@
-"""From dumps, or other data, to a dataset: H5MD for one machine, TFRecord shards for many."""
+"""Conversion of dumps, or of other data, to a dataset: H5MD for one machine, TFRecord shards for many."""
 
 import logging
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnnzoo import __version__
-from gnnzoo.console import say
-from gnnzoo.data.ase_reader import SUFFIXES as ASE_SUFFIXES
-from gnnzoo.data.ase_reader import is_ase
-from gnnzoo.data.inspection.unit_checks import checked_units
-from gnnzoo.data.lammps.source import STDIN, is_stream, unpacked_name
-from gnnzoo.data.open_dataset import (
+from gnnzoo.data.data_source import (
+    ASE_SUFFIXES,
     H5_SUFFIXES,
-    cutoff_explained,
+    TFRECORD_SUFFIX,
+    DataSource,
+    PathLike,
+    Source,
+    SourceKind,
     find_files,
-    is_dataset,
-    only_dumps,
-    open_dataset,
+    resolve_source,
 )
+from gnnzoo.data.inspection.unit_checks import checked_units
+from gnnzoo.data.lammps.events import EVENT_KINDS
+from gnnzoo.data.metadata import TypeNames
+from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import Location, UserError
+from gnnzoo.file_formats import uncompressed_name
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
-from gnnzoo.workflows.steps.dataset_messages import report_conversion, report_dataset
+from gnnzoo.workflows.steps.dataset_messages import DataMessages, conversion_messages, dataset_messages
 
 if TYPE_CHECKING:
+    from gnnzoo.data.convert import Conversion
     from gnnzoo.recipe.schema.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 FORMATS = ("h5", "tfrecord")
-# Endings that say no more than that this is a dump; another one, as in dump.argon, is part of the name.
+# Suffixes that only mark a dump; any other, as in dump.argon, is part of the name.
 _DUMP_SUFFIXES = (".lammpstrj", ".lammpsdump", ".dump", ".trj", ".custom", ".txt", ".dat", ".out")
 
 
+@dataclass(frozen=True)
+class ConvertResult:
+    """A dataset that was written; can be used in place of its path.
+
+    Attributes:
+        path: of the dataset.
+        frames: number of frames.
+        atoms: smallest and largest number of atoms of a frame; None for TFRecord shards.
+        units: LAMMPS unit style, None where undeclared.
+        type_names: name of each type number.
+        size: of the dataset, bytes.
+        source_size: of the dumps that were read, bytes; None for other data.
+        seconds: duration of reading and writing.
+        notes, doubts: the messages that were logged.
+        events: kind of event -> frames left out and steps that go back, see `lammps.events.EVENT_KINDS`.
+    """
+
+    path: Path
+    frames: int
+    atoms: tuple[int, int] | None
+    units: str | None
+    type_names: dict[int, str]
+    size: int
+    source_size: int | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    events: dict[str, list[str]] = field(default_factory=dict)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def summary(self) -> str:
+        """One line about what was written."""
+        of_atoms = "" if self.atoms is None else f" of {' to '.join(f'{n:,}' for n in dict.fromkeys(self.atoms))} atoms"
+        text = f"wrote {self.path}: {self.frames:,} frames{of_atoms}, {self.size / 1e6:,.1f} MB"
+        if self.source_size is None:
+            return text
+        size = self.source_size / 1e6
+        return f"{text}, from {size:,.1f} MB of dump at {size / max(self.seconds, 1e-9):,.0f} MB/s"
+
+    def to_json(self) -> dict[str, object]:
+        """The attributes as JSON values.
+
+        Returns:
+            Their names and values.
+        """
+        return {
+            **vars(self),
+            "path": str(self.path),
+            "atoms": None if self.atoms is None else list(self.atoms),
+            "type_names": {str(number): name for number, name in self.type_names.items()},
+            "notes": list(self.notes),
+            "doubts": list(self.doubts),
+        }
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The arguments of a conversion, resolved."""
+
+    source: DataSource
+    output: Path
+    units: str | None
+    types: TypeNames | None
+    columns: Mapping[str, str] | None
+    logs: Sequence[Path]
+    cutoff: float | None
+    bonds: list[tuple[str, str]] | None
+    compress: bool
+    overwrite: bool
+
+    @property
+    def command(self) -> str:
+        """The command line that makes this dataset, for its provenance."""
+        words = ["gnnzoo", "convert", *map(str, self.source.paths), "-o", str(self.output)]
+        words += ["--units", self.units] if self.units else []
+        if self.types:
+            words += ["--types", ",".join(f"{number}={name}" for number, name in self.types.items())]
+        for meaning, name in (self.columns or {}).items():
+            words += ["--column", f"{meaning}={name}"]
+        for path in self.logs:
+            words += ["--log", str(path)]
+        words += ["--compress"] if self.compress else []
+        return shlex.join(words)
+
+
 def convert(
-    dumps: str | Path | Sequence[str | Path],
-    output: str | Path | None = None,
+    dumps: Source,
+    output: PathLike | None = None,
     *,
     units: str | None = None,
-    types: Mapping[int | str, str] | None = None,
+    types: TypeNames | None = None,
     columns: Mapping[str, str] | None = None,
-    log: str | Path | Sequence[str | Path] | None = None,
+    log: PathLike | Sequence[PathLike] | None = None,
     format: str = "h5",
     cutoff: float | None = None,
     recipe: "str | Path | Recipe | None" = None,
     compress: bool = False,
     overwrite: bool = False,
-) -> Path:
-    """Write a dataset, and say what was read and what the data leave open.
+) -> ConvertResult:
+    """Write a dataset; messages about the data go to the log.
 
     Args:
-        dumps: a LAMMPS text dump, a glob of dumps or a list of them, taken as one trajectory; "-" for standard input;
-            one file of extended XYZ or of ASE's trajectories; or a dataset, to be written in another format.
-        output: where the dataset goes; by default the first dump's name with .h5 (or .tfrecord), in the working folder.
-        units: LAMMPS unit style, where the dumps do not tell it.
-        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not tell it.
-        columns: what dumps call some columns, by what they mean, such as {"energy": "c_pe"}.
-        log: LAMMPS log, or several, whose potential energies are joined to the frames of dumps by their timestep.
-        format: "h5" or "tfrecord"; the latter also by an output that ends so.
-        cutoff: of the edges in TFRecord shards, in the data's length unit; for these alone.
-        recipe: a recipe, its path or its name; supplies cutoff, bonds, units, types and columns instead.
-        compress: smaller and slower.
-        overwrite: replace an existing output; the old one is kept beside it.
+        dumps: a LAMMPS text dump, a glob of dumps or a list of them, read as one trajectory; "-" for standard input;
+            one extended XYZ file or ASE trajectory; or a dataset, to be written in another format.
+        output: path of the dataset; by default the first dump's name with .h5 (or .tfrecord), in the working folder.
+        units: LAMMPS unit style, where the dumps do not declare it.
+        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not name it.
+        columns: meaning -> name of columns of the dumps, such as {"energy": "c_pe"}.
+        log: LAMMPS log, or several, whose potential energies are joined to the frames of dumps by timestep.
+        format: "h5" or "tfrecord"; an output with the suffix .tfrecord implies the latter.
+        cutoff: of the edges in TFRecord shards, in the data's length unit; for these only.
+        recipe: a recipe, its path or its name; supplies cutoff, bonds, units, types and columns where not given.
+        compress: smaller file, slower conversion.
+        overwrite: replace an existing output; a backup of the old one is kept.
 
     Returns:
-        The path of the dataset.
+        Path and contents of the dataset. It can be used in place of the path: `open_dataset(convert(...))`.
 
     Raises:
         DataError: the data cannot be read, or contradict `units` or `types`.
-        UserError: the output exists, or cannot be written; options that do not go together.
+        UserError: the output exists, or cannot be written; options that exclude each other.
     """
-    files = find_files(dumps, streams=True)
-    output, format = _output(files[0], output, format)
+    source = resolve_source(dumps, streams=True)
+    path, format = _output(source, output, format)
     if cutoff is not None and format == "h5":
         raise UserError(
             "--cutoff is for TFRecord shards: H5MD datasets hold no edges",
             hint="leave it out for an .h5; or --format tfrecord",
         )
-    refuse_existing(output, overwrite)
+    refuse_existing(path, overwrite)
     logs = find_files(log) if log else []
-    bonds = None
+    request = _Request(source, path, units, types, columns, logs, cutoff, None, compress, overwrite)
     if recipe is not None:
-        units, types, columns, cutoff, bonds = _filled_in(recipe, units, types, columns, cutoff)
-    is_dump = not (len(files) == 1 and (is_ase(files[0]) or is_dataset(files[0])))
-    if is_dump:
-        only_dumps(files)
-    elif columns or logs:
+        request = _with_recipe(request, recipe)
+    if not source.kind.is_dump and (request.columns or logs):
         raise UserError(
-            f"--{'column' if columns else 'log'} is for LAMMPS dumps",
-            location=Location(files[0]),
+            f"--{'column' if request.columns else 'log'} is for LAMMPS dumps",
+            location=Location(source.path),
             hint="leave it out, or convert the dump",
         )
     if format == "tfrecord":
-        if logs:
-            raise UserError("--log is for H5MD datasets", hint="convert to an .h5 first, then that one to .tfrecord")
-        declared = {"units": units, "types": types} | ({"columns": columns} if columns else {})
-        _to_tfrecord(files, output, declared, cutoff, bonds, compress, overwrite)
-    elif is_dump:
-        _dumps_to_h5(files, output, units, types, columns, logs, compress, overwrite)
-    else:
-        _data_to_h5(files[0], output, units, types, compress, overwrite)
-    return output
+        return _to_tfrecord(request)
+    return _dumps_to_h5(request) if source.kind.is_dump else _data_to_h5(request)
 
 
-def _filled_in(recipe: "str | Path | Recipe", units, types, columns, cutoff) -> tuple:
-    """Units, types, columns, cutoff and bonds, taken from the recipe where the caller does not say them."""
+def _with_recipe(request: _Request, recipe: "str | Path | Recipe") -> _Request:
+    """Units, types, columns, cutoff and bonds of the recipe where the caller gives none."""
     from gnnzoo.recipe.io.load import load_recipe
 
     loaded = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
     data, graph = loaded.data, loaded.graph
-    if units and data.units and units != data.units:
+    if request.units and data.units and request.units != data.units:
         raise UserError(
-            f"--units {units} contradicts the recipe '{loaded.name}', which is in {data.units} units",
+            f"--units {request.units} contradicts the recipe '{loaded.name}', which is in {data.units} units",
             hint="leave out one of the two",
         )
-    return units or data.units, types or data.types, columns or data.columns, cutoff or graph.cutoff, graph.bonds
+    return replace(
+        request,
+        units=request.units or data.units,
+        types=request.types or data.types,
+        columns=request.columns or data.columns,
+        cutoff=request.cutoff or graph.cutoff,
+        bonds=graph.bonds,
+    )
 
 
-def _output(first: Path, output: str | Path | None, format: str) -> tuple[Path, str]:
-    """Where the dataset goes, and its format."""
+def _output(source: DataSource, output: PathLike | None, format: str) -> tuple[Path, str]:
+    """Path and format of the dataset."""
     if format not in FORMATS:
         raise UserError(f"there is no format '{format}'", expected=" or ".join(FORMATS))
     if output is None:
-        if is_stream(first):
-            raise UserError("what is read from a pipe has no name", hint="-o NAME.h5 says where the dataset goes")
-        return Path(f"{plain_stem(first)}.{format}"), format
-    output = Path(output).expanduser()
-    if output.suffix == ".tfrecord":
-        return output, "tfrecord"
+        if source.kind is SourceKind.STREAM:
+            raise UserError("data from a pipe have no name", hint="-o NAME.h5 names the dataset")
+        return Path(f"{plain_stem(source.path)}.{format}"), format
+    path = Path(output).expanduser()
+    if path.suffix == TFRECORD_SUFFIX:
+        return path, "tfrecord"
     if format == "tfrecord":
         raise UserError(
-            f"TFRecord shards go into a folder whose name ends in .tfrecord, not into '{output}'",
-            hint=f"-o {output.with_suffix('.tfrecord')}",
+            f"TFRecord shards go into a folder whose name ends in .tfrecord, not into '{path}'",
+            hint=f"-o {path.with_suffix(TFRECORD_SUFFIX)}",
         )
-    if output.is_dir():
+    if path.is_dir():
         raise UserError(
             "this is a folder",
-            location=Location(output),
+            location=Location(path),
             expected="the name of the dataset",
-            hint=f"-o {output}/{first.stem}.h5",
+            hint=f"-o {path}/{source.path.stem}.h5",
         )
-    if output.suffix not in H5_SUFFIXES:
+    if path.suffix not in H5_SUFFIXES:
         raise UserError(
-            f"an H5MD dataset ends in {', '.join(H5_SUFFIXES)}, not in '{output.suffix}'",
-            location=Location(output),
-            hint=f"-o {output.with_suffix('.h5')}",
+            f"an H5MD dataset ends in {', '.join(H5_SUFFIXES)}, not in '{path.suffix}'",
+            location=Location(path),
+            hint=f"-o {path.with_suffix('.h5')}",
         )
-    return output, format
+    return path, format
 
 
 def plain_stem(file: Path) -> str:
-    """The name of data without endings that say no more than what kind of file it is."""
-    name = unpacked_name(file)
-    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, ".tfrecord")
+    """The name of a data `file` without suffixes that only mark its format.
+
+    Returns:
+        "N216.1" for N216.1.lammpstrj.gz.
+    """
+    name = uncompressed_name(file)
+    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, TFRECORD_SUFFIX)
     return Path(name).stem if Path(name).suffix in known else name
 
 
-def _dumps_to_h5(files: list[Path], output: Path, units, types, columns, logs, compress: bool, overwrite: bool) -> None:
+def _dumps_to_h5(request: _Request) -> ConvertResult:
     from gnnzoo.data.convert import to_h5md
+    from gnnzoo.data.h5md.reader import H5mdDataset
 
-    command = _command(files, output, units, types, columns, logs, compress)
-    names = ["standard input" if file == STDIN else file.name for file in files]
-    what = names[0] if len(files) == 1 else f"{len(files)} dumps, {names[0]} to {names[-1]}"
+    source, output = request.source, request.output
     start = time.monotonic()
-    size = None if any(map(is_stream, files)) else sum(file.stat().st_size for file in files)
-    with atomic_write(output, overwrite) as temporary, track(f"converting {what}", size, unit="bytes") as shown:
+    with (
+        atomic_write(output, request.overwrite) as temporary,
+        track(f"converting {source.label}", source.size, unit="bytes") as task,
+    ):
         done = to_h5md(
-            files,
+            source.paths,
             temporary,
             version=__version__,
-            command=command,
-            units=units,
-            types=types,
-            columns=columns,
-            logs=logs,
-            compress=compress,
-            advance=shown.advance,
+            command=request.command,
+            units=request.units,
+            types=request.types,
+            columns=request.columns,
+            logs=request.logs,
+            compress=request.compress,
+            advance=task.advance,
         )
         seconds = time.monotonic() - start
-        with open_dataset(temporary) as dataset:
-            evidence = checked_units(dataset, files[0])
-    report_conversion(done, evidence)
-    absent = [str(number) for number in types or () if int(number) not in done.type_names]
-    if absent:
-        logger.warning(f"--types names type {', '.join(absent)}, of which the dumps hold no atom")
-    size = sum(source.size for source in done.trajectory.log.sources)
-    rate = size / 1e6 / max(seconds, 1e-9)
-    _tell_written(output, done, f", from {size / 1e6:,.1f} MB of dump at {rate:,.0f} MB/s")
+        with H5mdDataset(temporary) as dataset:
+            evidence = checked_units(dataset, source.path, hint="--units {style}")
+    absent = [str(number) for number in request.types or () if int(number) not in done.type_names]
+    missing = f"--types names type {', '.join(absent)}, of which the dumps hold no atom"
+    messages = conversion_messages(done, evidence).with_doubts([missing] if absent else [])
+    assert done.trajectory is not None  # of a dump
+    size = sum(file.size for file in done.trajectory.log.files)
+    return _written(output, done, messages, seconds, size)
 
 
-def _data_to_h5(file: Path, output: Path, units, types, compress: bool, overwrite: bool) -> None:
-    """A file for ASE, or a dataset of another format or of other hands."""
+def _data_to_h5(request: _Request) -> ConvertResult:
+    """Convert an ASE file, or a dataset of another format or from other programs."""
     from gnnzoo.data.convert import dataset_to_h5md
 
-    command = _command([file], output, units, types, None, [], compress)
-    with open_dataset(file, units=units, types=types) as dataset, atomic_write(output, overwrite) as temporary:
-        with track(f"converting {file.name}", len(dataset)) as shown:
+    source, output = request.source, request.output
+    start = time.monotonic()
+    with (
+        open_dataset(source, units=request.units, types=request.types) as dataset,
+        atomic_write(output, request.overwrite) as temporary,
+    ):
+        with track(f"converting {source.label}", len(dataset)) as task:
             done = dataset_to_h5md(
-                dataset, temporary, version=__version__, command=command, compress=compress, advance=shown.advance
+                dataset,
+                temporary,
+                version=__version__,
+                command=request.command,
+                compress=request.compress,
+                advance=task.advance,
             )
         evidence = checked_units(dataset)
-        if file.suffix == ".tfrecord":
-            logger.warning(f"{file} holds numbers rounded to float32, and so does {output}")
-    report_conversion(done, evidence, again=not is_ase(file))
-    _tell_written(output, done, "")
+    rounded = f"{source.path} holds numbers rounded to float32, and so does {output}"
+    messages = conversion_messages(done, evidence, again=source.kind.is_dataset).with_doubts(
+        [rounded] if source.kind is SourceKind.TFRECORD else []
+    )
+    return _written(output, done, messages, time.monotonic() - start)
 
 
-def _tell_written(output: Path, done, origin: str) -> None:
-    atoms = f"{done.most:,} atoms" if done.fewest == done.most else f"{done.fewest:,} to {done.most:,} atoms"
-    say(f"wrote {output}: {done.frames:,} frames of {atoms}, {output.stat().st_size / 1e6:,.1f} MB{origin}")
+def _written(
+    output: Path, done: "Conversion", messages: DataMessages, seconds: float, source_size: int | None = None
+) -> ConvertResult:
+    messages.log()
+    return ConvertResult(
+        output,
+        done.frames,
+        (done.fewest, done.most),
+        done.units,
+        done.type_names,
+        output.stat().st_size,
+        source_size,
+        seconds,
+        messages.notes,
+        messages.doubts,
+        {kind: done.provenance[kind] for kind in EVENT_KINDS if kind in done.provenance},
+    )
 
 
-def _to_tfrecord(files: list[Path], output: Path, declared: dict, cutoff, bonds, compress: bool, overwrite) -> None:
+def _to_tfrecord(request: _Request) -> ConvertResult:
+    output, cutoff = request.output, request.cutoff
+    if request.logs:
+        raise UserError("--log is for H5MD datasets", hint="convert to an .h5 first, then that one to .tfrecord")
     if cutoff is None:
         raise UserError(
             "TFRecord shards hold the edges of the graph, so they need a cutoff", hint="--cutoff 5, or --recipe RECIPE"
         )
-    if compress:
+    if request.compress:
         raise UserError("--compress is for H5MD datasets", hint="leave it out for TFRecord shards")
     from gnnzoo.data.tfrecord import writer as tfrecord
 
-    with open_dataset(files, **declared) as dataset:
+    start = time.monotonic()
+    with open_dataset(request.source, units=request.units, types=request.types, columns=request.columns) as dataset:
         evidence = checked_units(dataset)
-        if not is_dataset(files[0]):
-            report_dataset(dataset, evidence)
+        messages = DataMessages() if request.source.kind.is_dataset else dataset_messages(dataset, evidence)
+        messages.log()
         hint = "--cutoff R with a smaller R, in the data's length unit"
         with (
             cutoff_explained(dataset.path, hint),
-            track(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as shown,
+            track(f"writing {output}, edges up to {cutoff:g}", len(dataset)) as task,
         ):
-            tfrecord.write(dataset, output, cutoff=cutoff, bonds=bonds, overwrite=overwrite, advance=shown.advance)
-        size = sum(file.stat().st_size for file in output.iterdir())
-        say(f"wrote {output}: {len(dataset):,} frames, {size / 1e6:,.1f} MB")
-
-
-def _command(files: list[Path], output: Path, units, types, columns, logs, compress: bool) -> str:
-    """The command line that makes this dataset, for its provenance."""
-    words = ["gnnzoo", "convert", *map(str, files), "-o", str(output)]
-    words += ["--units", units] if units else []
-    words += ["--types", ",".join(f"{number}={name}" for number, name in types.items())] if types else []
-    for meaning, name in (columns or {}).items():
-        words += ["--column", f"{meaning}={name}"]
-    for path in logs:
-        words += ["--log", str(path)]
-    words += ["--compress"] if compress else []
-    return shlex.join(words)
+            tfrecord.write(
+                dataset, output, cutoff=cutoff, bonds=request.bonds, overwrite=request.overwrite, advance=task.advance
+            )
+        return ConvertResult(
+            output,
+            len(dataset),
+            None,
+            dataset.units,
+            dataset.type_names,
+            sum(file.stat().st_size for file in output.iterdir()),
+            None,
+            time.monotonic() - start,
+            messages.notes,
+            messages.doubts,
+            {kind: dataset.provenance[kind] for kind in EVENT_KINDS if kind in dataset.provenance},
+        )

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.console import table
+from gnnzoo.data.data_source import resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
-from gnnzoo.data.lammps.source import unpacked_name
+from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.metadata import apply_metadata
-from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, is_dataset, open_dataset
+from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
@@ -28,6 +29,7 @@ from gnnzoo.evaluation.report import (
     force_rows,
     virial_rows,
 )
+from gnnzoo.file_formats import uncompressed_name
 from gnnzoo.metrics import EnergyErrors, ForceErrors, VirialErrors, accumulate
 from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
@@ -127,8 +129,9 @@ def _opened(model: ForceField, item: str | Path | Dataset) -> Iterator[tuple[Dat
     if isinstance(item, Dataset):
         yield item, str(item.path)
         return
-    with open_dataset(item) as dataset:
-        if not is_dataset(find_files(item)[0]):  # a dataset's conversion told it
+    source = resolve_source(item, streams=True)
+    with open_dataset(source) as dataset:
+        if source.kind.is_dump:  # a dataset's conversion told it
             for line in event_messages(dataset.provenance, ("truncated", "repeated")):
                 logger.warning(line)
         declared = _declared(model, dataset, item)
@@ -187,7 +190,7 @@ def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Pa
 
 def _stem(path) -> str:
     """A file's name without its ending, N216.81 of N216.81.lammpstrj.gz; N216 of N216.*"""
-    return re.sub(r"[*?\[\]]", "", Path(unpacked_name(Path(path))).stem).rstrip(".")
+    return re.sub(r"[*?\[\]]", "", Path(uncompressed_name(Path(path))).stem).rstrip(".")
 
 
 @contextlib.contextmanager

@@ -1,80 +1,124 @@
-"""From a dataset back to text: LAMMPS dumps and extended XYZ, so that nobody is locked in."""
+"""Export of a dataset to text: LAMMPS dumps and extended XYZ."""
 
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.console import say
+from gnnzoo.data.data_source import PathLike, Source
 from gnnzoo.data.export.lammps_dump import is_restricted
 from gnnzoo.data.export.write import check_exportable, form_of, write_text
 from gnnzoo.data.frames import Dataset
+from gnnzoo.data.metadata import TypeNames
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.progress import track
+from gnnzoo.workflows.steps.dataset_messages import DataMessages
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A text file that was written; can be used in place of its path.
+
+    Attributes:
+        path: of the file.
+        frames: number of frames.
+        size: of the file, bytes.
+        text_size: of the text before compression, bytes.
+        seconds: duration of reading and writing.
+        notes, doubts: the messages that were logged.
+    """
+
+    path: Path
+    frames: int
+    size: int
+    text_size: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def summary(self) -> str:
+        """One line about what was written."""
+        rate = self.text_size / 1e6 / max(self.seconds, 1e-9)
+        return f"wrote {self.path}: {self.frames:,} frames, {self.size / 1e6:,.1f} MB, {rate:,.0f} MB/s of text"
+
+    def to_json(self) -> dict[str, object]:
+        """The attributes as JSON values.
+
+        Returns:
+            Their names and values.
+        """
+        return {**vars(self), "path": str(self.path), "notes": list(self.notes), "doubts": list(self.doubts)}
 
 
 def export(
-    data: str | Path | Sequence[str | Path],
-    output: str | Path,
+    data: Source,
+    output: PathLike,
     *,
     units: str | None = None,
-    types: Mapping[int | str, str] | None = None,
+    types: TypeNames | None = None,
     columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
-) -> Path:
-    """Write data as text that other programs read.
+) -> ExportResult:
+    """Write data as text for other programs; messages about the data go to the log.
 
-    A LAMMPS dump (.lammpstrj, .dump, also compressed) holds the very numbers of the data, and converts back bit for
+    A LAMMPS dump (.lammpstrj, .dump, also compressed) has exactly the numbers of the data, and converts back bit for
     bit. Extended XYZ (.extxyz, .xyz) is in eV and A: forces, energies and virials of `real` data are converted.
 
     Args:
-        data: whatever `open_dataset` takes.
-        output: the file to make; its ending says the format.
-        units: LAMMPS unit style, where the data do not tell it.
-        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not tell it.
-        columns: what dumps call some columns, by what they mean, such as {"energy": "c_pe"}.
-        overwrite: replace an existing output; the old one is kept beside it.
+        data: see `open_dataset`.
+        output: the file to make; its suffix determines the format.
+        units: LAMMPS unit style, where the data do not declare it.
+        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it.
+        columns: meaning -> name of columns of a dump, such as {"energy": "c_pe"}.
+        overwrite: replace an existing output; a backup of the old one is kept.
 
     Returns:
-        The path of the file.
+        Path and size of the file. It can be used in place of the path.
 
     Raises:
         DataError: the data cannot be read, contradict `units` or `types`, or do not fit the format.
-        UserError: the output exists, cannot be written, or has an unknown ending.
+        UserError: the output exists, cannot be written, or has an unknown suffix.
     """
-    output = Path(output).expanduser()
-    form = form_of(output)
-    refuse_existing(output, overwrite)
+    path = Path(output).expanduser()
+    form = form_of(path)
+    refuse_existing(path, overwrite)
     with open_dataset(data, units=units, types=types, columns=columns) as dataset:
         check_exportable(dataset, form)
-        check_writable(output)
+        check_writable(path)
         start = time.monotonic()
-        with atomic_write(output, overwrite) as temporary, track(f"exporting to {output}", len(dataset)) as shown:
-            size = write_text(dataset, temporary, form, shown.advance, output.suffix)
-        rate = size / 1e6 / max(time.monotonic() - start, 1e-9)
-        _tell(dataset, output, form)
-        size_told = f"{output.stat().st_size / 1e6:,.1f} MB"
-        say(f"wrote {output}: {len(dataset):,} frames, {size_told}, {rate:,.0f} MB/s of text")
-    return output
+        with atomic_write(path, overwrite) as temporary, track(f"exporting to {path}", len(dataset)) as task:
+            size = write_text(dataset, temporary, form, task.advance, path.suffix)
+        seconds = time.monotonic() - start
+        messages = _messages(dataset, path, form)
+        messages.log()
+        frames = len(dataset)
+        return ExportResult(path, frames, path.stat().st_size, size, seconds, messages.notes, messages.doubts)
 
 
-def _tell(dataset: Dataset, output: Path, form: str) -> None:
-    """What became of the units, and what the file cannot hold."""
+def _messages(dataset: Dataset, output: Path, form: str) -> DataMessages:
+    """Conversion of units, and what the file cannot contain."""
+    notes, doubts = [], []
     if form == "xyz":
         if dataset.units == "real":
-            say("units     real, turned into eV and A: 1 kcal/mol = 0.0433641 eV")
+            notes.append("units     real, converted to eV and A: 1 kcal/mol = 0.0433641 eV")
         if len(set(dataset.type_names.values())) < len(dataset.type_names):
-            logger.warning("types with the same name are one species in extended XYZ")
-        return
+            doubts.append("types with the same name are one species in extended XYZ")
+        return DataMessages(tuple(notes), tuple(doubts))
     first = dataset[0]
     lost = [name for name in ("energy", "virial") if getattr(first, name) is not None]
     if lost:
         what = " and the ".join(lost)
-        logger.warning(f"a dump has no place for the {what} of a frame: {output} is without; an .extxyz has it")
+        doubts.append(f"a dump has no place for the {what} of a frame: {output} is without; an .extxyz has it")
     if not is_restricted(np.asarray(first.cell)):
-        logger.warning("the cell is a general triclinic one: gnnzoo reads such dumps, LAMMPS' read_dump does not")
+        doubts.append("the cell is general triclinic: gnnzoo reads such dumps, LAMMPS' read_dump does not")
+    return DataMessages(tuple(notes), tuple(doubts))

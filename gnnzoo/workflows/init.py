@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
+from gnnzoo.data.data_source import DataSource, Source, resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.accumulator import told_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING
 from gnnzoo.data.inspection.describe import EDGES, describe_dataset
 from gnnzoo.data.inspection.text_report import doubts
 from gnnzoo.data.inspection.unit_checks import choose_units
+from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.metadata import apply_metadata
-from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, open_dataset
+from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
 from gnnzoo.errors import DataError, Location, UserError
@@ -48,7 +50,7 @@ _USUAL = {"lj": 2.5}  # cutoffs where nothing else is known; 5 A otherwise
 
 
 def init(
-    data: str | Path | Sequence[str | Path],
+    data: Source,
     output: str | Path | None = None,
     *,
     units: str | None = None,
@@ -75,14 +77,15 @@ def init(
         DataError: the data cannot be read, contradict what is declared, or do not tell their units.
         UserError: the output exists; a name or a cutoff that cannot be.
     """
-    files = find_files(data)
+    source = resolve_source(data)
+    files = source.paths
     name = name or _name(files)
     output = Path(output).expanduser() if output is not None else Path(f"{name}.json")
     _check(name, output, types, cutoff)
     refuse_existing(output, overwrite)
     hint = "--cutoff R with a smaller R; or --units lj, if lengths are reduced"
     with (
-        open_dataset(files, units=units, types=types, columns=columns) as dataset,
+        open_dataset(source, units=units, types=types, columns=columns) as dataset,
         cutoff_explained(dataset.path, hint),
     ):
         if len(dataset) < 2:
@@ -124,9 +127,11 @@ def _name(files: Sequence[Path]) -> str:
     return as_name(shortest[:alike] if re.search(r"[A-Za-z0-9]", shortest[:alike]) else stems[0])
 
 
-def _source(data, files: Sequence[Path], folder: Path) -> str | list[str]:
+def _source(data: Source, files: Sequence[Path], folder: Path) -> str | list[str]:
     """The data as the recipe finds them again: from the working folder, or from its own where that is another."""
-    named = [data] if isinstance(data, str | Path) else list(data)
+    if isinstance(data, DataSource):
+        data = data.paths
+    named = [data] if isinstance(data, str | os.PathLike) else list(data)
     if len(named) == 1 and len(files) > 1:
         return _found_from(Path(named[0]), folder)  # the glob itself
     sources = [_found_from(file, folder) for file in files]

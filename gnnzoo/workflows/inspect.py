@@ -3,10 +3,12 @@
 import json as json_text
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from gnnzoo.data.open_dataset import cutoff_explained, event_messages, find_files, open_dataset
+from gnnzoo.data.data_source import DataSource, Source, resolve_source
+from gnnzoo.data.lammps.events import event_messages
+from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
@@ -24,7 +26,7 @@ _PROMISES = {
 
 
 def inspect(
-    source: str | Path | Sequence[str | Path],
+    source: Source,
     *,
     cutoff: float | None = None,
     units: str | None = None,
@@ -54,22 +56,22 @@ def inspect(
         DataError, ModelError: it cannot be read.
         UserError: the cutoff is none; an output exists.
     """
-    files = find_files(source)
+    found = resolve_source(source)
     if cutoff is not None and not 0 < cutoff < float("inf"):
         raise UserError(f"a cutoff of {cutoff:g} gives no edges", expected="a positive length", hint="--cutoff 5")
     for output in (json, html):
         if output is not None:
             refuse_existing(Path(output), overwrite)
-    if files[0].suffix == ".keras":
+    if found.path.suffix == ".keras":
         if html is not None:
-            raise UserError("--html is for data", hint=f"gnnzoo evaluate {files[0]} DATA draws what a model does")
+            raise UserError("--html is for data", hint=f"gnnzoo evaluate {found.path} DATA draws what a model does")
         from gnnzoo.models.archive import read_info
 
-        report = {"kind": "model", "path": str(files[0]), **read_info(files[0])}
+        report = {"kind": "model", "path": str(found.path), **read_info(found.path)}
         report["network"] = _network(report["recipe"]) if "recipe" in report else None
         report["origin_told"] = _origin_told(report)
     else:
-        report = {"kind": "data", "path": str(files[0]), **_survey(files, cutoff, units, types, columns)}
+        report = {"kind": "data", "path": str(found.path), **_survey(found, cutoff, units, types, columns)}
     if json is not None:
         with atomic_write(json, overwrite) as temporary:
             temporary.write_text(json_text.dumps(_plain(report), indent=1, allow_nan=False) + "\n")
@@ -128,7 +130,7 @@ def _origin_told(info: Mapping) -> list[tuple[str, str]]:
 
 
 def _survey(
-    files: list[Path], cutoff: float | None, units: str | None, types: Mapping | None, columns: Mapping | None
+    source: DataSource, cutoff: float | None, units: str | None, types: Mapping | None, columns: Mapping | None
 ) -> dict:
     from gnnzoo.data.inspection.describe import describe_dataset
     from gnnzoo.data.inspection.text_report import doubts
@@ -137,7 +139,7 @@ def _survey(
         f"--cutoff R with {'a smaller R' if cutoff else 'R in their length unit; or --units lj, if they are reduced'}"
     )
     with (
-        open_dataset(files, units=units, types=types, columns=columns) as dataset,
+        open_dataset(source, units=units, types=types, columns=columns) as dataset,
         cutoff_explained(dataset.path, hint),
         track("reading", len(dataset)) as shown,
     ):

@@ -10,7 +10,7 @@ from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import atomic_write
 from gnnzoo.progress import track
 from gnnzoo.recipe.io.find import find_recipe, installed_recipes
-from gnnzoo.recipe.io.load import load_recipe, resolve_source
+from gnnzoo.recipe.io.load import find_source_files, load_recipe
 from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
@@ -84,7 +84,7 @@ def older_source(recipe: str | Path, overrides: Iterable[str], dump: Path, on: s
     path = find_recipe(recipe)
     wanted = load_recipe(path, overrides)
     wanted = wanted if on is None else as_recipe(wanted, on)
-    return next((source for source in resolve_source(wanted, path) if source != dump), None)
+    return next((source for source in find_source_files(wanted, path) if source != dump), None)
 
 
 def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[str]:

@@ -1,6 +1,6 @@
-"""Dumps that are broken in every way: whole ones of every form, and changes to their bytes, lines, numbers and headers.
+"""Broken dumps for fuzzing: valid dumps of every form with changes to their bytes, lines, numbers and headers.
 
-All is drawn from numbered seeds, so that each broken dump can be made again.
+All changes are drawn from numbered seeds, so that each broken dump is reproducible.
 """
 
 import bz2
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import dumps
 
-# Spelt with blanks between them; none of them holds one.
+# Words without blanks.
 NUMBERS = [
     *("nan", "-nan", "inf", "-inf", "infinity", "1e400", "-1e400", "1e308", "1e-400", "1.#IND", "NULL", "true"),
     *("-5", "0", "-0", "1", "2", "8", "9", "1000000000000", "9999999999999999999", "9223372036854775807", "4294967297"),
@@ -53,7 +53,7 @@ Change = Callable[[bytes, random.Random], bytes]
 
 
 def _span(text: bytes, chance: random.Random) -> tuple[int, int]:
-    """Start and stop of a stretch that is mostly short."""
+    """Start and stop of a range that is mostly short."""
     start = chance.randrange(len(text) + 1)
     return start, min(len(text), start + int(chance.expovariate(1 / 20)) + 1)
 
@@ -211,7 +211,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def seeds() -> list[bytes]:
-    """Whole dumps of the forms that LAMMPS gives them."""
+    """Valid dumps of the forms that LAMMPS writes."""
     argon, water = dumps.argon(frames=3, side=2), dumps.water(frames=2, side=2)
     chance = np.random.default_rng(0)
     rich = dumps.argon(frames=2, side=2, seed=1)
@@ -243,7 +243,7 @@ def seeds() -> list[bytes]:
 
 @dataclass(frozen=True)
 class Broken:
-    """A file to feed: its bytes and how they came about."""
+    """A broken file: its bytes and the changes that made it."""
 
     data: bytes
     story: str

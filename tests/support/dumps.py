@@ -1,7 +1,7 @@
-"""Small LAMMPS dumps for tests: a jittered argon crystal and a box of flexible waters, whose forces fit the positions.
+"""Small LAMMPS dumps for tests: a jittered argon crystal and a box of flexible waters, with forces of the positions.
 
-The text is laid out as LAMMPS does it; the options of `write_dump` bring in what makes real dumps differ from one
-another: column order, unsorted atoms, line ends, trailing blanks, tilted boxes.
+The text has LAMMPS' layout; options of `write_dump` vary what differs between real dumps: column order, unsorted atoms,
+line ends, trailing blanks, tilted boxes.
 """
 
 import bz2
@@ -20,7 +20,7 @@ WATER_COLUMNS = ("id", "mol", "type", "x", "y", "z", "fx", "fy", "fz")
 
 @dataclass
 class Snapshot:
-    """What one frame of a dump is written from; atoms have ids 1, 2, ... in this order."""
+    """One frame to be written to a dump; atoms have ids 1, 2, ... in this order."""
 
     step: int
     positions: np.ndarray  # (atoms, 3)
@@ -76,9 +76,9 @@ def water(frames: int = 4, side: int = 2, seed: int = 0, every: int = 10, first:
         for hydrogen in (1, 2):
             bond = sites[:, hydrogen] - sites[:, 0]
             length = np.linalg.norm(bond, axis=-1, keepdims=True)
-            pull = -1059.162 * (length - 1.012) * bond / length  # SPC/Fw, k = 2 x 529.581
-            forces[:, hydrogen] += pull
-            forces[:, 0] -= pull
+            force = -1059.162 * (length - 1.012) * bond / length  # SPC/Fw, k = 2 x 529.581
+            forces[:, hydrogen] += force
+            forces[:, 0] -= force
         snapshots.append(
             Snapshot(
                 first + number * every,
@@ -93,7 +93,7 @@ def water(frames: int = 4, side: int = 2, seed: int = 0, every: int = 10, first:
 
 
 def _box_lines(snapshot: Snapshot, boundary: str) -> list[str]:
-    """`xlo xhi` lines; for a tilted cell the bounding box and xy, xz, yz, as LAMMPS' Howto_triclinic says."""
+    """`xlo xhi` lines; for a tilted cell the bounding box and xy, xz, yz (LAMMPS manual, Howto_triclinic)."""
     low, lengths = snapshot.origin, np.diag(snapshot.cell)
     xy, xz, yz = snapshot.cell[1, 0], snapshot.cell[2, 0], snapshot.cell[2, 1]
     high = low + lengths
@@ -137,7 +137,7 @@ def dump_text(
         columns: names after `ITEM: ATOMS`, known to `_values` or to `Snapshot.columns`.
         number: format of every real number, LAMMPS' default being %g.
         shuffle: seed of a random order of the atoms, another in each frame.
-        separator, trailing: what stands between the values of a row, and behind the last one.
+        separator, trailing: text between the values of a row, and after the last one.
         units: `ITEM: UNITS`, in the first frame only, as LAMMPS does it.
         times: `ITEM: TIME` of each frame.
     """
@@ -161,15 +161,15 @@ def dump_text(
 
 
 def write_dump(path: Path, snapshots: Sequence[Snapshot], columns: Sequence[str] = ARGON_COLUMNS, **options) -> Path:
-    """Write `dump_text` to `path`, compressed as its ending says; returns the path."""
+    """Write `dump_text` to `path`, compressed according to its suffix; returns the path."""
     path.write_bytes(compressed(dump_text(snapshots, columns, **options).encode(), path.suffix))
     return path
 
 
 def compressed(data: bytes, suffix: str) -> bytes:
-    """Bytes as a file with this ending holds them."""
-    ways = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress, ".zst": _zstd}
-    return ways.get(suffix, bytes)(data)
+    """Compress bytes for a file with this suffix."""
+    methods = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress, ".zst": _zstd}
+    return methods.get(suffix, bytes)(data)
 
 
 def _zstd(data: bytes) -> bytes:

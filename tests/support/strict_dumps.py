@@ -1,7 +1,7 @@
-"""What LAMMPS can write as a text dump, and nothing else: a second reader, slow and strict, in plain Python.
+"""Reference reader of LAMMPS text dumps: slow, strict, in plain Python, written independently of gnnzoo's reader.
 
-It judges the first one, and was written apart from it. Beyond what LAMMPS writes it allows what editors and transfers
-do to a text: blank lines, CRLF, other blanks between the values.
+It accepts only what LAMMPS can write, and what editors and file transfers do to text: blank lines, CRLF, other blanks
+between the values.
 """
 
 import re
@@ -55,15 +55,15 @@ def _real(word: bytes) -> float:
 
 
 class _Lines:
-    """The lines of a text from `number` on, counted from 0; the first begins at its `ITEM:`, since a cut row may stand
-    before it.
+    """The lines of a text from `number` on, counted from 0; the first begins at its `ITEM:`, which may follow a
+    truncated row.
     """
 
     def __init__(self, lines: list[bytes], number: int):
         self._lines, self.number, self._first = lines, number, True
 
     def next(self) -> bytes:
-        """The next line, without its end, which must be there."""
+        """The next line, without its end, which must exist."""
         _require(self.number + 1 < len(self._lines), "the text ends")
         line = self._lines[self.number]
         self.number += 1
@@ -149,11 +149,11 @@ def _box(words: list[bytes], rows: list[list[bytes]]) -> dict:
 
 def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
     """The fields of the atoms, ordered by id."""
-    _require(len(set(columns)) == len(columns), "a column comes twice")
+    _require(len(set(columns)) == len(columns), "a column appears twice")
     fields = {name: names for name, names in _FIELDS.items() if set(names) <= set(columns)}
-    _require({"ids", "types", "forces"} <= set(fields), "columns lack")
+    _require({"ids", "types", "forces"} <= set(fields), "columns missing")
     kinds = [kind for kind in _POSITIONS if {kind, kind.replace("x", "y"), kind.replace("x", "z")} <= set(columns)]
-    _require(kinds, "positions lack")
+    _require(kinds, "positions missing")
     fields["positions"] = tuple(kinds[0].replace("x", axis) for axis in "xyz")
     values: dict[str, list] = {}
     for name, names in fields.items():
@@ -163,7 +163,7 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
         else:
             read = [[_real(row[place]) for place in places] for row in rows]
         values[name] = [row[0] for row in read] if len(names) == 1 else read
-    _require(len(set(values["ids"])) == len(rows), "an atom comes twice")
+    _require(len(set(values["ids"])) == len(rows), "an atom appears twice")
     order = sorted(range(len(rows)), key=values["ids"].__getitem__)
     values = {name: [column[row] for row in order] for name, column in values.items()}
     if "s" in kinds[0]:
@@ -177,7 +177,7 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
 
 
 def frames_written(text: bytes) -> tuple[list[dict], list[str]]:
-    """All frames of a text that LAMMPS could have written, wherever they begin; and why the others are none."""
+    """All valid frames of a text, wherever they begin; and why the others are invalid."""
     lines, frames, reasons, number = text.split(b"\n"), [], [], 0
     while number < len(lines):
         if b"ITEM:" in lines[number]:
@@ -192,7 +192,7 @@ def frames_written(text: bytes) -> tuple[list[dict], list[str]]:
 
 
 def same(frame: Frame, written: dict) -> bool:
-    """Whether gnnzoo's frame holds the judge's numbers: exactly, but for the few operations that boxes take."""
+    """Whether gnnzoo's frame equals one of the reference reader, up to rounding in the box and in scaled positions."""
     exact = ["ids", "types", "forces", "molecules", "charges", "velocities", "images"]
     if not written["scaled"]:
         exact.append("positions")

@@ -51,13 +51,13 @@ def stir(network, seed=3, by=0.1):
 def argon_h5(folder: Path, units="real"):
     """Ten frames of eight atoms: six for training, two for validation, two for the test."""
     dumps.argon_dump(folder / f"{units}.lammpstrj", frames=10, side=2)
-    return convert(folder / f"{units}.lammpstrj", folder / f"{units}.h5", units=units, types={1: "Ar"}).resolve()
+    return convert(folder / f"{units}.lammpstrj", folder / f"{units}.h5", units=units, types={1: "Ar"}).path.resolve()
 
 
 def water_h5(folder: Path):
     """Ten frames of eight waters."""
     dumps.water_dump(folder / "water.lammpstrj", frames=10)
-    return convert(folder / "water.lammpstrj", folder / "water.h5", units="real", types={1: "O", 2: "H"}).resolve()
+    return convert(folder / "water.lammpstrj", folder / "water.h5", units="real", types={1: "O", 2: "H"}).path.resolve()
 
 
 def transfer_start(source, made, data):

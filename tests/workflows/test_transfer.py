@@ -45,7 +45,7 @@ def water_model(units="real", path=None, made=None):
 def argon(workshop):
     """A dataset of argon."""
     dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
-    return convert("argon.lammpstrj", units="real", types={1: "Ar"}).resolve()
+    return convert("argon.lammpstrj", units="real", types={1: "Ar"}).path.resolve()
 
 
 @pytest.fixture(scope="module")

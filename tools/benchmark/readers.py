@@ -30,9 +30,9 @@ _NUMBER_BYTES = 100_000_000  # of bare numbers, for the parsers
 _OURS = {
     "gnnzoo, frames alone": """
 from pathlib import Path
-from gnnzoo.data.lammps.dataset import Trajectory, stream
+from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
 def frames(path):
-    for block in stream([Path(path)], Trajectory()):
+    for block in stream([Path(path)], TrajectoryReader()):
         for forces in block.arrays["forces"]:
             yield float(forces[0, 0]) == float(forces[0, 0])
 """,

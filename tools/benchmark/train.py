@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 from steps import seconds_per_step  # noqa: E402
 
 import gnnzoo  # noqa: E402
-from gnnzoo.data.open_dataset import find_files  # noqa: E402
+from gnnzoo.data.data_source import find_files  # noqa: E402
 from gnnzoo.units import force_unit  # noqa: E402
 
 

@@ -28,6 +28,7 @@ FLOORS = [
             "elements",
             "errors",
             "fields",
+            "file_formats",
             "formatting",
             "metrics",
             "outputs",

@@ -14,7 +14,7 @@ from gnnzoo.data.inspection.pair_sample import PairSample, filled_volume, sample
 from gnnzoo.data.inspection.rdf import radial_distributions
 from gnnzoo.data.inspection.rounding_error import force_rounding_error, stiffest_bond
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
-from gnnzoo.data.lammps.frame_splitter import KINDS
+from gnnzoo.data.lammps.events import EVENT_KINDS
 from gnnzoo.data.split.correlation import correlations
 from gnnzoo.data.split.make_split import wanted_gap
 
@@ -24,7 +24,7 @@ _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
 # longer than what the farther atoms add is worth.
 EDGES = 100
 _SHELLS = 3  # further ones are in the distribution; as cutoffs they are out of the question
-_TOLD = ("columns", "digits", "sources", "simulation", "doubts", *KINDS, "command")
+_TOLD = ("columns", "digits", "sources", "simulation", "doubts", *EVENT_KINDS, "command")
 _FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy", "virial")
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from gnnzoo.data.data_source import resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
-from gnnzoo.data.open_dataset import is_dataset
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
@@ -33,7 +33,8 @@ def refuse_contradicted(evidence: Mapping, location: Path | str, hint: str | Non
     possible = [style for style in STYLES if all(style in found["for"] for found in certain)]
     if hint is None:
         # A dataset was told its units when it was made; they cannot be declared again.
-        hint = "gnnzoo convert DUMP --units {style}" if is_dataset(Path(location)) else "--units {style}"
+        is_dataset = resolve_source(location, streams=True).kind.is_dataset
+        hint = "gnnzoo convert DUMP --units {style}" if is_dataset else "--units {style}"
     raise DataError(
         f"units {evidence['declared']} are declared, but cannot be: {'; '.join(found['text'] for found in certain)}",
         location=Location(file=location),

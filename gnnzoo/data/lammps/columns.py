@@ -1,18 +1,18 @@
-"""What the columns of a dump mean: which are needed, which are taken along, and the line to type when one lacks."""
+"""Meaning of a dump's columns: required and optional ones, and the dump command that writes missing ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnnzoo.data.lammps.header import Header, dump_line
+from gnnzoo.data.lammps.header import Header, dump_command
 from gnnzoo.errors import DataError, Location, UserError, did_you_mean
 
 FORCES = ("fx", "fy", "fz")
-# Ways in which LAMMPS writes positions; the first that is complete is taken. xs and xsu are fractions of the cell.
+# Forms of positions in LAMMPS dumps; the first complete one is used. xs and xsu are fractions of the cell.
 _POSITIONS = {"x": ("x", "y", "z"), "xu": ("xu", "yu", "zu"), "xs": ("xs", "ys", "zs"), "xsu": ("xsu", "ysu", "zsu")}
 _SCALED = ("xs", "xsu")
-# Taken along where complete: field of a frame -> columns.
+# Used where complete: field of a frame -> columns.
 _OPTIONAL = {
     "molecules": ("mol",),
     "charges": ("q",),
@@ -22,7 +22,7 @@ _OPTIONAL = {
 }
 _INTEGER = {"id", "type", "mol", "ix", "iy", "iz"}
 _NAMING = ("element", "typelabel", "mass")
-# What a column may be said to be, where the dump calls it something else.
+# What a column may be declared to mean, where the dump has another name for it.
 MEANINGS = (
     "id",
     "type",
@@ -35,13 +35,12 @@ MEANINGS = (
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each field of a frame stands in the rows.
+    """Columns of each field of a frame.
 
     Attributes:
-        names: all columns, in the dump's order, by what they mean.
-        fields: field of a frame -> its columns; ids, types, positions, forces and what is there beside them.
-        scaled: positions are fractions of the cell.
-        left: columns that are not taken.
+        names: all columns in the dump's order, by their meaning.
+        fields: field of a frame -> its columns: ids, types, positions, forces and optional ones.
+        scaled: whether positions are fractions of the cell.
     """
 
     names: tuple[str, ...]
@@ -49,25 +48,28 @@ class Layout:
     scaled: bool = False
 
     @property
-    def wanted(self) -> dict[str, type]:
-        """Each column that is read, and its dtype."""
+    def dtypes(self) -> dict[str, type]:
+        """Each column that is read -> its dtype."""
         columns = [name for names in self.fields.values() for name in names]
         return {name: np.int64 if name in _INTEGER else np.float64 for name in columns}
 
     @property
-    def left(self) -> tuple[str, ...]:
-        """Columns that are not taken."""
-        return tuple(name for name in self.names if name not in self.wanted)
+    def unused(self) -> tuple[str, ...]:
+        """Columns that are not read."""
+        return tuple(name for name in self.names if name not in self.dtypes)
 
 
 def check_meanings(columns: Mapping[str, str] | None) -> dict[str, str]:
-    """What the caller says of columns, if it can be said.
+    """Check declared meanings of columns.
 
     Args:
         columns: meaning -> name in the dump, such as {"energy": "c_pe"}.
 
+    Returns:
+        The same; empty for None.
+
     Raises:
-        UserError: no column can mean that.
+        UserError: a meaning is unknown.
     """
     for meaning in columns or {}:
         if meaning not in MEANINGS:
@@ -79,22 +81,26 @@ def check_meanings(columns: Mapping[str, str] | None) -> dict[str, str]:
     return dict(columns or {})
 
 
-def understand(header: Header, said: Mapping[str, str] | None = None) -> Layout:
-    """The layout of a frame's rows.
+def column_layout(header: Header, declared: Mapping[str, str] | None = None) -> Layout:
+    """Determine the layout of a frame's rows.
 
     Args:
         header: of the frame.
-        said: what the dump calls some columns, by what they mean; see `check_meanings`.
+        declared: meaning -> name of a column, see `check_meanings`.
+
+    Returns:
+        The columns of each field.
 
     Raises:
-        DataError: ids, types, positions or forces lack; the hint is the dump line that writes them.
+        DataError: ids, types, positions or forces are missing; the hint is the dump command that writes them.
     """
+    declared = declared or {}
     location = Location(header.file, header.rows_line - 1)
-    names = _renamed(header.columns, said or {}, location)
+    names = _renamed(header.columns, declared, location)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"the column {repeated} comes twice", location=location, expected="each column once")
-    kind = next((kind for kind, columns in _POSITIONS.items() if set(columns) <= set(names)), None)
+        raise DataError(f"column {repeated} appears twice", location=location, expected="each column once")
+    kind = next((kind for kind, columns in _POSITIONS.items() if set(columns) <= set(names)), "")
     problem = _problem(names, kind)
     if problem is not None:
         raise DataError(
@@ -103,42 +109,47 @@ def understand(header: Header, said: Mapping[str, str] | None = None) -> Layout:
             expected="columns id type x y z fx fy fz, in any order and with any others",
             hint=_hint(header),
         )
-    fields = {"ids": ("id",), "types": ("type",), "positions": _POSITIONS[kind], "forces": FORCES}
+    fields: dict[str, tuple[str, ...]] = {
+        "ids": ("id",),
+        "types": ("type",),
+        "positions": _POSITIONS[kind],
+        "forces": FORCES,
+    }
     fields |= {name: group for name, group in _OPTIONAL.items() if set(group) <= set(names)}
     used = {name for group in fields.values() for name in group} | set(_NAMING)
-    for meaning, name in (said or {}).items():
+    for meaning, name in declared.items():
         if meaning not in used:
             raise DataError(
-                f"the column {name}, said to be {meaning}, is of no use: {_why_useless(meaning, names)}",
+                f"column {name}, declared as {meaning}, cannot be used: {_why_unused(meaning, names)}",
                 location=location,
-                hint=f"leave out --column {meaning}={name}, or name the whole vector",
+                hint=f"leave out --column {meaning}={name}, or declare the whole vector",
             )
     return Layout(names, fields, scaled=kind in _SCALED)
 
 
 def _hint(header: Header) -> str:
-    """The dump line to type; and --column, where columns look like vectors under another name."""
+    """The dump command to use; and --column, where columns look like vectors under another name."""
     names = header.columns
     vector = next((name[:-3] for name in names if name.endswith("[1]") and f"{name[:-3]}[3]" in names), None)
-    line = f"in the LAMMPS input: {dump_line(header.file, ' '.join(completed(names)))}"
+    line = f"in the LAMMPS input: {dump_command(header.file, ' '.join(completed(names)))}"
     if vector is None or set(FORCES) <= set(names):
         return line
-    said = " ".join(f"--column {force}={vector}[{number}]" for number, force in enumerate(FORCES, start=1))
-    return f"{line}; or, if these are the forces: {said}"
+    options = " ".join(f"--column {force}={vector}[{number}]" for number, force in enumerate(FORCES, start=1))
+    return f"{line}; or, if these are the forces: {options}"
 
 
-def _why_useless(meaning: str, names: tuple[str, ...]) -> str:
+def _why_unused(meaning: str, names: tuple[str, ...]) -> str:
     group = next((group for group in (*_POSITIONS.values(), *_OPTIONAL.values()) if meaning in group), ())
-    lacking = [name for name in group if name not in names]
-    return f"{', '.join(lacking)} lack" if lacking else "positions are taken from other columns"
+    missing = [name for name in group if name not in names]
+    return f"{', '.join(missing)} missing" if missing else "positions are read from other columns"
 
 
 def _renamed(names: tuple[str, ...], columns: Mapping[str, str], location: Location) -> tuple[str, ...]:
-    """The columns by what they mean; one that another is said to be loses its name."""
+    """The columns by their meaning; a column whose name is declared for another one loses it."""
     for meaning, name in columns.items():
         if name not in names:
             raise DataError(
-                f"there is no column '{name}', which was said to be {meaning}.{did_you_mean(name, names)}",
+                f"there is no column '{name}', which was declared as {meaning}.{did_you_mean(name, names)}",
                 location=location,
                 expected=f"one of {' '.join(names)}",
             )
@@ -147,15 +158,15 @@ def _renamed(names: tuple[str, ...], columns: Mapping[str, str], location: Locat
     return tuple(f"{name} (not taken)" if name in hidden else meaning_of.get(name, name) for name in names)
 
 
-def _problem(names: tuple[str, ...], kind: str | None) -> str | None:
-    """What lacks, in a sentence."""
+def _problem(names: tuple[str, ...], kind: str) -> str | None:
+    """What is missing, in a sentence; None if nothing is."""
     forces = [name for name in FORCES if name in names]
     if not forces:
         return f"the dump holds no forces: its columns are {' '.join(names) or '(none)'}"
     if len(forces) < 3:
         missing = ", ".join(name for name in FORCES if name not in forces)
         return f"the forces are incomplete: {missing} not among the columns {' '.join(names)}"
-    if kind is None:
+    if not kind:
         return f"the dump holds no complete positions: its columns are {' '.join(names)}"
     for name in ("id", "type"):
         if name not in names:
@@ -164,7 +175,11 @@ def _problem(names: tuple[str, ...], kind: str | None) -> str | None:
 
 
 def completed(names: tuple[str, ...]) -> list[str]:
-    """The columns to ask LAMMPS for: those that are there, and those that lack at their usual places."""
+    """Add the missing required columns to `names`, each where it usually stands.
+
+    Returns:
+        The columns to dump.
+    """
     partial = {name for columns in (*_POSITIONS.values(), FORCES, *_OPTIONAL.values()) for name in columns}
     positions = next((columns for columns in _POSITIONS.values() if set(columns) <= set(names)), _POSITIONS["x"])
     first = ["id", *(["mol"] if "mol" in names else []), "type", *(["q"] if "q" in names else [])]
@@ -173,5 +188,5 @@ def completed(names: tuple[str, ...]) -> list[str]:
 
 
 def _complete_groups(names: tuple[str, ...]) -> set[str]:
-    """Columns of those optional vectors of which every component is there."""
+    """Columns of the optional vectors that have every component."""
     return {name for columns in _OPTIONAL.values() if set(columns) <= set(names) for name in columns}

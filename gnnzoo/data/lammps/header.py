@@ -1,7 +1,7 @@
 """The header of a frame in a LAMMPS text dump: step, number of atoms, box, columns.
 
-Headers are few and short, so they are read in plain Python, section by section; the rows of atoms are `dump_rows`'
-business. Boxes follow the LAMMPS manual, page Howto_triclinic.
+Headers are few and short, so they are parsed in plain Python, section by section; `rows` parses the rows of atoms.
+Boxes follow the LAMMPS manual, page Howto_triclinic.
 """
 
 import functools
@@ -10,56 +10,72 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
-# Lines that follow each ITEM of a frame's header; the rows of atoms follow the last one.
+# Number of lines below each ITEM of a header; the rows of atoms follow the last ITEM.
 _LINES = {"UNITS": 1, "TIME": 1, "TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "ATOMS": 0}
 _ORDER = tuple(_LINES)
-_NEEDED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
+_REQUIRED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
 
-# Numbers as C prints them: Python's own int() and float() would take 1_000 and digits of any script.
+# Numbers as C prints them; int() and float() of Python also accept 1_000 and digits of any script.
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _BLANK = " \t"
 _BLANKS = re.compile(r"[ \t]+")
-_MAX_ATOMS = 2**31 - 1  # what the ids of LAMMPS' usual build can count
+_MAX_ATOMS = 2**31 - 1  # largest atom id of LAMMPS' usual build
 _MAX_STEP = 2**63 - 1
 
 _DUMP_NAME = re.compile(r"(.*?)(\.lammpstrj|\.dump|\.trj|\.custom)?(\.bin|\.gz|\.zst|\.xz|\.bz2)?")
 
 
-def dump_line(file: Path, columns: str = "id type x y z fx fy fz") -> str:
-    """The line of a LAMMPS input that writes a dump; never into a file that is something else."""
-    stem, suffix, packed = _DUMP_NAME.fullmatch(file.name).groups()
+T = TypeVar("T")
+Sections = dict[str, tuple[int, str, list[str]]]  # name -> its line, what follows the name on it, the lines below
+
+
+def dump_command(file: Path, columns: str = "id type x y z fx fy fz") -> str:
+    """The command of a LAMMPS input script that writes a dump.
+
+    Args:
+        file: the file in question; the command writes to a name that no file of another format has.
+        columns: of the dump.
+
+    Returns:
+        Such as "dump 1 all custom 100 water.lammpstrj id type x y z fx fy fz".
+    """
+    match = _DUMP_NAME.fullmatch(file.name)
+    stem, suffix, packed = match.groups() if match else (file.name, None, None)
     name = f"{stem}{suffix or '.lammpstrj'}" if suffix or packed else f"{Path(stem).stem or 'frames'}.lammpstrj"
     return f"dump 1 all custom 100 {'frames.lammpstrj' if stem in ('-', '') else name} {columns}"
 
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """A cell: rows are the lattice vectors, `origin` is the corner they start from.
+    """A simulation cell.
 
     Attributes:
+        cell: (3, 3), rows are the lattice vectors; length unit.
+        origin: (3,), the corner they start from.
         boundary: LAMMPS' letters of x, y and z; periodic where the dump, written by an old LAMMPS, has none.
-        boundary_said: whether the dump has them.
+        has_boundary: whether the dump has them.
     """
 
     cell: np.ndarray
     origin: np.ndarray
     boundary: tuple[str, str, str] = ("pp", "pp", "pp")
-    boundary_said: bool = True
+    has_boundary: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """What stands above the rows of one frame.
+    """The header of one frame.
 
     Attributes:
-        units, time: None where the dump does not tell; LAMMPS writes the units into the first frame only.
+        units, time: None where the dump has none; LAMMPS writes the units into the first frame only.
         file, line: where the header starts.
         rows_line: line of the first row of atoms.
     """
@@ -76,48 +92,69 @@ class Header:
 
 
 def split_words(line: str) -> list[str]:
-    """The words of a line between blanks and tabs; Python's own split() knows many more blanks."""
+    """Split a `line` at blanks and tabs only; str.split() splits at many more characters.
+
+    Returns:
+        The words.
+    """
     return [word for word in _BLANKS.split(line.removesuffix("\r")) if word]
 
 
 def whole_number(word: str) -> int:
-    """An integer as C prints it; ValueError for anything else."""
+    """Parse `word` as an integer as C prints it.
+
+    Returns:
+        The number, at most 2**63 - 1 in size.
+
+    Raises:
+        ValueError: it is anything else.
+    """
     if not _WHOLE.fullmatch(word) or abs(int(word)) > _MAX_STEP:
         raise ValueError(word)
     return int(word)
 
 
 def real_number(word: str) -> float:
-    """A finite or infinite number, or nan, as C prints it; ValueError for anything else."""
+    """Parse `word` as a real number as C prints it.
+
+    Returns:
+        The number; may be infinite or NaN.
+
+    Raises:
+        ValueError: it is anything else.
+    """
     if not _REAL.fullmatch(word) and word.lower().lstrip("+-") not in ("nan", "inf"):
         raise ValueError(word)
     return float(word)
 
 
 def parse_header(text: str, file: Path, line: int) -> Header:
-    """Read a header.
+    """Parse the header of a frame.
 
     Args:
         text: from the frame's first `ITEM:` to the end of its `ITEM: ATOMS` line.
         file, line: where the text starts, for messages.
 
+    Returns:
+        The header.
+
     Raises:
-        DataError: a section lacks, is unknown, or does not hold what it should.
+        DataError: a section is missing, unknown or invalid.
     """
     sections = _sections(_lines(text), file, line)
-    for name in _NEEDED:
+    for name in _REQUIRED:
         if name not in sections:
             raise DataError(
                 f"the frame has no ITEM: {name}",
                 location=Location(file, line),
                 expected="a text dump as LAMMPS writes it",
-                hint=dump_line(file),
+                hint=dump_command(file),
             )
     bounds_line, rest, bounds = sections["BOX BOUNDS"]
-    units = _value(sections, "UNITS", str, "a unit style", file)
+    units = _optional(sections, "UNITS", str, "a unit style", file)
     if units is not None and units not in STYLES:
         raise DataError(
-            f"the dump is in units {units}, which gnnzoo does not know",
+            f"unit style {units} of the dump is not supported",
             location=Location(file, sections["UNITS"][0] + 1),
             expected=" or ".join(STYLES),
         )
@@ -127,7 +164,7 @@ def parse_header(text: str, file: Path, line: int) -> Header:
         box=_parse_box(rest, tuple(bounds), Location(file, bounds_line)),
         columns=tuple(split_words(sections["ATOMS"][1])),
         units=units,
-        time=_value(sections, "TIME", real_number, "a time", file),
+        time=_optional(sections, "TIME", real_number, "a time", file),
         file=file,
         line=line,
         rows_line=sections["ATOMS"][0] + 1,
@@ -135,7 +172,7 @@ def parse_header(text: str, file: Path, line: int) -> Header:
     if not 0 <= header.n_atoms <= _MAX_ATOMS:
         location = Location(file, sections["NUMBER OF ATOMS"][0] + 1)
         raise DataError(
-            f"the frame says that it has {header.n_atoms} atoms", location=location, expected=f"0 to {_MAX_ATOMS} atoms"
+            f"the frame announces {header.n_atoms} atoms", location=location, expected=f"0 to {_MAX_ATOMS} atoms"
         )
     if header.step < 0:
         location = Location(file, sections["TIMESTEP"][0] + 1)
@@ -144,43 +181,50 @@ def parse_header(text: str, file: Path, line: int) -> Header:
 
 
 def check_sections(text: str, file: Path, line: int) -> None:
-    """Refuse a text that is no part of a header, though it may be cut short; arguments as for `parse_header`."""
+    """Check the sections of a header that may be truncated.
+
+    Args:
+        text: its complete lines.
+        file, line: where the text starts, for messages.
+
+    Raises:
+        DataError: the text is not part of a header.
+    """
     _sections(_lines(text), file, line)
 
 
 def _lines(text: str) -> list[str]:
-    """Lines without their ends; Python's own splitlines() knows many more of these."""
+    """Lines without their ends; str.splitlines() splits at many more characters."""
     return [line.removesuffix("\r").rstrip(_BLANK) for line in text.removesuffix("\n").split("\n")] if text else []
 
 
-def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, str, list[str]]]:
-    """Name of each section -> its line, what follows the name on that line, and the lines below."""
-    sections: dict[str, tuple[int, str, list[str]]] = {}
+def _sections(lines: list[str], file: Path, first: int) -> Sections:
+    sections: Sections = {}
     position = 0
     while position < len(lines):
         line = lines[position]
         name = line[6:]
-        if name not in _LINES:  # two of them carry more on their line
-            name = "ATOMS" if name.startswith("ATOMS ") else "BOX BOUNDS" if name.startswith("BOX BOUNDS ") else None
-        if not line.startswith("ITEM: ") or name is None:
+        if name not in _LINES:  # two of them have more on their line
+            name = "ATOMS" if name.startswith("ATOMS ") else "BOX BOUNDS" if name.startswith("BOX BOUNDS ") else ""
+        if not line.startswith("ITEM: ") or not name:
             raise DataError(
                 f"'{line[:60]}' is not part of a dump of atoms",
                 location=Location(file, first + position),
-                expected="ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS, ATOMS, as LAMMPS' dump style custom writes them",
-                hint=dump_line(file),
+                expected="ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS, ATOMS, as written by dump style custom",
+                hint=dump_command(file),
             )
         if name in sections:
             raise DataError(
                 f"a second ITEM: {name} before any row of atoms",
                 location=Location(file, first + position),
-                hint=f"the frame that starts in line {first} is cut short: take it out",
+                hint=f"the frame that starts in line {first} is cut short: remove it",
             )
         later = next((other for other in sections if _ORDER.index(other) > _ORDER.index(name)), None)
         if later is not None:
             raise DataError(
-                f"ITEM: {name} stands below ITEM: {later}",
+                f"ITEM: {name} follows ITEM: {later}",
                 location=Location(file, first + position),
-                expected=f"this order: {', '.join(_ORDER)}",
+                expected=f"the order {', '.join(_ORDER)}",
             )
         below = lines[position + 1 : position + 1 + _LINES[name]]
         sections[name] = (first + position, line[6 + len(name) :].strip(_BLANK), below)
@@ -188,10 +232,13 @@ def _sections(lines: list[str], file: Path, first: int) -> dict[str, tuple[int, 
     return sections
 
 
-def _value(sections: dict, name: str, kind: Callable, meaning: str, file: Path):
-    """The single value below a section, or None where the section lacks."""
-    if name not in sections:
-        return None
+def _optional(sections: Sections, name: str, kind: Callable[[str], T], meaning: str, file: Path) -> T | None:
+    """The single value of a section; None where the section is missing."""
+    return _value(sections, name, kind, meaning, file) if name in sections else None
+
+
+def _value(sections: Sections, name: str, kind: Callable[[str], T], meaning: str, file: Path) -> T:
+    """The single value of a section."""
     line, _, below = sections[name]
     text = below[0].strip(_BLANK) if below else ""
     try:
@@ -208,7 +255,7 @@ def _value(sections: dict, name: str, kind: Callable, meaning: str, file: Path):
 
 
 def _parse_box(rest: str, lines: tuple[str, ...], location: Location) -> Box:
-    """The box from what follows `ITEM: BOX BOUNDS` and the three lines below it."""
+    """The box from the rest of the line `ITEM: BOX BOUNDS` and the three lines below it."""
     try:
         return _box(rest, lines)
     except DataError as error:
@@ -217,15 +264,16 @@ def _parse_box(rest: str, lines: tuple[str, ...], location: Location) -> Box:
 
 @functools.lru_cache(maxsize=8)  # most runs keep their box for many frames
 def _box(rest: str, lines: tuple[str, ...]) -> Box:
-    """Three layouts: `xlo xhi` of an orthogonal box; `xlo_bound xhi_bound xy` and so on of a restricted triclinic one,
-    where the bounds are those of the box around the tilted cell; `abc origin` of a general triclinic one.
+    """Parse any of three layouts: `xlo xhi` of an orthogonal box; `xlo_bound xhi_bound xy` of a restricted triclinic
+    one, whose bounds are those of the box around the tilted cell; `abc origin` of a general triclinic one.
     """
     words = split_words(rest)
     general, tilted = words[:2] == ["abc", "origin"], words[:3] == ["xy", "xz", "yz"]
     letters = words[2 if general else 3 if tilted else 0 :]
     first, second, third = _box_numbers(lines, 4 if general else 3 if tilted else 2)
     if general:
-        cell, origin = (first[:3], second[:3], third[:3]), (first[3], second[3], third[3])
+        cell = (tuple(first[:3]), tuple(second[:3]), tuple(third[:3]))
+        origin = (first[3], second[3], third[3])
         with np.errstate(over="ignore", invalid="ignore"):
             volume = np.linalg.det(cell)
     else:
@@ -237,19 +285,17 @@ def _box(rest: str, lines: tuple[str, ...]) -> Box:
         volume = min(lengths) and math.copysign(math.prod(map(abs, lengths)), min(lengths))
     if not 0 < volume < math.inf:
         raise DataError(
-            f"the box has no volume that makes sense: its lattice vectors are {cell}",
+            f"the box has no valid volume: its lattice vectors are {cell}",
             expected="upper bounds above the lower ones",
         )
-    if letters and (len(letters) != 3 or not all(_is_boundary(pair) for pair in letters)):
-        raise DataError(f"'{' '.join(letters)}' are not the boundaries of a box", expected="such as pp pp ff")
-    arrays = np.array(cell), np.array(origin)
-    for array in arrays:
+    box = Box(np.array(cell), np.array(origin), _boundary(letters), bool(letters))
+    for array in (box.cell, box.origin):
         array.setflags(write=False)  # shared by all frames with this box
-    return Box(*arrays, tuple(letters) or ("pp", "pp", "pp"), bool(letters))
+    return box
 
 
 def _box_numbers(lines: tuple[str, ...], count: int) -> list[list[float]]:
-    """`count` finite numbers from each of three lines."""
+    """`count` finite numbers of each of three lines."""
     rows = []
     for line in lines:
         try:
@@ -257,12 +303,18 @@ def _box_numbers(lines: tuple[str, ...], count: int) -> list[list[float]]:
         except ValueError:
             row = []
         if len(row) != count or not all(map(math.isfinite, row)):
-            raise DataError(f"'{line.strip()[:80]}' does not bound a box", expected=f"{count} finite numbers")
+            raise DataError(f"'{line.strip()[:80]}' are not bounds of a box", expected=f"{count} finite numbers")
         rows.append(row)
     if len(rows) != 3:
         raise DataError("the box has fewer than three lines", expected="one for each direction")
     return rows
 
 
-def _is_boundary(pair: str) -> bool:
-    return pair == "pp" or (len(pair) == 2 and set(pair) <= set("fsm"))
+def _boundary(letters: list[str]) -> tuple[str, str, str]:
+    """LAMMPS' boundary letters of x, y and z; periodic where there are none."""
+    if not letters:
+        return "pp", "pp", "pp"
+    if len(letters) != 3 or not all(pair == "pp" or (len(pair) == 2 and set(pair) <= set("fsm")) for pair in letters):
+        raise DataError(f"'{' '.join(letters)}' are not boundaries of a box", expected="such as pp pp ff")
+    x, y, z = letters
+    return x, y, z

@@ -1,4 +1,4 @@
-"""Potential energies from the logs of LAMMPS, joined to the frames of a dump by their timestep."""
+"""Potential energies from LAMMPS logs, joined to the frames of a dump by timestep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ import numpy as np
 from gnnzoo.data.lammps.log_tables import Table, log_tables
 from gnnzoo.errors import DataError, Location
 
-_NEVER = 2**61
-_SAME_ENERGY = 1e-6  # relative; where one run ends and the next begins LAMMPS prints a step twice
+_IMPOSSIBLE = 2**61  # cost
+_SAME_ENERGY = 1e-6  # relative: rounding of printed energies. LAMMPS prints the step between two runs twice
 
 
 @dataclass
 class _Run:
-    """One table, or several that go on from one another.
+    """One table, or several of a continued run.
 
     Attributes:
         energies: step -> potential energy as printed, and whether it is per atom.
-        atoms: how many there were at the end of each table; none where the log breaks off.
-        minimized: whether it is a minimisation.
+        atoms: number of atoms at the end of each table; none where the log ends before.
+        minimized: whether the run is a minimisation.
     """
 
     energies: dict[int, tuple[float, bool]] = field(default_factory=dict)
@@ -30,11 +30,11 @@ class _Run:
 
 @dataclass(frozen=True)
 class JoinedEnergies:
-    """What the logs tell of the frames of a dump.
+    """Energies of the frames of a dump.
 
     Attributes:
-        energies: (frames,) potential energy of all atoms, NaN where no log has the step.
-        per_atom: (frames,) whether the log told it per atom, so that it was multiplied by the number of atoms.
+        energies: (frames,) potential energy of all atoms, energy unit; NaN where no log has the step.
+        per_atom: (frames,) whether it is printed per atom and was multiplied by the number of atoms.
     """
 
     energies: np.ndarray
@@ -46,11 +46,11 @@ class LogEnergies:
 
     Args:
         paths: logs, in the order of the runs.
-        units: LAMMPS unit style of the dump. A table of a log whose units are not echoed is taken to have them too.
+        units: LAMMPS unit style of the dump, assumed for tables without echoed units.
 
     Raises:
-        DataError: a log cannot be read, or no potential energies are found in it; it has other units than the dump or
-            than the logs before it; nothing tells whether its energies are per atom.
+        DataError: a log cannot be read, or has no potential energies; its units differ from those of the dump or of the
+            logs before it; it is unknown whether its energies are per atom.
     """
 
     def __init__(self, paths: Sequence[Path], units: str | None):
@@ -58,70 +58,78 @@ class LogEnergies:
         tables = [(path, log_tables(path)) for path in self.paths]
         units = _agreed_units(tables, units)
         self._runs: list[_Run] = []
-        for path, told in tables:
-            if not told:
+        for path, of_log in tables:
+            if not of_log:
                 raise DataError(
                     "no potential energies were found in the log",
                     location=Location(path),
                     expected="tables with the columns Step and PotEng (or TotEng and KinEng, or E_pair and E_mol)",
                     hint="in the LAMMPS input, before the run: thermo_style custom step temp pe ke etotal press",
                 )
-            self._runs += _runs([(table, _per_atom(table, units, path)) for table in told])
+            self._runs += _runs([(table, _per_atom(table, units, path)) for table in of_log])
         self._runs = _with_gaps(self._runs)
 
     def of(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray) -> JoinedEnergies:
-        """The potential energy of each frame.
+        """Find the potential energy of each frame.
 
-        The frames go through the runs in order, changing from one to the next as seldom as possible within a segment;
-        minimisations are passed over where they can be. A new segment is of a later run, or of none that the logs show.
+        The frames are matched to the runs in order, with as few changes of the run as possible within a segment;
+        minimisations are skipped where possible. A new segment belongs to a later run, or to one that is not logged.
 
         Args:
             steps, segments: (frames,) of the dump.
             atoms: (frames,) number of atoms.
 
+        Returns:
+            The energies.
+
         Raises:
-            DataError: no frame has an energy; or it is not clear which of several runs a frame is of.
+            DataError: no frame has an energy; or the run of a frame is ambiguous.
         """
         match = _Matching(self._runs, steps, segments, atoms)
-        (first, first_shares), (last, last_shares) = (self._printed(steps, match.runs(late)) for late in (False, True))
-        totals, other = (np.where(s, e * atoms, e) for e, s in ((first, first_shares), (last, last_shares)))
+        (first, first_per_atom), (last, last_per_atom) = (
+            self._printed(steps, match.runs(late)) for late in (False, True)
+        )
+        totals, other = (
+            np.where(per_atom, energy * atoms, energy)
+            for energy, per_atom in ((first, first_per_atom), (last, last_per_atom))
+        )
         different = np.flatnonzero(~np.isclose(totals, other, rtol=_SAME_ENERGY, atol=0, equal_nan=True))
         if len(different):
             frame = different[0]
             raise DataError(
-                f"the log tells different energies of step {steps[frame]}: {first[frame]:.8g} and {last[frame]:.8g}, "
-                "in two runs that the dump may both show",
+                f"the log has different energies of step {steps[frame]}: {first[frame]:.8g} and {last[frame]:.8g}, "
+                "in two runs that both match the dump",
                 location=Location(self.paths[0]),
                 expected="one run of the log for each segment of the dump",
-                hint="cut the other runs out of a copy of the log",
+                hint="remove the other runs from a copy of the log",
             )
         if not np.any(np.isfinite(totals)):
             known = sorted({step for run in self._runs for step in run.energies})
             raise DataError(
-                f"the log tells no energy at the dump's steps: it tells those of {len(known)} steps "
+                f"the log has no energy at the dump's steps: it has those of {len(known)} steps "
                 f"from {known[0]} to {known[-1]}",
                 location=Location(self.paths[0]),
                 expected="thermo output at the steps of the dump",
                 hint="the log of the run that wrote the dump, with thermo N as in dump 1 all custom N",
             )
-        return JoinedEnergies(totals, first_shares)
+        return JoinedEnergies(totals, first_per_atom)
 
     def _printed(self, steps: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(frames,) energies as they are printed, NaN where there is none; and whether they are per atom."""
+        """(frames,) energies as printed, NaN where there is none; and whether they are per atom."""
         pairs = zip(steps.tolist(), runs.tolist(), strict=True)
-        told = [self._runs[run].energies.get(step, (np.nan, False)) for step, run in pairs]
-        return np.array([energy for energy, _ in told]), np.array([share for _, share in told], dtype=bool)
+        found = [self._runs[run].energies.get(step, (np.nan, False)) for step, run in pairs]
+        return np.array([energy for energy, _ in found]), np.array([per_atom for _, per_atom in found], dtype=bool)
 
 
 def _with_gaps(runs: Sequence[_Run]) -> list[_Run]:
-    """The runs, before and behind each of them an empty one for frames of runs that the logs do not show."""
-    return [_Run(), *(run for shown in runs for run in (shown, _Run()))]
+    """The runs, with an empty one before and after each, for frames of runs that are not logged."""
+    return [_Run(), *(run for logged in runs for run in (logged, _Run()))]
 
 
 class _Matching:
-    """Which run each frame is of: the cheapest way through the runs, in their order.
+    """Assigns frames to runs: the cheapest non-decreasing sequence of runs, by dynamic programming.
 
-    That one frame has no energy costs more than any number of changes of the run, and these more than any minimisation.
+    A frame without energy costs more than any number of changes of the run, and a change more than any minimisation.
     """
 
     def __init__(self, runs: Sequence[_Run], steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray):
@@ -129,22 +137,22 @@ class _Matching:
         self._new = np.diff(segments, prepend=segments[:1]) != 0
         self._minimized = np.array([run.minimized for run in runs], dtype=np.int64)
         self._empty = np.array([not run.energies for run in runs])
-        # So far as the ends of the tables tell: a run of unknown atoms fits no frame.
+        # Known only at the ends of tables: a run of unknown atoms fits no frame.
         self._fewest = np.array([min(run.atoms, default=1) for run in runs])
         self._most = np.array([max(run.atoms, default=0) for run in runs])
-        self._change, self._lack = len(steps) + 1, (len(steps) + 1) ** 2
+        self._change, self._missing = len(steps) + 1, (len(steps) + 1) ** 2
         wanted = set(self._steps)
-        having: dict[int, list[int]] = {}
+        by_step: dict[int, list[int]] = {}
         for number, run in enumerate(runs):
             for step in run.energies.keys() & wanted:
-                having.setdefault(step, []).append(number)
-        self._having = {step: np.array(numbers) for step, numbers in having.items()}
+                by_step.setdefault(step, []).append(number)
+        self._runs_of = {step: np.array(numbers) for step, numbers in by_step.items()}
 
     def runs(self, late: bool) -> np.ndarray:
-        """(frames,) the run of each frame; `late` takes the last of equal choices, else the first is taken."""
+        """(frames,) the run of each frame; the last of equal choices if `late`, otherwise the first."""
         n_frames, n_runs = len(self._steps), len(self._minimized)
-        # Two bits for each frame and run: whether the way to it comes from an earlier run; and whether it was the best
-        # of the runs up to it, from which the next one could come.
+        # Two bits for each frame and run: whether the best sequence up to it comes from an earlier run; and whether it
+        # is the best of the runs up to it, from which the next frame continues.
         moved = np.zeros((n_frames, (n_runs + 7) // 8), dtype=np.uint8)
         best = np.zeros_like(moved)
         cost = self._costs(0)
@@ -153,8 +161,8 @@ class _Matching:
             leads = cost == lowest
             if not late:
                 leads[1:] &= cost[1:] < lowest[:-1]
-            # A segment that goes back in time is of another run, or of none that the logs show.
-            stay, leave = (0, self._change) if not self._new[frame] else (np.where(self._empty, 0, _NEVER), 0)
+            # A segment that goes back in time belongs to another run, or to one that is not logged.
+            stay, leave = (0, self._change) if not self._new[frame] else (np.where(self._empty, 0, _IMPOSSIBLE), 0)
             stayed, came = cost + stay, np.append(np.iinfo(np.int64).max, lowest[:-1] + leave)
             comes = came < stayed if late else came <= stayed
             moved[frame], best[frame] = np.packbits(comes), np.packbits(leads)
@@ -168,23 +176,19 @@ class _Matching:
         return np.array(chosen[::-1])
 
     def _costs(self, frame: int) -> np.ndarray:
-        """(runs,) what it costs to take a frame to be of each run."""
-        costs = np.full(len(self._minimized), self._lack, dtype=np.int64)
-        having = self._having.get(self._steps[frame])
-        if having is not None:
+        """(runs,) cost of assigning a frame to each run."""
+        costs = np.full(len(self._minimized), self._missing, dtype=np.int64)
+        runs = self._runs_of.get(self._steps[frame])
+        if runs is not None:
             atoms = self._atoms[frame]
             fits = (self._fewest <= atoms) & (atoms <= self._most)
-            having = having[fits[having]] if fits.any() else having
-            costs[having] = self._minimized[having]
+            runs = runs[fits[runs]] if fits.any() else runs
+            costs[runs] = self._minimized[runs]
         return costs
 
 
 def _agreed_units(logs: Sequence[tuple[Path, list[Table]]], units: str | None) -> str | None:
-    """The units of the dump, or those that the logs echo.
-
-    Raises:
-        DataError: a log has others.
-    """
+    """The units of the dump, or those echoed in the logs; DataError where a log has others."""
     source = "the dump"
     for path, tables in logs:
         for table in tables:
@@ -203,7 +207,7 @@ def _agreed_units(logs: Sequence[tuple[Path, list[Table]]], units: str | None) -
 
 
 def _per_atom(table: Table, units: str | None, path: Path) -> bool:
-    """Whether energies are told per atom.
+    """Whether energies are printed per atom.
 
     LAMMPS manual, page thermo_modify: norm yes is the default of units lj, and no of all others.
     """
@@ -211,7 +215,7 @@ def _per_atom(table: Table, units: str | None, path: Path) -> bool:
         return table.norm
     if units is None:
         raise DataError(
-            "neither the log nor the dump tells its units, and with them whether energies are per atom",
+            "neither the log nor the dump declares units, which determine whether energies are per atom",
             location=Location(path, table.line),
             expected="the command units before the run, or thermo_modify norm",
             hint="--units real (or metal, lj) declares them",
@@ -220,17 +224,17 @@ def _per_atom(table: Table, units: str | None, path: Path) -> bool:
 
 
 def _runs(tables: Sequence[tuple[Table, bool]]) -> list[_Run]:
-    """The runs of a log; a run that goes on from the one before, with the same atoms, belongs to it.
+    """Join tables to runs: a table that continues the previous one, with the same atoms, belongs to its run.
 
     Args:
         tables: each with whether its energies are per atom.
     """
     runs: list[_Run] = []
     last: tuple[int, float, bool] | None = None
-    atoms: int | None = None  # at the end of the table before
+    atoms: int | None = None  # at the end of the previous table
     for table, per_atom in tables:
         for step, energy in table.rows:
-            # A run that follows another one prints the step between them again.
+            # A run that follows another one prints the step between them a second time.
             again = last is not None and step == last[0] and _same(last[1:], (energy, per_atom), atoms)
             if last is None or step < last[0] or (step == last[0] and not again):
                 runs.append(_Run(minimized=table.minimized))
@@ -243,7 +247,7 @@ def _runs(tables: Sequence[tuple[Table, bool]]) -> list[_Run]:
 
 
 def _same(a: tuple[float, bool], b: tuple[float, bool], atoms: int | None) -> bool:
-    """Whether two printed energies, each with whether it is per atom, are of one configuration."""
+    """Whether two printed energies, each with whether it is per atom, belong to one configuration."""
     if a[1] != b[1]:
         if atoms is None:
             return False

@@ -1,9 +1,11 @@
-"""The tables of a LAMMPS log: step and potential energy of each line, and what the input script has set for them.
+"""Thermo tables of LAMMPS logs: step and potential energy of each line, and the settings of the input script for them.
 
-A log holds a table for each run, in the style `thermo_style` asks for (LAMMPS manual, pages thermo_style and
-Howto_structured_data): columns, `multi`, or yaml. It echoes the commands of the input script, those with a variable
-once more with its value; so what is true of a table is what the commands before it have said (pages thermo_modify,
-units, clear).
+A log has a table for each run (LAMMPS manual, pages thermo_style and Howto_structured_data): in columns, in the style
+`multi`, or in yaml. It echoes the commands of the input script, those with a variable a second time with its value; so
+the settings of a table follow from the commands before it (pages thermo_modify, units, clear).
+
+LAMMPS' own reader, `lammps.formats.LogFile`, cannot replace this module: it ignores the echoed commands (units, norm,
+minimize, colname, restarts) and the number of atoms, needs Step as first column, and drops a run that was interrupted.
 """
 
 import re
@@ -20,8 +22,9 @@ _STEP = re.compile(r"\d{1,18}")
 _MULTI = re.compile(r"-+ Step\s+(\d{1,18}) -+")
 _LOOP = re.compile(r"Loop time of .* with (\d{1,18}) atoms")
 _PAIR = re.compile(r"(\S+)\s+=\s+(\S+)")
-# Ways to the potential energy, the first that a table has: columns that are added, columns that are taken away.
-_WAYS = ((("PotEng",), ()), (("TotEng",), ("KinEng",)), (("E_pair", "E_mol"), ()))
+_MULTI_LINES = 40  # lines in which the values of a block of style `multi` are searched; LAMMPS prints about ten
+# Columns that give the potential energy, in order of preference: added, subtracted.
+_SUMS = ((("PotEng",), ()), (("TotEng",), ("KinEng",)), (("E_pair", "E_mol"), ()))
 _HEADINGS = {
     "step": "Step",
     "pe": "PotEng",
@@ -31,21 +34,21 @@ _HEADINGS = {
     "emol": "E_mol",
 }
 _LOGICAL = {word: word in ("yes", "on", "true") for word in ("yes", "on", "true", "no", "off", "false")}
-_ONE = ("step", "temp", "epair", "emol", "etotal", "press")  # the style that LAMMPS begins with
+_STYLE_ONE = ("step", "temp", "epair", "emol", "etotal", "press")  # LAMMPS' default
 
 
 @dataclass
 class Table:
-    """What a run tells.
+    """Potential energies of one run.
 
     Attributes:
-        rows: step and potential energy, as it is printed.
-        atoms: how many there were at the end; None where the log breaks off.
-        minimized: whether it is a minimisation.
-        norm: whether LAMMPS was told to divide energies by the number of atoms; None where that follows from the units.
+        minimized: whether the run is a minimisation.
+        norm: whether LAMMPS divides energies by the number of atoms; None where the default of the units applies.
         units: LAMMPS unit style, None where the log does not echo it.
-        units_line: where it does.
+        units_line: line of the log that does.
         line: of the first row.
+        rows: step and potential energy, as printed.
+        atoms: number at the end of the run; None where the log ends before.
     """
 
     minimized: bool
@@ -58,7 +61,13 @@ class Table:
 
 
 def log_tables(path: Path) -> list[Table]:
-    """The tables of a log that tell potential energies.
+    """Read the tables with potential energies.
+
+    Args:
+        path: of the log.
+
+    Returns:
+        Tables in the order of the log.
 
     Raises:
         DataError: the log cannot be read.
@@ -70,28 +79,28 @@ def log_tables(path: Path) -> list[Table]:
     return _Reader(lines).tables
 
 
-class _Script:
-    """What the commands echoed so far have set for the next table."""
+class _Settings:
+    """Settings of the echoed commands for the next table."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.minimized = False
-        self.clear()
+        self._clear()
 
-    def clear(self) -> None:
-        """LAMMPS as it begins, and after `clear`."""
+    def _clear(self) -> None:
+        """Defaults of LAMMPS, also after `clear`."""
         self.units: str | None = None
         self.units_line: int | None = None
-        self._new_style(_ONE)
+        self._set_style(_STYLE_ONE)
 
-    def _new_style(self, keywords: tuple[str, ...]) -> None:
-        """`thermo_style` makes the thermo output anew: what `thermo_modify` had set is forgotten."""
+    def _set_style(self, keywords: tuple[str, ...]) -> None:
+        """`thermo_style` resets what `thermo_modify` has set."""
         self.norm: bool | None = None
         self._keywords = keywords
-        self.headings: dict[str, str] = {}  # of columns that were given a name -> the name that LAMMPS gives them
+        self.headings: dict[str, str] = {}  # heading set by colname -> LAMMPS' default heading
         self.step = "Step"
 
-    def obey(self, line: str, number: int) -> bool:
-        """Whether the line is a command that matters here; it is noted."""
+    def apply(self, line: str, number: int) -> bool:
+        """Whether the line is a command that matters here; it is applied."""
         command = line.split(maxsplit=1)[0]
         if command not in ("units", "clear", "read_restart", "thermo_style", "thermo_modify", "minimize", "run"):
             return False
@@ -99,11 +108,12 @@ class _Script:
         if command == "units" and len(words) == 2 and words[1].isalpha():
             self.units, self.units_line = words[1], number
         elif command == "clear":
-            self.clear()
-        elif command == "read_restart":  # it brings its own units and does not tell them
+            self._clear()
+        elif command == "read_restart":  # restores its own units without printing them
             self.units = self.units_line = None
         elif command == "thermo_style":
-            self._new_style(tuple(words[2:]) if words[1:2] == ["custom"] else _ONE if words[1:2] == ["one"] else ())
+            style = words[1:2]
+            self._set_style(tuple(words[2:]) if style == ["custom"] else _STYLE_ONE if style == ["one"] else ())
         elif command == "thermo_modify":
             self._modify(words)
         else:
@@ -124,7 +134,7 @@ class _Script:
                     self.step = value[1]
 
     def _keyword(self, word: str) -> str:
-        """The column that is meant: by its keyword, or by its number, from the end if it is negative."""
+        """The column meant by its keyword, or by its number, from the end if negative."""
         if not re.fullmatch(r"-?\d{1,9}", word) or any("*" in keyword for keyword in self._keywords):
             return word
         number = int(word) - (int(word) > 0)
@@ -133,12 +143,12 @@ class _Script:
 
 
 class _Reader:
-    """Goes through the lines of a log."""
+    """Reads the lines of a log in order."""
 
-    def __init__(self, lines: list[str]):
+    def __init__(self, lines: list[str]) -> None:
         self.tables: list[Table] = []
-        self._lines, self._script = lines, _Script()
-        self._table: Table | None = None  # the one that is open
+        self._lines, self._settings = lines, _Settings()
+        self._table: Table | None = None  # the current one
         self._names: list[str] = []  # of its columns
         for number, line in enumerate(lines, start=1):
             if line.strip():
@@ -147,7 +157,7 @@ class _Reader:
     def _line(self, line: str, number: int) -> None:
         words = line.split()
         if match := _MULTI.match(line):
-            self._row(number, int(match[1]), self._named(_block(self._lines[number : number + 40])))
+            self._add_row(number, int(match[1]), self._multi_values(number))
         elif words[0] == "Loop":
             if self._table is not None and (match := _LOOP.match(line)):
                 self._table.atoms = int(match[1])
@@ -155,42 +165,48 @@ class _Reader:
         elif line.startswith(("LAMMPS (", "Per MPI rank memory", "Memory usage per processor")):
             self._close()
             if line.startswith("LAMMPS ("):  # another log follows in the same file
-                self._script = _Script()
+                self._settings = _Settings()
         elif line.startswith("Setting up"):
-            self._script.minimized = "minimization" in line
-        elif self._script.obey(line, number):
+            self._settings.minimized = "minimization" in line
+        elif self._settings.apply(line, number):
             self._close()
         elif words[0] == "keywords:":
             self._open(re.findall(r"'([^']*)'", line))
-        elif self._script.step in words and not any(map(_is_number, words)):
+        elif self._settings.step in words and not any(map(_is_number, words)):
             self._open(words)
         elif self._names:
             values = [word.strip("[],") for word in (words[1:] if words[0] == "-" else words)]
             values = [value for value in values if value]
             if len(values) == len(self._names):
-                told = dict(zip(self._names, values, strict=True))
-                if _STEP.fullmatch(told["Step"]):
-                    self._row(number, int(told["Step"]), told)
+                row = dict(zip(self._names, values, strict=True))
+                if _STEP.fullmatch(row["Step"]):
+                    self._add_row(number, int(row["Step"]), row)
 
     def _close(self) -> None:
         self._table, self._names = None, []
 
     def _open(self, words: list[str]) -> None:
-        """The columns of the next rows, if they lead to an energy of a step."""
+        """Set the columns of the next rows, if they give energies by step."""
         self._close()
-        names = [self._script.headings.get(word, word) for word in words]
-        if "Step" in names and any(set(added + taken) <= set(names) for added, taken in _WAYS):
+        names = [self._settings.headings.get(word, word) for word in words]
+        if "Step" in names and any({*added, *subtracted} <= set(names) for added, subtracted in _SUMS):
             self._names = names
 
-    def _named(self, values: dict[str, str]) -> dict[str, str]:
-        return {self._script.headings.get(name, name): value for name, value in values.items()}
+    def _multi_values(self, start: int) -> dict[str, str]:
+        """Values of a block of the style `multi`, below its line with the step."""
+        values: dict[str, str] = {}
+        for line in self._lines[start : start + _MULTI_LINES]:
+            if _MULTI.match(line) or line.startswith("Loop"):
+                break
+            values |= dict(_PAIR.findall(line))
+        return {self._settings.headings.get(name, name): value for name, value in values.items()}
 
-    def _row(self, number: int, step: int, values: dict[str, str]) -> None:
+    def _add_row(self, number: int, step: int, values: dict[str, str]) -> None:
         energy = _potential(values)
         if energy is None:
             return
         if self._table is None:
-            script = self._script
+            script = self._settings
             self._table = Table(script.minimized, script.norm, script.units, script.units_line, number)
             self.tables.append(self._table)
         self._table.rows.append((step, energy))
@@ -212,22 +228,12 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _block(lines: list[str]) -> dict[str, str]:
-    """What the lines of a block of the style `multi` tell, below the one with the step."""
-    values = {}
-    for line in lines:
-        if _MULTI.match(line) or line.startswith("Loop"):
-            break
-        values |= dict(_PAIR.findall(line))
-    return values
-
-
 def _potential(values: dict[str, str]) -> float | None:
-    """The potential energy of a line of a table; None where the line does not tell it."""
-    for added, taken in _WAYS:
-        if all(name in values for name in (*added, *taken)):
+    """The potential energy of a line of a table; None where it has none."""
+    for added, subtracted in _SUMS:
+        if all(name in values for name in (*added, *subtracted)):
             try:
-                sums = [sum(real_number(values[name]) for name in names) for names in (added, taken)]
+                sums = [sum(real_number(values[name]) for name in names) for names in (added, subtracted)]
             except ValueError:  # a warning in the middle of a table
                 return None
             energy = sums[0] - sums[1]

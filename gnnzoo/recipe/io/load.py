@@ -8,13 +8,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gnnzoo.errors import Location, RecipeError, UserError
+from gnnzoo.file_formats import COMPRESSIONS, DUMP, HDF5, read_head
 from gnnzoo.recipe.checks.all import check
 from gnnzoo.recipe.io import json_positions as jsontext
-from gnnzoo.recipe.io.find import find_recipe, recipe_names, resolve_source
+from gnnzoo.recipe.io.find import find_recipe, find_source_files, recipe_names
 from gnnzoo.recipe.io.validation_errors import Problem, dotted, validation_problems
 from gnnzoo.recipe.schema.recipe import Recipe
 
-__all__ = ["find_recipe", "load_recipe", "recipe_from_dict", "recipe_names", "resolve_source", "resolved"]
+__all__ = ["find_recipe", "find_source_files", "load_recipe", "recipe_from_dict", "recipe_names", "resolved"]
 
 
 def load_recipe(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -46,18 +47,13 @@ def resolved(recipe: Recipe) -> dict:
     return recipe.model_dump(mode="json", by_alias=True)
 
 
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(max(map(len, _DATA)))
-
-
-# What data begin with that are taken for a recipe: a LAMMPS dump, gzip, zstd, xz, bzip2, HDF5.
-_DATA = (b"ITEM:", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"\x89HDF")
+# First bytes of data that are given as a recipe.
+_DATA = (DUMP, *COMPRESSIONS, HDF5)
 
 
 def _read(path: Path) -> tuple[dict, dict[jsontext.Path, int]]:
     try:
-        if _start(path).startswith(_DATA):
+        if read_head(path).startswith(_DATA):
             raise RecipeError(
                 "these are data, not a recipe",
                 location=Location(file=path),

@@ -1,14 +1,15 @@
-"""What is said of data when they are read: what they hold, and what they leave open."""
+"""Messages about data that are read: their contents, and warnings before a model is trained on them."""
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import unit_warning
-from gnnzoo.data.open_dataset import event_messages
+from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.units import force_unit, length_unit
 
 if TYPE_CHECKING:
@@ -18,103 +19,152 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def report_conversion(done: "Conversion", evidence: Mapping, again: bool = False) -> None:
-    """What was converted.
+@dataclass(frozen=True)
+class DataMessages:
+    """Messages about data.
+
+    Attributes:
+        notes: what the data contain.
+        doubts: warnings.
+    """
+
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    def with_doubts(self, doubts: Sequence[str]) -> "DataMessages":
+        """Append warnings.
+
+        Args:
+            doubts: more warnings.
+
+        Returns:
+            All messages.
+        """
+        return DataMessages(self.notes, (*self.doubts, *doubts))
+
+    def log(self) -> None:
+        """Write the messages to the log."""
+        for note in self.notes:
+            logger.info(note)
+        for doubt in self.doubts:
+            logger.warning(doubt)
+
+
+def conversion_messages(done: "Conversion", evidence: Mapping, again: bool = False) -> DataMessages:
+    """Describe converted data.
 
     Args:
-        evidence: about its units, see `data.unit_evidence.unit_evidence`.
-        again: whether it was a dataset already, whose own conversion told what happened then.
+        done: the conversion.
+        evidence: of the units, see `data.inspection.unit_evidence.unit_evidence`.
+        again: whether a dataset was converted, whose own conversion reported its events.
+
+    Returns:
+        The messages.
     """
-    first, last = done.ends
     atoms = done.trajectory.atoms if done.trajectory else None
-    ends = [(int(block.steps[0]), box_text(block.cells[0], block.boundaries[0])) for block in (first, last)]
+    ends = [(int(block.steps[0]), box_text(block.cells[0], block.boundaries[0])) for block in done.ends]
     provenance = {} if again else done.provenance
-    _tell(atoms, _counts(first.types), done.type_names, done.units, ends, provenance, evidence)
+    messages = _messages(atoms, done.ends[0].types, done.type_names, done.units, ends, provenance, evidence)
+    notes = []
     if provenance.get("restarts"):
-        logger.info(
-            "steps     go back; for other readers of H5MD they continue, and /gnnzoo/step has those of the dump"
-        )
+        notes.append("steps     go back; for other readers of H5MD they continue, /gnnzoo/step has those of the dump")
     if atoms is not None and atoms.changes:
-        logger.info(f"atoms     come, go or change their type {atoms.changes:,} times")
+        notes.append(f"atoms     appear, disappear or change their type {atoms.changes:,} times")
+    return DataMessages((*messages.notes, *notes), messages.doubts)
 
 
-def report_dataset(dataset: Dataset, evidence: Mapping) -> None:
-    """The same of a dataset that was opened."""
+def dataset_messages(dataset: Dataset, evidence: Mapping) -> DataMessages:
+    """Describe an opened dataset.
+
+    Args:
+        dataset: the data.
+        evidence: of the units, see `data.inspection.unit_evidence.unit_evidence`.
+
+    Returns:
+        The messages.
+    """
     first, last = dataset[0], dataset[-1]
     ends = [(frame.step, box_text(frame.cell, frame.boundary)) for frame in (first, last)]
     atoms = getattr(dataset, "atoms", None)
-    _tell(atoms, _counts(first.types), dataset.type_names, dataset.units, ends, dataset.provenance, evidence)
+    return _messages(atoms, first.types, dataset.type_names, dataset.units, ends, dataset.provenance, evidence)
 
 
-def _counts(types: np.ndarray) -> dict[int, int]:
-    numbers, counts = np.unique(types, return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
-
-
-def _tell(
+def _messages(
     atoms: "BlockBuilder | None",
-    counts: dict[int, int],
+    types: np.ndarray,
     type_names: dict[int, str],
     units: str | None,
     ends: list[tuple[int, str]],
     provenance: Mapping,
     evidence: Mapping,
-) -> None:
-    """What the data hold, and what the user should know before training on them.
+) -> DataMessages:
+    """The messages.
 
     Args:
-        atoms: of dumps, see `data.dump_frames.BlockBuilder`.
-        counts: atoms of each type in the first frame.
+        atoms: of dumps: columns and digits.
+        types: (atoms,) of the first frame.
         type_names, units: as agreed between the data and the caller.
         ends: step and box of the first and of the last frame.
-        provenance: see `data.lammps.provenance`.
-        evidence: see `data.unit_evidence.unit_evidence`.
+        provenance: see `Dataset.provenance`.
+        evidence: of the units.
     """
     (first_step, first_box), (last_step, last_box) = ends
+    notes, doubts = [], []
     if atoms is not None:
-        left = f" (not taken: {' '.join(atoms.left)})" if atoms.left else ""
-        digits = atoms.digits
-        logger.info(
-            f"columns   {' '.join(atoms.columns)}{left}; {digits['positions']} digits in positions, "
-            f"{digits['forces']} in forces"
+        unused = f" (not used: {' '.join(atoms.unused)})" if atoms.unused else ""
+        notes.append(
+            f"columns   {' '.join(atoms.columns)}{unused}; {atoms.digits['positions']} digits in positions, "
+            f"{atoms.digits['forces']} in forces"
         )
-    types = ", ".join(f"{number}={name} ({counts.get(number, 0):,} atoms)" for number, name in type_names.items())
-    logger.info(f"types     {types}" + (", in the first frame" if atoms is not None and atoms.changes else ""))
-    logger.info(f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"))
-    logger.info(f"steps     {first_step} to {last_step}")
-    logger.info(f"units     {f'{units} ({length_unit(units)}, {force_unit(units)})' if units else 'not declared'}")
+    counted = ", ".join(
+        f"{number}={name} ({np.count_nonzero(types == number):,} atoms)" for number, name in type_names.items()
+    )
+    notes += [
+        f"types     {counted}" + (", in the first frame" if atoms is not None and atoms.changes else ""),
+        f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"),
+        f"steps     {first_step} to {last_step}",
+        f"units     {f'{units} ({length_unit(units)}, {force_unit(units)})' if units else 'not declared'}",
+    ]
     if "logs" in provenance:
         logs = provenance["logs"]
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
-        per_atom = f"; {some}told per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
-        logger.info(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{per_atom}")
+        per_atom = f"; {some}printed per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
+        notes.append(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{per_atom}")
         if logs["without"]:
             total = logs["frames"] + logs["without"]
-            logger.warning(f"{logs['without']:,} of {total:,} frames have no energy in the log")
-    doubts = provenance.get("doubts", atoms.doubts if atoms is not None else [])
-    for line in [*doubts, *_of_units(evidence), *_nameless(type_names), *event_messages(provenance)]:
-        logger.warning(line)
+            doubts.append(f"{logs['without']:,} of {total:,} frames have no energy in the log")
+    doubts += provenance.get("doubts", atoms.doubts if atoms is not None else [])
+    doubts += [*_unit_doubts(evidence), *_unnamed_types(type_names), *event_messages(provenance)]
+    return DataMessages(tuple(notes), tuple(doubts))
 
 
 def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:
-    """Edge lengths, tilt and boundaries in a few words."""
+    """Describe a cell in a few words.
+
+    Args:
+        cell: (3, 3), rows are lattice vectors.
+        letters: LAMMPS' boundary letters of each direction.
+
+    Returns:
+        Edge lengths, whether it is tilted, and boundaries.
+    """
     lengths = " x ".join(f"{length:.5g}" for length in (cell**2).sum(axis=1) ** 0.5)
     tilted = ", tilted" if any(cell[row, column] for row in range(3) for column in range(3) if row != column) else ""
     return f"{lengths}{tilted}, {' '.join(letters)}"
 
 
-def _of_units(evidence: Mapping) -> list[str]:
-    """Units that nobody declared, or that the numbers speak against."""
-    doubt = unit_warning(evidence, "the dump does not tell its units")
+def _unit_doubts(evidence: Mapping) -> list[str]:
+    """A warning about units that are not declared or that the numbers contradict."""
+    doubt = unit_warning(evidence, "the dump does not declare its units")
     if evidence["verdict"] == "inferred":
         return [f"{doubt}. --units {evidence['inferred']} declares them; a recipe may do it later"]
     if evidence["declared"] is None:
-        return ["the dump does not tell its units: --units real (or metal, lj) does; a recipe may do it later"]
+        return ["the dump does not declare its units: --units real (or metal, lj) does; a recipe may do it later"]
     return [doubt] if doubt else []
 
 
-def _nameless(type_names: dict[int, str]) -> list[str]:
-    """Types that nobody named."""
+def _unnamed_types(type_names: dict[int, str]) -> list[str]:
+    """A warning about types without a name."""
     unnamed = [number for number, name in type_names.items() if name == str(number)]
     if not unnamed:
         return []

@@ -1,4 +1,4 @@
-"""The data that a recipe declares for judging: found by name, and seen as the data of a recipe of their own."""
+"""Evaluation sets of a recipe: selection by name, and a recipe for the data of each."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,14 @@ from gnnzoo.recipe.schema.recipe import Recipe
 
 
 def chosen_sets(recipe: Recipe, names: str | Iterable[str]) -> list[str]:
-    """The declared sets that are meant, each once; "all" stands for every one.
+    """Select evaluation sets.
+
+    Args:
+        recipe: declares the sets.
+        names: of sets; "all" for every one.
+
+    Returns:
+        The names, each once.
 
     Raises:
         UserError: the recipe declares no set of that name, or none at all.
@@ -27,7 +34,14 @@ def chosen_sets(recipe: Recipe, names: str | Iterable[str]) -> list[str]:
 
 
 def as_recipe(recipe: Recipe, name: str) -> Recipe:
-    """The recipe with a declared set in the place of its data, and named after it.
+    """Replace the data of a recipe by an evaluation set.
+
+    Args:
+        recipe: declares the set.
+        name: of the set.
+
+    Returns:
+        The recipe with the data of the set, named after both.
 
     Raises:
         UserError: the recipe declares no set of that name.
@@ -42,17 +56,17 @@ def as_recipe(recipe: Recipe, name: str) -> Recipe:
 def _unknown(recipe: Recipe, name: str, declared: list[str]) -> UserError:
     if not declared:
         return UserError(
-            f"the recipe '{recipe.name}' declares no data for judging, so there is no '{name}'",
+            f"the recipe '{recipe.name}' declares no evaluation sets, so there is no '{name}'",
             location=Location(key="data.evaluation"),
             expected='"evaluation": {"large": {"source": "large.h5"}} in the recipe',
-            hint="gnnzoo evaluate MODEL DATA judges on any data",
+            hint="gnnzoo evaluate MODEL DATA evaluates on any data",
         )
     near = did_you_mean(name, [*declared, ALL_SETS])
     hint = None
     if Path(name).exists():
         hint = f"gnnzoo evaluate MODEL {name}, without --on: it is a file"
     return UserError(
-        f"the recipe '{recipe.name}' declares no data '{name}' for judging.{near}",
+        f"the recipe '{recipe.name}' declares no evaluation set '{name}'.{near}",
         expected=" or ".join(["one of " + ", ".join(declared) if len(declared) > 1 else declared[0], ALL_SETS]),
         hint=hint,
     )

@@ -1,4 +1,4 @@
-"""The data that a recipe asks for: found, or simulated, and converted once where they are dumps."""
+"""The data of a recipe: found or simulated, and converted once if they are dumps."""
 
 import hashlib
 import json
@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnzoo.data.data_source import DataSource, PathLike, Source, SourceKind, kind_of_name, resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
-from gnnzoo.data.open_dataset import find_files, is_dataset, open_dataset
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, Location, UserError
-from gnnzoo.recipe.io.load import resolve_source
+from gnnzoo.recipe.io.find import find_source_files
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
@@ -22,10 +23,10 @@ DATA = Path("data")
 
 @dataclass(frozen=True)
 class _Role:
-    """What data are wanted for, so that errors name the recipe's key and the option by which others are taken.
+    """What data are used for; names the recipe's key and the option for other data in errors.
 
     Attributes:
-        on: the declared evaluation set; None for the data to train on.
+        on: the declared evaluation set; None for the training data.
     """
 
     on: str | None = None
@@ -34,36 +35,42 @@ class _Role:
     def key(self) -> str:
         return "data" if self.on is None else f"data.evaluation.{self.on}"
 
-    def taking(self, path) -> str:
-        """How data are taken as they are."""
+    def using(self, path: PathLike) -> str:
+        """How data are used without any check of their simulation."""
         return f"--data {path}" if self.on is None else f"gnnzoo evaluate MODEL {path}"
 
 
-def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: str | Path | list | None = None) -> Dataset:
-    """Open the data to train on.
+def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: Source | None = None) -> Dataset:
+    """Open the training data of a recipe.
 
     Args:
-        recipe: says where the data are, unless `data` does, and what units and types they must have.
-        recipe_path: where the recipe lies.
+        recipe: names the data, unless `data` does, and their units and types.
+        recipe_path: of the recipe's file; None where it has none.
         data: a dataset, a dump, a glob or a list of dumps, instead of the recipe's source.
+
+    Returns:
+        The dataset; dumps are converted first, into data/.
 
     Raises:
         DataError: there are no data and no simulation that makes them, or they contradict the recipe, or the numbers
-            the units.
-        UserError: the recipe's source was made by another simulation than the recipe names.
+            contradict the units.
+        UserError: the recipe's source was made by another simulation than the recipe declares.
     """
     if data is None:
         return _declared(recipe, recipe_path, _Role())
-    return _opened(find_files(data), recipe)
+    return _opened(resolve_source(data), recipe)
 
 
 def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str) -> Dataset:
-    """Open the data that a recipe declares for judging; simulated or converted first, as those to train on are.
+    """Open an evaluation set of a recipe, simulated or converted first as training data are.
 
     Args:
-        recipe: declares them in `data.evaluation`.
-        recipe_path: where the recipe lies.
-        name: which of them.
+        recipe: declares it in `data.evaluation`.
+        recipe_path: of the recipe's file; None where it has none.
+        name: of the set.
+
+    Returns:
+        The dataset.
 
     Raises:
         DataError, UserError: see `recipe_dataset`.
@@ -72,31 +79,26 @@ def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str) -> D
 
 
 def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role) -> Dataset:
-    """Open the source that a recipe, or an evaluation set of it, names."""
+    """Open the source of a recipe, or of an evaluation set of it."""
     wanted = recipe if role.on is None else as_recipe(recipe, role.on)
-    paths = resolve_source(wanted, recipe_path)
-    if not paths:
-        paths = [_simulated(recipe, wanted, recipe_path, role)]
-    dataset = _opened(paths, wanted)
+    paths = find_source_files(wanted, recipe_path)
+    source = resolve_source(paths) if paths else _simulated(recipe, wanted, recipe_path, role)
+    dataset = _opened(source, wanted)
     try:
-        _refuse_other_simulation(wanted, recipe_path, dataset, paths[0], role)
+        _refuse_other_simulation(wanted, recipe_path, dataset, source.path, role)
     except UserError:
         dataset.close()
         raise
     return dataset
 
 
-def _opened(paths: list[Path], recipe: Recipe) -> Dataset:
-    """One dataset, or dumps that are converted first; with the recipe's units and types, held against the numbers."""
-    if is_dataset(paths[0]):
-        if len(paths) > 1:
-            raise DataError(f"{len(paths)} datasets were given, one is wanted", location=Location(file=paths[1]))
-        path = paths[0]
-    else:
-        path = _converted(paths, recipe)
-    dataset = open_dataset(path, units=recipe.data.units, types=recipe.data.types)
+def _opened(source: DataSource, recipe: Recipe) -> Dataset:
+    """A dataset, converted first if necessary; its units are checked against the numbers."""
+    if not source.kind.is_dataset:
+        source = DataSource(SourceKind.H5MD, (_converted(source, recipe),))
+    dataset = open_dataset(source, units=recipe.data.units, types=recipe.data.types)
     try:
-        hint = "--set data.units={style}, or where the data say it themselves: gnnzoo convert DUMP --units {style}"
+        hint = "--set data.units={style}, or where the data declare it: gnnzoo convert DUMP --units {style}"
         doubt = unit_warning(checked_units(dataset, hint=hint))
     except UserError:
         dataset.close()
@@ -109,59 +111,65 @@ def _opened(paths: list[Path], recipe: Recipe) -> Dataset:
 def _refuse_other_simulation(
     recipe: Recipe, recipe_path: Path | None, dataset: Dataset, source: Path, role: _Role
 ) -> None:
-    """Refuse data that say of themselves that another simulation made them."""
+    """Raise if the data record that another simulation made them."""
     record = dataset.provenance.get("simulation")
     if record is None or recipe.data.simulate is None:
         return
     from gnnzoo.workflows.simulate import differences
 
-    told = differences(recipe, recipe_path, record)
-    if told:
+    different = differences(recipe, recipe_path, record)
+    if different:
         raise UserError(
-            f"another simulation made these data than the recipe names: {'; '.join(told)}",
+            f"another simulation made these data than the recipe declares: {'; '.join(different)}",
             location=Location(file=source),
-            hint=f"remove or rename {source}, and the simulation runs anew; or {role.taking(source)} takes it as it is",
+            hint=f"remove or rename {source} to run the simulation again; or {role.using(source)} uses it unchanged",
         )
 
 
-def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role) -> Path:
-    """Make the missing source by the simulation that the recipe names for it."""
+def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role) -> DataSource:
+    """Make the missing source by the simulation that the recipe declares."""
     source = wanted.data.source
     if wanted.data.simulate is None:
         names = source if isinstance(source, str) else ", ".join(source)
         raise DataError(
-            f"the data '{names}' are not here, and the recipe names no simulation that would make them",
+            f"the data '{names}' are missing, and the recipe declares no simulation that makes them",
             location=Location(file=recipe_path, key=f"{role.key}.source"),
-            hint=f"gnnzoo convert {Path(names).stem}.lammpstrj, or {role.taking('DATASET')}",
+            hint=f"gnnzoo convert {Path(names).stem}.lammpstrj, or {role.using('DATASET')}",
         )
     from gnnzoo.workflows.simulate import simulate
 
-    logger.info(f"{source} is not here: running the simulation that the recipe names")
-    dump = simulate(recipe, recipe_path=recipe_path, on=role.on)
+    logger.info(f"{source} is missing: running the simulation that the recipe declares")
+    dump = DataSource(SourceKind.DUMP, (simulate(recipe, recipe_path=recipe_path, on=role.on),))
     output = Path(source if isinstance(source, str) else source[0])
-    if not is_dataset(output):
+    kind = kind_of_name(output)
+    if not kind.is_dataset:
         return dump
-    return convert([dump], output, recipe=wanted)  # cutoff and bonds too, for TFRecord shards
+    made = convert(dump, output, recipe=wanted)  # cutoff and bonds too, for TFRecord shards
+    logger.info(made.summary)
+    return DataSource(kind, (made.path,))
 
 
-# What datasets hold; another number where they hold more, so that older conversions are made anew.
+# Version of the contents of converted datasets; increased when they contain more, so that dumps are converted again.
 CONTENT = 2  # virials
 
 
-def _converted(dumps: list[Path], recipe: Recipe) -> Path:
-    """Convert dumps into data/, once: the file's name holds what it was made from."""
-    key = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in dumps]
+def _converted(source: DataSource, recipe: Recipe) -> Path:
+    """Convert dumps into data/, once: the file's name has a hash of what it was made from."""
+    key = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in source.paths]
     digest = hashlib.sha256(
         json.dumps([CONTENT, key, recipe.data.units, recipe.data.types, recipe.data.columns]).encode()
     ).hexdigest()[:10]
-    output = DATA / f"{dumps[0].name.split('.')[0]}-{digest}.h5"
+    output = DATA / f"{source.path.name.split('.')[0]}-{digest}.h5"
     if output.exists():
-        logger.info(f"{len(dumps)} dump{'s' if len(dumps) > 1 else ''} already converted: {output}")
+        count = len(source.paths)
+        logger.info(f"{count} dump{'s' if count > 1 else ''} already converted: {output}")
         return output
     try:
-        return convert(dumps, output, units=recipe.data.units, types=recipe.data.types, columns=recipe.data.columns)
+        made = convert(source, output, units=recipe.data.units, types=recipe.data.types, columns=recipe.data.columns)
     except UserError:
         if not output.exists():
             raise
-        logger.info(f"another training converted them meanwhile: {output}")  # by its name it is the very same
+        logger.info(f"another training converted them meanwhile: {output}")  # the same by its name
         return output
+    logger.info(made.summary)
+    return made.path

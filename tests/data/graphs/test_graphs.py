@@ -1,5 +1,7 @@
 """Graphs, padding and prefetching."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from gnnzoo import fields
 from gnnzoo.data.graphs.batch import edge_slots, pad, padded_size
 from gnnzoo.data.graphs.graph import graph_of, species_index, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.threads import Prefetcher
+from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import DataError
 from small import MemoryDataset
 from systems import changed, water_frame
@@ -71,15 +73,15 @@ def test_prefetching_keeps_the_order_and_hands_over_errors():
         return item * 10
 
     seen = []
-    with pytest.raises(ValueError, match="three"), Prefetcher(range(5), make) as items:
+    with pytest.raises(ValueError, match="three"), contextlib.closing(prefetch(map(make, range(5)), depth=3)) as items:
         for item in items:
             seen.append(item)
     assert seen == [0, 10, 20]
 
 
-def test_leaving_a_prefetcher_early_does_not_hang():
-    with Prefetcher(iter(int, 1), lambda item: item) as items:  # an endless supply
-        assert next(iter(items)) == 0
+def test_leaving_prefetched_items_early_does_not_hang():
+    with contextlib.closing(prefetch(iter(int, 1), depth=3)) as items:  # an endless supply
+        assert next(items) == 0
 
 
 def test_energies_come_along_where_they_are_known():

@@ -9,8 +9,8 @@ import pytest
 import dumps
 import frames_in_memory as inspected
 from gnnzoo.data.inspection.describe import describe_dataset
-from gnnzoo.data.lammps.frame_splitter import KINDS, DumpLog
-from gnnzoo.data.open_dataset import event_messages, open_dataset
+from gnnzoo.data.lammps.events import EVENT_KINDS, DumpLog, event_messages
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.elements import MASSES
 from gnnzoo.workflows.inspect import inspect
 
@@ -98,8 +98,8 @@ def test_frames_without_atoms_are_told_of(tmp_path):
 
 
 def test_all_kinds_of_events_are_told():
-    assert {kind for kind in KINDS if event_messages({kind: ["something"]}) == ["something"]} == set(KINDS)
-    assert {*KINDS, "sources"} == {field.name for field in dataclasses.fields(DumpLog)}
+    assert {kind for kind in EVENT_KINDS if event_messages({kind: ["something"]}) == ["something"]} == set(EVENT_KINDS)
+    assert {*EVENT_KINDS, "files"} == {field.name for field in dataclasses.fields(DumpLog)}
 
 
 def test_a_dataset_and_its_dump_are_described_alike(folder):

@@ -1,4 +1,4 @@
-"""Whatever stands in a file, the reader takes what LAMMPS could have written, and says of the rest what and where."""
+"""The reader accepts what LAMMPS could have written, and refuses everything else with an error and its place."""
 
 import random
 import re
@@ -27,28 +27,28 @@ INPUTS = 2400
 
 @pytest.fixture
 def complaints(tmp_path):
-    """What is wrong with how the reader takes these bytes."""
+    """Complaints about the reader on given bytes."""
 
-    def judged(data: bytes) -> list[str]:
+    def complaints_about(data: bytes) -> list[str]:
         path = tmp_path / "input.lammpstrj"
         path.write_bytes(data)
-        return fuzzing.judged(path).complaints
+        return fuzzing.check_reader(path).complaints
 
-    return judged
+    return complaints_about
 
 
 @pytest.mark.parametrize("form", range(len(TEXTS)))
-def test_whole_dumps_are_accepted_and_found_by_the_judge(tmp_path, form):
+def test_whole_dumps_are_accepted_and_read_equally_by_the_reference(tmp_path, form):
     path = tmp_path / "whole.lammpstrj"
     for data in [TEXTS[form], *(pack(TEXTS[form]) for pack in broken_dumps.PACKERS.values())]:
         path.write_bytes(data)
-        verdict = fuzzing.judged(path)
+        verdict = fuzzing.check_reader(path)
         assert (verdict.kind, verdict.complaints) == ("accepted", [])
     assert len(frames_written(TEXTS[form])[0]) == TEXTS[form].count(b"ITEM: TIMESTEP")
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_broken_dumps_are_refused_in_words_or_read_right(complaints, share):
+def test_broken_dumps_are_refused_or_read_correctly(complaints, share):
     wrong = {}
     for number in range(share, INPUTS, SHARES):
         case = broken_dumps.broken(number, seed=1, texts=TEXTS)
@@ -62,7 +62,7 @@ def test_broken_dumps_are_refused_in_words_or_read_right(complaints, share):
     changes=st.lists(st.tuples(st.sampled_from(broken_dumps.CHANGES), st.integers(0, 10_000)), max_size=4),
 )
 @SETTINGS
-def test_any_changes_one_after_the_other(complaints, text, changes):
+def test_any_sequence_of_changes(complaints, text, changes):
     for change, seed in changes:
         text = change(text, random.Random(seed)) if text else text
     assert complaints(text) == []
@@ -79,7 +79,7 @@ def test_any_changes_one_after_the_other(complaints, text, changes):
 @example(text=TEXTS[0], location=2, word="9223372036854775808")
 @example(text=TEXTS[0], location=7, word="1_0")
 @SETTINGS
-def test_any_word_in_the_place_of_another(complaints, text, location, word):
+def test_any_word_replaced_by_another(complaints, text, location, word):
     words = list(re.finditer(rb"\S+", text))
     old = words[location % len(words)]
     assert complaints(text[: old.start()] + word.encode("utf-8", "surrogatepass") + text[old.end() :]) == []
@@ -98,17 +98,17 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 @example(forces=[(1.7e308, 1.7e308, 1.7e308)] * 8, step=0)  # finite numbers whose sum is not
 @example(forces=[(5e-324, -0.0, 1e22)] * 8, step=2**63 - 1)
 @SETTINGS
-def test_any_numbers_that_can_be_printed_come_back_as_they_were(tmp_path, forces, step):
+def test_any_printed_numbers_are_read_exactly(tmp_path, forces, step):
     snapshot = dumps.argon(frames=1, side=2)[0]
     snapshot.forces, snapshot.step = np.array(forces), step
     path = dumps.write_dump(tmp_path / "exact.lammpstrj", [snapshot], number="%.17g", shuffle=0)
-    verdict = fuzzing.judged(path)
+    verdict = fuzzing.check_reader(path)
     assert (verdict.kind, verdict.complaints) == ("accepted", [])
     (written,), _ = frames_written(path.read_bytes())
     assert np.array_equal(written["forces"], snapshot.forces)
 
 
-def test_the_judge_notices_a_wrong_number(tmp_path):
+def test_the_check_finds_a_wrong_number(tmp_path):
     path = dumps.argon_dump(tmp_path / "argon", frames=1, side=2)
     (frame,), _ = fuzzing.streamed(path)
     (written,), _ = frames_written(path.read_bytes())
@@ -119,10 +119,10 @@ def test_the_judge_notices_a_wrong_number(tmp_path):
         assert not same(frame, wrong), name
 
 
-def test_the_judge_notices_what_was_accepted_or_lost(tmp_path, monkeypatch):
+def test_the_check_finds_lost_and_wrongly_accepted_frames(tmp_path, monkeypatch):
     path = dumps.argon_dump(tmp_path / "argon", frames=3, side=2)
     monkeypatch.setattr(fuzzing, "_attempt", lambda path, verdict, read: (read(path)[0][:2], set()))
-    (complaint,) = fuzzing.judged(path).complaints
+    (complaint,) = fuzzing.check_reader(path).complaints
     assert complaint.startswith("a frame was left out in silence")
     text = path.read_text()
     monkeypatch.undo()
@@ -134,5 +134,5 @@ def test_the_judge_notices_what_was_accepted_or_lost(tmp_path, monkeypatch):
         return frames
 
     monkeypatch.setattr(fuzzing, "_attempt", generous)
-    (complaint,) = fuzzing.judged(path).complaints
+    (complaint,) = fuzzing.check_reader(path).complaints
     assert complaint.startswith("a frame was accepted that LAMMPS could not have written")

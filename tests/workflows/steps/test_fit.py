@@ -14,7 +14,7 @@ UNTRAINED = "the energy head, whose output the model returns, was never trained"
 @pytest.fixture(scope="module")
 def argon(workshop):
     dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
-    return convert("argon.lammpstrj", units="real", types={1: "Ar"}).resolve()
+    return convert("argon.lammpstrj", units="real", types={1: "Ar"}).path.resolve()
 
 
 def said(argon, capsys, **training):

@@ -1,4 +1,4 @@
-"""The data that a recipe asks for: converted once, and never those of another simulation than it names."""
+"""The data of a recipe: converted once, and never those of another simulation than it declares."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import dumps
+from errors import refused
 from gnnzoo.data.lammps.run import script_digest
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
@@ -42,12 +43,9 @@ def dump(script, folder):
     return Path("data/tiny.lammpstrj")
 
 
-def refused(asked) -> str:
-    with pytest.raises(UserError, match="another simulation made these data") as caught:
-        recipe_dataset(asked, None)
-    assert "--data" in caught.value.hint
-    assert caught.value.location.file.exists()
-    return f"{caught.value.location.file}: {caught.value.what}"
+def assert_other_simulation(recipe, *names, file="tiny.h5"):
+    with refused(UserError, *names, file=file, hint="--data"):
+        recipe_dataset(recipe, None)
 
 
 @pytest.mark.parametrize("form", ["tiny.h5", "tiny.tfrecord", "tiny.lammpstrj"])
@@ -58,23 +56,22 @@ def test_data_of_another_simulation_are_not_trained_on(dump, script, folder, for
     else:
         convert(dump, form, cutoff=4.0 if form == "tiny.tfrecord" else None, **DECLARED)
 
-    def asked(**variables):
+    def declared(**variables):
         return simulated(form, **variables)
 
-    assert len(recipe_dataset(asked(T=90), None)) == 4
-    assert f"{form}: " in refused(asked(T=200))
-    assert "T was 90, the recipe says 200" in refused(asked(T=200))
-    assert "frames was not set, the recipe says 7" in refused(asked(T=90, frames=7))
-    assert "T was 90, the recipe says nothing" in refused(asked())
-    assert len(recipe_dataset(asked(T=200), None, data=form)) == 4  # named by the user: taken as they are
+    assert len(recipe_dataset(declared(T=90), None)) == 4
+    assert_other_simulation(declared(T=200), "T", "90", "200", file=form)
+    assert_other_simulation(declared(T=90, frames=7), "frames", "7", file=form)
+    assert_other_simulation(declared(), "T", "90", file=form)
+    assert len(recipe_dataset(declared(T=200), None, data=form)) == 4  # named by the user: used unchanged
     script.write_text("# another simulation")
-    assert "scripts/tiny.in has changed since" in refused(asked(T=90))
+    assert_other_simulation(declared(T=90), "scripts/tiny.in", file=form)
     script.unlink()
-    assert len(recipe_dataset(asked(T=90), None)) == 4
+    assert len(recipe_dataset(declared(T=90), None)) == 4
 
 
 @pytest.mark.parametrize("form", ["tiny.h5", "tiny.tfrecord"])
-def test_a_missing_source_is_made_in_the_form_that_the_recipe_asks_for(dump, form):
+def test_a_missing_source_is_made_in_the_declared_format(dump, form):
     dataset = recipe_dataset(simulated(form, T=90), None)  # the dump of this very simulation is there
     assert (str(dataset.path), len(dataset), dataset.units) == (form, 4, "real")
     if form == "tiny.tfrecord":
@@ -83,10 +80,10 @@ def test_a_missing_source_is_made_in_the_form_that_the_recipe_asks_for(dump, for
 
 def test_another_input_script_is_another_simulation(dump, folder):
     convert(dump, "tiny.h5", **DECLARED)
-    assert "the input was tiny.in, the recipe says scripts/other.in" in refused(simulated(script="scripts/other.in"))
+    assert_other_simulation(simulated(script="scripts/other.in"), "tiny.in", "scripts/other.in")
 
 
-def test_data_that_do_not_say_what_made_them_are_taken(dump, folder):
+def test_data_without_a_record_of_their_simulation_are_used(dump, folder):
     Path("data/tiny.simulation.json").unlink()
     convert(dump, "tiny.h5", **DECLARED)
     assert len(recipe_dataset(simulated(T=200), None)) == 4
@@ -95,7 +92,7 @@ def test_data_that_do_not_say_what_made_them_are_taken(dump, folder):
     assert len(recipe_dataset(simulated(T=200), None)) == 4
 
 
-def test_what_is_trained_on_in_the_dump_s_stead_is_named(dump, script, folder):
+def test_the_source_used_instead_of_a_new_dump_is_named(dump, script, folder):
     recipe_text = ARGON | {"data": ARGON["data"] | {"source": "tiny.h5", "simulate": {"input": "scripts/tiny.in"}}}
     (folder / "tiny.json").write_text(json.dumps(recipe_text))
     change = ["data.simulate.variables.T=90"]
@@ -106,7 +103,7 @@ def test_what_is_trained_on_in_the_dump_s_stead_is_named(dump, script, folder):
     assert older_source("tiny.json", [*change, f"data.source={dump}"], dump) is None
 
 
-def test_a_dump_that_another_training_converted_meanwhile_is_taken(folder, monkeypatch, capsys):
+def test_a_dump_that_another_training_converted_meanwhile_is_used(folder, monkeypatch, caplog):
     dumps.argon_dump(folder / "argon.lammpstrj")
     theirs = []
 
@@ -116,8 +113,8 @@ def test_a_dump_that_another_training_converted_meanwhile_is_taken(folder, monke
 
     monkeypatch.setattr(sources, "convert", twice)
     dataset = recipe_dataset(recipe(), None)
-    assert theirs == [dataset.path]
-    assert "another training converted them meanwhile" in capsys.readouterr().err
+    assert [made.path for made in theirs] == [dataset.path]
+    assert any("meanwhile" in record.message and str(dataset.path) in record.message for record in caplog.records)
 
     def failing(*_arguments, **_options):
         raise UserError("the disk is full")
@@ -127,23 +124,34 @@ def test_a_dump_that_another_training_converted_meanwhile_is_taken(folder, monke
         recipe_dataset(recipe(data={"units": None}), None)
 
 
-def test_files_are_found_as_everywhere_else(folder):
+def test_data_are_resolved_as_by_open_dataset(folder):
     for number in (2, 11):
         dumps.write_dump(folder / f"N.{number}.trj", dumps.argon(frames=1, seed=number, first=number))
     assert recipe_dataset(recipe(), None, data="N.*.trj").steps.tolist() == [2, 11]
-    nameless = convert("N.2.trj", **DECLARED).rename("nameless")  # HDF5 by its first bytes
+    nameless = convert("N.2.trj", **DECLARED).path.rename("nameless")  # HDF5 by its first bytes
     assert recipe_dataset(recipe(), None, data=nameless).path == nameless
-    with pytest.raises(DataError, match=r"there is no file 'M\.2\.trj'"):
+    with refused(DataError, "'M.2.trj'"):
         recipe_dataset(recipe(), None, data="M.2.trj")
+    with refused(DataError, "H5MD", file="nameless", expected="one dataset"):
+        recipe_dataset(recipe(), None, data=["N.2.trj", nameless])
 
 
-def test_the_record_of_a_simulation_stays_with_the_data(dump):
+def test_data_are_opened_once(folder, monkeypatch):
+    dumps.argon_dump(folder / "argon.lammpstrj")
+    opened = []
+    monkeypatch.setattr(sources, "open_dataset", lambda *given, **options: opened.append(given) or open_dataset(*given))
+    monkeypatch.setattr("gnnzoo.workflows.convert.open_dataset", None)
+    assert len(recipe_dataset(recipe(), None)) == 4
+    assert len(opened) == 1
+
+
+def test_the_record_of_a_simulation_is_kept_with_the_data(dump):
     made_by = json.loads(Path("data/tiny.simulation.json").read_text())
     assert open_dataset(dump).provenance["simulation"] == made_by
     assert open_dataset(convert(dump)).provenance["simulation"] == made_by
 
 
-# --- units held against the numbers -------------------------------------------------------------------------------
+# --- units checked against the numbers -------------------------------------------------------------------------------
 
 
 def reduced(path, units=None):
@@ -155,31 +163,30 @@ def reduced(path, units=None):
 
 
 @pytest.mark.parametrize("form", ["a.h5", "a.tfrecord"])
-def test_units_that_cannot_be_are_not_converted(folder, form):
+def test_impossible_units_are_not_converted(folder, form):
     reduced(folder / "a.lammpstrj")
-    with pytest.raises(DataError, match=r"units real are declared, but cannot be: .*denser than diamond") as caught:
+    with refused(DataError, "units real", file="a.lammpstrj", hint="--units lj", expected="units lj") as caught:
         convert("a.lammpstrj", form, units="real", cutoff=1.5 if form == "a.tfrecord" else None)
-    assert str(caught.value.location) == "a.lammpstrj"
-    assert caught.value.hint == "--units lj; if a line ITEM: UNITS of the dump says real, mend that line first"
+    assert "ITEM: UNITS" in caught.error.hint
     assert [path.name for path in folder.iterdir()] == ["a.lammpstrj"]
 
 
-def test_units_that_cannot_be_are_not_trained_on(folder, capsys):
-    convert(reduced(folder / "a.lammpstrj"), "a.h5")
-    assert "the dump does not tell its units; they look like lj" in capsys.readouterr().err
-    with pytest.raises(DataError, match="units real are declared, but cannot be") as caught:
+def test_impossible_units_are_not_trained_on(folder):
+    assert any("--units lj" in doubt for doubt in convert(reduced(folder / "a.lammpstrj"), "a.h5").doubts)
+    with refused(DataError, "units real", file="a.h5", hint="--set data.units=lj"):
         recipe_dataset(recipe(data={"source": "a.h5"}), None)
-    assert "--set data.units=lj" in caught.value.hint
     assert len(recipe_dataset(recipe(data={"source": "a.h5", "units": "lj"}), None)) == 3
 
 
-def test_units_that_are_doubtful_are_said(folder, capsys):
+def test_doubtful_units_are_reported(folder, caplog):
     dumps.water_dump(folder / "w.lammpstrj", frames=6)
     metal = {"source": "w.h5", "units": "metal", "types": {"1": "O", "2": "H"}}
-    convert("w.lammpstrj", units="metal")
-    assert "warning: units metal are declared, but doubtful: along " in capsys.readouterr().err
+    assert any("units metal" in doubt for doubt in convert("w.lammpstrj", units="metal").doubts)
+    caplog.clear()
     recipe_dataset(recipe(WATER, data=metal), None)
-    assert "a chemical bond in kcal/mol/A^2" in capsys.readouterr().err
-    convert("w.lammpstrj", units="real", overwrite=True)
+    (doubt,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "kcal/mol/A^2" in doubt
+    assert not any("units" in doubt for doubt in convert("w.lammpstrj", units="real", overwrite=True).doubts)
+    caplog.clear()
     recipe_dataset(recipe(WATER, data=metal | {"units": "real"}), None)
-    assert "units" not in capsys.readouterr().err.replace("units     real", "")
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

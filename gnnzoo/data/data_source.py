@@ -1,0 +1,193 @@
+"""Data sources: what a user names (paths, globs, lists, pipes) resolved to existing files of one known kind.
+
+`resolve_source` alone decides by file names and first bytes what data are. Commands call it once and pass the resulting
+`DataSource` on.
+"""
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from gnnzoo.errors import DataError, Location, did_you_mean
+from gnnzoo.file_formats import HDF5, natural_key, read_head
+
+STDIN = Path("-")
+H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
+ASE_SUFFIXES = (".extxyz", ".xyz", ".traj")
+TFRECORD_SUFFIX = ".tfrecord"
+
+PathLike = str | os.PathLike[str]
+
+
+class SourceKind(Enum):
+    """Kinds of data that can be opened."""
+
+    DUMP = "LAMMPS dump"
+    STREAM = "LAMMPS dump from a pipe"
+    H5MD = "H5MD dataset"
+    TFRECORD = "TFRecord shards"
+    ASE = "ASE file"
+
+    @property
+    def is_dump(self) -> bool:
+        """Whether the data are LAMMPS text dumps."""
+        return self in (SourceKind.DUMP, SourceKind.STREAM)
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether the data are a dataset of gnnzoo's formats, which need no conversion."""
+        return self in (SourceKind.H5MD, SourceKind.TFRECORD)
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Existing data of one kind.
+
+    Attributes:
+        kind: decides which reader opens the data.
+        paths: the dumps of one trajectory in order; a single path for every other kind.
+    """
+
+    kind: SourceKind
+    paths: tuple[Path, ...]
+
+    @property
+    def path(self) -> Path:
+        """The first path."""
+        return self.paths[0]
+
+    @property
+    def label(self) -> str:
+        """The file names, for messages."""
+        names = ["standard input" if path == STDIN else path.name for path in self.paths]
+        return names[0] if len(names) == 1 else f"{len(names)} dumps, {names[0]} to {names[-1]}"
+
+    @property
+    def size(self) -> int | None:
+        """Total size of the files in bytes; None where part of the data comes from a pipe."""
+        return None if self.kind is SourceKind.STREAM else sum(path.stat().st_size for path in self.paths)
+
+
+Source = PathLike | Sequence[PathLike] | DataSource
+
+
+def resolve_source(source: Source, *, streams: bool = False) -> DataSource:
+    """Find the files that `source` names and determine their kind.
+
+    Args:
+        source: a path, a glob, a list of both (see `find_files`), or a source that was resolved before.
+        streams: whether data that can be read only once (standard input, a named pipe) are accepted.
+
+    Returns:
+        The existing files and their kind: by first bytes where these decide it, otherwise by name; whatever is nothing
+        else is read as a LAMMPS dump.
+
+    Raises:
+        DataError: the data are missing or unreadable, or several files are named that are not all dumps.
+    """
+    if isinstance(source, DataSource):
+        return source
+    paths = find_files(source, streams=streams)
+    kinds = [_kind(path) for path in paths]
+    if len(paths) == 1:
+        return DataSource(kinds[0], (paths[0],))
+    for path, kind in zip(paths, kinds, strict=True):
+        if not kind.is_dump:
+            raise DataError(
+                f"{kind.value} among several files, which are read as the dumps of one trajectory",
+                location=Location(path),
+                expected="one dataset, or one or more dumps",
+            )
+    return DataSource(SourceKind.STREAM if SourceKind.STREAM in kinds else SourceKind.DUMP, tuple(paths))
+
+
+def kind_of_name(path: Path) -> SourceKind:
+    """The kind of data that a file name announces, whether or not the file exists.
+
+    Args:
+        path: of the file or folder.
+
+    Returns:
+        The kind by suffix; a LAMMPS dump for every other name.
+    """
+    if path.suffix in H5_SUFFIXES:
+        return SourceKind.H5MD
+    if path.suffix == TFRECORD_SUFFIX:
+        return SourceKind.TFRECORD
+    return SourceKind.ASE if path.suffix in ASE_SUFFIXES else SourceKind.DUMP
+
+
+def _kind(path: Path) -> SourceKind:
+    if _is_stream(path):
+        return SourceKind.STREAM
+    if path.is_dir():
+        return SourceKind.TFRECORD
+    named = kind_of_name(path)
+    if named in (SourceKind.ASE, SourceKind.H5MD):
+        return named
+    return SourceKind.H5MD if read_head(path).startswith(HDF5) else SourceKind.DUMP
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether this can be read only once: standard input or a pipe."""
+    return path == STDIN or (path.exists() and not (path.is_file() or path.is_dir()))
+
+
+def find_files(source: PathLike | Sequence[PathLike], streams: bool = False) -> list[Path]:
+    """Find the files, or the one folder, that a path, a glob or a list of both names.
+
+    Several files keep the order in which they are named. A glob, and a list in alphabetical order, as a shell expands a
+    glob, are sorted in natural order: run.2 before run.11.
+
+    Args:
+        source: names; "-" is standard input.
+        streams: whether data that can be read only once are accepted.
+
+    Returns:
+        Existing paths, each once.
+
+    Raises:
+        DataError: a name does not exist, a glob matches nothing, or a file is named twice.
+    """
+    names = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if not names:
+        raise DataError("no data given", expected="a dump, a dataset or a folder")
+    files = [path for name in names for path in _matches(os.fspath(name), streams)]
+    seen = set()
+    for path in files:
+        if path == STDIN:
+            if len(files) > 1:
+                raise DataError("standard input is one of several dumps", location=Location("-"), expected="it alone")
+            continue
+        status = path.stat()
+        if (file := (status.st_dev, status.st_ino)) in seen:
+            raise DataError("the file is given twice", location=Location(path), hint="name it once")
+        seen.add(file)
+    return sorted(files, key=natural_key) if files == sorted(files, key=str) else files
+
+
+def _matches(name: str, streams: bool) -> list[Path]:
+    path = Path(name).expanduser()
+    if _is_stream(path):
+        if not streams:
+            raise DataError(
+                "this can be read only once",
+                location=Location(path),
+                expected="a file",
+                hint=f"gnnzoo convert {name} -o NAME.h5 first",
+            )
+        return [path]
+    if path.exists():
+        if not os.access(path, os.R_OK):
+            raise DataError("the file cannot be read: no permission", location=Location(path))
+        return [path]
+    if glob.has_magic(name):
+        found = [Path(match) for match in glob.glob(str(path))]
+        if not found:
+            raise DataError(f"no file matches '{name}'", expected="the name of a dump or a dataset")
+        return sorted(found, key=natural_key)
+    siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise DataError(f"there is no file '{name}'.{did_you_mean(path.name, siblings)}", expected="a dump or a dataset")
