@@ -17,6 +17,7 @@ from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
 from gnnzoo.models.info import ModelInfo
+from gnnzoo.models.layer_classes import import_layers, layer_packages, require_layers
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import atomic_write
 from gnnzoo.recipe.schema.recipe import Recipe
@@ -140,6 +141,8 @@ def save_model(force_field: ForceField, path: Path | str, overwrite: bool = Fals
     """
     path = Path(path)
     info = {**force_field.info, "recipe": force_field.recipe.model_dump(mode="json", by_alias=True)}
+    if packages := layer_packages(force_field.recipe.model.layers):
+        info["layer_packages"] = packages
     with atomic_write(path, overwrite) as temporary:
         force_field.network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -158,11 +161,14 @@ def load_model(path: Path | str) -> ForceField:
         The model.
 
     Raises:
-        ModelError: the file does not exist, was not written by gnnzoo, or is damaged.
+        ModelError: the file does not exist, was not written by gnnzoo, or is damaged; or it has a layer of a package
+            that is not installed.
     """
     info = read_info(path)
+    require_layers(info.pop("layer_packages", {}), path)
     try:
         recipe = Recipe.model_validate(info.pop("recipe"))
+        import_layers(recipe.model.layers)
         network = keras.models.load_model(path, compile=False)
     except DAMAGE as error:
         raise damaged(path, error) from error

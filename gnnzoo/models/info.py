@@ -31,6 +31,13 @@ class DatasetInfo(TypedDict, total=False):
     sources: list[str]
 
 
+class PackageInfo(TypedDict):
+    """An installed package that a layer comes from: its name and version."""
+
+    package: str
+    version: str
+
+
 class DistanceHistogram(TypedDict):
     """Histogram of pair distances by kind of pair: `bins` bins of equal width up to the cutoff."""
 
@@ -164,6 +171,7 @@ class ModelInfo(TypedDict, total=False):
         origin: the transfer that it started with; None for random initial weights.
         figures: force errors on the validation and test frames; None for an empty part.
         example: a held-out frame with predicted forces; None for large frames.
+        layer_packages: package of each layer that does not come with gnnzoo; in the file only.
         recipe: the complete recipe; in the file only (`ForceField.recipe` in memory).
     """
 
@@ -183,4 +191,5 @@ class ModelInfo(TypedDict, total=False):
     origin: Origin | None
     figures: dict[str, ForceFigures | None]
     example: ExampleFrame | None
+    layer_packages: dict[str, PackageInfo]
     recipe: dict[str, object]

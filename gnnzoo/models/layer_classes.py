@@ -1,10 +1,12 @@
 """From a layer's recipe entry to its Keras class, which is imported here and not before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from pathlib import Path
 
-from gnnzoo.errors import ModelError
+from gnnzoo.errors import Location, ModelError
 from gnnzoo.layers.basic import StackLayer
+from gnnzoo.models.info import PackageInfo
 from gnnzoo.recipe.layer_registry import registry
 from gnnzoo.recipe.schema.entry import Entry
 
@@ -41,8 +43,48 @@ def import_layers(entries: Iterable[Entry]) -> None:
         layer_class(entry)
 
 
+def layer_packages(entries: Iterable[Entry]) -> dict[str, PackageInfo]:
+    """Packages that the layers of a stack come from, other than gnnzoo itself.
+
+    Args:
+        entries: the stack of a recipe.
+
+    Returns:
+        By the layer's name, the name and the version of its package: what a model file stores.
+    """
+    packages = registry().packages
+    return {
+        entry.layer: {"package": packages[entry.layer].name, "version": packages[entry.layer].version}
+        for entry in entries
+        if entry.layer in packages
+    }
+
+
+def require_layers(packages: Mapping[str, PackageInfo], file: Path | str) -> None:
+    """Check that the layers of a model file exist here.
+
+    Args:
+        packages: what the file stores: the package of each layer that does not come with gnnzoo.
+        file: of the model.
+
+    Raises:
+        ModelError: the package of a layer is not installed, is of a version without it, or is broken.
+    """
+    for layer, known in packages.items():
+        if layer in registry().entries:
+            continue
+        name = f"{known['package']}=={known['version']}"
+        broken = registry().broken.get(layer)
+        raise ModelError(
+            f"the layer '{layer}' {broken}" if broken else f"the layer '{layer}' needs the package {known['package']}",
+            location=Location(file=file),
+            expected=f"{name}, with which the model was saved",
+            hint=f"pip install {name}",
+        )
+
+
 def _unusable(entry: Entry | type[Entry], reason: str) -> ModelError:
-    """The error about a class that cannot be used; a fault of gnnzoo's own layers is none of the user."""
+    """The error about a class that cannot be used, with the package that it comes from."""
     cls = entry if isinstance(entry, type) else type(entry)
     package = next((package for name, package in registry().packages.items() if registry().entries[name] is cls), None)
     source = f" of the package {package.name} {package.version}" if package else ""

@@ -7,10 +7,10 @@ that cannot be loaded is left out with a warning, and is an error for recipes th
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from types import MappingProxyType
 from typing import get_args
 
@@ -106,6 +106,26 @@ def layers_with(**traits: object) -> list[str]:
         for name, entry in registry().entries.items()
         if all(getattr(entry.traits, trait) == value for trait, value in traits.items())
     ]
+
+
+def missing_packages(names: Iterable[str]) -> list[str]:
+    """Packages that are not installed.
+
+    Args:
+        names: of distributions.
+
+    Returns:
+        Those of them that are missing, in their order.
+    """
+    return [name for name in names if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def layer_name(entry: type[Entry]) -> str:

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from contracts import ModelContract
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.fields import FORCES, MODEL_INPUTS
 from gnnzoo.layers import LAYERS
 from gnnzoo.models.build import RAW, Scales, build_network
 from gnnzoo.models.symmetries import symmetries
+from gnnzoo.testing import ModelContract
 from small import WATER, recipe
 from systems import contract_frame
 

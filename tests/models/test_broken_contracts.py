@@ -1,13 +1,12 @@
-"""The contract itself is held: a network that keeps every promise passes, one that breaks a promise fails its check."""
+"""Every check of the contract passes for a network that keeps it, and fails for one that breaks it."""
 
-import inspect
 from dataclasses import replace
 
 import pytest
 
 import broken_networks as broken
-from contracts import ModelContract
 from gnnzoo.models.symmetries import Symmetries, heads, symmetries
+from gnnzoo.testing import ModelContract
 from small import WATER, recipe
 from systems import contract_frame
 
@@ -23,27 +22,18 @@ TINY = recipe(
     },
 )
 FRAME = contract_frame(TINY)
-REPORT = lambda name, value: None  # noqa: E731
-OF_ANY_CALLABLE = [
-    name
-    for name, check in inspect.getmembers(ModelContract)
-    if name.startswith("check_") and name not in ("check_saving", "check_seed", "check_deployment")
-]
+OF_ANY_CALLABLE = sorted(
+    set(ModelContract.checks()) - {"check_saving", "check_seed", "check_deployment", "check_traits"}
+)
 
 
-def contract(network=broken.Honest, promised=ALL, **options) -> ModelContract:
-    return ModelContract(TINY, FRAME, network=network(TINY.graph.cutoff), promised=promised, **options)
-
-
-def run(contract: ModelContract, check: str, folder=None) -> None:
-    method = getattr(contract, check)
-    given = {"report": REPORT, "folder": folder}
-    method(**{name: given[name] for name in inspect.signature(method).parameters})
+def contract(network=broken.Honest, expected=ALL, **options) -> ModelContract:
+    return ModelContract(TINY, FRAME, network=network(TINY.graph.cutoff), expected=expected, **options)
 
 
 @pytest.mark.parametrize("check", OF_ANY_CALLABLE)
-def test_a_network_that_keeps_every_promise_passes(check):
-    run(contract(), check)
+def test_a_network_with_every_symmetry_passes(check):
+    contract().run(check)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +42,9 @@ def test_a_network_that_keeps_every_promise_passes(check):
         ("check_permutation", broken.ByNumber),
         ("check_batching_and_padding", broken.ByBatch),
         ("check_batching_and_padding", broken.ByPadding),
-        ("check_batching_and_padding", broken.PaddingFeels),
+        ("check_batching_and_padding", broken.ForcesOnPadding),
         ("check_batching_and_padding", broken.Unmasked),
-        ("check_isolated_atom", broken.Lonely),
+        ("check_isolated_atom", broken.MeanOverNone),
         ("check_isolated_atom", broken.Drifting),
         ("check_rotation_and_reflection", broken.OneAxis),
         ("check_rotation_and_reflection", broken.Handed),
@@ -68,9 +58,9 @@ def test_a_network_that_keeps_every_promise_passes(check):
         ("check_derivatives_of_the_energy", broken.NoEnergy),
     ],
 )
-def test_a_network_that_breaks_a_promise_fails(check, network):
+def test_a_network_that_breaks_a_symmetry_fails(check, network):
     with pytest.raises(AssertionError):
-        run(contract(network), check)
+        contract(network).run(check)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +74,11 @@ def test_a_network_that_breaks_a_promise_fails(check, network):
 )
 def test_a_graph_that_is_wrong_fails(check, graph_of):
     with pytest.raises(AssertionError):
-        run(contract(graph_of=graph_of), check)
+        contract(graph_of=graph_of).run(check)
 
 
 @pytest.mark.parametrize(
-    ("check", "promise"),
+    ("check", "symmetry"),
     [
         ("check_rotation_and_reflection", "rotation"),
         ("check_net_force", "zero_net_force"),
@@ -97,9 +87,9 @@ def test_a_graph_that_is_wrong_fails(check, graph_of):
         ("check_derivatives_of_the_energy", "conservative"),
     ],
 )
-def test_what_is_kept_must_be_promised(check, promise):
+def test_a_symmetry_that_holds_must_be_stated(check, symmetry):
     with pytest.raises(AssertionError):
-        run(contract(promised=replace(ALL, **{promise: False})), check)
+        contract(expected=replace(ALL, **{symmetry: False})).run(check)
 
 
 @pytest.mark.parametrize(
@@ -113,19 +103,40 @@ def test_what_is_kept_must_be_promised(check, promise):
 )
 def test_a_network_that_is_not_the_same_everywhere_fails(check, build, tmp_path):
     with pytest.raises(AssertionError):
-        run(ModelContract(TINY, FRAME, build=build), check, tmp_path)
+        ModelContract(TINY, FRAME, build=build).run(check, tmp_path)
 
 
-def test_a_network_that_answers_with_zero_fails():
+def test_a_network_whose_output_is_zero_fails():
     class Zero(broken.Honest):
         def envelope(self, x):
             return 0 * x
 
-    with pytest.raises(AssertionError, match="answers with zero"):
-        run(contract(Zero), "check_translation")
+    with pytest.raises(AssertionError, match="zero"):
+        contract(Zero).run("check_translation")
 
 
-# --- where promises come from -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"has_weights": False},
+        {"makes_vectors": True},
+        {"head": "direct"},
+        {"encodes_edges": True},
+        {"reads_edges": False},
+        {"sets_width": False},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_wrong_traits_fail(wrong, monkeypatch):
+    made = ModelContract(stack({"layer": "message_passing", "units": 5, "combine": "sum"}, PAIR))
+    made.run("check_traits")
+    entry = type(made.recipe.model.layers[1])
+    monkeypatch.setattr(entry, "traits", replace(entry.traits, **wrong))
+    with pytest.raises(AssertionError, match=next(iter(wrong))):
+        made.run("check_traits")
+
+
+# --- symmetries from the recipe ---------------------------------------------------------------------------------------
 
 
 def stack(*entries, edges=("radial",), envelope=True):
@@ -137,7 +148,7 @@ PAIR = {"layer": "pair_force_decoder", "units": 4}
 
 
 @pytest.mark.parametrize(
-    ("promise", "keeping", "breaking"),
+    ("symmetry", "keeping", "breaking"),
     [
         ("rotation", stack(PAIR), stack(PAIR, edges=("distance", "direction"))),
         ("smooth_cutoff", stack(PAIR), stack(PAIR, envelope=False)),
@@ -145,9 +156,9 @@ PAIR = {"layer": "pair_force_decoder", "units": 4}
         ("additive", stack(PAIR), stack({"layer": "graph_norm"}, PAIR)),
     ],
 )
-def test_a_recipe_promises_what_its_stack_keeps(promise, keeping, breaking):
-    assert getattr(symmetries(keeping), promise)
-    assert not getattr(symmetries(breaking), promise)
+def test_symmetries_follow_from_the_stack(symmetry, keeping, breaking):
+    assert getattr(symmetries(keeping), symmetry)
+    assert not getattr(symmetries(breaking), symmetry)
 
 
 def test_a_stack_of_one_head_is_called_without_naming_it():

@@ -1,6 +1,6 @@
-"""A network small enough to see through that keeps every promise, and what breaks them one by one.
+"""A small network with every symmetry, and networks that break one each.
 
-The breaks are as small as the contract is sharp: of the size of 1e-8, where rounding is 1e-15.
+They break it by about 1e-8, so that the contract must be as strict as that; rounding is 1e-15.
 """
 
 import keras
@@ -40,29 +40,29 @@ class Honest:
             x = tf.norm(vectors, axis=1) / self.cutoff
             pair = tf.gather(strength, inputs[SENDERS]) * tf.gather(strength, inputs[RECEIVERS])
             each = 0.5 * pair * self.envelope(x) * tf.exp(-x) * self.mask(inputs)
-        pulls = tape.gradient(each, vectors)  # dE/d(r_j - r_i)
-        forces = tf.math.unsorted_segment_sum(pulls, inputs[RECEIVERS], atoms)
-        forces -= tf.math.unsorted_segment_sum(pulls, inputs[SENDERS], atoms)
+        gradients = tape.gradient(each, vectors)  # dE/d(r_j - r_i)
+        forces = tf.math.unsorted_segment_sum(gradients, inputs[RECEIVERS], atoms)
+        forces -= tf.math.unsorted_segment_sum(gradients, inputs[SENDERS], atoms)
         graphs = tf.size(inputs[GRAPH_MASK])
-        virial = tf.math.unsorted_segment_sum(-vectors[:, :, None] * pulls[:, None, :], graph, graphs)
+        virial = tf.math.unsorted_segment_sum(-vectors[:, :, None] * gradients[:, None, :], graph, graphs)
         energy = tf.math.unsorted_segment_sum(each, graph, graphs)
-        answer = {fields.FORCES: forces, "energy": energy, "virial": virial}
-        return self.broken(answer, inputs)
+        outputs = {fields.FORCES: forces, "energy": energy, "virial": virial}
+        return self.broken(outputs, inputs)
 
-    def broken(self, answer: dict, inputs: dict) -> dict:
-        """What a subclass spoils."""
-        return answer
+    def broken(self, outputs: dict, inputs: dict) -> dict:
+        """Overridden by subclasses that break it."""
+        return outputs
 
 
-class Spoiled(Honest):
+class Scaled(Honest):
     """Multiplies forces by 1 + SMALL * `excess`: (atoms, 1) or (1, 3)."""
 
     def excess(self, forces, inputs):
         raise NotImplementedError
 
-    def broken(self, answer, inputs):
-        forces = answer[fields.FORCES]
-        return answer | {fields.FORCES: forces * (1 + SMALL * self.excess(forces, inputs))}
+    def broken(self, outputs, inputs):
+        forces = outputs[fields.FORCES]
+        return outputs | {fields.FORCES: forces * (1 + SMALL * self.excess(forces, inputs))}
 
 
 def _column(values, like):
@@ -74,68 +74,70 @@ def _neighbors(forces, inputs):
     return tf.math.unsorted_segment_sum(inputs[EDGE_MASK], inputs[RECEIVERS], tf.shape(forces)[0])[:, None]
 
 
-class OneAxis(Spoiled):
-    """x, y and z are not alike."""
+class OneAxis(Scaled):
+    """Forces along z are different."""
 
     def excess(self, forces, inputs):
         return tf.constant([[0, 0, 1]], forces.dtype)
 
 
 class Handed(Honest):
-    """Turns with the atoms, but knows left from right: a product of two vectors of each atom."""
+    """Rotates with the atoms, but is not mirrored with them: a cross product of two vectors of each atom."""
 
-    def broken(self, answer, inputs):
+    def broken(self, outputs, inputs):
         vectors, receivers = inputs[EDGE_VECTORS], inputs[RECEIVERS]
         weight = inputs[EDGE_MASK][:, None] * self.envelope(tf.norm(vectors, axis=1, keepdims=True) / self.cutoff)
         atoms = tf.shape(inputs[SPECIES])[0]
         one, other = (tf.math.unsorted_segment_sum(weight**power * vectors, receivers, atoms) for power in (1, 2))
-        return answer | {fields.FORCES: answer[fields.FORCES] + 1e-6 * tf.linalg.cross(one, other)}
+        return outputs | {fields.FORCES: outputs[fields.FORCES] + 1e-6 * tf.linalg.cross(one, other)}
 
 
-class ByNumber(Spoiled):
-    """Every other atom of the list is special."""
+class ByNumber(Scaled):
+    """Every other atom of the list is different."""
 
     def excess(self, forces, inputs):
         return _column(tf.range(tf.shape(forces)[0]) % 2, forces)
 
 
-class ByBatch(Spoiled):
-    """Knows how many graphs are in its batch."""
+class ByBatch(Scaled):
+    """Depends on the number of graphs in the batch."""
 
     def excess(self, forces, inputs):
         return tf.reduce_sum(inputs[GRAPH_MASK])
 
 
-class ByPadding(Spoiled):
-    """Knows how many atoms its batch is padded to."""
+class ByPadding(Scaled):
+    """Depends on the number of atoms with padding."""
 
     def excess(self, forces, inputs):
         return tf.cast(tf.shape(forces)[0], forces.dtype)
 
 
 class Unmasked(Honest):
-    """Forgets that padding edges are none."""
+    """Does not mask padding edges."""
 
     def mask(self, inputs):
         return tf.ones_like(inputs[EDGE_MASK])
 
 
-class PaddingFeels(Honest):
-    """Padding atoms answer with a force."""
+class ForcesOnPadding(Honest):
+    """Has forces on padding atoms."""
 
-    def broken(self, answer, inputs):
-        return answer | {fields.FORCES: answer[fields.FORCES] + _column(1 - inputs[ATOM_MASK], answer[fields.FORCES])}
+    def broken(self, outputs, inputs):
+        return outputs | {
+            fields.FORCES: outputs[fields.FORCES] + _column(1 - inputs[ATOM_MASK], outputs[fields.FORCES])
+        }
 
 
-class OneSided(Spoiled):
-    """Action is not reaction: an atom of many neighbours feels more."""
+class OneSided(Scaled):
+    """Forces of a pair are not opposite: atoms of many neighbours have larger ones."""
 
     def excess(self, forces, inputs):
         return _neighbors(forces, inputs)
 
 
-class Coupled(Spoiled):
-    """Every atom knows how much there is in its graph, however far away."""
+class Coupled(Scaled):
+    """Depends on the number of atoms of the graph, however far away."""
 
     def excess(self, forces, inputs):
         # (graphs,) -> (atoms,)
@@ -144,72 +146,72 @@ class Coupled(Spoiled):
 
 
 class Jump(Honest):
-    """Cut off where it is not zero."""
+    """Energy discontinuous at the cutoff."""
 
     def envelope(self, x):
         return tf.cast(x < 1, x.dtype)
 
 
 class Kink(Honest):
-    """The energy ends with a slope of zero, the force with one that is not."""
+    """Slope of the force discontinuous at the cutoff."""
 
     def envelope(self, x):
         return tf.maximum(1 - x, 0) ** 2
 
 
-class Lonely(Honest):
-    """A mean over neighbours, of which there may be none."""
+class MeanOverNone(Honest):
+    """A mean over neighbours, undefined for an atom without any."""
 
-    def broken(self, answer, inputs):
-        forces = answer[fields.FORCES]
+    def broken(self, outputs, inputs):
+        forces = outputs[fields.FORCES]
         count = _neighbors(forces, inputs)
-        return answer | {fields.FORCES: forces * (count / count)}
+        return outputs | {fields.FORCES: forces * (count / count)}
 
 
 class Drifting(Honest):
     """A constant force along x."""
 
-    def broken(self, answer, inputs):
-        return answer | {fields.FORCES: answer[fields.FORCES] + tf.constant([[1e-6, 0, 0]], tf.float64)}
+    def broken(self, outputs, inputs):
+        return outputs | {fields.FORCES: outputs[fields.FORCES] + tf.constant([[1e-6, 0, 0]], tf.float64)}
 
 
 class NotTheGradient(Honest):
-    """Forces that are not quite the derivative."""
+    """Forces that differ from the derivative by 1e-5."""
 
-    def broken(self, answer, inputs):
-        return answer | {fields.FORCES: answer[fields.FORCES] * (1 + 1e-5)}
+    def broken(self, outputs, inputs):
+        return outputs | {fields.FORCES: outputs[fields.FORCES] * (1 + 1e-5)}
 
 
 class WrongVirial(Honest):
-    """The virial with its sign turned."""
+    """The virial with the opposite sign."""
 
-    def broken(self, answer, inputs):
-        return answer | {"virial": -answer["virial"]}
+    def broken(self, outputs, inputs):
+        return outputs | {"virial": -outputs["virial"]}
 
 
 class NoEnergy(Honest):
-    """Promises an energy and returns none."""
+    """States an energy and returns none."""
 
-    def broken(self, answer, inputs):
-        return {fields.FORCES: answer[fields.FORCES]}
+    def broken(self, outputs, inputs):
+        return {fields.FORCES: outputs[fields.FORCES]}
 
 
-# --- graphs that are wrong, in the place of gnnzoo's ------------------------------------------------------------------
+# --- wrong graphs -----------------------------------------------------------------------------------------------------
 
 
 def graph_without_images(frame, *arguments, **options) -> Graph:
-    """Atoms as they stand in the file, neighbours across the faces of the box left out."""
+    """Atoms at their positions in the file, without neighbours across the faces of the box."""
     return graph_of(changed(frame, boundary=("ff", "ff", "ff")), *arguments, **options)
 
 
 def graph_of_wrapped_atoms_without_images(frame, *arguments, **options) -> Graph:
-    """The same after the atoms were put into the box."""
+    """The same with atoms wrapped into the box."""
     inside = (frame.positions @ np.linalg.inv(frame.cell)) % 1 @ frame.cell
     return graph_without_images(changed(frame, positions=inside), *arguments, **options)
 
 
 def graph_of_nearest_images(frame, *arguments, **options) -> Graph:
-    """One edge for each pair of atoms: the minimum image convention, where the box is too small for it."""
+    """One edge for each pair of atoms: the minimum image convention in a box that is too small for it."""
     graph = graph_of(frame, *arguments, **options)
     lengths = np.linalg.norm(graph.vectors, axis=1)
     order = np.lexsort((lengths, graph.senders, graph.receivers))
@@ -226,12 +228,12 @@ def graph_of_nearest_images(frame, *arguments, **options) -> Graph:
     )
 
 
-# --- networks of a recipe that are not the same everywhere ------------------------------------------------------------
+# --- networks of a recipe that differ when saved, frozen or built again ----------------------------------------------
 
 
 @keras.saving.register_keras_serializable(package="tests")
 class Forgetful(keras.layers.Layer):
-    """A factor that `get_config` does not tell of, so that a copy has another."""
+    """A factor that `get_config` omits, so that a copy has another."""
 
     def __init__(self, factor: float = 1.0, **kwargs):
         super().__init__(**kwargs)
@@ -246,7 +248,7 @@ class Forgetful(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class SeesRows(keras.layers.Layer):
-    """Depends on how many rows the edges are padded to, which is not the same when frozen."""
+    """Depends on the number of edges with padding, which is different when frozen."""
 
     def call(self, forces, edges):
         rows = keras.ops.cast(keras.ops.shape(edges)[0], forces.dtype)
@@ -262,14 +264,14 @@ def build_forgetful(recipe, species, scales, dtype="float32") -> keras.Model:
 
 
 def build_seeing_rows(recipe, species, scales, dtype="float32") -> keras.Model:
-    """A recipe's network whose answer depends on the padding."""
+    """A recipe's network whose output depends on the padding."""
     network = build_network(recipe, species, scales, dtype)
     forces = SeesRows(dtype=dtype)(network.output[fields.FORCES], network.input[fields.EDGE_MASK])
     return keras.Model(network.input, {fields.FORCES: forces}, name="seeing_rows")
 
 
 def build_unseeded(recipe, species, scales, dtype="float32") -> keras.Model:
-    """A recipe's network that begins elsewhere each time."""
+    """A recipe's network with other initial weights each time."""
     network = build_network(recipe, species, scales, dtype)
     variable = network.trainable_variables[0]
     variable.assign(variable + keras.random.normal(variable.shape, dtype=variable.dtype))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from contracts import ModelContract
 from gnnzoo import fields
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import graph_of
+from gnnzoo.testing import ModelContract
 from gnnzoo.training.augmentation import displace, random_rotations, rotate
 from small import WATER, recipe
 from systems import changed, contract_frame, water_frame

@@ -40,7 +40,7 @@ FLOORS = [
     ("recipes, data and layers do not know each other", {"recipe", "data", "layers"}),
     ("a recipe's entry becomes a layer; the .keras file", {"models"}),
     ("training, evaluation, transfer, deployment", {"training", "evaluation", "transfer_learning", "deploy"}),
-    ("one function per command: the Python API", {"workflows"}),
+    ("one function per command: the Python API; the contract of models for tests", {"workflows", "testing"}),
     ("the command line", {"cli"}),
 ]
 

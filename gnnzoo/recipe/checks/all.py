@@ -1,4 +1,4 @@
-"""What must agree between the parts of a recipe, as far as it can be told without data and without TensorFlow."""
+"""All checks between the sections of a recipe that need neither data nor TensorFlow."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,22 @@ from gnnzoo.recipe.checks.stack import check_stack
 from gnnzoo.recipe.checks.training import check_training
 from gnnzoo.recipe.checks.transfer import check_transfer
 from gnnzoo.recipe.io.validation_errors import Problem
+from gnnzoo.recipe.layer_registry import missing_packages
 from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
 def check(recipe: Recipe) -> list[Problem]:
-    """Everything that does not agree; an empty list where all does."""
+    """Find contradictions between the sections of a recipe.
+
+    Args:
+        recipe: valid section by section.
+
+    Returns:
+        One problem for each contradiction.
+    """
     return [
+        *_requires(recipe),
         *_atoms(recipe),
         *_bonds(recipe),
         *_truth(recipe),
@@ -23,6 +32,13 @@ def check(recipe: Recipe) -> list[Problem]:
         *check_training(recipe),
         *check_transfer(recipe),
     ]
+
+
+def _requires(recipe: Recipe) -> Iterator[Problem]:
+    """Required packages are installed."""
+    for name in missing_packages(recipe.requires):
+        what = f"the package '{name}' is not installed"
+        yield Problem(("requires", recipe.requires.index(name)), what, hint=f"pip install {name}")
 
 
 def _atoms(recipe: Recipe) -> Iterator[Problem]:
@@ -45,7 +61,7 @@ def _atoms(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _bonds(recipe: Recipe) -> Iterator[Problem]:
-    """Bonds are between species that the recipe knows."""
+    """Bonds are between species of the recipe."""
     known = [*dict.fromkeys([*(recipe.data.types or {}).values(), *recipe.data.atoms])]
     for number, pair in enumerate(recipe.graph.bonds or ()):
         for name in pair:

@@ -1,4 +1,4 @@
-"""Where recipes lie, and where the data lie that a recipe names."""
+"""Finding recipes by path or name, and the data sources that a recipe names."""
 
 import glob
 from pathlib import Path
@@ -9,15 +9,19 @@ from gnnzoo.recipe.schema.recipe import Recipe
 
 
 def installed_recipes() -> Path:
-    """The folder of the recipes that come with gnnzoo: inside the package when installed, beside it in a checkout."""
+    """Folder of the recipes that come with gnnzoo: in the package when installed, next to it in a checkout."""
     package = Path(__file__).resolve().parents[2]
     inside = package / "recipes"
     return inside if inside.is_dir() else package.parent / "recipes"
 
 
 def recipe_names() -> dict[str, Path]:
-    """Every recipe that is found by name: those in ./recipes, then the installed ones that no other name hides."""
-    found = {}
+    """Recipes that can be named without a path: those in ./recipes, and the installed ones with other names.
+
+    Returns:
+        Path of each recipe by its name.
+    """
+    found: dict[str, Path] = {}
     for folder in (Path("recipes"), installed_recipes()):
         for path in sorted(folder.glob("*.json")):
             if not path.name.endswith(".schema.json"):
@@ -26,10 +30,16 @@ def recipe_names() -> dict[str, Path]:
 
 
 def find_recipe(name: str | Path) -> Path:
-    """The file of a recipe given by path ("recipes/water.json") or by name ("water", "water.json").
+    """Find the file of a recipe.
 
-    A path that does not exist in a folder `recipes` stands for the installed recipe of that name, so that the commands
-    of the manual work in any folder.
+    A path in a folder `recipes` that does not exist stands for the installed recipe of that name, so that
+    `gnnzoo train recipes/water.json` works in any folder.
+
+    Args:
+        name: a path ("recipes/water.json"), or a name ("water", "water.json").
+
+    Returns:
+        An existing file.
 
     Raises:
         RecipeError: there is none.
@@ -49,12 +59,17 @@ def find_recipe(name: str | Path) -> Path:
     )
 
 
+<<<<<<< HEAD
 def find_source_files(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
     """The files that `data.source` names, looked up from the working folder, then from the recipe's.
+=======
+def resolve_source(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
+    """Find the files that `data.source` names, in the working folder or in that of the recipe.
+>>>>>>> 2f1d717 (Layers of other packages by the entry-point group gnnzoo.layers; the contract of models as gnnzoo.testing)
 
     Args:
-        recipe: whose source is wanted.
-        recipe_path: where the recipe lies, if it lies in a file.
+        recipe: its `data.source` is read.
+        recipe_path: file of the recipe, if it has one.
 
     Returns:
         Existing paths in the order of the list, files of one glob in the order of the numbers in their names; empty
@@ -76,7 +91,7 @@ def find_source_files(recipe: Recipe, recipe_path: Path | str | None = None) -> 
 
 
 def _first_match(source: str, folders: list[Path]) -> list[Path]:
-    """What `source` matches in the first folder where it matches anything."""
+    """Files that `source` matches in the first folder where it matches any."""
     for folder in folders:
         path = folder / Path(source).expanduser()
         if path.exists():
@@ -85,3 +100,11 @@ def _first_match(source: str, folders: list[Path]) -> list[Path]:
         if matches:
             return [Path(match) for match in matches]
     return []
+<<<<<<< HEAD
+=======
+
+
+def _by_number(text: str) -> list[tuple[int, str]]:
+    """Sorting key of natural order: frame.9 before frame.10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+>>>>>>> 2f1d717 (Layers of other packages by the entry-point group gnnzoo.layers; the contract of models as gnnzoo.testing)

@@ -1,27 +1,29 @@
-"""JSON as text: values together with the line each of them stands on.
+"""A JSON parser that keeps line numbers: each value together with the line on which it stands.
 
-The standard decoder forgets lines and lets a key that stands twice win silently; a recipe's errors need the former and
-must not have the latter.
+The standard parser drops lines, and of a key that stands twice it takes the last; errors in recipes need the lines, and
+a repeated key is one of them.
 """
 
 import math
 import re
 from bisect import bisect_right
-from json.decoder import JSONDecodeError, scanstring
+from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]  # missing in typeshed
 
+JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 Path = tuple[str | int, ...]  # ("model", "layers", 3, "units")
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _WORDS = {"true": True, "false": False, "null": None}
+_LONGEST = 20  # characters of a number that an error quotes
 
 
 class JsonError(Exception):
-    """Text that is not JSON, or has a key twice.
+    """A text that is not JSON, or that has a key twice.
 
     Attributes:
         what: what is wrong.
-        line, column: where, counted from 1.
+        line, column: position, counted from 1.
         path: of the key that stands twice, else None.
     """
 
@@ -30,11 +32,17 @@ class JsonError(Exception):
         self.what, self.line, self.column, self.path = what, line, column, path
 
 
-def parse(text: str) -> tuple[object, dict[Path, int]]:
-    """Value of a JSON text, and the line on which each of its parts stands (a key's line, for a value under a key).
+def parse(text: str) -> tuple[JsonValue, dict[Path, int]]:
+    """Parse a JSON text.
+
+    Args:
+        text: the whole text.
+
+    Returns:
+        The value, and by path the line of each of its parts; of a value under a key that of the key.
 
     Raises:
-        JsonError: it is none.
+        JsonError: it is not JSON, or has a key twice.
     """
     reader = _Reader(text)
     try:
@@ -44,18 +52,19 @@ def parse(text: str) -> tuple[object, dict[Path, int]]:
     except RecursionError:
         raise reader.error("nested too deeply") from None
     if reader.at < len(text):
-        raise reader.error(f"something follows the end: {reader.next_character()}")
+        raise reader.error(f"unexpected {reader.next_character()} after the end")
     return value, reader.lines
 
 
 class _Reader:
-    """Recursive descent over one text; `at` is the character that comes next."""
+    """Recursive descent over one text; `at` is the index of the next character."""
 
     def __init__(self, text: str):
-        self.text, self.at, self.lines = text, 0, {}
+        self.text, self.at = text, 0
+        self.lines: dict[Path, int] = {}
         self._line_starts = [0] + [match.end() for match in re.finditer("\n", text)]
 
-    # --- where and what is wrong ---
+    # --- positions and errors ---
 
     def line_of(self, at: int) -> int:
         return bisect_right(self._line_starts, at)
@@ -78,7 +87,9 @@ class _Reader:
     # --- reading ---
 
     def skip_space(self) -> None:
-        self.at = _SPACE.match(self.text, self.at).end()
+        space = _SPACE.match(self.text, self.at)
+        assert space, "the pattern matches an empty text, too"
+        self.at = space.end()
 
     def take(self, character: str) -> bool:
         """Skip `character` if it comes next, and the space around it."""
@@ -89,7 +100,7 @@ class _Reader:
             self.skip_space()
         return found
 
-    def value(self, path: Path) -> object:
+    def value(self, path: Path) -> JsonValue:
         self.lines.setdefault(path, self.line_of(self.at))
         match self.text[self.at : self.at + 1]:
             case "{":
@@ -106,6 +117,7 @@ class _Reader:
 
     def string(self) -> str:
         try:
+            value: str
             value, self.at = scanstring(self.text, self.at + 1, True)
         except JSONDecodeError as error:
             raise self.error(error.msg.removesuffix(" at"), error.pos) from None
@@ -117,28 +129,23 @@ class _Reader:
             raise self.expected("a value")
         number = float(found[0])
         if not math.isfinite(number):
-            raise self.error(f"a number too large: {found[0][:20]}")
+            raise self.error(f"a number too large: {found[0][:_LONGEST]}")
         self.at = found.end()
         return number if found[1] or found[2] else int(found[0])
 
-    def array(self, path: Path) -> list:
-        values = []
+    def array(self, path: Path) -> JsonValue:
+        values: list[JsonValue] = []
         self.at += 1
         if self.take("]"):
             return values
         while True:
             self.skip_space()
             values.append(self.value((*path, len(values))))
-            if self.take("]"):
+            if self.ends("]"):
                 return values
-            comma = self.at
-            if not self.take(","):
-                raise self.expected("',' or ']'")
-            if self.text.startswith("]", self.at):
-                raise self.error("a comma after the last value", comma)
 
-    def object(self, path: Path) -> dict:
-        values = {}
+    def object(self, path: Path) -> JsonValue:
+        values: dict[str, JsonValue] = {}
         self.at += 1
         if self.take("}"):
             return values
@@ -155,10 +162,16 @@ class _Reader:
             if not self.take(":"):
                 raise self.expected("':' after the key")
             values[key] = self.value((*path, key))
-            if self.take("}"):
+            if self.ends("}"):
                 return values
-            comma = self.at
-            if not self.take(","):
-                raise self.expected("',' or '}'")
-            if self.text.startswith("}", self.at):
-                raise self.error("a comma after the last value", comma)
+
+    def ends(self, bracket: str) -> bool:
+        """Skip the bracket that ends a list or an object, or the comma before its next part."""
+        if self.take(bracket):
+            return True
+        comma = self.at
+        if not self.take(","):
+            raise self.expected(f"',' or '{bracket}'")
+        if self.text.startswith(bracket, self.at):
+            raise self.error("a comma after the last value", comma)
+        return False

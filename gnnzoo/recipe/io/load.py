@@ -1,8 +1,8 @@
-"""From a recipe's file to a `Recipe`: found, read, changed by --set, validated as a whole."""
+"""Reading a recipe: its file is found, parsed, changed by overrides, and validated as a whole."""
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,40 +10,63 @@ from pydantic import ValidationError
 from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.file_formats import COMPRESSIONS, DUMP, HDF5, read_head
 from gnnzoo.recipe.checks.all import check
-from gnnzoo.recipe.io import json_positions as jsontext
+from gnnzoo.recipe.io import json_positions
 from gnnzoo.recipe.io.find import find_recipe, find_source_files, recipe_names
+from gnnzoo.recipe.io.json_positions import JsonValue
 from gnnzoo.recipe.io.validation_errors import Problem, dotted, validation_problems
 from gnnzoo.recipe.schema.recipe import Recipe
 
 __all__ = ["find_recipe", "find_source_files", "load_recipe", "recipe_from_dict", "recipe_names", "resolved"]
 
+Locations = dict[json_positions.Path, Location]
+
 
 def load_recipe(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
-    """Read and check a recipe.
+    """Read and validate a recipe.
 
     Args:
         path_or_name: its path, or a name that `gnnzoo list` shows.
-        overrides: changes such as "training.epochs=3" or "model.layers[3].units=64", made before the recipe is checked;
-            the value is JSON, or a text where it is none.
+        overrides: changes such as "training.epochs=3" or "model.layers[3].units=64", made before the recipe is
+            validated; the value is JSON, or a text where it is not.
+
+    Returns:
+        The recipe.
 
     Raises:
-        RecipeError: it cannot be found or read, or something in it is wrong: then with all its problems.
+        RecipeError: it cannot be found or read, or it is not valid: then with all its problems.
     """
     path = find_recipe(path_or_name)
     raw, lines = _read(path)
-    places = {key: Location(file=path, line=line, key=dotted(key)) for key, line in lines.items()}
+    locations = {key: Location(file=path, line=line, key=dotted(key)) for key, line in lines.items()}
     for text in overrides:
-        _override(raw, text, places)
-    return _validated(raw, places, path)
+        _override(raw, text, locations)
+    return _validated(raw, locations, path)
 
 
-def recipe_from_dict(raw: dict) -> Recipe:
-    """A recipe from what its JSON holds, checked like one from a file."""
-    return _validated(raw, {}, None)
+def recipe_from_dict(raw: Mapping) -> Recipe:
+    """Validate a recipe that is already a dict, with the same checks as one from a file.
+
+    Args:
+        raw: what the JSON of a recipe holds.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: it is not valid.
+    """
+    return _validated(dict(raw), {}, None)
 
 
 def resolved(recipe: Recipe) -> dict:
-    """The whole recipe as JSON values, every default written out; it validates again."""
+    """Convert a recipe to JSON values with every default written out.
+
+    Args:
+        recipe: any.
+
+    Returns:
+        A dict that validates as the same recipe.
+    """
     return recipe.model_dump(mode="json", by_alias=True)
 
 
@@ -51,36 +74,32 @@ def resolved(recipe: Recipe) -> dict:
 _DATA = (DUMP, *COMPRESSIONS, HDF5)
 
 
-def _read(path: Path) -> tuple[dict, dict[jsontext.Path, int]]:
+def _read(path: Path) -> tuple[dict[str, JsonValue], dict[json_positions.Path, int]]:
     try:
         if read_head(path).startswith(_DATA):
-            raise RecipeError(
-                "these are data, not a recipe",
-                location=Location(file=path),
-                hint=f"gnnzoo init {path} writes a recipe for them",
-            )
+            hint = f"gnnzoo init {path} writes a recipe for them"
+            raise RecipeError("these are data, not a recipe", location=Location(file=path), hint=hint)
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise RecipeError("is not text", location=Location(file=path), expected="a recipe: JSON in UTF-8") from None
     except OSError as error:
         raise RecipeError(f"cannot be read: {error.strerror}", location=Location(file=path)) from None
     try:
-        raw, lines = jsontext.parse(text)
-    except jsontext.JsonError as error:
+        raw, lines = json_positions.parse(text)
+    except json_positions.JsonError as error:
         key = dotted(error.path) if error.path else f"column {error.column}"
         what = error.what if error.path else f"not JSON: {error.what}"
         raise RecipeError(what, location=Location(file=path, line=error.line, key=key)) from None
     if not isinstance(raw, dict):
-        raise RecipeError(
-            "is not a recipe", location=Location(file=path, line=1), expected='{ "name": ..., "data": ... }'
-        )
+        location = Location(file=path, line=1)
+        raise RecipeError("is not a recipe", location=location, expected='{ "name": ..., "data": ... }')
     return raw, lines
 
 
 # --- validation -----------------------------------------------------------------------------------------------------
 
 
-def _validated(raw: dict, places: dict[jsontext.Path, Location], file: Path | None) -> Recipe:
+def _validated(raw: dict[str, JsonValue], locations: Locations, file: Path | None) -> Recipe:
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
@@ -89,22 +108,21 @@ def _validated(raw: dict, places: dict[jsontext.Path, Location], file: Path | No
         problems = check(recipe)
         if not problems:
             return recipe
-    errors = [_placed(problem, places, file) for problem in problems]
-    errors.sort(key=lambda error: error.location.line or 0)
+    errors = [_located(problem, locations, file) for problem in problems]
+    errors.sort(key=lambda error: (error.location and error.location.line) or 0)
     if len(errors) == 1:
         raise errors[0]
     raise RecipeError(f"{len(errors)} problems", location=Location(file=file), problems=errors)
 
 
-def _placed(problem: Problem, places: dict[jsontext.Path, Location], file: Path | None) -> RecipeError:
-    """A problem with its file and line: those of its key, or of the nearest thing around it that stands in the text."""
+def _located(problem: Problem, locations: Locations, file: Path | None) -> RecipeError:
+    """A problem as an error with file and line: those of its key, or of the nearest part around it in the text."""
     path = problem.path
-    while path and path not in places:
+    while path and path not in locations:
         path = path[:-1]
-    near = places.get(path, Location(file=file))
-    key = dotted(problem.path)
-    if near.key is None and places.get(problem.path) is near:  # an override names the key itself
-        key = None
+    near = locations.get(path, Location(file=file))
+    # An override names the key itself.
+    key = None if near.key is None and locations.get(problem.path) is near else dotted(problem.path)
     location = Location(file=near.file, line=near.line, key=key)
     return RecipeError(problem.what, location=location, expected=problem.expected, hint=problem.hint)
 
@@ -114,34 +132,34 @@ def _placed(problem: Problem, places: dict[jsontext.Path, Location], file: Path 
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[(\d+)\]")
 
 
-def _override(raw: dict, text: str, places: dict[jsontext.Path, Location]) -> None:
-    """Change `raw` as `key.path=value` says; errors about the changed part name the override instead of a line."""
+def _override(raw: dict[str, JsonValue], text: str, locations: Locations) -> None:
+    """Change `raw` as `key.path=value` says; errors about the changed part name the override in place of a line."""
     option = f"--set {text}"
     key, equals, value = text.partition("=")
     steps = list(_STEP.finditer(key))
     if not equals or not steps or "".join(step[0] for step in steps) != key or key.startswith("."):
-        raise UserError(
-            f"'{option}' is not understood", expected="--set key.path=value", hint="--set training.epochs=3"
-        )
-    path = tuple(int(step[2]) if step[2] else step[1] for step in steps)
-    node = raw
+        what = f"'{option}' cannot be parsed"
+        raise UserError(what, expected="--set key.path=value", hint="--set training.epochs=3")
+    path: json_positions.Path = tuple(int(step[2]) if step[2] else step[1] for step in steps)
+    node: JsonValue = raw
     for depth, part in enumerate(path[:-1]):
         node = _inside(node, part, path[:depth], option)
     last = path[-1]
     if isinstance(node, list):
-        _inside(node, last, path[:-1], option)  # refuses an index that does not exist
-        last = int(last)
-    elif not isinstance(node, dict) or isinstance(last, int):
-        raise _no_such_place(node, last, path[:-1], option)
-    node[last] = _json_or_text(value)
-    for known in [known for known in places if known[: len(path)] == path]:
-        del places[known]
+        _inside(node, last, path[:-1], option)  # an index that does not exist is an error
+        node[int(last)] = _json_or_text(value)
+    elif isinstance(node, dict) and isinstance(last, str):
+        node[last] = _json_or_text(value)
+    else:
+        raise _no_such_part(node, last, path[:-1], option)
+    for known in [known for known in locations if known[: len(path)] == path]:
+        del locations[known]
     for depth in range(1, len(path)):
-        places.setdefault(path[:depth], Location(file=option))  # objects that the override made
-    places[path] = Location(file=option)
+        locations.setdefault(path[:depth], Location(file=option))  # objects that the override made
+    locations[path] = Location(file=option)
 
 
-def _inside(node: object, part: str | int, path: jsontext.Path, option: str) -> object:
+def _inside(node: JsonValue, part: str | int, path: json_positions.Path, option: str) -> JsonValue:
     """What stands under `part`; an object is made where a key has none yet."""
     if isinstance(node, list) and str(part).isdigit() and int(part) < len(node):
         return node[int(part)]
@@ -149,24 +167,24 @@ def _inside(node: object, part: str | int, path: jsontext.Path, option: str) -> 
         if node.get(part) is None:
             node[part] = {}
         return node[part]
-    raise _no_such_place(node, part, path, option)
+    raise _no_such_part(node, part, path, option)
 
 
-def _no_such_place(node: object, part: str | int, path: jsontext.Path, option: str) -> RecipeError:
-    where = dotted(path)
+def _no_such_part(node: JsonValue, part: str | int, path: json_positions.Path, option: str) -> RecipeError:
+    where, expected = dotted(path), None
     if isinstance(node, list):
-        expected = f"{where}[0] to {where}[{len(node) - 1}]"
-        return RecipeError(f"{where} has no entry '{part}'", location=Location(file=option), expected=expected)
-    if isinstance(node, dict):
-        return RecipeError(f"{where} is no list", location=Location(file=option), expected=f"{where}.key")
-    what = f"{where} is {json.dumps(node)}, there is nothing inside it to set"
-    return RecipeError(what, location=Location(file=option))
+        what, expected = f"{where} has no entry '{part}'", f"{where}[0] to {where}[{len(node) - 1}]"
+    elif isinstance(node, dict):
+        what, expected = f"{where} is not a list", f"{where}.key"
+    else:
+        what = f"{where} is {json.dumps(node)}, there is nothing inside it to set"
+    return RecipeError(what, location=Location(file=option), expected=expected)
 
 
-def _json_or_text(value: str) -> object:
+def _json_or_text(value: str) -> JsonValue:
     try:
-        return jsontext.parse(value.strip())[0]
-    except jsontext.JsonError as error:
+        return json_positions.parse(value.strip())[0]
+    except json_positions.JsonError as error:
         if value.strip().startswith(("{", "[", '"')):
             raise UserError(f"'--set ...={value}' is not JSON: {error.what}", expected="JSON, or plain text") from None
         return value

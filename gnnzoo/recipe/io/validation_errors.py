@@ -1,19 +1,31 @@
-"""A recipe's errors in the words of whoever wrote it: line, key, what was expected, the nearest valid name."""
+"""Errors of a recipe: pydantic's errors as problems with key, expectation and the nearest valid name."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from pydantic_core import ErrorDetails
+
 from gnnzoo.errors import closest, did_you_mean
-from gnnzoo.recipe.io.json_positions import Path
+from gnnzoo.recipe.io.json_positions import JsonValue, Path
+from gnnzoo.recipe.layer_registry import missing_packages, registry
 from gnnzoo.recipe.schema.recipe import Recipe
+
+_UNKNOWN_KEY, _MISSING = "unknown key", "is missing"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a recipe; `path` leads to it from the top of the recipe."""
+    """One thing that is wrong in a recipe.
+
+    Attributes:
+        path: keys and indices that lead to it from the top of the recipe.
+        what: what is wrong, with the value received.
+        expected: what was expected there.
+        hint: what to do next.
+    """
 
     path: Path
     what: str
@@ -22,39 +34,66 @@ class Problem:
 
 
 def dotted(path: Path) -> str:
-    """("model", "layers", 3, "units") -> "model.layers[3].units"."""
+    """A path as text: ("model", "layers", 3, "units") -> "model.layers[3].units".
+
+    Args:
+        path: keys and indices.
+
+    Returns:
+        Keys with dots between them, indices in brackets.
+    """
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def validation_problems(errors: Iterable[Mapping], raw: object) -> list[Problem]:
-    """pydantic's errors about the JSON value `raw` as problems, one for each place."""
+def validation_problems(errors: Iterable[ErrorDetails], raw: JsonValue) -> list[Problem]:
+    """Convert pydantic's errors to problems, one for each place.
+
+    Args:
+        errors: of a pydantic `ValidationError`.
+        raw: the value that was validated.
+
+    Returns:
+        Problems whose paths are in `raw`, or one key further where a key is missing.
+    """
     by_place: dict[tuple[Path, bool], Problem] = {}
     for error in errors:
-        path = _written_path(error["loc"], raw, keep_last=error["type"] == "missing")
+        path = _path_in(raw, error["loc"], keep_last=error["type"] == "missing")
         problem = _explain(error, path, raw)
         place = (path, error["loc"][-1] == "[key]")
-        if place in by_place:  # the members of a union, each with its own complaint
+        if place in by_place:  # an error of each member of a union
             problem = _either(by_place[place], problem)
         by_place[place] = problem
-    return _without_misspelt(by_place.values())
+    return _without_misspelt(list(by_place.values()))
 
 
-def _written_path(location: tuple, raw: object, keep_last: bool) -> Path:
-    """pydantic's location without what does not stand in the text: names of layer kinds and of union members."""
-    path = []
+def _path_in(raw: JsonValue, location: tuple[str | int, ...], keep_last: bool) -> Path:
+    """pydantic's location without the parts that are not in `raw`: names of kinds and of members of a union."""
+    path: Path = ()
     for number, part in enumerate(location):
-        inside = (isinstance(raw, dict) and part in raw) or (
-            isinstance(raw, list) and isinstance(part, int) and part < len(raw)
-        )
-        if inside:
-            path.append(part)
-            raw = raw[part]
+        if _has(raw, part):
+            path, raw = (*path, part), _child(raw, part)
         elif keep_last and number == len(location) - 1:
-            path.append(part)
-    return tuple(path)
+            path = (*path, part)
+    return path
 
 
-def _explain(error: Mapping, path: Path, raw: object) -> Problem:
+def _has(raw: JsonValue, part: str | int) -> bool:
+    if isinstance(raw, dict):
+        return part in raw
+    return isinstance(raw, list) and isinstance(part, int) and part < len(raw)
+
+
+def _child(raw: JsonValue, part: str | int) -> JsonValue:
+    """What stands under a key or an index; None where nothing does."""
+    if isinstance(raw, dict):
+        return raw.get(str(part))
+    return raw[part] if isinstance(raw, list) and isinstance(part, int) and part < len(raw) else None
+
+
+# --- explanations, by pydantic's type of error ----------------------------------------------------------------------
+
+
+def _explain(error: ErrorDetails, path: Path, raw: JsonValue) -> Problem:
     explain = _EXPLANATIONS.get(error["type"])
     if explain is not None:
         return explain(error, path, raw)
@@ -62,54 +101,72 @@ def _explain(error: Mapping, path: Path, raw: object) -> Problem:
     return Problem(path, f"{_short(error['input'])} is not possible", expected)
 
 
-def _unknown_key(_error: Mapping, path: Path, raw: object) -> Problem:
+def _unknown_key(_error: ErrorDetails, path: Path, raw: JsonValue) -> Problem:
     names = list(_node(path[:-1], raw).get("properties", {}))
-    return Problem(path, "unknown key." + did_you_mean(path[-1], names), f"one of {', '.join(names)}")
+    near = did_you_mean(str(path[-1]), names)
+    return Problem(path, f"{_UNKNOWN_KEY}.{near}", f"one of {', '.join(names)}")
 
 
-def _missing(_error: Mapping, path: Path, raw: object) -> Problem:
-    return Problem(path, "is missing", _meaning(path, raw))
+def _missing(_error: ErrorDetails, path: Path, raw: JsonValue) -> Problem:
+    return Problem(path, _MISSING, " ".join(_node(path, raw).get("description", "").split()) or None)
 
 
-def _unknown_kind(error: Mapping, path: Path, _raw: object) -> Problem:
+def _unknown_kind(error: ErrorDetails, path: Path, raw: JsonValue) -> Problem:
     kind, key = error["ctx"]["tag"], _kind_key(error)
     kinds = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-    return Problem((*path, key), f"unknown {key} '{kind}'." + did_you_mean(kind, kinds), f"one of {', '.join(kinds)}")
+    near, hint = did_you_mean(kind, kinds), None
+    if key == "layer":
+        if kind in registry().broken:
+            broken = registry().broken[kind]
+            return Problem((*path, key), f"the layer '{kind}' {broken}", hint=f"pip install -U {broken.package.name}")
+        hint = _package_hint(raw) or (None if near else _NO_PACKAGE)
+    return Problem((*path, key), f"unknown {key} '{kind}'.{near}", f"one of {', '.join(kinds)}", hint)
 
 
-def _without_kind(error: Mapping, path: Path, _raw: object) -> Problem:
+_NO_PACKAGE = 'if a package adds this layer, install it; "requires": ["PACKAGE"] in the recipe names it for others'
+
+
+def _package_hint(raw: JsonValue) -> str | None:
+    """Command that installs what `requires` names and is missing."""
+    required = _child(raw, "requires")
+    names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    missing = missing_packages(names)
+    return f"pip install {' '.join(missing)}" if missing else None
+
+
+def _without_kind(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
     key = _kind_key(error)
     return Problem(path, f'the entry does not name its kind: "{key}" is missing', f'{{"{key}": "NAME", ...}}')
 
 
-def _kind_key(error: Mapping) -> str:
-    """The key that tells entries of a list apart: `layer` or `prior`."""
-    return error["ctx"]["discriminator"].strip("'")
+def _kind_key(error: ErrorDetails) -> str:
+    """The key that discriminates entries of a list: `layer` or `prior`."""
+    return str(error["ctx"]["discriminator"]).strip("'")
 
 
-def _not_among(error: Mapping, path: Path, _raw: object) -> Problem:
+def _not_among(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
     expected = error["ctx"]["expected"]
     near = did_you_mean(str(error["input"]), re.findall(r"'([^']*)'", expected))
-    return Problem(path, f"{_short(error['input'])} is not possible." + near, expected)
+    return Problem(path, f"{_short(error['input'])} is not possible.{near}", expected)
 
 
-def _disagreement(error: Mapping, path: Path, _raw: object) -> Problem:
+def _contradiction(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
     return Problem(path, str(error["ctx"]["error"]))
 
 
-def _pattern(error: Mapping, path: Path, _raw: object) -> Problem:
+def _pattern(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
     pattern = error["ctx"]["pattern"]
     return Problem(path, f"{_short(error['input'])} is not possible", _PATTERNS.get(pattern, pattern))
 
 
-# By pydantic's types of error; of the others its own words are shown.
-_EXPLANATIONS = {
+# Errors of other types have pydantic's own words.
+_EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Path, JsonValue], Problem]] = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
     "union_tag_invalid": _unknown_kind,
     "union_tag_not_found": _without_kind,
     "literal_error": _not_among,
-    "value_error": _disagreement,
+    "value_error": _contradiction,
     "string_pattern_mismatch": _pattern,
 }
 _EXPECTED = {
@@ -124,35 +181,35 @@ _PATTERNS = {
     r"^[1-9][0-9]*$": 'the number of a LAMMPS type, in quotes: "1"',
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "a name of letters, digits, '_', '.' and '-'",
 }
+_LONGEST = 60  # characters of a value that an error quotes: the message stays on one line
 
 
 def _short(value: object) -> str:
     text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:56]} ..."
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
 def _either(first: Problem, second: Problem) -> Problem:
+    """The first problem with the expectations of both."""
     if first.expected and second.expected and second.expected not in first.expected:
         return Problem(first.path, first.what, f"{first.expected}, or {second.expected}", first.hint)
     return first
 
 
-def _without_misspelt(problems: Iterable[Problem]) -> list[Problem]:
-    """Drop what is said to be missing where an unknown key beside it is its misspelling."""
-    problems = list(problems)
-    unknown = {problem.path for problem in problems if problem.what.startswith("unknown key")}
-    return [
-        problem
-        for problem in problems
-        if problem.what != "is missing"
-        or not any(
-            path[:-1] == problem.path[:-1] and closest(path[-1], [str(problem.path[-1])]) is not None
+def _without_misspelt(problems: list[Problem]) -> list[Problem]:
+    """Drop the problem of a missing key where an unknown key next to it is a misspelling of it."""
+    unknown = [problem.path for problem in problems if problem.what.startswith(_UNKNOWN_KEY)]
+
+    def misspelt(problem: Problem) -> bool:
+        return any(
+            path[:-1] == problem.path[:-1] and closest(str(path[-1]), [str(problem.path[-1])]) is not None
             for path in unknown
         )
-    ]
+
+    return [problem for problem in problems if problem.what != _MISSING or not misspelt(problem)]
 
 
-# --- what the schema says of a place --------------------------------------------------------------------------------
+# --- the JSON schema of a place -------------------------------------------------------------------------------------
 
 
 @cache
@@ -160,7 +217,7 @@ def _schema() -> dict:
     return Recipe.model_json_schema()
 
 
-def _node(path: Path, raw: object) -> dict:
+def _node(path: Path, raw: JsonValue) -> dict:
     """The part of the JSON schema that holds at `path` in the value `raw`."""
     node = _resolved(_schema(), raw)
     for part in path:
@@ -173,15 +230,8 @@ def _node(path: Path, raw: object) -> dict:
     return node
 
 
-def _child(raw: object, part: str | int) -> object:
-    try:
-        return raw[part]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def _resolved(node: object, raw: object) -> dict:
-    """Follow references, and of alternatives the one that the value's kind names or that is an object."""
+def _resolved(node: object, raw: JsonValue) -> dict:
+    """Follow references; of alternatives take the one of the value's kind, or the one that is an object or a list."""
     if not isinstance(node, dict):
         return {}
     if "$ref" in node:
@@ -194,9 +244,3 @@ def _resolved(node: object, raw: object) -> dict:
         if "$ref" in alternative or alternative.get("type") in ("object", "array"):
             return _resolved(alternative, raw)
     return node
-
-
-def _meaning(path: Path, raw: object) -> str | None:
-    """What the schema says about a key, in one line."""
-    text = _node(path, raw).get("description", "")
-    return " ".join(text.split()) or None
