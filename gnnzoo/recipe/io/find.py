@@ -59,13 +59,8 @@ def find_recipe(name: str | Path) -> Path:
     )
 
 
-<<<<<<< HEAD
 def find_source_files(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
-    """The files that `data.source` names, looked up from the working folder, then from the recipe's.
-=======
-def resolve_source(recipe: Recipe, recipe_path: Path | str | None = None) -> list[Path]:
     """Find the files that `data.source` names, in the working folder or in that of the recipe.
->>>>>>> 2f1d717 (Layers of other packages by the entry-point group gnnzoo.layers; the contract of models as gnnzoo.testing)
 
     Args:
         recipe: its `data.source` is read.
@@ -100,11 +95,3 @@ def _first_match(source: str, folders: list[Path]) -> list[Path]:
         if matches:
             return [Path(match) for match in matches]
     return []
-<<<<<<< HEAD
-=======
-
-
-def _by_number(text: str) -> list[tuple[int, str]]:
-    """Sorting key of natural order: frame.9 before frame.10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
->>>>>>> 2f1d717 (Layers of other packages by the entry-point group gnnzoo.layers; the contract of models as gnnzoo.testing)

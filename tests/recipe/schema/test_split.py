@@ -1,7 +1,8 @@
-"""What a recipe may say of its split, and what it is told where that does not go together."""
+"""The split of a recipe: its defaults, and errors about contradictions."""
 
 import pytest
 
+from errors import refused
 from gnnzoo.errors import RecipeError
 from small import recipe
 
@@ -18,24 +19,21 @@ def test_the_gap_is_measured_unless_a_number_is_given():
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("values", "key", "names"),
     [
-        ({"gap": "atuo"}, "data.split.gap: \"atuo\" is not possible. Did you mean 'auto'?"),
-        ({"gap": -1}, "data.split.gap: -1 is not possible"),
-        ({"gap": 1.5}, "expected: 'auto', or a whole number"),
-        ({"method": "files"}, "Did you mean 'file'?"),
-        ({"validation_files": ["a"]}, 'validation_files and test_files need method "file", not "blocks"'),
-        (
-            {"method": "file", "validation_files": ["a"]},
-            "files are named, but test_files names none: name some, or set test to 0",
-        ),
+        ({"gap": "atuo"}, ".gap", ["atuo", "Did you mean 'auto'?"]),
+        ({"gap": -1}, ".gap", [-1]),
+        ({"gap": 1.5}, ".gap", ["'auto', or a whole number"]),
+        ({"method": "files"}, ".method", ["Did you mean 'file'?"]),
+        ({"validation_files": ["a"]}, "", ["validation_files", '"file"', '"blocks"']),
+        ({"method": "file", "validation_files": ["a"]}, "", ["test_files", "set test to 0"]),
         (
             {"method": "file", "train": 0.9, "test": 0, "validation_files": ["a"], "test_files": ["b"]},
-            "test_files names files, but test is 0: give it a share, or name none",
+            "",
+            ["test_files", "test is 0"],
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(values, message):
-    with pytest.raises(RecipeError) as caught:
+def test_contradictions_are_an_error_at_their_key(values, key, names):
+    with refused(RecipeError, *names, key=f"data.split{key}"):
         split(**values)
-    assert message in str(caught.value)
