@@ -6,7 +6,7 @@ from gnnzoo import fields
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.wave_vectors import waves_of
 
-# A batch takes the sizes of a full one, if that makes them no larger than by this: a shape less to compile.
+# A batch is padded to the sizes of a full one if these are larger by this factor at most: one shape less to compile.
 _NEARLY_FULL = 8 / 7
 
 
@@ -15,9 +15,16 @@ def _nearly(own: int, full: int) -> int:
 
 
 def padded_size(count: int, least: int = 256) -> int:
-    """What `count` rows are padded to: the next multiple of a sixteenth of the power of two below it, or of `least`.
+    """Round a number of rows up to the next multiple of 1/16 of the power of two below it, or of `least`.
 
-    A handful of shapes to compile for any data, and three per cent of padding on average where it costs anything.
+    This gives few shapes to compile for any data, with three per cent of padding on average.
+
+    Args:
+        count: rows.
+        least: smallest step.
+
+    Returns:
+        Padded number of rows.
     """
     step = max(least, 1 << max(0, count.bit_length() - 1 - 4))
     return max(1, -(-count // step)) * step
@@ -32,26 +39,28 @@ def pad(
     n_slots: int = 0,
     largest_wave: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Graphs laid end to end and padded: the inputs of a model, and what it is compared with.
+    """Lay graphs end to end and pad them to a batch: model inputs and reference values.
 
-    "forces" are there where every graph has them; "energy" and "virial" always, with masks telling where they are
-    known.
+    "forces" are present if every graph has them; "energy" and "virial" always, with masks of where they are known.
 
     Padding atoms belong to the last graph; padding edges join the last atom to itself along x, so that nothing divides
-    by zero. All of it is masked.
+    by zero. All padding is masked.
 
     Args:
         graphs: at least one.
         n_graphs: graphs of a full batch.
         n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
         dtype: of vectors, forces, energies, virials and masks.
-        n_edges, n_slots: those of a full batch; one that is nearly full is padded to them, so that shapes are few.
-        largest_wave: of the waves that the model reads, inverse length unit; 0 for none.
+        n_edges, n_slots: of a full batch, to which a nearly full one is padded.
+        largest_wave: largest wave number that the model reads, inverse length unit; 0 for none.
+
+    Returns:
+        Arrays by the names of `gnnzoo.fields`.
     """
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
     atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
-    edges = _nearly(padded_size(sum(edge_counts) + 1), n_edges)  # at least one is padding, which empty slots can name
+    edges = _nearly(padded_size(sum(edge_counts) + 1), n_edges)  # at least one is padding, which empty slots refer to
     batch = {**_padding(atoms, edges, n_graphs, dtype), **_waves(graphs, largest_wave, dtype)}
     if all(graph.forces is not None for graph in graphs):
         batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
@@ -81,7 +90,7 @@ def pad(
 
 
 def _padding(atoms: int, edges: int, n_graphs: int, dtype: str) -> dict[str, np.ndarray]:
-    """A batch of nothing but padding, waves and slots apart."""
+    """A batch of padding only, without wave vectors and slots."""
     return {
         fields.SPECIES: np.zeros(atoms, np.int32),
         fields.GRAPH_INDEX: np.full(atoms, n_graphs - 1, np.int32),
@@ -101,8 +110,8 @@ def _padding(atoms: int, edges: int, n_graphs: int, dtype: str) -> dict[str, np.
 
 
 def _waves(graphs: list[Graph], largest: float, dtype: str) -> dict[str, np.ndarray]:
-    """The waves of all graphs, one after the other and padded."""
-    found = [waves_of(graph.cell, graph.pbc, largest) for graph in graphs] if largest else []
+    """The wave vectors of all graphs, laid end to end and padded."""
+    found = [_waves_of_graph(graph, largest) for graph in graphs] if largest else []
     count = sum(len(waves) for waves, _ in found)
     size = padded_size(count, least=64) if largest else 0
     batch = {
@@ -118,14 +127,19 @@ def _waves(graphs: list[Graph], largest: float, dtype: str) -> dict[str, np.ndar
     return batch
 
 
+def _waves_of_graph(graph: Graph, largest: float) -> tuple[np.ndarray, float]:
+    assert graph.cell is not None and graph.pbc is not None, "graphs of frames have a cell"
+    return waves_of(graph.cell, graph.pbc, largest)
+
+
 def edge_slots(receivers: np.ndarray, atoms: int, empty: int, full: int = 0) -> np.ndarray:
-    """The edges of each atom as rows of one length: what sums over neighbours become products of matrices with.
+    """Tabulate the edges of each atom in rows of one length, so that neighbour sums become matrix products.
 
     Args:
         receivers: (edges,) ascending.
         atoms: number of rows.
-        empty: what empty slots hold, the number of a masked edge.
-        full: slots of a full batch, taken where it is nearly one.
+        empty: number of a masked edge, for empty slots.
+        full: slots of a full batch, used if this one is nearly full.
 
     Returns:
         (atoms, slots) int32; the number of slots is a multiple of 8, of 16 from 64 on.
@@ -137,6 +151,13 @@ def edge_slots(receivers: np.ndarray, atoms: int, empty: int, full: int = 0) -> 
 
 
 def slot_count(largest: int) -> int:
-    """Slots for atoms of at most `largest` edges."""
+    """Number of slots for atoms of at most `largest` edges.
+
+    Args:
+        largest: most edges of an atom.
+
+    Returns:
+        A multiple of 8, of 16 from 64 on.
+    """
     step = 8 if largest <= 64 else 16
     return max(1, -(-largest // step)) * step

@@ -16,10 +16,10 @@ class Graph:
     """One frame as a graph; arrays as in `gnnzoo.fields`, unpadded.
 
     Attributes:
-        forces: (atoms, 3) float32 in the model's unit, or None where nobody knows them.
+        forces: (atoms, 3) float32 in the model's unit, or None if unknown.
         energy: potential energy of the frame in the model's unit, or None.
         virial: (3, 3) float64 -dE/d(strain) in the model's unit of energy, or None.
-        positions: (atoms, 3) float64 inside the cell, from its corner; read by waves alone, as are
+        positions: (atoms, 3) float64 inside the cell, relative to its corner; only for wave vectors, as are
         cell, pbc: of the frame.
     """
 
@@ -44,21 +44,33 @@ class Graph:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the edges, which is nearly all."""
+        """Memory of the edges, which is nearly all."""
         return self.vectors.nbytes + self.senders.nbytes + self.receivers.nbytes + self.edge_class.nbytes
 
 
 def species_index(names: np.ndarray, species: list[str], location: Location | None = None) -> np.ndarray:
-    """(atoms,) names -> (atoms,) int32 index into `species`; a name that is not there is a `DataError`."""
+    """Look up species by name.
+
+    Args:
+        names: (atoms,) species of each atom.
+        species: species of the model, in its order.
+        location: of the data, for errors.
+
+    Returns:
+        (atoms,) int32 indices into `species`.
+
+    Raises:
+        DataError: a name is not in `species`.
+    """
     known = {name: i for i, name in enumerate(species)}
     present, inverse = np.unique(names, return_inverse=True)
     for name in present:
         if str(name) not in known:
             raise DataError(
-                f"species '{name}' is in the data, but the model knows {', '.join(species)}."
+                f"species '{name}' of the data is unknown to the model, which has {', '.join(species)}."
                 + did_you_mean(str(name), species),
                 location=location,
-                hint="another substance wants another recipe or model (gnnzoo list); if it is only the names: "
+                hint="another substance needs another recipe or model (gnnzoo list); if only the names differ: "
                 f"gnnzoo convert DUMP --types {','.join(f'{other}=NAME' for other in present if other not in known)}, "
                 "or --set data.types=...",
             )
@@ -73,9 +85,22 @@ def graph_of(
     force_factor: float = 1.0,
     dtype: str = "float32",
 ) -> Graph:
-    """The graph of one frame: neighbours within `cutoff`; forces, energy and virial times `force_factor`; in `dtype`.
+    """Compute the graph of a frame.
 
-    One factor serves all, because lengths are never converted.
+    Args:
+        frame: the frame.
+        species: species of the model, in its order.
+        cutoff: length unit.
+        bonds: bonded pairs of species, see `neighbors.edge_classes`.
+        force_factor: conversion of forces, energy and virial to the units of the model; one factor for all, because
+            lengths are never converted.
+        dtype: of vectors and forces.
+
+    Returns:
+        The graph.
+
+    Raises:
+        DataError: a species is unknown, or the cutoff is far too large.
     """
     senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
     return Graph(
@@ -91,8 +116,15 @@ def graph_of(
     )
 
 
-def wrapped_positions(frame: Frame) -> dict:
-    """Where the atoms are in their cell, wrapped along periodic directions so that float32 keeps their digits."""
+def wrapped_positions(frame: Frame) -> dict[str, np.ndarray]:
+    """Wrap positions into the cell along periodic directions, so that float32 keeps their digits.
+
+    Args:
+        frame: the frame.
+
+    Returns:
+        `positions` (atoms, 3) relative to the corner of the cell, length unit; `cell` and `pbc` of the frame.
+    """
     positions, cell = frame.positions - frame.origin, frame.cell
     if np.linalg.det(cell) != 0:
         positions = positions - np.floor(positions @ np.linalg.inv(cell)) * frame.pbc @ cell
@@ -116,7 +148,15 @@ def subtract_energy_offsets(graph: Graph, offsets: Sequence[float] | np.ndarray)
 
 
 def frame_energy(frame: Frame, factor: float) -> float | None:
-    """The frame's own energy, or the sum of its atoms'; None where neither is known."""
+    """Energy of a frame, or the sum of its atoms' energies.
+
+    Args:
+        frame: the frame.
+        factor: conversion to the energy unit of the model.
+
+    Returns:
+        The energy; None if unknown.
+    """
     energy = frame.energy
     if energy is None and frame.energies is not None:
         energy = float(np.sum(frame.energies))
@@ -124,12 +164,30 @@ def frame_energy(frame: Frame, factor: float) -> float | None:
 
 
 def frame_virial(frame: Frame, factor: float) -> np.ndarray | None:
+    """Virial of a frame.
+
+    Args:
+        frame: the frame.
+        factor: conversion to the energy unit of the model.
+
+    Returns:
+        (3, 3) -dE/d(strain); None if unknown.
+    """
     known = known_virial(frame.virial)
     return None if known is None else known * factor
 
 
 def check_forces(forces: np.ndarray | None, index: int, path: Path) -> None:
-    """Refuse forces of frame `index` of the data at `path` that are not numbers."""
+    """Refuse forces that are not finite.
+
+    Args:
+        forces: (atoms, 3), or None if unknown.
+        index: number of the frame.
+        path: of the data.
+
+    Raises:
+        DataError: a component is not finite.
+    """
     if forces is not None and not np.all(np.isfinite(forces)):
         raise DataError(
             f"a force of frame {index} is not a number", location=Location(file=path), hint=f"gnnzoo inspect {path}"

@@ -1,4 +1,6 @@
-"""Frame numbers to graphs, with graphs already made cached in memory."""
+"""Graphs by frame number, cached in memory."""
+
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,19 +16,39 @@ from gnnzoo.data.graphs.graph import (
 )
 from gnnzoo.errors import DataError, Location
 
-# Graphs are kept in memory until they fill this; beyond it they are made anew when they come round again.
+# Cached graphs fill at most this much memory; others are computed again in each epoch. A few thousand frames of
+# hundreds of atoms fit, and the whole training stays below 2 GB.
 CACHE_BYTES = 600_000_000
 
 
+@runtime_checkable
+class StoredEdges(Protocol):
+    """A dataset that holds the edges of its frames, such as TFRecord shards.
+
+    Attributes:
+        cutoff: of the edges, length unit.
+        bonds: bonded pairs of species, see `neighbors.edge_classes`.
+    """
+
+    cutoff: float
+    bonds: list[tuple[str, str]] | None
+
+    def stored_graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Senders, receivers, vectors and classes of the edges of a frame."""
+
+
 class GraphSource:
-    """Frame numbers -> graphs, with the graphs already made kept in memory while there is room.
+    """Computes graphs by frame number, and caches them while there is memory.
 
     Args:
-        dataset: where the frames are; one that stores edges (TFRecord) must have been written with this cutoff.
-        species: the model's species, in its order.
-        cutoff: in the data's length unit.
-        bonds: see `neighbors.edge_classes`.
-        force_factor: from the data's force unit to the model's.
+        dataset: the frames; one that stores edges (TFRecord) must have been written with this cutoff.
+        species: species of the model, in its order.
+        cutoff: length unit of the data.
+        bonds: bonded pairs of species, see `neighbors.edge_classes`.
+        force_factor: conversion from the force unit of the data to that of the model.
+
+    Raises:
+        DataError: the dataset stores edges of another cutoff or with other bonds.
     """
 
     def __init__(
@@ -39,23 +61,23 @@ class GraphSource:
     ):
         self.dataset, self.species, self.cutoff, self.bonds = dataset, list(species), float(cutoff), bonds
         self.force_factor = force_factor
-        self._stored = hasattr(dataset, "stored_graph")
-        if self._stored:
-            self._check_stored_edges()
+        self._stored = dataset if isinstance(dataset, StoredEdges) else None
+        if self._stored is not None:
+            self._check_stored_edges(self._stored)
         self._cache: dict[int, Graph] = {}
         self._cached_bytes = 0
 
-    def _check_stored_edges(self) -> None:
-        if abs(self.dataset.cutoff - self.cutoff) > 1e-6:
+    def _check_stored_edges(self, edges: StoredEdges) -> None:
+        if abs(edges.cutoff - self.cutoff) > 1e-6:
             raise DataError(
-                f"its edges were made with a cutoff of {self.dataset.cutoff:g}, the recipe asks for {self.cutoff:g}",
+                f"its edges have a cutoff of {edges.cutoff:g}, the recipe has {self.cutoff:g}",
                 location=Location(file=self.dataset.path),
                 hint=f"gnnzoo convert SOURCE -o OTHER.tfrecord --cutoff {self.cutoff:g}",
             )
-        stored, asked = ({frozenset(pair) for pair in bonds or ()} for bonds in (self.dataset.bonds, self.bonds))
-        if stored != asked or (self.dataset.bonds is None) != (self.bonds is None):
+        stored, asked = ({frozenset(pair) for pair in bonds or ()} for bonds in (edges.bonds, self.bonds))
+        if stored != asked or (edges.bonds is None) != (self.bonds is None):
             raise DataError(
-                f"its edges were made with the bonds {self.dataset.bonds}, the recipe asks for {self.bonds}",
+                f"its edges have the bonds {edges.bonds}, the recipe has {self.bonds}",
                 location=Location(file=self.dataset.path),
                 hint="gnnzoo convert SOURCE -o OTHER.tfrecord --recipe RECIPE",
             )
@@ -64,10 +86,16 @@ class GraphSource:
         return len(self.dataset)
 
     def graph(self, index: int) -> Graph:
-        """The graph of frame `index`.
+        """Compute the graph of a frame, or take it from the cache.
+
+        Args:
+            index: number of the frame.
+
+        Returns:
+            The graph.
 
         Raises:
-            DataError: a force in it is not a number, or a species is not the model's.
+            DataError: a force is not finite, or a species is unknown to the model.
         """
         index = int(index)
         if index in self._cache:
@@ -81,9 +109,9 @@ class GraphSource:
 
     def _make(self, index: int) -> Graph:
         frame = self.dataset[index]
-        if not self._stored:
+        if self._stored is None:
             return graph_of(frame, self.species, self.cutoff, self.bonds, self.force_factor)
-        senders, receivers, vectors, classes = self.dataset.stored_graph(index)
+        senders, receivers, vectors, classes = self._stored.stored_graph(index)
         forces = (frame.forces * self.force_factor).astype(np.float32)
         species, energy = species_index(frame.names, self.species), frame_energy(frame, self.force_factor)
         virial = frame_virial(frame, self.force_factor)

@@ -67,6 +67,7 @@ def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStati
     counts = np.zeros((len(EDGE_CLASSES), len(source.species), len(source.species), _BINS), np.int64)
     for index in sample:
         graph = source.graph(index)
+        assert graph.forces is not None, "training data have forces"
         forces = graph.forces.astype(np.float64)
         squares += float(np.sum(forces**2))
         absolutes += float(np.sum(np.abs(forces)))
@@ -145,6 +146,7 @@ def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Grap
     squares = left = size = components = 0.0
     for index in even_sample(train, PRIOR_SAMPLE):
         graph = source.graph(index)
+        assert graph.forces is not None, "training data have forces"
         rest = graph.forces.astype(np.float64) - known(graph)
         squares, components = squares + float(np.sum(rest**2)), components + rest.size
         left += float(np.linalg.norm(rest, axis=1).sum())
