@@ -71,19 +71,15 @@ class ComparisonResult:
     files: dict[str, Path]
 
     def to_json(self) -> dict[str, object]:
-        """The content of the .json file."""
-        return {
-            "source": self.source,
-            "target": self.target,
-            "strategy": self.strategy,
-            "dataset": self.dataset,
-            "held_out": self.held_out,
-            "validation_frames": self.validation_frames,
-            "seed": self.seed,
-            "steps": self.steps,
+        """Convert to the content of the .json file.
+
+        Returns:
+            Values under the attributes' names, without `files`.
+        """
+        raw: dict[str, object] = {key: value for key, value in vars(self).items() if key != "files"}
+        return raw | {
             "runs": [curve.to_json() for curve in self.runs],
             "gains": [gain.to_json() for gain in self.gains],
-            "verdict": self.verdict,
         }
 
 
