@@ -251,7 +251,7 @@ def _origin(source: ForceField, start: TransferStart, dataset: Dataset, on_repor
     fitted = held_out_errors(start.model, start.prepared, dataset, "validation")
     if fitted is not None:
         logger.info(
-            f"before training, with the model's own force scale: mean |dF| / mean |F| {zero_shot:.1%} on validation "
+            f"zero-shot, with the model's own force scale: mean |dF| / mean |F| {zero_shot:.1%} on validation "
             f"frames (zero forces: 100 %); with scale and gain fitted to training frames {fitted.relative:.1%}, "
             f"MAE {fitted.mae:.4g} {force_unit(dataset.units)}"
         )

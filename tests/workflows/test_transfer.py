@@ -63,9 +63,9 @@ def moved(argon, workshop):
 
 @pytest.fixture
 def messages(caplog):
-    """Messages of the logger."""
+    """Function that returns the messages of the logger so far."""
     caplog.set_level("INFO", "gnnzoo")
-    return caplog.messages
+    return lambda: caplog.messages
 
 
 # --- the new model --------------------------------------------------------------------------------------------------
@@ -125,8 +125,8 @@ def test_the_report_before_training_has_every_layer_and_the_new_cutoff(water, ar
     assert [layer.to_json() for layer in report.layers] == origin["moves"]
     assert [layer.training for layer in report.layers][-3:] == ["rate x 0.38", "", ""]
     assert any("cutoff was 6 and is 5.5" in remark for remark in report.remarks)
-    assert set(report.remarks) < set(messages)
-    (message,) = [text for text in messages if f"{origin['zero_shot']:.1%}" in text]
+    assert set(report.remarks) < set(messages())
+    (message,) = [text for text in messages() if f"{origin['zero_shot']:.1%}" in text]
     assert f"{origin['scale_fitted']['relative']:.1%}" in message
 
 
@@ -169,13 +169,13 @@ def test_a_conversion_of_units_is_reported(argon, folder, messages, normalizatio
     target = copy.deepcopy(raw_forces(ARGON).model_dump(mode="json", by_alias=True, exclude_none=True))
     target["model"]["normalization"] = normalization
     transfer(water_model("metal", made=raw_forces(WATER)), recipe(target), data=argon)
-    assert any("metal units" in text and "in real" in text and what in text for text in messages)
+    assert any("metal units" in text and "in real" in text and what in text for text in messages())
 
 
 def test_weights_that_read_epsilon_are_converted_to_the_target_units(argon, folder, messages):
     """0.2378 kcal/mol enters a network trained with eV as 0.0103."""
     target = transfer(water_model("metal"), recipe(training={"epochs": 1, "steps": 1}), data=argon)
-    assert any("epsilon" in text and "0.0433641" in text for text in messages)
+    assert any("epsilon" in text and "0.0433641" in text for text in messages())
     reasons = {layer: reason for layer, _, _, _, reason in target.info["origin"]["moves"]}
     assert "epsilon in metal units" in reasons["atom_encoder_1"]
 
