@@ -11,6 +11,7 @@ from gnnzoo.layers.registry import ATOMS
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.transfer_learning.copy_weights import copy_weights
+from gnnzoo.transfer_learning.provenance import LayerTransfer
 from small import ARGON, recipe
 from tiny_graph import build, graph, tensor
 
@@ -155,7 +156,7 @@ def test_moving_statistics_are_no_trained_weights_and_are_saved(trained, tmp_pat
 def test_transfer_takes_moving_statistics_along(trained):
     """The layers above were trained on features so normalised; training on the target moves them on."""
     network = build_network(trained.recipe, ["Ar"])
-    moves = {move.layer: move for move in copy_weights(trained, network, trained.recipe, ["Ar"])}
-    assert (moves["graph_norm_1"].action, moves["graph_norm_1"].weights) == ("copied", (4 * 8 + 1, 4 * 8 + 1))
+    records = {record.layer: record for record in copy_weights(trained, network, trained.recipe, ["Ar"])}
+    assert records["graph_norm_1"] == LayerTransfer("graph_norm_1", "copied", 4 * 8 + 1, 4 * 8 + 1)
     np.testing.assert_array_equal(network.get_layer("graph_norm_1").mean, np.arange(8))
     assert fields.FORCES in network.output

@@ -235,7 +235,8 @@ def test_resuming_with_another_source_model_is_refused(stopped, argon):
 
 
 def test_resuming_with_a_changed_source_model_is_refused(stopped, argon):
-    _, made, _ = stopped
+    folder, made, _ = stopped
+    (folder / "water.keras").unlink()
     water_model("metal", path="water.keras", made=raw_forces(WATER))
     with refused(UserError, "water.keras", "tiny-from-water-001", hint="--resume"):
         transfer("water.keras", made, data=argon, resume=True)
