@@ -10,7 +10,7 @@ from typing import NoReturn
 import keras
 import numpy as np
 
-from gnnzoo.data.graphs.training_statistics import even_sample
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave

@@ -9,11 +9,11 @@ from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import (
     TrainingStatistics,
     energy_offsets,
-    even_sample,
     force_rms_less,
     training_statistics,
 )
 from gnnzoo.data.graphs.wave_vectors import waves_of
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import Shares, Split
 from gnnzoo.errors import DataError, Location

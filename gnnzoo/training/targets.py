@@ -1,7 +1,8 @@
 """Checks, before a training begins, that its data have what it needs in addition to forces."""
 
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, even_sample
+from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, RecipeError, did_you_mean
 from gnnzoo.recipe.schema.training import Training

@@ -8,7 +8,7 @@ import numpy as np
 from gnnzoo import fields
 from gnnzoo.data.graphs.graph import Graph, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.graphs.training_statistics import even_sample
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.metrics import ForceErrors, ForceMetrics, ForceResult, Outputs, Reference, accumulate
 from gnnzoo.models.predict import Predictor
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.graphs.training_statistics import even_sample
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, ModelError
 from gnnzoo.metrics import force_errors

@@ -8,7 +8,7 @@ import numpy as np
 from gnnzoo import fields
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.graph import Graph
-from gnnzoo.data.graphs.training_statistics import even_sample
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.metrics import Outputs, force_errors
 from gnnzoo.models.build import build_network, build_prior
 from gnnzoo.models.files import ForceField

@@ -1,4 +1,4 @@
-"""Runs in memory whose correlation times are known: a liquid that jumps and a crystal that shakes."""
+"""Runs in memory of known autocorrelation times: a liquid of jumping atoms and a vibrating crystal."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Datasets in memory for what inspection tells: liquids, crystals, dimers, in any units."""
+"""Datasets in memory for tests of inspection: liquids, crystals, dimers, in any units."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from systems import changed
 
 
 class Frames(Dataset):
-    """Frames in memory, with all that a dataset tells of itself."""
+    """A dataset of frames in memory."""
 
     def __init__(self, frames: list[Frame], **provenance):
         self.frames, self.path, self.provenance = frames, "memory", provenance
@@ -30,14 +30,16 @@ class Frames(Dataset):
 
 
 def frame(positions, forces, cell, step=0, **values) -> Frame:
-    """A frame of atoms of type 1, unless `values` says otherwise."""
+    """A frame of atoms of type 1, unless `values` has others."""
     positions = np.asarray(positions, dtype=float)
-    told = {"ids": np.arange(1, len(positions) + 1), "types": np.ones(len(positions), np.int32)} | values
-    return Frame(step=step, positions=positions, forces=np.asarray(forces, float), cell=np.asarray(cell, float), **told)
+    known = {"ids": np.arange(1, len(positions) + 1), "types": np.ones(len(positions), np.int32)} | values
+    return Frame(
+        step=step, positions=positions, forces=np.asarray(forces, float), cell=np.asarray(cell, float), **known
+    )
 
 
 def frames_of(snapshots: list[dumps.Snapshot], **values) -> list[Frame]:
-    """Frames from what dumps are written from."""
+    """Frames from snapshots of `dumps`."""
     return [
         frame(
             s.positions,
@@ -51,7 +53,7 @@ def frames_of(snapshots: list[dumps.Snapshot], **values) -> list[Frame]:
 
 
 def in_units(frames: list[Frame], style: str, epsilon: float = 0.2378, sigma: float = 3.405) -> list[Frame]:
-    """Undeclared frames whose numbers, given in `real`, are turned into those of `style`."""
+    """Undeclared frames in `real` units, converted to those of `style`."""
     if style == "lj":
         return [
             changed(f, positions=f.positions / sigma, cell=f.cell / sigma, forces=f.forces * sigma / epsilon)
@@ -85,7 +87,7 @@ def dimers(
 
 
 def fcc(side: int = 5, constant: float = 5.0, jitter: float = 0.1, frames: int = 2) -> list[Frame]:
-    """A face-centred cubic crystal with random displacements, each atom drawn back to its place."""
+    """A face-centred cubic crystal with random displacements, with a harmonic force on each atom."""
     random = np.random.default_rng(1)
     corners = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
     basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])

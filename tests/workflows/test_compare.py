@@ -10,8 +10,9 @@ import pytest
 
 from errors import refused
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.graphs.training_statistics import even_sample, training_statistics
+from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.data.open_dataset import open_dataset
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.errors import UserError
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField

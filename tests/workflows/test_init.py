@@ -1,4 +1,4 @@
-"""A recipe from a dump: each choice against the numbers it comes from, and a training that takes it as it is."""
+"""A recipe from a dump: each choice against the numbers it comes from, and a training on it."""
 
 import dataclasses
 import json
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dumps
+from errors import refused
 from frames_in_memory import Frames
 from gnnzoo.data.inspection.cost_estimate import TRAINING
 from gnnzoo.data.inspection.describe import describe_dataset
@@ -27,9 +28,9 @@ from systems import changed, water_frame
 WATER = {"units": "real", "types": {"1": "O", "2": "H"}}
 
 
-def heard(capsys) -> str:
-    """What was said, on one line."""
-    return " ".join(capsys.readouterr().err.split())
+def text_of(result, label: str) -> str:
+    """The choice of this label, with its reason."""
+    return " | ".join(choice.text for choice in result.choices if choice.label == label)
 
 
 def with_columns(path, snapshots, base=dumps.ARGON_COLUMNS, **columns):
@@ -43,50 +44,52 @@ def with_columns(path, snapshots, base=dumps.ARGON_COLUMNS, **columns):
 # --- a recipe that is complete --------------------------------------------------------------------------------------
 
 
-def test_argon(folder, capsys):
+def test_argon(folder):
     dumps.argon_dump(folder / "argon.lammpstrj", frames=30)
-    assert init("argon.lammpstrj", units="real", types={1: "Ar"}) == Path("argon.json")
+    result = init("argon.lammpstrj", units="real", types={1: "Ar"})
+    assert result.path == Path("argon.json")
     recipe, known = load_recipe("argon.json"), load_recipe("recipes/argon.json")
+    assert recipe == result.recipe
     assert (recipe.name, recipe.data.source, recipe.data.units) == ("argon", "argon.lammpstrj", "real")
     assert recipe.data.types == {"1": "Ar"}
     assert recipe.data.atoms == known.data.atoms
     assert recipe.model == known.model
     assert recipe.data.simulate is None
     report = describe_dataset(open_dataset("argon.lammpstrj", **{"units": "real", "types": {1: "Ar"}}))
-    assert recipe.graph.cutoff == report["recommended_cutoff"]
-    said = heard(capsys)
-    for text in ("units real: declared", "as in the recipe argon", "end of shell", "ms for a frame", "--time-limit"):
-        assert text in said
-    assert (
-        "30 frames; " in said.partition("argon.lammpstrj: ")[2].partition("argon.lammpstrj: ")[2]
-    )  # the split, in the words of the training
+    assert recipe.graph.cutoff == report.recommended_cutoff
+    labels = [choice.label for choice in result.choices]
+    assert labels == ["source", "units", "types", "atoms", "cutoff", "model", "split", "split", "training"]
+    assert "end of shell" in text_of(result, "cutoff") and "ms" in text_of(result, "cutoff")
+    assert "30 frames" in text_of(result, "split")
+    assert json.loads(json.dumps(result.to_json()))["choices"][1]["label"] == "units"
 
 
-def test_water_knows_its_molecules(folder, capsys):
+def test_molecules_of_water_give_its_bonds(folder):
     dumps.water_dump(folder / "w.dump", frames=20, side=3)
-    recipe = load_recipe(init("w.dump", **WATER, name="flexible"))
+    result = init("w.dump", **WATER, name="flexible")
+    recipe = load_recipe(result.path)
     known = load_recipe("recipes/water.json")
     assert recipe.name == "flexible"
     assert recipe.graph.bonds == [("O", "H")]
     assert recipe.data.atoms == known.data.atoms
     assert recipe.model == known.model
-    assert "O-H in one molecule are bonded" in heard(capsys)
+    assert "O-H" in text_of(result, "model")
 
 
 def test_several_dumps_and_their_common_name(folder):
     for number, first in ((2, 0), (11, 200)):
         dumps.write_dump(folder / f"run.{number}.lammpstrj", dumps.argon(frames=20, seed=number, first=first))
-    recipe = load_recipe(init(["run.2.lammpstrj", "run.11.lammpstrj"], units="real"))
+    recipe = init(["run.2.lammpstrj", "run.11.lammpstrj"], units="real").recipe
     assert (recipe.name, recipe.data.source) == ("run", ["run.2.lammpstrj", "run.11.lammpstrj"])
-    recipe = load_recipe(init("run.*.lammpstrj", "b.json", units="real"))
+    recipe = init("run.*.lammpstrj", "b.json", units="real").recipe
     assert recipe.data.source == "run.*.lammpstrj"
 
 
-def test_a_recipe_elsewhere_finds_its_data_from_both_folders(folder, monkeypatch):
+def test_a_recipe_in_another_folder_finds_its_data(folder, monkeypatch):
     dumps.argon_dump(folder / "a.lammpstrj", frames=20)
     (folder / "recipes").mkdir()
     (folder / "recipes/recipe.schema.json").write_text("{}")
-    path = init("a.lammpstrj", "recipes/a.json", units="real")
+    path = init("a.lammpstrj", "recipes/a.json", units="real").path
     assert load_recipe(path).data.source == "../a.lammpstrj"
     assert json.loads(path.read_text())["$schema"] == "recipe.schema.json"
     (folder / "inner").mkdir()
@@ -95,71 +98,72 @@ def test_a_recipe_elsewhere_finds_its_data_from_both_folders(folder, monkeypatch
     monkeypatch.chdir(folder / "inner")
     (folder / "inner/recipes").mkdir()
     # ../b.lammpstrj is another file when looked up from here
-    assert load_recipe(init("b.lammpstrj", "recipes/b.json", units="real")).data.source == "b.lammpstrj"
+    assert init("b.lammpstrj", "recipes/b.json", units="real").recipe.data.source == "b.lammpstrj"
 
 
 @pytest.mark.parametrize("form", ["a.h5", "a.tfrecord"])
-def test_datasets_are_taken_too(folder, form):
+def test_datasets(folder, form):
     dumps.argon_dump(folder / "a.lammpstrj", frames=20)
     convert("a.lammpstrj", form, units="real", types={1: "Ar"}, cutoff=6.0 if form == "a.tfrecord" else None)
-    recipe = load_recipe(init(form))
+    recipe = init(form).recipe
     assert (recipe.data.source, recipe.data.units, recipe.data.types) == (form, "real", {"1": "Ar"})
 
 
 # --- units ----------------------------------------------------------------------------------------------------------
 
 
-def test_units_that_are_inferred_are_written_and_warned_of(folder, capsys):
+def test_inferred_units_are_written_with_a_warning(folder):
     dumps.water_dump(folder / "w.dump", frames=20, side=3)
-    assert load_recipe(init("w.dump")).data.units == "real"
-    said = heard(capsys)
-    assert "units real: inferred, not declared: along " in said
-    assert "warning: the data do not tell their units. If they are not real, the same command with --units" in said
+    result = init("w.dump")
+    assert result.recipe.data.units == "real"
+    assert "inferred" in text_of(result, "units")
+    assert "--units" in result.warnings[0]
 
 
-def test_units_that_cannot_be_told_are_asked_for(folder):
+def test_unknown_units_are_an_error(folder):
     snapshots = dumps.argon(frames=4)
     for snapshot in snapshots:
         snapshot.forces = 0.0 * snapshot.forces
     dumps.write_dump(folder / "a.dump", snapshots)
-    with pytest.raises(DataError, match=r"cannot be told from the numbers: .* atoms per cubed length") as caught:
+    with refused(DataError, "atoms per cubed length", file="a.dump", hint="--units real", expected="metal"):
         init("a.dump")
-    assert "--units real" in caught.value.hint
     assert not Path("a.json").exists()
 
 
-def test_units_that_cannot_be_are_refused(folder):
+def test_impossible_units_are_an_error(folder):
     snapshots = dumps.argon(frames=4, side=4)
     for snapshot in snapshots:
         snapshot.positions, snapshot.cell = snapshot.positions / 10, snapshot.cell / 10
     dumps.write_dump(folder / "a.dump", snapshots)
-    with pytest.raises(DataError, match="units real are declared, but cannot be"):
+    with refused(DataError, "units real", file="a.dump", hint="--units lj"):
         init("a.dump", units="real")
-    assert load_recipe(init("a.dump")).data.units == "lj"
+    assert init("a.dump").recipe.data.units == "lj"
 
 
 # --- types and atoms ------------------------------------------------------------------------------------------------
 
 
-def test_types_without_a_name_keep_their_number(folder, capsys):
+def test_types_without_a_name_keep_their_number(folder):
     dumps.water_dump(folder / "w.dump", frames=20)
-    recipe = load_recipe(init("w.dump", units="real"))
+    result = init("w.dump", units="real")
+    recipe = load_recipe(result.path)
     assert recipe.data.types == {"1": "1", "2": "2"}
     assert recipe.graph.bonds == [("1", "2")]
     assert recipe.model.layers[0].inputs == "species"
     assert recipe.data.atoms == {}
-    assert "--types 1=NAME,2=NAME" in heard(capsys)
+    assert "--types 1=NAME,2=NAME" in text_of(result, "types")
 
 
-def test_types_are_named_by_element_or_by_mass(folder, capsys):
+def test_types_are_named_by_element_or_by_mass(folder):
     with_columns(folder / "e.dump", dumps.water(frames=20), dumps.WATER_COLUMNS, element={1: "O", 2: "H"})
-    assert load_recipe(init("e.dump", units="real")).data.types == {"1": "O", "2": "H"}
+    assert init("e.dump", units="real").recipe.data.types == {"1": "O", "2": "H"}
     with_columns(folder / "m.dump", dumps.water(frames=20), dumps.WATER_COLUMNS, mass={1: 15.9994, 2: 1.008})
-    assert load_recipe(init("m.dump", units="real")).data.types == {"1": "O", "2": "H"}
-    assert "by the masses in the dump, 15.9994 is O, 1.008 is H" in heard(capsys)
+    result = init("m.dump", units="real")
+    assert load_recipe(result.path).data.types == {"1": "O", "2": "H"}
+    assert "15.9994 is O, 1.008 is H" in text_of(result, "types")
 
 
-def test_masses_that_no_element_has_name_nothing(folder):
+def test_masses_of_no_element_name_nothing(folder):
     # united atoms CH2 and CH3, and two kinds of carbon
     snapshots = dumps.argon(frames=1)
     for snapshot in snapshots:
@@ -171,67 +175,65 @@ def test_masses_that_no_element_has_name_nothing(folder):
     assert names_by_mass(open_dataset("c.dump", units="lj"), [1, 2, 3, 4]) == {}
 
 
-def test_names_that_a_recipe_cannot_write_are_left_to_the_data(folder, capsys):
+def test_names_that_are_not_possible_in_a_recipe(folder):
     with_columns(folder / "s.dump", dumps.argon(frames=20), element={1: "Na+"})
-    recipe = load_recipe(init("s.dump", units="real"))
-    assert recipe.data.types is None
-    assert "so it leaves them to the data" in heard(capsys)
-    with pytest.raises(UserError, match=r"cannot call anything 'Na\+'"):
+    assert init("s.dump", units="real").recipe.data.types is None
+    with refused(UserError, "'Na+'", hint="--types"):
         init("s.dump", types={1: "Na+"}, name="other")
 
 
-def test_charges_that_are_not_those_of_a_known_recipe_speak_against_it(folder, capsys):
+def test_parameters_of_a_known_recipe_need_its_charges(folder):
     with_columns(folder / "a.dump", dumps.water(frames=20), dumps.WATER_COLUMNS, q={1: -0.82, 2: 0.41})
-    assert load_recipe(init("a.dump", **WATER)).data.atoms["O"].charge == -0.82
-    capsys.readouterr()
+    assert init("a.dump", **WATER).recipe.data.atoms["O"].charge == -0.82
     with_columns(folder / "b.dump", dumps.water(frames=20), dumps.WATER_COLUMNS, q={1: -0.834, 2: 0.417})
-    recipe = load_recipe(init("b.dump", **WATER))
-    assert recipe.data.atoms == {}
-    assert recipe.model.layers[0].inputs == "species"
-    assert "H +0.417, O -0.834, which are not those of the recipe water" in heard(capsys)
+    result = init("b.dump", **WATER)
+    assert result.recipe.data.atoms == {}
+    assert result.recipe.model.layers[0].inputs == "species"
+    assert "H +0.417, O -0.834" in text_of(result, "atoms")
 
 
 # --- cutoff, split, schedule ----------------------------------------------------------------------------------------
 
 
-def test_the_cutoff_asked_for_is_taken(folder, capsys):
+def test_the_cutoff_asked_for(folder):
     dumps.argon_dump(folder / "a.dump", frames=20)
-    assert load_recipe(init("a.dump", units="real", cutoff=4.25)).graph.cutoff == 4.25
-    assert "cutoff 4.25 A: asked for" in heard(capsys)
-    with pytest.raises(UserError, match="gives no edges"):
+    result = init("a.dump", units="real", cutoff=4.25)
+    assert result.recipe.graph.cutoff == 4.25
+    assert text_of(result, "cutoff").startswith("4.25 A: asked for")
+    with refused(UserError, "cutoff of 0", hint="--cutoff 5"):
         init("a.dump", units="real", cutoff=0.0, name="b")
-    with pytest.raises(UserError, match=r"no two atoms are nearer than the cutoff of 0\.5"):
+    with refused(UserError, "cutoff of 0.5", file="a.dump", hint="--cutoff R"):
         init("a.dump", units="real", cutoff=0.5, name="b")
 
 
-def test_few_frames_have_no_test_part(folder, capsys):
+def test_few_frames_have_no_test_part(folder):
     dumps.argon_dump(folder / "a.dump", frames=4)
-    split = load_recipe(init("a.dump", units="real")).data.split
+    result = init("a.dump", units="real")
+    split = result.recipe.data.split
     assert (split.train, split.validation, split.test) == (0.8, 0.2, 0.0)
-    assert "no test part: 4 frames are too few" in heard(capsys)
+    assert "no test part" in text_of(result, "split")
     dumps.argon_dump(folder / "b.dump", frames=1)
-    with pytest.raises(DataError, match="1 frame is too few"):
+    with refused(DataError, "1 frame", file="b.dump", hint="gnnzoo init DUMP DUMP"):
         init("b.dump", units="real")
 
 
-def test_frames_that_come_twice_are_counted_where_they_are_too_few(folder):
+def test_errors_about_too_few_frames_count_duplicates(folder):
     snapshots = dumps.argon(frames=1) * 30
     snapshots = [dataclasses.replace(snapshot, step=10 * number) for number, snapshot in enumerate(snapshots)]
     dumps.write_dump(folder / "a.dump", snapshots)
-    with pytest.raises(DataError, match=r"30 frames are too few .* 29 of them come twice") as caught:
+    with refused(DataError, "30 frames", "29 of them", file="a.dump", hint="gnnzoo init DUMP DUMP") as refusal:
         init("a.dump", units="real")
-    assert "--set" not in caught.value.hint
-    assert "gnnzoo init DUMP DUMP" in caught.value.hint
+    assert "--set" not in refusal.error.hint
 
 
 def test_the_split_is_that_of_the_schema(folder):
     dumps.argon_dump(folder / "a.dump", frames=40)
-    assert load_recipe(init("a.dump", units="real")).data.split == Split()
-    assert Split().train == TRAINING  # of which the forecast speaks
+    assert init("a.dump", units="real").recipe.data.split == Split()
+    assert Split().train == TRAINING  # which the cost estimate assumes
 
 
 @pytest.mark.parametrize(("ids", "bonded"), [((1, 1, 1), [["O", "H"]]), ((0, 0, 0), None), ((-1, -1, -1), None)])
-def test_ids_of_no_molecule_bond_nothing(ids, bonded):
+def test_molecule_ids_of_zero_bond_nothing(ids, bonded):
     frame = water_frame()
     molecules = frame.molecules * np.tile(ids, 8)
     data = Frames([changed(frame, molecules=molecules)])
@@ -239,7 +241,7 @@ def test_ids_of_no_molecule_bond_nothing(ids, bonded):
     assert pairs_of(data[0], 3.0).inside.any() == bool(bonded)
 
 
-def test_the_schedule_bends_like_the_one_it_is_made_from():
+def test_the_schedule_has_the_shape_of_the_one_it_is_made_from():
     shape = installed_recipe("argon")["training"]
     found = schedule(100, 400, 0.04, shape)
     assert (found["epochs"], found["batch_size"]) == (100, 1)  # 10,000 steps: less than half an hour
@@ -251,29 +253,27 @@ def test_the_schedule_bends_like_the_one_it_is_made_from():
     assert schedule(2, 50, 0.004, shape)["batch_size"] == 1
 
 
-def test_energies_of_atoms_are_pointed_at(folder, capsys):
+def test_columns_of_energies_are_pointed_out(folder):
     with_columns(folder / "a.dump", dumps.argon(frames=20), c_pe={1: -1.0}, c_other={1: 0.0})
-    init("a.dump", units="real")
-    assert "--column energy=c_pe" in heard(capsys)
-    recipe = load_recipe(init("a.dump", units="real", columns={"energy": "c_pe"}, name="b"))
-    assert recipe.data.columns == {"energy": "c_pe"}
-    assert "--column" not in heard(capsys)
+    assert "--column energy=c_pe" in text_of(init("a.dump", units="real"), "energies")
+    result = init("a.dump", units="real", columns={"energy": "c_pe"}, name="b")
+    assert result.recipe.data.columns == {"energy": "c_pe"}
+    assert not text_of(result, "energies")
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
 
 
-def test_a_recipe_is_never_overwritten_in_silence(folder):
+def test_an_existing_recipe_is_kept(folder):
     dumps.argon_dump(folder / "a.dump", frames=20)
-    path = init("a.dump", units="real")
+    path = init("a.dump", units="real").path
     before = path.read_text()
-    with pytest.raises(OutputError, match="exists already"):
+    with refused(OutputError, file="a.json", hint="--overwrite"):
         init("a.dump", units="real", cutoff=5.0)
     init("a.dump", units="real", cutoff=5.0, overwrite=True)
     assert Path("a.json.old-1").read_text() == before != path.read_text()
-    with pytest.raises(UserError, match=r"ends in \.json") as caught:
+    with refused(UserError, ".yaml", file="b.yaml", hint="-o b.json"):
         init("a.dump", "b.yaml", units="real")
-    assert caught.value.hint == "-o b.json"
 
 
 @pytest.mark.parametrize("name", ["argon", "water-reference"])
@@ -288,7 +288,7 @@ def test_the_text_of_a_recipe_is_that_recipe(name):
 @pytest.mark.parametrize(
     ("text", "name"), [("run.", "run"), ("my run (2)", "my-run-2"), ("N216.81", "N216.81"), ("...", "dump")]
 )
-def test_names_are_made_of_what_a_recipe_may_hold(text, name):
+def test_names_from_file_names(text, name):
     assert as_name(text) == name
 
 
@@ -296,7 +296,7 @@ def test_names_are_made_of_what_a_recipe_may_hold(text, name):
 
 
 @pytest.mark.parametrize("names", [{1: "O", 2: "H"}, None], ids=["named", "nameless"])
-def test_the_recipe_trains_as_it_is(workshop, folder, names):
+def test_training_on_the_new_recipe(workshop, folder, names):
     dumps.water_dump(folder / "w.dump", frames=20)
     path = init("w.dump", units="real", types=names)
     model = train(path, overrides=["training.steps=2"])

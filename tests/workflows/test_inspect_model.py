@@ -1,6 +1,7 @@
-"""What `gnnzoo inspect` tells of a model: heads, waves, prior, and what it promises."""
+"""Inspection of a model: heads, reciprocal space, prior, and symmetries."""
 
 import json
+import logging
 import zipfile
 
 import pytest
@@ -36,44 +37,30 @@ def model(folder):
     return write
 
 
-def test_a_model_of_waves_and_a_prior(model):
-    raw = resolved(recipe(WATER, model=WAVES, graph={"waves": 1.5, "envelope": False}))
-    path = model(raw)
-    assert inspect(path)["network"] == {
-        "heads": ["vector_force_decoder"],
-        "waves": 1.5,
-        "prior": ["repulsion"],
-        "holds": ["forces turn with the atoms"],
-        "holds_not": [
-            "smooth at the cutoff",
-            "derived from an energy",
-            "sum to zero",
-            "far groups do not feel each other",
-        ],
-    }
-    said = " ".join(CliRunner().invoke(main, ["inspect", path]).stdout.split())
-    for part in (
-        "head vector_force_decoder",
-        "waves up to 1.5",
-        "prior repulsion",
-        "holds forces turn with the atoms",
-        "does not hold smooth at the cutoff, derived from an energy, sum to zero",
-    ):
-        assert part in said
+def test_a_model_with_reciprocal_space_and_a_prior(model):
+    path = model(resolved(recipe(WATER, model=WAVES, graph={"waves": 1.5, "envelope": False})))
+    network = inspect(path).network
+    assert (network.heads, network.waves, network.prior) == (["vector_force_decoder"], 1.5, ["repulsion"])
+    assert (len(network.holds), len(network.holds_not)) == (1, 4)
+    assert "rotate" in network.holds[0]
+    out = " ".join(CliRunner().invoke(main, ["inspect", path]).stdout.split())
+    for part in ("vector_force_decoder", "1.5", "repulsion", network.holds[0], ", ".join(network.holds_not)):
+        assert part in out
 
 
-def test_a_model_of_two_heads_answers_with_its_energy(model):
-    path = model(resolved(recipe(model=TWO_HEADS, training={"stages": STAGES})))
-    network = inspect(path)["network"]
-    assert network["heads"] == ["pair_force_decoder", "energy_decoder"]
-    assert (network["waves"], network["prior"]) == (None, [])
-    assert len(network["holds"]) == 5 and network["holds_not"] == []
-    said = " ".join(CliRunner().invoke(main, ["inspect", path]).stdout.split())
-    assert "head pair_force_decoder, energy_decoder" in said
-    assert "derived from an energy" in said
-    assert "waves" not in said and "does not hold" not in said
+def test_a_model_of_two_heads_has_the_symmetries_of_its_energy(model):
+    report = inspect(model(resolved(recipe(model=TWO_HEADS, training={"stages": STAGES}))))
+    network = report.network
+    assert network.heads == ["pair_force_decoder", "energy_decoder"]
+    assert (network.waves, network.prior) == (None, [])
+    assert len(network.holds) == 5 and network.holds_not == []
+    assert json.loads(json.dumps(report.to_json()))["network"]["heads"] == network.heads
+    out = CliRunner().invoke(main, ["inspect", report.path]).stdout
+    assert "energy_decoder" in out
+    assert "waves" not in out and "does not hold" not in out
 
 
-def test_a_recipe_of_another_version_promises_nothing(model, capsys):
-    assert inspect(model({"name": "old"}))["network"] is None
-    assert "its recipe is of another version" in capsys.readouterr().err
+def test_a_recipe_of_another_version_has_unknown_symmetries(model, caplog):
+    with caplog.at_level(logging.INFO, "gnnzoo"):
+        assert inspect(model({"name": "old"})).network is None
+    assert "another version" in caplog.text

@@ -34,6 +34,7 @@ FLOORS = [
             "outputs",
             "progress",
             "progress_bar",
+            "records",
         }
         | {"tensorflow_env", "units"},  # "": gnnzoo itself, for its version
     ),

@@ -7,6 +7,7 @@ import numpy as np
 
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.source import GraphSource
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.fields import EDGE_CLASSES
 
 # So many frames determine the scales to well below one per cent and are read within seconds.
@@ -180,18 +181,3 @@ def energy_offsets(
     if not energies:
         return np.zeros(len(source.species))
     return np.linalg.lstsq(np.array(counts, np.float64), np.array(energies), rcond=None)[0]
-
-
-def even_sample(indices: np.ndarray, count: int) -> np.ndarray:
-    """Choose at most `count` evenly spaced indices, first and last included.
-
-    Args:
-        indices: (n,) indices.
-        count: how many at most.
-
-    Returns:
-        (min(n, count),) indices.
-    """
-    if len(indices) <= count:
-        return np.asarray(indices)
-    return np.asarray(indices)[np.linspace(0, len(indices) - 1, count).round().astype(int)]

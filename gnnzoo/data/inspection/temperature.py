@@ -1,10 +1,10 @@
-"""Temperatures of frames: from velocities, and from forces and distances where there are none.
+"""Temperatures of frames: from velocities, and from forces and distances.
 
 The second kind needs no masses and no velocities. For any smooth field A(r) over a system in equilibrium,
 <F . A> = -kT <div A> (the hypervirial theorem; Jepps, Ayton and Evans, Phys. Rev. E 62, 4757 (2000), eq. 6). With
-A_i = sum over neighbours j of u_ij / r_ij^n, where u_ij points from i to j, this is a weighted mean of how hard atoms
-push one another apart where they are close, and gives kT in the energy unit that belongs to the forces. A dump whose
-forces are in another unit than one thinks shows a temperature that is off by the same factor.
+A_i = sum over neighbours j of u_ij / r_ij^n, where u_ij points from i to j, this is a weighted mean of the repulsion of
+close atoms, and gives kT in the energy unit that belongs to the forces. If forces are in another unit than declared,
+this temperature is off by the same factor.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy as np
 
 from gnnzoo.data.inspection.pair_sample import PairSample
 
-# Exponent n: steep enough that the cutoff of the pairs does not matter, shallow enough that more than the very closest
-# pair counts.
+# Exponent n: steep enough that pairs beyond the cutoff do not matter (their weights fall as r^-6 with their number),
+# shallow enough that more than the very closest pair counts.
 _STEEPNESS = 8
 
 # Boltzmann's constant in the energy units of each style; 1 in reduced units.
@@ -24,34 +24,33 @@ _KINETIC = {"real": 1e7 / 4184.0, "metal": 10.0 / 96485.33212, "lj": 1.0}
 
 
 def thermal_energy(pairs: Sequence[PairSample]) -> float | None:
-    """kT by forces and distances, in the energy unit of the forces (force unit times length unit).
+    """kT from forces and distances.
 
     Args:
         pairs: of each sampled frame.
 
     Returns:
-        None where there are no pairs or the forces are all zero. Not meaningful, and maybe negative, far from
+        Force unit times length unit; None without pairs or forces. Not meaningful, and possibly negative, far from
         equilibrium or where bonds are held rigid.
     """
-    pushed = divergence = 0.0
+    virial = divergence = 0.0
     for sampled in pairs:
-        distinct = (sampled.receivers != sampled.senders) & (sampled.distances > 0)
+        distinct = sampled.distinct
         distances = sampled.distances[distinct]
         if len(distances) == 0:
             continue
-        nearest = distances.min()
-        weights = (nearest / distances) ** _STEEPNESS
+        # Frames have equal weight: the factor nearest^n, which differs from frame to frame, is on both sides.
+        weights = (distances.min() / distances) ** _STEEPNESS
         along = np.einsum("pc,pc->p", sampled.frame.forces[sampled.receivers[distinct]], sampled.directions[distinct])
-        # Frames weigh alike: the factor nearest^n, which differs from frame to frame, stands on both sides.
         scale = 1 / float(weights.sum())
-        pushed += scale * float(along @ weights)
-        # div_i of u_ij r^-n, r_i moving: (n - 2) r^(-n-1)
+        virial += scale * float(along @ weights)
+        # div_i of u_ij r^-n with respect to r_i: (n - 2) r^(-n-1)
         divergence += scale * (_STEEPNESS - 2) * float(np.sum(weights / distances))
-    return -pushed / divergence if divergence > 0 and pushed != 0 else None
+    return -virial / divergence if divergence > 0 and virial != 0 else None
 
 
 def kinetic_temperature(velocities: np.ndarray, masses: np.ndarray, units: str) -> float:
-    """Temperature of one frame by its velocities, K (reduced in `lj`).
+    """Temperature of one frame from its velocities, sum of m v^2 / (degrees of freedom x k).
 
     Args:
         velocities: (atoms, 3), velocity unit of `units`.
@@ -59,9 +58,18 @@ def kinetic_temperature(velocities: np.ndarray, masses: np.ndarray, units: str) 
         units: LAMMPS unit style.
 
     Returns:
-        sum of m v^2 / (freedoms k), with three degrees of freedom per atom less the three of the centre of mass;
-        bonds held rigid are not known here and make the true temperature higher.
+        K (reduced in `lj`), with three degrees of freedom per atom minus three of the centre of mass. Constraints are
+        not known here and make the true temperature higher.
     """
-    freedoms = max(1, 3 * len(velocities) - 3)
+    degrees = max(1, 3 * len(velocities) - 3)
     twice = float(np.sum(masses * np.einsum("ac,ac->a", velocities, velocities)))
-    return twice * _KINETIC[units] / (freedoms * BOLTZMANN[units])
+    return twice * _KINETIC[units] / (degrees * BOLTZMANN[units])
+
+
+def kelvin_text(value: float) -> str:
+    """Format a temperature of `value` K.
+
+    Returns:
+        Such as 298 K or 1.2e+06 K.
+    """
+    return f"{value:,.0f} K" if 10 <= value < 1e6 else f"{value:.2g} K"

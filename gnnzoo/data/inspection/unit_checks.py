@@ -1,81 +1,113 @@
-"""Units held against the numbers wherever data come in: what cannot be is refused, what is doubtful is said."""
+"""Checks of declared units against the numbers: impossible ones are errors, doubtful ones are warnings."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.data_source import resolve_source
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.inspection.unit_evidence import unit_evidence
+from gnnzoo.data.inspection.unit_evidence import UnitEvidence, unit_evidence
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
 
-def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint: str | None = None) -> dict:
-    """Evidence about a dataset's units, of so few frames that nobody waits for it; inspection looks at more.
+def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint: str | None = None) -> UnitEvidence:
+    """Check a dataset's units on a few frames, in negligible time; inspection samples more.
 
     Args:
-        location: the file to name, by default the dataset's.
-        hint: what to type where its units cannot be; `{style}` is what they may be. By default what fits the place.
+        dataset: any.
+        location: the file to name in an error, by default the dataset's.
+        hint: the next command of an error; `{style}` is replaced by a possible style. By default one that fits the
+            location.
+
+    Returns:
+        The evidence.
 
     Raises:
-        DataError: the declared style cannot be that of the numbers.
+        DataError: the declared style is impossible.
     """
-    evidence = unit_evidence(dataset, in_passing=True)
+    evidence = unit_evidence(dataset, quick=True)
     refuse_contradicted(evidence, location or dataset.path, hint)
     return evidence
 
 
-def refuse_contradicted(evidence: Mapping, location: Path | str, hint: str | None = None) -> None:
-    """Raise where the declared style cannot be that of the numbers; see `checked_units`."""
-    if evidence["verdict"] != "contradicted":
+def refuse_contradicted(evidence: UnitEvidence, location: Path | str, hint: str | None = None) -> None:
+    """Raise an error if the declared style is impossible.
+
+    Args:
+        evidence: of the data.
+        location: the file to name.
+        hint: see `checked_units`.
+
+    Raises:
+        DataError: the declared style is impossible.
+    """
+    if evidence.verdict != "contradicted":
         return
-    certain = [found for found in evidence["evidence"] if found["certain"] and evidence["declared"] not in found["for"]]
-    possible = [style for style in STYLES if all(style in found["for"] for found in certain)]
+    certain = [piece for piece in evidence.against() if piece.certain]
+    possible = [style for style in STYLES if all(style in piece.supports for piece in certain)]
     if hint is None:
-        # A dataset was told its units when it was made; they cannot be declared again.
+        # The units of a dataset were declared when it was made; they cannot be declared again.
         is_dataset = resolve_source(location, streams=True).kind.is_dataset
         hint = "gnnzoo convert DUMP --units {style}" if is_dataset else "--units {style}"
     raise DataError(
-        f"units {evidence['declared']} are declared, but cannot be: {'; '.join(found['text'] for found in certain)}",
+        f"units {evidence.declared} are declared, but are impossible: {'; '.join(piece.text for piece in certain)}",
         location=Location(file=location),
         expected=f"units {' or '.join(possible)}" if possible else None,
         hint=hint.format(style=possible[0] if possible else "STYLE")
-        + f"; if a line ITEM: UNITS of the dump says {evidence['declared']}, mend that line first",
+        + f"; if a line ITEM: UNITS of the dump says {evidence.declared}, fix that line first",
     )
 
 
-def unit_warning(evidence: Mapping, undeclared: str = "the data do not tell their units") -> str | None:
-    """A sentence about units that are doubtful or not declared but told by the numbers; None where there is none."""
-    declared, inferred = evidence["declared"], evidence["inferred"]
-    if evidence["verdict"] == "doubtful":
-        against = [found["text"] for found in evidence["evidence"] if found["for"] and declared not in found["for"]]
-        return f"units {declared} are declared, but doubtful: {'; '.join(against)}"
-    if evidence["verdict"] == "inferred":
-        return f"{undeclared}; they look like {inferred}: {_words(evidence)}"
+def unit_warning(evidence: UnitEvidence, undeclared: str = "the data do not declare their units") -> str | None:
+    """Warning about units that are doubtful, or not declared but evident.
+
+    Args:
+        evidence: of the data.
+        undeclared: how the warning about undeclared units begins.
+
+    Returns:
+        A sentence; None where there is nothing to warn of.
+    """
+    if evidence.verdict == "doubtful":
+        against = "; ".join(piece.text for piece in evidence.against())
+        return f"units {evidence.declared} are declared, but doubtful: {against}"
+    if evidence.verdict == "inferred":
+        return f"{undeclared}; they look like {evidence.inferred}: {evidence.words()}"
     return None
 
 
-def choose_units(dataset: Dataset) -> tuple[str, str, bool]:
-    """The unit style to write down, the reason for it in words, and whether it was only inferred.
+@dataclass(frozen=True)
+class UnitChoice:
+    """The unit style to write into a recipe, the reason for it, and whether it was only inferred."""
+
+    style: str
+    reason: str
+    inferred: bool
+
+
+def choose_units(dataset: Dataset) -> UnitChoice:
+    """Choose the unit style of a dataset: the declared one, or the one its numbers show.
+
+    Args:
+        dataset: any.
+
+    Returns:
+        The style with its reason.
 
     Raises:
-        DataError: the data do not tell it, and cannot be told from the numbers; or it cannot be.
+        DataError: the units are neither declared nor evident, or the declared ones are impossible.
     """
     evidence = unit_evidence(dataset)
     refuse_contradicted(evidence, dataset.path)
-    if evidence["declared"] is not None:
-        against = "see the warnings" if evidence["verdict"] == "doubtful" else "nothing in the data speaks against it"
-        return evidence["declared"], f"declared, and {against}", False
-    if evidence["inferred"] is None:
-        found = "; ".join(found["text"] for found in evidence["evidence"]) or "there is nothing to tell them by"
+    if evidence.declared is not None:
+        against = "see the warnings" if evidence.verdict == "doubtful" else "consistent with the data"
+        return UnitChoice(evidence.declared, f"declared, and {against}", False)
+    if evidence.inferred is None:
+        found = "; ".join(piece.text for piece in evidence.evidence) or "there are too few atoms or forces"
         raise DataError(
-            f"the data do not tell their units, and cannot be told from the numbers: {found}",
+            f"the data do not declare their units, and the numbers do not show them: {found}",
             location=Location(file=dataset.path),
             expected=f"one of {' '.join(STYLES)}, as in the line `units` of the LAMMPS input",
             hint="the same command with --units real",
         )
-    return evidence["inferred"], f"inferred, not declared: {_words(evidence)}", True
-
-
-def _words(evidence: Mapping) -> str:
-    return "; ".join(found["text"] for found in evidence["evidence"] if found["for"])
+    return UnitChoice(evidence.inferred, f"inferred, not declared: {evidence.words()}", True)

@@ -1,31 +1,32 @@
-"""From a dataset to its split: what the run itself says of the gap that a split needs, and what came of it.
+"""Splits a dataset, with gaps from the autocorrelation time of its structure, and reports the result.
 
-The gap is a property of the run, measured over all its frames like its length. It is no scale: no number of it enters
-a network, so nothing that is held out is learned from.
+The gap is a property of the run and is measured over all its frames, held-out ones included. It enters no model: no
+scale or statistic of the training is taken from it.
 """
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.graphs.training_statistics import even_sample
+from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.correlation import Correlations, correlations
 from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
 from gnnzoo.data.split.methods import Shares, Split, SplitResult, Timeline, split_frames
+from gnnzoo.records import Record
 
-# Frames of each part, or of each fifth of the run, whose mean force is looked at.
+# Mean |F| is taken from 6 frames of each part, and of each fifth of the run: enough for a tendency, read in no time.
 _FORCE_SAMPLE = 6
 _STRETCHES = 5
-# The force drifts if its mean differs by this factor between two fifths, and by so many standard errors.
+# The force drifts if its mean differs between two fifths by 15 %, what matters to a model, and by 4 standard errors of
+# such a mean: about the 5 % point of the range of five equal means (Tukey's q is 4.15).
 _DRIFT, _ERRORS = 1.15, 4
 
 
 @dataclass(frozen=True)
-class SplitReport:
-    """How a split came about; plain numbers, for JSON.
+class SplitReport(Record):
+    """How a split was made, and how far its parts are apart.
 
     Attributes:
         method: `blocks`, `cut`, `random` or `file`.
@@ -33,19 +34,19 @@ class SplitReport:
         gap: frames left out between two neighbouring parts of one run.
         every: timesteps from frame to frame; None where they are not evenly spaced.
         declared: whether the recipe gave the gap.
-        wanted: frames after which the structure is a new one; None where that is not known.
-        reason: why the structure was judged by that observable.
-        structure: that observable: `neighbours` or `distances`; None where none could be measured.
+        required_gap: structural autocorrelation time in frames; None where it is unknown.
+        reason: why that observable stands for the structure.
+        structure: the observable: `neighbours` or `distances`; None where none could be measured.
         files: number of files the frames come from.
-        apart: how far the nearest frames of two parts are from each other, in frames; None where no run is in two.
-        structure_left, forces_left: correlation of frames `left_at` apart; None where unknown.
-        left_at: `apart`, or the longest lag that could be measured where that is shorter.
-        known: whether the run is long enough to know how fast its structure changes.
-        gaps, repeats: frames left out, between the parts and because they come twice.
-        force_along: mean |F| along the run, by fifths of it.
-        drifts: whether it differs along the run by more than it fluctuates.
-        force_of: mean |F| of each part.
-        curves: see `Correlations.as_dict`.
+        separation: frames between the nearest frames of two parts; None where no run is in two.
+        lag: `separation`, or the longest lag measured where that is shorter.
+        structure_correlation, force_correlation: of frames `lag` apart; None where unknown.
+        decay_known: whether the run is long enough to determine the structural autocorrelation time.
+        gap_frames, duplicates: frames left out, in gaps and as duplicates.
+        force_by_fifth: mean |F| of each fifth of the run, force unit.
+        drifts: whether it changes along the run by more than it fluctuates.
+        force_by_part: mean |F| of each part, force unit.
+        curves: see `Correlations.to_json`.
     """
 
     method: str
@@ -53,25 +54,21 @@ class SplitReport:
     gap: int
     every: int | None
     declared: bool
-    wanted: int | None
+    required_gap: int | None = field(metadata={"key": "wanted"})
     reason: str
     structure: str | None
     files: int
-    apart: float | None
-    left_at: float
-    structure_left: float | None
-    forces_left: float | None
-    known: bool
-    gaps: int
-    repeats: int
-    force_along: list[float]
+    separation: float | None = field(metadata={"key": "apart"})
+    lag: float = field(metadata={"key": "left_at"})
+    structure_correlation: float | None = field(metadata={"key": "structure_left"})
+    force_correlation: float | None = field(metadata={"key": "forces_left"})
+    decay_known: bool = field(metadata={"key": "known"})
+    gap_frames: int = field(metadata={"key": "gaps"})
+    duplicates: int = field(metadata={"key": "repeats"})
+    force_by_fifth: list[float] = field(metadata={"key": "force_along"})
     drifts: bool
-    force_of: dict[str, float]
-    curves: dict
-
-    def as_dict(self) -> dict:
-        """Plain numbers, for JSON."""
-        return asdict(self)
+    force_by_part: dict[str, float] = field(metadata={"key": "force_of"})
+    curves: dict[str, dict[str, object]]
 
 
 def make_split(
@@ -85,51 +82,42 @@ def make_split(
     validation_files: tuple[str, ...] = (),
     test_files: tuple[str, ...] = (),
 ) -> tuple[Split, SplitReport]:
-    """Split a dataset.
+    """Split a dataset into training, validation and test frames.
 
     Args:
-        gap: frames, or `auto`: as many as its structure needs to become a new one, if they fit.
+        dataset: any; duplicate frames are left out.
+        shares: of each part.
+        gap: frames, or `auto`: the structural autocorrelation time, as far as it fits.
         method, blocks, seed, validation_files, test_files: see `split_frames`.
+
+    Returns:
+        The split, and how it was made.
 
     Raises:
         DataError: see `split_frames`.
     """
-    found = correlations(dataset)
+    measured = correlations(dataset)
     auto = gap == "auto"
-    wanted = wanted_gap(found)
-    if auto:
-        gap = len(dataset) if wanted is None else wanted
-    division = split_frames(
-        _timeline(dataset, found, auto),
+    result = split_frames(
+        _timeline(dataset, measured.every if auto else None),
         shares,
         method=method,
         blocks=blocks,
-        gap=gap,
+        gap=int(gap) if not auto else len(dataset) if measured.gap is None else measured.gap,
         seed=seed,
         shrink=auto,
         validation_files=validation_files,
         test_files=test_files,
     )
-    return division.split, _report(dataset, method, not auto, wanted, division, found)
+    return result.split, _report(dataset, method, not auto, result, measured)
 
 
-def wanted_gap(found: Correlations) -> int | None:
-    """Frames to leave out between two parts of one run: as many as its structure needs to become another one.
-
-    Returns:
-        None where the run is too short to know.
-    """
-    return None if found.too_short else max(1, math.ceil(found.structure.decay))
-
-
-def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline:
-    """Where a gap was measured it is one of time, and frames further apart in steps than others need fewer of them."""
-    frames = np.arange(len(dataset))
+def _timeline(dataset: Dataset, every: int | None) -> Timeline:
+    """Positions of the frames in time, in units of `every` timesteps: a gap that was measured is one of time."""
     steps = np.asarray(dataset.steps)
-    clock = (steps - steps[:1]) / found.every if by_steps and found.every else frames
     return Timeline(
         segments=np.asarray(dataset.segments).astype(np.int64),
-        clock=clock.astype(float),
+        clock=(steps - steps[:1]) / every if every else np.arange(len(dataset), dtype=float),
         first=duplicate_frames(dataset),
         files=np.asarray(dataset.files),
         names=tuple(str(source.get("file", "")) for source in dataset.provenance.get("sources", []))
@@ -138,51 +126,47 @@ def _timeline(dataset: Dataset, found: Correlations, by_steps: bool) -> Timeline
     )
 
 
-def _report(
-    dataset: Dataset, method: str, declared: bool, wanted: int | None, division: SplitResult, found: Correlations
-) -> SplitReport:
-    left_at = found.longest if division.apart is None else min(found.longest, division.apart)
-    plain = found.as_dict()
-    parts = {"train": division.split.train, "validation": division.split.validation, "test": division.split.test}
-    along, drifts = _force_along(dataset)
+def _report(dataset: Dataset, method: str, declared: bool, result: SplitResult, measured: Correlations) -> SplitReport:
+    lag = measured.longest if result.separation is None else min(measured.longest, result.separation)
+    structure, forces = measured.structure, measured.forces
+    by_fifth, drifts = _force_drift(dataset)
+    parts = result.split.parts()
     return SplitReport(
         method=method,
-        blocks=division.blocks,
-        gap=division.gap,
-        every=found.every,
+        blocks=result.blocks,
+        gap=result.gap,
+        every=measured.every,
         declared=declared,
-        wanted=wanted,
-        reason=found.reason,
-        structure=plain["structure"],
+        required_gap=measured.gap,
+        reason=measured.reason,
+        structure=None if structure is None else structure.observable,
         files=len(np.unique(dataset.files)),
-        apart=division.apart,
-        left_at=left_at,
-        structure_left=None if found.structure is None else found.structure.at(left_at),
-        forces_left=None if found.forces is None else found.forces.at(left_at),
-        known=not found.too_short,
-        gaps=division.gaps,
-        repeats=division.repeats,
-        force_along=along,
+        separation=result.separation,
+        lag=lag,
+        structure_correlation=None if structure is None else structure.at(lag),
+        force_correlation=None if forces is None else forces.at(lag),
+        decay_known=not measured.too_short,
+        gap_frames=result.gap_frames,
+        duplicates=result.duplicates,
+        force_by_fifth=by_fifth,
         drifts=drifts,
-        force_of={part: float(np.mean(_forces(dataset, indices))) for part, indices in parts.items() if len(indices)},
-        curves=plain["curves"],
+        force_by_part={part: float(np.mean(_forces(dataset, frames))) for part, frames in parts.items() if len(frames)},
+        curves={name: curve.to_json() for name, curve in measured.curves.items()},
     )
 
 
-def _force_along(dataset: Dataset) -> tuple[list[float], bool]:
-    """Mean |F| of each fifth of a run, and whether it drifts: by more than its frames scatter about their fifth."""
-    stretches = np.array_split(np.arange(len(dataset)), min(_STRETCHES, len(dataset)))
-    sizes = [_forces(dataset, stretch) for stretch in stretches]
-    along = [float(size.mean()) for size in sizes]
-    if min(map(len, sizes)) < 2:
-        return along, False
-    error = float(np.sqrt(np.mean([size.var(ddof=1) for size in sizes]) / min(map(len, sizes))))
-    far = max(along) - min(along)
-    return along, max(along) > _DRIFT * min(along) and far > _ERRORS * error
+def _force_drift(dataset: Dataset) -> tuple[list[float], bool]:
+    """Mean |F| of each fifth of the run, and whether it drifts: by more than frames scatter about their fifth."""
+    fifths = np.array_split(np.arange(len(dataset)), min(_STRETCHES, len(dataset)))
+    samples = [_forces(dataset, fifth) for fifth in fifths]
+    means, smallest = [float(sample.mean()) for sample in samples], min(map(len, samples))
+    if smallest < 2:
+        return means, False
+    error = float(np.sqrt(np.mean([sample.var(ddof=1) for sample in samples]) / smallest))
+    return means, max(means) > _DRIFT * min(means) and max(means) - min(means) > _ERRORS * error
 
 
 def _forces(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
     """(sample,) mean |F| of each frame of an even sample."""
-    return np.array(
-        [np.linalg.norm(dataset[int(index)].forces, axis=1).mean() for index in even_sample(indices, _FORCE_SAMPLE)]
-    )
+    sample = even_sample(indices, _FORCE_SAMPLE)
+    return np.array([np.linalg.norm(dataset[int(index)].forces, axis=1).mean() for index in sample])

@@ -9,6 +9,7 @@ import numpy as np
 
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import unit_warning
+from gnnzoo.data.inspection.unit_evidence import UnitEvidence
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.units import force_unit, length_unit
 
@@ -50,7 +51,7 @@ class DataMessages:
             logger.warning(doubt)
 
 
-def conversion_messages(done: "Conversion", evidence: Mapping, again: bool = False) -> DataMessages:
+def conversion_messages(done: "Conversion", evidence: UnitEvidence, again: bool = False) -> DataMessages:
     """Describe converted data.
 
     Args:
@@ -73,7 +74,7 @@ def conversion_messages(done: "Conversion", evidence: Mapping, again: bool = Fal
     return DataMessages((*messages.notes, *notes), messages.doubts)
 
 
-def dataset_messages(dataset: Dataset, evidence: Mapping) -> DataMessages:
+def dataset_messages(dataset: Dataset, evidence: UnitEvidence) -> DataMessages:
     """Describe an opened dataset.
 
     Args:
@@ -96,7 +97,7 @@ def _messages(
     units: str | None,
     ends: list[tuple[int, str]],
     provenance: Mapping,
-    evidence: Mapping,
+    evidence: UnitEvidence,
 ) -> DataMessages:
     """The messages.
 
@@ -153,12 +154,12 @@ def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:
     return f"{lengths}{tilted}, {' '.join(letters)}"
 
 
-def _unit_doubts(evidence: Mapping) -> list[str]:
+def _unit_doubts(evidence: UnitEvidence) -> list[str]:
     """A warning about units that are not declared or that the numbers contradict."""
     doubt = unit_warning(evidence, "the dump does not declare its units")
-    if evidence["verdict"] == "inferred":
-        return [f"{doubt}. --units {evidence['inferred']} declares them; a recipe may do it later"]
-    if evidence["declared"] is None:
+    if evidence.verdict == "inferred":
+        return [f"{doubt}. --units {evidence.inferred} declares them; a recipe may do it later"]
+    if evidence.declared is None:
         return ["the dump does not declare its units: --units real (or metal, lj) does; a recipe may do it later"]
     return [doubt] if doubt else []
 

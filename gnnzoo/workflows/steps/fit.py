@@ -116,7 +116,7 @@ def open_run(job: TrainingJob, output: Path, run: Run | None) -> Iterator[Run]:
             recipe=resolved(job.model.recipe),
             dataset=dataset_info(job.dataset),
             scales=asdict(job.prepared.scales),
-            split_report=job.prepared.split_report.as_dict(),
+            split_report=job.prepared.split_report.to_json(),
             output=str(output),
             origin=job.origin_info,
             started=time.strftime("%Y-%m-%d %H:%M:%S"),

@@ -34,7 +34,7 @@ def model_info(
         "parameters": parameters(model),
         "dataset": dataset_info(dataset),
         "split": prepared.split.as_dict(),
-        "split_report": prepared.split_report.as_dict(),
+        "split_report": prepared.split_report.to_json(),
         "statistics": prepared.statistics.as_dict(),
         "energy_offsets": prepared.scales.energy_offsets,
         "training": {

@@ -1,4 +1,4 @@
-"""What a training says of its split: how far its parts are apart, why, and what to doubt."""
+"""Messages about a split: its parts, the gaps and their reason, and what makes held-out errors unreliable."""
 
 import logging
 
@@ -8,116 +8,123 @@ from gnnzoo.data.split.methods import Split
 
 logger = logging.getLogger(__name__)
 
-# From so many files on, whole ones can be held out.
+# From so many files on, whole ones can be held out: one for validation, one for the test, three to train on.
 _FILES = 5
 
+Message = tuple[int, str]  # level of `logging`, and the text
 
-def report_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
-    """Print the parts, the gap and its reason, and warn of what makes held-out errors too small or too large."""
-    said = (
+
+def split_messages(dataset: Dataset, split: Split, report: SplitReport) -> list[Message]:
+    """Describe a split.
+
+    Args:
+        dataset: that was split.
+        split: the parts, after a limit on training frames.
+        report: how it was made.
+
+    Returns:
+        Notes (`logging.INFO`) on parts, gaps and drift, warnings (`logging.WARNING`) about errors that come out too
+        small or too large.
+    """
+    text = (
         f"{dataset.path}: {len(dataset)} frames; {len(split.train)} for training, {len(split.validation)} for "
         f"validation, {len(split.test)} for the test"
     )
-    if report.gaps:
-        said += f", {report.gaps} left out between them"
-    if report.repeats:
-        said += f", {report.repeats} because they come twice"
-    parts = sum(map(len, (split.train, split.validation, split.test)))
-    unused = len(dataset) - parts - report.gaps - report.repeats
+    if report.gap_frames:
+        text += f", {report.gap_frames} left out between them"
+    if report.duplicates:
+        text += f", {report.duplicates} left out as duplicates"
+    unused = len(dataset) - sum(map(len, split.parts().values())) - report.gap_frames - report.duplicates
     if unused:
-        said += f", {unused} of the training part not used (data.split.frames)"
-    logger.info(said)
-    logger.info(_how(report))
-    doubt = _doubt(report)
-    if doubt:
-        logger.warning(doubt)
-    _tell_drift(report)
+        text += f", {unused} of the training part not used (data.split.frames)"
+    messages = [(logging.INFO, text), (logging.INFO, _method(report))]
+    if warning := _separation_warning(report):
+        messages.append((logging.WARNING, warning))
+    return messages + _drift(report)
 
 
-def _how(report: SplitReport) -> str:
+def report_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
+    """Log the `split_messages` of a split.
+
+    Args:
+        dataset, split, report: see there.
+    """
+    for level, text in split_messages(dataset, split, report):
+        logger.log(level, text)
+
+
+def _method(report: SplitReport) -> str:
     if report.method == "random":
         return "split at random, without gaps"
     blocks = f"{_count(report.blocks, 'block')} along the run"
     name = {"blocks": blocks, "cut": "one cut in time", "file": "whole files"}[report.method]
-    if report.apart is None:
+    if report.separation is None:
         return f"split: {name}; no run is in two parts, so there are no gaps"
     steps = f" ({report.gap * report.every:,} timesteps)" if report.every and report.gap else ""
-    why = "as the recipe says; " if report.declared else ""
-    if report.wanted is not None:
-        why += f"structure decorrelates in about {_count(report.wanted, 'frame')}"
+    why = "declared by the recipe; " if report.declared else ""
+    if report.required_gap is not None:
+        why += f"structure decorrelates in about {_count(report.required_gap, 'frame')}"
     elif report.structure is not None:
-        why += "the run is too short to know when its structure decorrelates"
+        why += "the run is too short to determine its structural autocorrelation time"
     else:
-        why += "how fast the structure changes is unknown"
-    gaps = f"gaps of {_count(report.gap, 'frame')}{steps}" if report.gaps else "without gaps"
+        why += "the structural autocorrelation time is unknown"
+    gaps = f"gaps of {_count(report.gap, 'frame')}{steps}" if report.gap_frames else "without gaps"
     return f"split: {name}, {gaps}: {why}"
 
 
-def _count(number: float, what: str) -> str:
-    return f"{number:,.4g} {what}{'' if number == 1 else 's'}"
+def _count(number: float, unit: str) -> str:
+    return f"{number:,.4g} {unit}{'' if number == 1 else 's'}"
 
 
-def _doubt(report: SplitReport) -> str | None:
-    """A warning where the nearest frames of two parts are still alike; None where they are not."""
-    left = _left(report)
+def _separation_warning(report: SplitReport) -> str | None:
+    """A warning where the nearest frames of two parts are still correlated; None where they are not."""
+    correlated = _correlated(report)
     if report.method == "random":
-        return (
-            "a random split puts neighbouring frames on both sides: validation and test errors come out too small"
-            + (f". From one frame to the next {left}" if left else "")
-        )
-    if report.apart is None or (report.wanted is not None and report.apart >= report.wanted):
+        warning = "a random split puts neighbouring frames on both sides: validation and test errors come out too small"
+        return f"{warning}. From one frame to the next {correlated}" if correlated else warning
+    enough = report.required_gap is not None and (report.separation or 0) >= report.required_gap
+    if report.separation is None or enough:
         return None
     if report.structure is None:
         return f"whether a gap of {_count(report.gap, 'frame')} is enough is unknown: {report.reason}"
-    if report.wanted is None:
-        why = "the run is too short to know how fast its structure changes"
+    if report.required_gap is None:
+        why = "the run is too short to determine its structural autocorrelation time"
     else:
-        why = f"the structure needs a gap of {_count(report.wanted, 'frame')}, which " + (
-            "the recipe does not give" if report.declared else "would take more than a fifth of the data"
-        )
+        limit = "the recipe does not give" if report.declared else "would take more than a fifth of the data"
+        why = f"the structure needs a gap of {_count(report.required_gap, 'frame')}, which {limit}"
     across = f"Across the gap of {_count(report.gap, 'frame')}" if report.gap else "From one frame to the next"
-    if report.left_at < report.apart:
+    if report.lag < report.separation:
         across = (
-            f"The parts are {_count(report.apart, 'frame')} apart; across {_count(report.left_at, 'frame')}, the most "
+            f"The parts are {_count(report.separation, 'frame')} apart; across {_count(report.lag, 'frame')}, the most "
             "that could be measured,"
         )
-    better = "A longer run does better" + (", or --set data.split.method=file" if _by_file_helps(report) else "")
-    return f"{why}. {across} {left}, so held-out errors may come out too small. {better}"
+    # Where there are files enough, whole ones can be held out.
+    by_file = ", or --set data.split.method=file" if report.method != "file" and report.files >= _FILES else ""
+    return f"{why}. {across} {correlated}, so held-out errors may come out too small. Use a longer run{by_file}"
 
 
-def _by_file_helps(report: SplitReport) -> bool:
-    """Whether there are files enough that whole ones could be held out."""
-    return report.method != "file" and report.files >= _FILES
-
-
-def _left(report: SplitReport) -> str:
-    """How alike frames are: structure keeps 62 % of its neighbours, forces correlate by 8 %."""
+def _correlated(report: SplitReport) -> str:
+    """How correlated frames are: structure keeps 62 % of its neighbours, forces correlate by 8 %."""
     found = []
-    if report.structure_left is not None:
-        share = f"{max(0.0, report.structure_left):.0%}"
-        found.append(
-            f"structure keeps {share} of its neighbours"
-            if report.structure == "neighbours"
-            else f"distances between atoms correlate by {share}"
-        )
-    if report.forces_left is not None:
-        found.append(f"forces correlate by {report.forces_left:.0%}")
+    if report.structure_correlation is not None:
+        share = f"{max(0.0, report.structure_correlation):.0%}"
+        kept = f"structure keeps {share} of its neighbours"
+        found.append(kept if report.structure == "neighbours" else f"distances between atoms correlate by {share}")
+    if report.force_correlation is not None:
+        found.append(f"forces correlate by {report.force_correlation:.0%}")
     return " and ".join(found)
 
 
-def _tell_drift(report: SplitReport) -> None:
-    """Say where the forces grow or shrink along the run, and what the split makes of it."""
-    along, of = report.force_along, report.force_of
+def _drift(report: SplitReport) -> list[Message]:
+    """Whether forces grow or shrink along the run, and the consequence for the split."""
+    by_fifth, by_part = report.force_by_fifth, report.force_by_part
     if not report.drifts:
-        return
-    run = f"mean |F| goes from {along[0]:.3g} to {along[-1]:.3g} along the run"
-    held_out = [of[part] for part in ("validation", "test") if part in of]
+        return []
+    run = f"mean |F| goes from {by_fifth[0]:.3g} to {by_fifth[-1]:.3g} along the run"
+    held_out = [f"{by_part[part]:.3g}" for part in ("validation", "test") if part in by_part]
     if report.method == "cut" and held_out:
-        logger.warning(
-            f"{run}, so that one cut trains on {of['train']:.3g} and judges on "
-            f"{' and '.join(f'{size:.3g}' for size in held_out)}. --set data.split.method=blocks sees all of it"
-        )
-    elif report.method == "blocks":
-        logger.info(f"{run}: each block gives frames to every part, so that all of them see it")
-    else:
-        logger.info(run)
+        text = f"{run}, so that one cut trains on {by_part['train']:.3g} and evaluates on {' and '.join(held_out)}"
+        return [(logging.WARNING, f"{text}. --set data.split.method=blocks takes each part from the whole run")]
+    if report.method == "blocks":
+        run += ": blocks take each part from the whole run"
+    return [(logging.INFO, run)]

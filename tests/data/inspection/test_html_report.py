@@ -1,4 +1,4 @@
-"""What a person reads of an inspection: sentences, and the page."""
+"""The report of an inspection: rows, warnings, and the HTML page."""
 
 import base64
 import json
@@ -10,15 +10,19 @@ import pytest
 
 import dumps
 from frames_in_memory import Frames, argon, frame, frames_of
+from gnnzoo.data.inspection.data_warnings import data_warnings
 from gnnzoo.data.inspection.describe import describe_dataset
-from gnnzoo.data.inspection.html_report import data_report, figures
-from gnnzoo.data.inspection.text_report import doubts, main_pairs, overview, unit_lines
+from gnnzoo.data.inspection.html_report import figures, html_page
+from gnnzoo.data.inspection.text_report import main_pairs, overview, unit_lines
 from systems import changed
 
 
-def report_of(frames, cutoffs=None, **provenance):
-    told = {"kind": "data", "path": "<a & b>", **describe_dataset(Frames(frames, **provenance), cutoffs)}
-    return told | {"doubts": doubts(told)}
+def report_of(frames, cutoffs=(), **provenance):
+    return describe_dataset(Frames(frames, **provenance), cutoffs)
+
+
+def page_of(report):
+    return html_page("<a & b>", report, data_warnings(report))
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +31,8 @@ def water():
     return report_of(frames, digits={"positions": 6, "forces": 6})
 
 
-def test_the_page_stands_alone_and_its_plots_can_be_read(water):
-    page = data_report(water)
+def test_the_page_holds_its_plots(water):
+    page = page_of(water)
     assert "&lt;a &amp; b&gt;" in page
     assert "<a & b>" not in page
     assert not re.search(r'(src|href)="(?!data:)', page)
@@ -38,25 +42,25 @@ def test_the_page_stands_alone_and_its_plots_can_be_read(water):
         assert xml.etree.ElementTree.fromstring(base64.b64decode(plot)).tag.endswith("svg")
 
 
-def test_the_first_shell_is_marked_where_it_ends():
+def test_the_end_of_the_first_shell_is_marked():
     report = report_of([changed(each, type_names={1: "Ar"}, units="real") for each in argon(frames=8)])
     (axis,) = figures(report)["rdf"].axes
     marked = [line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1]
-    assert report["rdf"]["pairs"]["Ar-Ar"]["first_shell"] in marked
-    assert 4.6 < report["rdf"]["pairs"]["Ar-Ar"]["first_shell"] < 5.8
+    assert report.rdf.pairs["Ar-Ar"].first_shell in marked
+    assert 4.6 < report.rdf.pairs["Ar-Ar"].first_shell < 5.8
 
 
 def test_of_many_types_the_frequent_ones_are_shown():
     kinds = np.repeat(np.arange(1, 7), [4, 4, 4, 4, 4, 7]).astype(np.int32)  # 21 pairs of types
     frames = frames_of(dumps.argon(frames=2, side=3), types=kinds)
     report = report_of(frames)
-    assert len(report["rdf"]["pairs"]) == 21
+    assert len(report.rdf.pairs) == 21
     assert len(figures(report)["rdf"].axes) == len(main_pairs(report)) == 12
     assert "6-6" in main_pairs(report)
-    assert "9 more pairs" in data_report(report)
+    assert "9 more pairs" in page_of(report)
 
 
-def test_temperature_is_drawn_where_velocities_allow(water):
+def test_temperature_is_plotted_with_velocities(water):
     def labels(report):
         return [axis.get_ylabel() for axis in figures(report)["along"].axes]
 
@@ -65,47 +69,47 @@ def test_temperature_is_drawn_where_velocities_allow(water):
     assert not any("temperature" in label for label in labels(water))
 
 
-def test_steps_that_go_back_are_drawn_by_frames():
+def test_several_segments_are_plotted_by_frame():
     frames = frames_of(dumps.argon(frames=3)) + frames_of(dumps.argon(frames=3, seed=1), segment=1)
     assert figures(report_of(frames))["along"].axes[0].get_xlabel() == "frame"
 
 
-def test_overview_tells_floor_units_and_shells(water):
-    told = dict(overview(water))
-    assert told["units"] == "real"
-    assert " % of mean |F|: the stiffest bond" in told["force floor"]
-    assert "g/cm3" in told["density"]
-    assert unit_lines(water)[0] == "units: real is declared, and nothing in the data speaks against it"
-    assert water["doubts"] == []
+def test_overview_of_water(water):
+    rows = dict(overview(water))
+    assert rows["units"] == "real"
+    assert " % of mean |F|" in rows["rounding error"] and "O-H" in rows["rounding error"]
+    assert "g/cm3" in rows["density"]
+    assert unit_lines(water.unit_evidence)[0].startswith("units: real is declared")
+    assert data_warnings(water) == []
 
 
-def doubt_about(frames, word, **provenance):
-    found = [line for line in report_of(frames, **provenance)["doubts"] if word in line]
+def warning_about(frames, word, **provenance):
+    found = [line for line in data_warnings(report_of(frames, **provenance)) if word in line]
     assert len(found) == 1
     return found[0]
 
 
-def test_each_doubt_is_a_sentence():
+def test_each_warning():
     cold = frames_of(dumps.argon(frames=10, side=3), type_names={1: "Ar"}, units="real")
     heating = [changed(each, forces=each.forces * (0.4 + 0.1 * number)) for number, each in enumerate(cold)]
-    line = doubt_about(heating, "equilibrated")
-    assert "One cut in time would train at mean |F|" in line
+    line = warning_about(heating, "equilibrated")
+    assert "mean |F|" in line
     assert "blocks" in line
     pushed = [changed(each, forces=each.forces + np.array([0.1, 0, 0])) for each in cold]
-    assert "do not sum to zero" in doubt_about(pushed, "net force")
+    assert "do not sum to zero" in warning_about(pushed, "net force")
     held = [changed(each, forces=np.where(np.arange(27)[:, None] < 3, 0, each.forces)) for each in cold]
-    assert "3 atoms never have one" in doubt_about(held, "setforce")
+    assert "3 atoms in every frame" in warning_about(held, "setforce")
     hit = [changed(each, forces=each.forces + (np.arange(27)[:, None] == 5) * 1e5) for each in cold]
-    assert "atom 6 (Ar)" in doubt_about(hit, "times the median")
+    assert "atom 6 (Ar)" in warning_about(hit, "times the median")
     coarse = [changed(each, positions=np.round(each.positions, 1)) for each in cold]
-    assert "dump_modify ID format float %.9g" in doubt_about(
+    assert "dump_modify ID format float %.9g" in warning_about(
         coarse, "digits printed", digits={"positions": 2, "forces": 6}
     )
     nameless = [changed(each, type_names={}, units=None) for each in cold]
-    assert "--units" in doubt_about(nameless, "their units")
-    assert "--types 1=NAME" in doubt_about(nameless, "what their types are")
+    assert "--units" in warning_about(nameless, "units")
+    assert "--types 1=NAME" in warning_about(nameless, "types")
     wrong = [changed(each, units="lj") for each in cold]
-    assert doubt_about(wrong, "units lj").startswith("units lj are doubtful: ")
+    assert warning_about(wrong, "units lj")
 
 
 @pytest.mark.parametrize(
@@ -122,9 +126,10 @@ def test_each_doubt_is_a_sentence():
     ],
     ids=["two", "open", "one", "same-place", "changing-tilted"],
 )
-def test_odd_data_are_described_too(frames):
+def test_odd_data(frames):
     report = report_of(frames, cutoffs=[2.0])
-    assert report["frames"] == len(frames)
-    assert "2" in report["geometry"]["edges_per_atom"]
-    assert "<img" in data_report(report)
-    assert json.loads(json.dumps(report, allow_nan=False)) == report  # plain numbers, and keys that are text
+    assert report.frames == len(frames)
+    assert "2" in report.geometry.edges_per_atom
+    assert "<img" in page_of(report)
+    plain = report.to_json()  # numbers that JSON has, and keys that are text
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain

@@ -1,4 +1,4 @@
-"""Unit styles told from numbers alone, and declarations that cannot be."""
+"""Unit styles inferred from numbers alone, and impossible declarations."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ def without_velocities(frames):
     return [changed(f, velocities=None) for f in frames]
 
 
-def test_forces_and_distances_give_the_temperature_they_were_drawn_at():
+def test_temperature_of_dimers_from_forces_and_distances():
     data = Frames(dimers(stiffness=100.0, energy=0.6, frames=16))
     assert thermal_energy(sample_pairs(data)) == pytest.approx(0.6, rel=0.1)
 
 
-def test_forces_of_argon_are_as_hot_as_its_velocities():
+def test_temperature_of_argon_from_forces_and_from_velocities():
     frames = argon(kelvin=90, frames=12)
     masses = np.full(len(frames[0]), 39.95)
     moving = np.mean([kinetic_temperature(f.velocities, masses, "real") for f in frames])
@@ -31,7 +31,7 @@ def test_forces_of_argon_are_as_hot_as_its_velocities():
     assert by_forces == pytest.approx(moving, rel=0.2)
 
 
-def test_velocities_give_the_temperature_they_were_drawn_at():
+def test_temperature_from_velocities():
     random = np.random.default_rng(0)
     mass = np.full(20_000, 39.95)
     # k T = 8.314 J/mol/K x 300 K; 1 g/mol (A/ps)^2 = 10 J/mol
@@ -43,59 +43,59 @@ def test_velocities_give_the_temperature_they_were_drawn_at():
 
 @pytest.mark.parametrize("style", ["real", "metal"])
 @pytest.mark.parametrize("liquid", ["water", "argon"])
-def test_real_and_metal_are_told_apart(liquid, style):
+def test_real_and_metal_are_distinguished(liquid, style):
     frames = frames_of(dumps.water(frames=6)) if liquid == "water" else without_velocities(argon(kelvin=120))
-    told = unit_evidence(Frames(in_units(frames, style)))
-    assert (told["verdict"], told["inferred"], told["declared"]) == ("inferred", style, None)
-    assert any(found["for"] for found in told["evidence"])
+    evidence = unit_evidence(Frames(in_units(frames, style)))
+    assert (evidence.verdict, evidence.inferred, evidence.declared) == ("inferred", style, None)
+    assert any(piece.supports for piece in evidence.evidence)
 
 
-def test_reduced_units_are_told_by_their_density():
-    told = unit_evidence(Frames(in_units(frames_of(dumps.argon(frames=4, side=4)), "lj")))
-    assert told["inferred"] == "lj"
-    assert "denser than diamond" in told["evidence"][0]["text"]
+def test_reduced_units_are_inferred_from_density():
+    evidence = unit_evidence(Frames(in_units(frames_of(dumps.argon(frames=4, side=4)), "lj")))
+    assert evidence.inferred == "lj"
+    assert evidence.evidence[0].supports == ["lj"]
 
 
-def test_what_fits_a_declaration_is_no_doubt():
-    told = unit_evidence(Frames(frames_of(dumps.water(frames=4), units="real")))
-    assert told["verdict"] == "declared"
+def test_a_declaration_consistent_with_the_data():
+    evidence = unit_evidence(Frames(frames_of(dumps.water(frames=4), units="real")))
+    assert evidence.verdict == "declared"
 
 
-def test_a_density_that_cannot_be_contradicts():
+def test_an_impossible_density_contradicts():
     # 0.02 atoms/A^3, and lengths are divided by 10
     frames = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=2, side=4)), "lj", sigma=10.0)]
-    assert unit_evidence(Frames(frames))["verdict"] == "contradicted"
+    assert unit_evidence(Frames(frames)).verdict == "contradicted"
     frames = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=2, side=4)), "lj")]
-    assert unit_evidence(Frames(frames))["verdict"] == "doubtful"  # 0.7 atoms/A^3: hydrogen may be so dense
+    assert unit_evidence(Frames(frames)).verdict == "doubtful"  # 0.7 atoms/A^3: hydrogen may be so dense
     frames = frames_of(dumps.argon(frames=2, side=4), units="lj")
-    assert unit_evidence(Frames(frames))["verdict"] == "doubtful"  # there may be atoms of several sigma
+    assert unit_evidence(Frames(frames)).verdict == "doubtful"  # there may be atoms of several sigma
 
 
 @pytest.mark.parametrize(("kelvin", "verdict"), [(2000, "declared"), (300, "declared"), (7000, "doubtful")])
 def test_a_melt_may_be_hot(kelvin, verdict):
     soft = dimers(stiffness=3.0, energy=8.617e-5 * kelvin, length=2.6)
-    assert unit_evidence(Frames([changed(f, units="metal") for f in soft]))["verdict"] == verdict
+    assert unit_evidence(Frames([changed(f, units="metal") for f in soft])).verdict == verdict
 
 
-def test_bonds_in_dilute_reduced_units_are_no_doubt():
+def test_bonds_in_dilute_reduced_units_are_possible():
     frames = [changed(f, units="lj", types=f.types, type_names={1: "1"}) for f in dimers(stiffness=900.0)]
-    assert unit_evidence(Frames(frames))["verdict"] == "declared"
+    assert unit_evidence(Frames(frames)).verdict == "declared"
 
 
 def test_a_bond_of_the_other_style_makes_a_declaration_doubtful():
-    told = unit_evidence(Frames(frames_of(dumps.water(frames=4), units="metal")))
-    assert told["verdict"] == "doubtful"
-    assert any("kcal/mol/A^2" in found["text"] for found in told["evidence"])
+    evidence = unit_evidence(Frames(frames_of(dumps.water(frames=4), units="metal")))
+    assert evidence.verdict == "doubtful"
+    assert any("kcal/mol/A^2" in piece.text for piece in evidence.evidence)
 
 
 def test_velocities_of_the_other_style_make_a_declaration_doubtful():
     frames = [changed(f, type_names={1: "Ar"}) for f in argon()]
     declared = unit_evidence(Frames(frames), declared="metal")
-    assert declared["verdict"] == "doubtful"  # atoms may be as cold or as hot
-    text = next(found["text"] for found in declared["evidence"] if found["what"] == "velocities")
+    assert declared.verdict == "doubtful"  # atoms may be as cold or as hot
+    text = next(piece.text for piece in declared.evidence if piece.what == "velocities")
     assert "in real" in text
     assert "in metal" in text
-    assert unit_evidence(Frames(frames), declared="real")["verdict"] == "declared"
+    assert unit_evidence(Frames(frames), declared="real").verdict == "declared"
 
 
 def crystal(density, velocity, mass, units):
@@ -132,43 +132,43 @@ def crystal(density, velocity, mass, units):
     ],
 )
 @pytest.mark.parametrize("style", ["real", "metal"])
-def test_extremes_that_are_legal_contradict_nothing(density, velocity, mass, style):
+def test_possible_extremes_do_not_contradict(density, velocity, mass, style):
     data = crystal(density, velocity / (1000 if style == "real" else 1), mass, style)
-    assert unit_evidence(data)["verdict"] in ("declared", "doubtful")
+    assert unit_evidence(data).verdict in ("declared", "doubtful")
 
 
-def test_what_is_too_dense_and_too_hot_for_anything_contradicts():
+def test_too_dense_and_too_hot_contradicts():
     # reduced argon: a velocity of one, in A/fs, were 3e9 K
-    assert unit_evidence(crystal(0.84, 30.0, 39.95, "real"))["verdict"] == "contradicted"
-    assert unit_evidence(crystal(0.84, 1.0, 39.95, "metal"))["verdict"] == "doubtful"
+    assert unit_evidence(crystal(0.84, 30.0, 39.95, "real")).verdict == "contradicted"
+    assert unit_evidence(crystal(0.84, 1.0, 39.95, "metal")).verdict == "doubtful"
 
 
 @pytest.mark.parametrize("scale", [1e-10, 1e-30, 1e10])
 @pytest.mark.parametrize("units", [None, "real"])
-def test_lengths_in_metres_tell_too_little_and_break_nothing(scale, units):
+def test_lengths_in_metres(scale, units):
     frames = [changed(f, positions=f.positions * scale, cell=f.cell * scale) for f in frames_of(dumps.argon(frames=3))]
-    told = unit_evidence(Frames([changed(f, units=units) for f in frames]), in_passing=True)
-    assert told["inferred"] != "lj"
-    assert told["verdict"] != "contradicted"
+    evidence = unit_evidence(Frames([changed(f, units=units) for f in frames]), quick=True)
+    assert evidence.inferred != "lj"
+    assert evidence.verdict != "contradicted"
 
 
 @pytest.mark.parametrize("boundary", [("pp",) * 3, ("ff",) * 3])
 @pytest.mark.parametrize("edges", [(0, 0, 0), (12, 12, 0), (12, 0, 12)])
-def test_a_cell_without_volume_breaks_nothing(edges, boundary):
+def test_a_cell_without_volume(edges, boundary):
     frames = [changed(f, cell=np.diag(edges) * 1.0, boundary=boundary) for f in frames_of(dumps.argon(frames=3))]
-    assert unit_evidence(Frames(frames))["frames"] == 3
-    told = describe_dataset(Frames(frames))
-    assert np.isnan(told["density"]["atoms_per_volume"])
-    assert told["cutoffs"]
+    assert unit_evidence(Frames(frames)).frames == 3
+    report = describe_dataset(Frames(frames))
+    assert np.isnan(report.density.atoms_per_volume)
+    assert report.cutoffs
 
 
-def test_quenched_atoms_contradict_nothing():
+def test_quenched_atoms_do_not_contradict():
     # at 1e-4 K in metal, which in real were 100 K; forces as small as the velocities
     still = [changed(f, type_names={1: "Ar"}, forces=1e-6 * f.forces) for f in argon()]
-    assert unit_evidence(Frames(still), declared="metal")["verdict"] != "contradicted"
+    assert unit_evidence(Frames(still), declared="metal").verdict != "contradicted"
 
 
-def test_a_sheet_in_a_tight_box_is_no_dense_matter():
+def test_a_sheet_in_a_tight_box_is_not_dense_matter():
     random = np.random.default_rng(0)
     # graphene, 1.42 A between neighbours, in a box as thick as its ripples
     corners = np.stack(np.meshgrid(np.arange(6), np.arange(6), [0], indexing="ij"), axis=-1).reshape(-1, 1, 3)
@@ -178,33 +178,33 @@ def test_a_sheet_in_a_tight_box_is_no_dense_matter():
     for step in range(2):
         move = random.uniform(-0.05, 0.05, size=places.shape)
         sheets.append(frame(places + move + [0, 0, 0.15], -move, cell, step, boundary=("pp", "pp", "ss"), units="real"))
-    told = unit_evidence(Frames(sheets))
+    evidence = unit_evidence(Frames(sheets))
     assert len(sheets[0]) / sheets[0].volume > 1
-    assert told["verdict"] != "contradicted"
+    assert evidence.verdict != "contradicted"
 
 
-def test_what_is_looked_at_in_passing_says_the_same_of_a_piece():
+def test_a_quick_sample_gives_the_same_verdict():
     declared = [changed(f, units="real") for f in in_units(frames_of(dumps.argon(frames=4, side=13)), "lj", sigma=10.0)]
-    told = unit_evidence(Frames(declared), in_passing=True)
-    assert (told["verdict"], told["inferred"], told["frames"]) == ("contradicted", "lj", 4)
-    assert unit_evidence(Frames(frames_of(dumps.water(frames=8))), in_passing=True)["inferred"] == "real"
+    evidence = unit_evidence(Frames(declared), quick=True)
+    assert (evidence.verdict, evidence.inferred, evidence.frames) == ("contradicted", "lj", 4)
+    assert unit_evidence(Frames(frames_of(dumps.water(frames=8))), quick=True).inferred == "real"
 
 
-def test_contradictory_evidence_infers_nothing():
+def test_contradictory_evidence_is_undecided():
     # velocities in A/ps and forces in kcal/mol/A: no style has both
     frames = frames_of(dumps.water(frames=3), type_names={1: "O", 2: "H"})
     random = np.random.default_rng(0)
-    told = unit_evidence(Frames([changed(f, velocities=random.normal(scale=5.0, size=(24, 3))) for f in frames]))
-    assert {tuple(found["for"]) for found in told["evidence"]} >= {("metal",), ("real",)}
-    assert (told["verdict"], told["inferred"]) == ("undecided", None)
+    evidence = unit_evidence(Frames([changed(f, velocities=random.normal(scale=5.0, size=(24, 3))) for f in frames]))
+    assert {tuple(piece.supports) for piece in evidence.evidence} >= {("metal",), ("real",)}
+    assert (evidence.verdict, evidence.inferred) == ("undecided", None)
 
 
-def test_two_atoms_without_forces_tell_nothing():
-    told = unit_evidence(Frames([frame([[0, 0, 0], [1, 0, 0]], np.zeros((2, 3)), np.eye(3) * 10)]))
-    assert (told["verdict"], told["evidence"], told["temperatures"]) == ("undecided", [], None)
+def test_two_atoms_without_forces_are_undecided():
+    evidence = unit_evidence(Frames([frame([[0, 0, 0], [1, 0, 0]], np.zeros((2, 3)), np.eye(3) * 10)]))
+    assert (evidence.verdict, evidence.evidence, evidence.temperatures) == ("undecided", [], None)
 
 
 def test_temperatures_differ_by_the_ratio_of_the_energy_units():
-    told = unit_evidence(Frames(dimers()))["temperatures"]
-    assert told["metal"] / told["real"] == pytest.approx(1 / EV_PER_KCAL_MOL, rel=1e-6)
-    assert told["lj"] == pytest.approx(told["real"] * BOLTZMANN["real"])
+    temperatures = unit_evidence(Frames(dimers())).temperatures
+    assert temperatures["metal"] / temperatures["real"] == pytest.approx(1 / EV_PER_KCAL_MOL, rel=1e-6)
+    assert temperatures["lj"] == pytest.approx(temperatures["real"] * BOLTZMANN["real"])

@@ -1,4 +1,4 @@
-"""Repeats: restarts that write an overlap, frames that are there twice, and what only looks like them."""
+"""Duplicate frames: overlaps of restarts, frames present twice, and frames that only look alike."""
 
 import numpy as np
 import pytest
@@ -44,20 +44,20 @@ def found(*runs):
     return duplicate_frames(MemoryDataset([one for run in runs for one in run])).tolist()
 
 
-def test_a_restart_repeats_its_overlap():
+def test_the_overlap_of_a_restart():
     first = walk(20, seed=1)
     restart = again(first[12:], 1) + walk(10, seed=2, start=first[-1].positions, first=200, segment=1)[1:]
     assert found(first, restart) == [*range(20), *range(12, 20), *range(28, 28 + 9)]
 
 
-def test_rounding_and_lattice_vectors_make_no_difference():
+def test_duplicates_up_to_rounding_and_lattice_vectors():
     first = walk(10, seed=1)
     random = np.random.default_rng(0)
     wrapped = again(first, 1, lambda x, _: np.round(x, 4) + BOX * random.integers(-2, 3, x.shape))
     assert found(first, wrapped) == [*range(10), *range(10)]
 
 
-def test_a_restart_that_slowly_becomes_another_run_repeats_it_as_far_as_it_is_near():
+def test_a_diverging_restart_is_a_duplicate_while_it_is_near():
     first = walk(40, seed=1)
     direction = np.random.default_rng(3).normal(size=(60, 3))
     restart = again(first, 1, lambda x, n: x + 1e-6 * direction * 2.0**n)
@@ -65,11 +65,11 @@ def test_a_restart_that_slowly_becomes_another_run_repeats_it_as_far_as_it_is_ne
     assert found(first, restart) == [*range(40), *range(16), *range(56, 80)]
 
 
-def test_other_runs_with_the_same_steps_repeat_nothing():
+def test_independent_runs_with_the_same_steps():
     assert found(walk(10, seed=1), walk(10, seed=2, segment=1), walk(10, seed=3, segment=2)) == [*range(30)]
 
 
-def test_two_crystals_on_one_lattice_repeat_nothing():
+def test_independent_crystals_on_one_lattice():
     random = np.random.default_rng(0)
     sites = np.stack(np.meshgrid(*[np.arange(4)] * 3), axis=-1).reshape(-1, 3) * BOX / 4
     runs = [
@@ -79,13 +79,13 @@ def test_two_crystals_on_one_lattice_repeat_nothing():
     assert found(*runs) == [*range(30)]
 
 
-def test_replicas_share_the_frame_they_begin_from():
+def test_replicas_share_their_first_frame():
     start = np.random.default_rng(9).uniform(0, BOX, (60, 3))
     runs = [walk(5, seed=seed, start=start, segment=seed) for seed in range(3)]
     assert found(*runs) == [0, 1, 2, 3, 4, 0, 6, 7, 8, 9, 0, 11, 12, 13, 14]
 
 
-def test_three_copies_are_copies_of_the_first():
+def test_three_copies():
     first = walk(4, seed=1)
     assert found(first, again(first, 1), again(first, 2)) == [0, 1, 2, 3] * 3
 
@@ -111,7 +111,7 @@ def displaced(atoms, each, size=0.01, origin=0.0, stiffness=5.0):
 
 
 @pytest.mark.parametrize("stiffness", [5.0, 0.0])
-def test_finite_displacements_repeat_nothing(stiffness):
+def test_finite_displacements_are_not_duplicates(stiffness):
     # all forces have one signature, and all atoms but two are where they were
     frames = displaced(1000, range(0, 1000, 25), stiffness=stiffness)
     assert found(frames) == [*range(40)]
@@ -120,7 +120,7 @@ def test_finite_displacements_repeat_nothing(stiffness):
     assert not same_positions(MemoryDataset(one_run), 0, 1)
 
 
-def test_a_displacement_in_a_large_box_is_seen_as_far_as_it_is_printed():
+def test_a_displacement_in_a_large_box_counts_if_it_exceeds_the_printed_digits():
     frames = [changed(f, cell=np.eye(3) * 1000.0) for f in displaced(27, [3, 3, 4], origin=900.123)]
     frames[1] = changed(frames[1], positions=frames[1].positions + 1000.0)  # its last digit is 0.01
     dataset = MemoryDataset(frames)
@@ -134,25 +134,25 @@ def with_forces(frames, seed=0):
     return [changed(f, forces=random.normal(size=f.positions.shape)) for f in frames]
 
 
-def test_frames_of_one_run_that_are_there_twice_are_found_whatever_their_step():
+def test_copies_with_other_steps_are_found():
     first = with_forces(walk(60, seed=1))
     second = [changed(f, step=f.step + 600) for f in first]
     assert found(first, second) == [*range(60)] * 2
 
 
-def test_single_frames_of_one_step_that_are_there_twice_are_found():
+def test_copies_of_single_frames_of_one_step_are_found():
     frames = with_forces(walk(60, seed=1))
     twice = [changed(frames[number // 2], step=0, segment=number) for number in range(120)]
     assert found(twice) == [2 * (number // 2) for number in range(120)]
 
 
-def test_forces_of_another_potential_make_another_frame():
+def test_frames_with_other_forces_are_not_duplicates():
     first = with_forces(walk(10, seed=1))
     turned = [changed(f, segment=1, forces=-f.forces) for f in first]  # of equal signature
     assert found(first, turned) == [*range(20)]
 
 
-def test_among_many_runs_none_is_passed_over():
+def test_a_copy_among_many_runs_is_found():
     runs = [with_forces(walk(3, seed=seed, segment=seed, atoms=5), seed) for seed in range(60)]  # 1770 pairs of runs
     last = [changed(f, segment=60) for f in runs[0]]
     assert found(*runs, last) == [*range(180), 0, 1, 2]
@@ -160,7 +160,7 @@ def test_among_many_runs_none_is_passed_over():
 
 @pytest.mark.parametrize("same", ["TFTFTFTFTFTFTFTFTFTF", "FTTTTTFFTTTTTTTF", "TTTTFFFFFFTTTT"])
 @pytest.mark.parametrize("forces", [True, False])
-def test_agreement_need_not_begin_at_the_beginning_nor_stay(same, forces):
+def test_copies_at_any_frames_of_a_run(same, forces):
     n = len(same)
     first, other = walk(n, seed=1), walk(n, seed=2)
     if forces:
@@ -170,14 +170,14 @@ def test_agreement_need_not_begin_at_the_beginning_nor_stay(same, forces):
     assert found(first, second) == [*range(n), *expected]
 
 
-def test_frames_of_different_digits_are_near_by_their_forces():
+def test_copies_printed_with_other_digits():
     first = with_forces(walk(8, seed=1))
     short = [changed(f, segment=1, forces=np.round(f.forces, 5), positions=np.round(f.positions, 3)) for f in first]
     assert found(first, short[3:]) == [*range(8), *range(3, 8)]
 
 
 @pytest.mark.parametrize("forces", [True, False])
-def test_each_frame_is_read_a_few_times_only(forces):
+def test_number_of_reads_per_frame(forces):
     class Counted(MemoryDataset):
         reads = 0
 
@@ -192,7 +192,7 @@ def test_each_frame_is_read_a_few_times_only(forces):
 
 
 @pytest.mark.parametrize(("moved", "same"), [(0.0, True), (BOX, True), (5e-5, True), (1e-2, False)])
-def test_standing_still_is_told_within_rounding(moved, same):
+def test_same_positions_within_rounding(moved, same):
     (one,) = walk(1, seed=1)
     dataset = MemoryDataset([one, frame(one.positions + moved, 10), frame(one.positions[:-1], 20)])
     assert same_positions(dataset, 0, 1) is same
