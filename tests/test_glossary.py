@@ -42,10 +42,16 @@ FILES = sorted(
 
 
 def hits(text: str) -> list[str]:
-    """Lines of a text in which a word stands that the glossary replaces; snake_case identifiers count as words."""
+    """Lines of a text in which a word stands that the glossary replaces; snake_case identifiers count as words.
+
+    The quoted "truth" is a key of files: of 0.1.0 recipes, of pair curves in models and CSV files.
+    """
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
-        found += [f"{number}: {match[0]}" for match in WORDS.finditer(line.replace(".tell()", "").replace("_", " "))]
+        found += [
+            f"{number}: {match[0]}"
+            for match in WORDS.finditer(line.replace(".tell()", "").replace('"truth"', "").replace("_", " "))
+        ]
     return found
 
 

@@ -13,8 +13,8 @@ import click
 def command(models, **options):
     """Draw the force between two atoms alone against distance, as MODEL learned it, for every kind of pair.
 
-    Over it the truth, where the recipe's data.truth tells it; under it how often training saw each distance; and of a
-    transferred model what it answered before it was trained. Several models come into one picture.
+    With it the reference force, where the recipe's data.reference gives it, the histogram of distances in training, and
+    of a transferred model the force before it was trained. Several models are drawn in one picture.
 
     \b
     gnnzoo pairs argon.keras

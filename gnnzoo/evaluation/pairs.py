@@ -1,5 +1,6 @@
 """Dimer force curves: the force between two isolated atoms against their distance."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -9,7 +10,9 @@ from gnnzoo.data.frames import Frame
 from gnnzoo.data.graphs.training_statistics import pair_name
 from gnnzoo.fields import EDGE_CLASSES
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.priors import mixed_parameters
 from gnnzoo.models.symmetries import reads_molecules
+from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.units import STYLES
 
@@ -28,7 +31,7 @@ class PairCurve:
         name: of the kind of pair, see `data.graphs.training_statistics.pair_name`.
         distances: (n,) length unit.
         forces: (n,) force that drives the atoms apart, force unit; positive where they repel each other.
-        reference: (n,) force of the interactions that the recipe declares in `data.truth`, or None.
+        reference: (n,) force of the interactions that the recipe declares in `data.reference`, or None.
         counts: (n,) number of training pairs in the bin of each distance.
     """
 
@@ -42,7 +45,7 @@ class PairCurve:
         """The curve as JSON values.
 
         Returns:
-            Attributes by name; `reference` is "truth", as the key of the recipe.
+            Attributes by name; `reference` is "truth".
         """
         values = asdict(self)
         return {("truth" if key == "reference" else key): value for key, value in values.items()}
@@ -201,13 +204,14 @@ def _dimer(model: ForceField, pair: PairKind, distance: float) -> Frame:
 
 
 def reference_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.ndarray) -> np.ndarray | None:
-    """-dU/dr of the interactions that made the data, as far as the recipe declares them in `data.truth`.
+    """-dU/dr of the interactions that made the data, as far as the recipe declares them in `data.reference`.
 
-    Lennard-Jones 4 e ((s/r)^12 - (s/r)^6) and charges q q / r act between molecules, springs k (r - length)^2 along
-    the bonds that are declared; two atoms of one molecule that are not bonded do not interact.
+    They have no cutoff. Lennard-Jones 4 e ((s/r)^12 - (s/r)^6) and charges q q erfc(a r) / r with the damping a act
+    between molecules, springs k (r - length)^2 along the bonds that are declared; two atoms of one molecule that are
+    not bonded do not interact.
 
     Args:
-        recipe: its `data.truth` and `data.atoms` are read.
+        recipe: its `data.reference` and `data.atoms` are read.
         units: unit style, for the constant of charges.
         pair: which atoms.
         r: (n,) length unit.
@@ -215,24 +219,31 @@ def reference_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.nda
     Returns:
         (n,) force unit, positive where the atoms repel each other; None where it is unknown.
     """
-    declared = recipe.data.truth
-    if declared is None or not {pair.first, pair.second} <= set(recipe.data.atoms):
+    declared, atoms = recipe.data.reference, recipe.data.atoms
+    if not declared or not {pair.first, pair.second} <= set(atoms):
         return None
     force = np.zeros_like(r)
+    if pair.kind == _SAME:
+        return force
     if pair.kind == _BONDED:
-        springs = [bond for bond in declared.bonds if set(bond.types) == {pair.first, pair.second}]
+        bonds = [bond for entry in declared if isinstance(entry, HarmonicPrior) for bond in entry.bonds]
+        springs = [bond for bond in bonds if set(bond.types) == {pair.first, pair.second}]
         for bond in springs:
             force -= 2 * bond.k * (r - bond.length)
         return force if springs else None
-    if pair.kind == _SAME:
-        return force
-    a, b = recipe.data.atoms[pair.first], recipe.data.atoms[pair.second]
-    if declared.lennard_jones is not None:
-        sigma = (a.sigma + b.sigma) / 2 if declared.lennard_jones == "arithmetic" else np.sqrt(a.sigma * b.sigma)
-        power = (sigma / r) ** 6
-        force += 24 * np.sqrt(a.epsilon * b.epsilon) * power * (2 * power - 1) / r
-    if declared.charges:
-        if units not in STYLES:
-            return None
-        force += STYLES[units].coulomb * a.charge * b.charge / r**2
+    a, b = atoms[pair.first], atoms[pair.second]
+    for entry in declared:
+        if isinstance(entry, LennardJonesPrior):
+            epsilon, sigma = mixed_parameters(a, b, entry.mixing)
+            power = (sigma / r) ** 6
+            force += 24 * epsilon * power * (2 * power - 1) / r
+        elif isinstance(entry, CoulombPrior):
+            if units not in STYLES:
+                return None
+            force += STYLES[units].coulomb * a.charge * b.charge / r**2 * _damping(entry.damping * r)
     return force
+
+
+def _damping(x: np.ndarray) -> np.ndarray:
+    """Force of damped charges at x = a r over that of bare ones: erfc(x) + 2 x exp(-x^2) / sqrt(pi)."""
+    return np.vectorize(math.erfc)(x) + 2 / math.sqrt(math.pi) * x * np.exp(-(x**2))

@@ -1,4 +1,4 @@
-"""A recipe's layer stack -> a Keras functional model: the one place where an entry of a recipe becomes a layer."""
+"""Keras functional models from recipes: the one place where an entry of the stack becomes a layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from gnnzoo.recipe.schema.recipe import Recipe
 
 @dataclass(frozen=True)
 class Scales:
-    """What the training split lends to a network.
+    """Normalisation constants of a network, taken from the training split.
 
     Attributes:
         force: force unit per network unit; a list where each species has its own.
         neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
         shortest: (2, species, species) shortest distances between and within molecules, for a prior's repulsion.
-        energy_offsets: (species,) what an atom of each species has of the energies' arbitrary zero, which is taken off
-            the data; None where the network has no energy.
+        energy_offsets: (species,) energy of an atom of each species at the arbitrary zero of the data, which is
+            subtracted before training; None where the network has no energy.
     """
 
     force: float | list[float] = 1.0
@@ -43,7 +43,15 @@ RAW = Scales()
 
 
 def network_species(recipe: Recipe, names: list[str] | None = None) -> list[str]:
-    """The model's species in order: those of `data.types`, else of `data.atoms`, else the ones found in the data."""
+    """Species of a recipe's network in the order of its `species` input.
+
+    Args:
+        recipe: its `data` is read.
+        names: of the species in the data.
+
+    Returns:
+        Those of `data.types`, else of `data.atoms`, else `names`, each once.
+    """
     if recipe.data.types:
         ordered = [recipe.data.types[number] for number in sorted(recipe.data.types, key=int)]
         return list(dict.fromkeys(ordered))
@@ -53,7 +61,19 @@ def network_species(recipe: Recipe, names: list[str] | None = None) -> list[str]
 
 
 def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[float]]:
-    """(species, features) what the atom encoder knows of each species."""
+    """Input features of an atom encoder.
+
+    Args:
+        recipe: its `data.atoms` is read.
+        species: names in the order of the table.
+        inputs: "parameters" for charge, epsilon and sigma, "species" for a one-hot.
+
+    Returns:
+        (species, features).
+
+    Raises:
+        ModelError: a species has no parameters.
+    """
     if inputs == "species":
         return [[float(row == column) for column in range(len(species))] for row in range(len(species))]
     table = []
@@ -63,7 +83,7 @@ def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[
                 f"species '{name}' has no charge, epsilon and sigma." + did_you_mean(name, recipe.data.atoms),
                 location=Location(key="data.atoms"),
                 expected=f'"atoms": {{"{name}": {{"charge": 0, "epsilon": 0.2, "sigma": 3.4}}}}',
-                hint='declare them, or use "inputs": "species" in the atom_encoder',
+                hint='declare them, or use "inputs": "species" in the atom encoder',
             )
         atom = recipe.data.atoms[name]
         table.append([atom.charge, atom.epsilon, atom.sigma])
@@ -81,7 +101,7 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
 
     Returns:
         A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit; with an
-        energy head a `ConservativeModel`, which answers with energy and virial, too.
+        energy head a `ConservativeModel`, which returns energy and virial as well.
     """
     if not species:
         raise ModelError(
@@ -103,11 +123,18 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
 
 
 def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[StackLayer]:
-    """The layers of a recipe in order: edge geometry, the entries of the recipe, force scale."""
+    """Layers of a recipe's network in order: edge geometry, the entries of the recipe, force scale, prior.
+
+    Args:
+        recipe, species, scales, dtype: as those of `build_network`.
+
+    Returns:
+        Layers that have not been called yet.
+    """
     settings = recipe.graph
     layers: list[StackLayer] = [
         EdgeGeometry(
-            features=settings.edges,
+            features=list(settings.edges),
             cutoff=settings.cutoff,
             basis=settings.radial.basis,
             functions=settings.radial.functions,
@@ -130,7 +157,16 @@ def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> lis
 
 
 def build_prior(recipe: Recipe, species: list[str]) -> ConservativeModel | None:
-    """The prior of a recipe alone, as a model like any other; None where it declares none that training frames feel."""
+    """The prior of a recipe as a model of its own.
+
+    Args:
+        recipe: its `model.prior` is read.
+        species: names in the order of the `species` input.
+
+    Returns:
+        A model of forces, energy and virial; None where the recipe has no prior besides a repulsion, which is zero on
+        training frames.
+    """
     terms = prior_terms(recipe, species, None)
     if not terms:
         return None

@@ -97,7 +97,7 @@ class ForceField:
             raise ModelError(
                 "has forces only, no energy",
                 location=Location(file=self.path),
-                hint="a recipe that ends in energy_decoder",
+                hint="a recipe that ends in an energy head",
             )
         return self.total_energy(outputs, graph)
 

@@ -1,9 +1,11 @@
 """What a recipe's `model.prior` declares -> the terms of the prior layer, with the numbers of its species."""
 
 import math
+from typing import Literal
 
 from gnnzoo.elements import ATOMIC_NUMBERS
-from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior, PriorEntry
+from gnnzoo.recipe.schema.data import AtomParameters
+from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.units import STYLES
 
@@ -30,17 +32,30 @@ def prior_terms(recipe: Recipe, species: list[str], shortest: list | None) -> li
     return terms
 
 
-def _lennard_jones(entry: PriorEntry, recipe: Recipe, species: list[str]) -> dict:
+def _lennard_jones(entry: LennardJonesPrior, recipe: Recipe, species: list[str]) -> dict:
     atoms = [recipe.data.atoms[name] for name in species]
-    if entry.mixing == "arithmetic":
-        sigma = [[(a.sigma + b.sigma) / 2 for b in atoms] for a in atoms]
-    else:
-        sigma = [[math.sqrt(a.sigma * b.sigma) for b in atoms] for a in atoms]
-    epsilon = [[math.sqrt(a.epsilon * b.epsilon) for b in atoms] for a in atoms]
+    pairs = [[mixed_parameters(a, b, entry.mixing) for b in atoms] for a in atoms]
+    epsilon, sigma = ([[pair[part] for pair in row] for row in pairs] for part in (0, 1))
     return {"term": "lennard_jones", "epsilon": epsilon, "sigma": sigma, "cutoff": recipe.graph.cutoff}
 
 
-def _coulomb(entry: PriorEntry, recipe: Recipe, species: list[str]) -> dict:
+def mixed_parameters(
+    a: AtomParameters, b: AtomParameters, mixing: Literal["arithmetic", "geometric"]
+) -> tuple[float, float]:
+    """Lennard-Jones parameters of two species.
+
+    Args:
+        a, b: parameters of each species.
+        mixing: mean of the two sigma; the mean of epsilon is geometric.
+
+    Returns:
+        epsilon in energy units, sigma in length units.
+    """
+    sigma = (a.sigma + b.sigma) / 2 if mixing == "arithmetic" else math.sqrt(a.sigma * b.sigma)
+    return math.sqrt(a.epsilon * b.epsilon), sigma
+
+
+def _coulomb(entry: CoulombPrior, recipe: Recipe, species: list[str]) -> dict:
     return {
         "term": "coulomb",
         "charges": [recipe.data.atoms[name].charge for name in species],

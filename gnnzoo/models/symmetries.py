@@ -1,7 +1,6 @@
-"""What a model promises, derived from its recipe: the one place that says which symmetries its stack holds exactly.
+"""Exact symmetries of a model, determined from the graph, the layers and the priors of its recipe.
 
-Tests hold every recipe to it (`tests/contracts.py`), and whoever describes a model says what it says. A layer or head
-that brings a promise, or breaks one, is named here.
+They follow from the traits of the layers (`LayerTraits`); `gnnzoo.testing.ModelContract` checks that they hold.
 """
 
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ _SHIFTED = (LennardJonesPrior, CoulombPrior)
 
 @dataclass(frozen=True)
 class Symmetries:
-    """What holds by construction, whatever the weights.
+    """Properties that hold by construction, for any weights.
 
     Attributes:
-        rotation: forces turn with the atoms, and are mirrored with them.
+        rotation: forces are rotated and reflected with the atoms.
         smooth_cutoff: forces and their slopes are continuous where a pair passes the cutoff.
         conservative: forces are -dE/dx of an energy that the network returns, with its virial.
         zero_net_force: the forces of a graph sum to zero.
-        additive: groups of atoms farther apart than the layers reach do not feel each other.
+        additive: groups of atoms that are farther apart than the layers reach do not interact.
     """
 
     rotation: bool
@@ -34,16 +33,26 @@ class Symmetries:
 
 
 def heads(recipe: Recipe) -> list[str | None]:
-    """What `head` may be when the recipe's network is called: None of a single one, else "direct" and "energy"."""
+    """Values that the argument `head` of the recipe's network may have.
+
+    Args:
+        recipe: its stack is read.
+
+    Returns:
+        [None] for a single head, else ["direct", "energy"].
+    """
     return [None] if len(_heads(recipe)) == 1 else ["direct", "energy"]
 
 
 def symmetries(recipe: Recipe, head: str | None = None) -> Symmetries:
-    """What the forces of a recipe's network promise.
+    """Exact symmetries of the forces of a recipe's network.
 
     Args:
         recipe: its `graph` and `model` are read.
         head: of a stack of two, "direct" or "energy"; by default the last.
+
+    Returns:
+        One flag for each symmetry.
     """
     entry = _heads(recipe)[0 if head == "direct" else -1]
     stack = [layer for layer in recipe.model.layers if not layer.traits.head or layer is entry]
@@ -60,8 +69,14 @@ def symmetries(recipe: Recipe, head: str | None = None) -> Symmetries:
 def reads_molecules(recipe: Recipe) -> bool:
     """Whether forces depend on which atoms share a molecule: by bond features of edges, or by any prior.
 
-    Lennard-Jones and charges act otherwise between than within molecules, springs within them alone, and a repulsion
+    Lennard-Jones and charges act differently between and within molecules, springs within them alone, and a repulsion
     begins at another distance.
+
+    Args:
+        recipe: its `graph.edges` and `model.prior` are read.
+
+    Returns:
+        True where molecule ids are needed.
     """
     return "bond" in recipe.graph.edges or bool(recipe.model.prior)
 

@@ -68,7 +68,11 @@ class LayerRegistry:
 
 @cache
 def registry() -> LayerRegistry:
-    """All layers; packages are searched once in a process."""
+    """All layers; packages are searched once in a process.
+
+    Returns:
+        Entries by name, the packages that they come from, and layers that cannot be used.
+    """
     entries = {
         layer_name(entry): entry for module in _BUILT_IN for entry in vars(module).values() if _is_layer_entry(entry)
     }

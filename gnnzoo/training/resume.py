@@ -32,9 +32,14 @@ def check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
         DataError: the data differ.
     """
     state, now = run.state, resolved(recipe)
+    try:
+        then = resolved(Recipe.model_validate(state["recipe"]))
+    except ValueError as error:
+        hint = "without --resume a new one is started"
+        raise UserError(f"{run.folder} was started with a recipe of another version", hint=hint) from error
     for part in ("data", "graph", "model", "training"):
         for key, value in now[part].items():
-            before = state["recipe"][part].get(key)
+            before = then[part].get(key)
             if (part, key) not in _LOCATION_KEYS and before != value:
                 raise UserError(
                     f"{run.folder} was started with {part}.{key} = {before}, not {value}",

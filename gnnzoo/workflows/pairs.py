@@ -29,8 +29,8 @@ def pairs(
 ) -> dict[str, list[PairCurve]]:
     """The force between two atoms alone against distance, for every kind of pair that training had.
 
-    Of a transferred model also what it answered before it was trained on the target. The truth, where a recipe's
-    `data.truth` tells it, is drawn over them, and the distances of the training pairs under them.
+    Of a transferred model also what it answered before it was trained on the target. The reference force, where a
+    recipe's `data.reference` gives it, is drawn over them, and the distances of the training pairs under them.
 
     Args:
         models: a model or its path, or several in one unit style.
@@ -120,7 +120,9 @@ def _tell(curves: dict[str, list[PairCurve]], models: Sequence[ForceField], unit
     )
     table("two atoms alone, where training saw such pairs, against the truth", columns, rows)
     if all(curve.reference is None for drawn in curves.values() for curve in drawn):
-        logger.info('no recipe tells the truth: "data": {"truth": {"lennard_jones": "arithmetic"}} would draw it')
+        logger.info(
+            'no recipe gives the reference interactions: "data": {"reference": [{"prior": "lennard_jones"}]} draws them'
+        )
     for model in models:
         if not (model.info.get("statistics") or {}).get("distances"):
             logger.info(

@@ -1,5 +1,6 @@
 """Dimer force curves: the reference by hand, models whose forces are known, and the plot."""
 
+import math
 import struct
 
 import numpy as np
@@ -20,6 +21,8 @@ from trainers import ONE_HEAD
 
 EPSILON, SIGMA = 0.2378, 3.405
 BOND = {"types": ["H", "O"], "k": 529.581, "length": 1.012}
+LENNARD_JONES, CHARGES = {"prior": "lennard_jones"}, {"prior": "coulomb", "damping": 0}
+SPRING = {"prior": "harmonic", "bonds": [BOND]}
 # round numbers: sigma of both is 2 in the arithmetic mean, 3^(1/2) in the geometric one; epsilon is 0.08
 ROUND = {
     "O": {"charge": -0.8, "epsilon": 0.16, "sigma": 3.0},
@@ -30,7 +33,7 @@ MIXED, BONDED, SAME = (PairKind("O", "H", kind) for kind in ("other_molecule", "
 
 def made_with(interactions, units="real"):
     """A recipe of both species, whose data were made with these interactions."""
-    return recipe(WATER, data={"atoms": ROUND, "truth": interactions, "units": units})
+    return recipe(WATER, data={"atoms": ROUND, "reference": interactions, "units": units})
 
 
 def reference_at(r, interactions, pair=MIXED, units="real"):
@@ -43,7 +46,7 @@ def reference_at(r, interactions, pair=MIXED, units="real"):
 @pytest.mark.parametrize(("mixing", "sigma"), [("arithmetic", 2.0), ("geometric", 3**0.5)])
 def test_lennard_jones_of_two_species(mixing, sigma):
     """At sigma 24 epsilon (2 - 1) / sigma, which is repulsive; zero in the minimum; attractive beyond."""
-    interactions = {"lennard_jones": mixing}
+    interactions = [{"prior": "lennard_jones", "mixing": mixing}]
     assert reference_at(sigma, interactions) == pytest.approx(24 * 0.08 / sigma)
     assert reference_at(2 ** (1 / 6) * sigma, interactions) == pytest.approx(0, abs=1e-12)
     # at 2 sigma the power is 1/64: 24 epsilon (1/64) (2/64 - 1) / (2 sigma)
@@ -52,21 +55,29 @@ def test_lennard_jones_of_two_species(mixing, sigma):
 
 @pytest.mark.parametrize(("units", "constant"), [("real", 332.06371), ("metal", 14.399645), ("lj", 1.0)])
 def test_charges_in_the_units_of_the_data(units, constant):
-    assert reference_at(2.0, {"charges": True}, units=units) == pytest.approx(constant * -0.8 * 0.5 / 4, rel=1e-7)
+    assert reference_at(2.0, [CHARGES], units=units) == pytest.approx(constant * -0.8 * 0.5 / 4, rel=1e-7)
     like = PairKind("H", "H", "other_molecule")
-    assert reference_at(2.0, {"charges": True}, like, units) == pytest.approx(constant * 0.5 * 0.5 / 4, rel=1e-7)
+    assert reference_at(2.0, [CHARGES], like, units) == pytest.approx(constant * 0.5 * 0.5 / 4, rel=1e-7)
+
+
+def test_damped_charges():
+    """The negative derivative of q q erfc(a r) / r, by differences."""
+    r, step, damping = 2.0, 1e-5, 0.4
+    slope = (math.erfc(damping * (r + step)) / (r + step) - math.erfc(damping * (r - step)) / (r - step)) / (2 * step)
+    found = reference_at(r, [CHARGES | {"damping": damping}])
+    assert found == pytest.approx(STYLES["real"].coulomb * 0.8 * 0.5 * slope, rel=1e-8)
 
 
 @pytest.mark.parametrize("pair", [BONDED, PairKind("H", "O", "bonded")])
 def test_a_compressed_spring_is_repulsive(pair):
     """2 * 529.581 * 0.1, whichever of the two is named first."""
-    assert reference_at(0.912, {"bonds": [BOND]}, pair) == pytest.approx(105.9162)
-    assert reference_at(1.112, {"bonds": [BOND]}, pair) == pytest.approx(-105.9162)
+    assert reference_at(0.912, [SPRING], pair) == pytest.approx(105.9162)
+    assert reference_at(1.112, [SPRING], pair) == pytest.approx(-105.9162)
 
 
 def test_each_kind_of_pair_feels_its_own_interactions():
-    everything = {"lennard_jones": "arithmetic", "charges": True, "bonds": [BOND]}
-    expected = reference_at(2.5, {"lennard_jones": "arithmetic"}) + reference_at(2.5, {"charges": True})
+    everything = [LENNARD_JONES, CHARGES, SPRING]
+    expected = reference_at(2.5, [LENNARD_JONES]) + reference_at(2.5, [CHARGES])
     assert reference_at(2.5, everything) == pytest.approx(expected)
     assert reference_at(1.112, everything, BONDED) == pytest.approx(-105.9162)
     unnamed = PairKind("O", "O", "bonded")  # no spring between these is declared
@@ -86,7 +97,7 @@ def energy(r, pair):
 
 @pytest.mark.parametrize("pair", [MIXED, BONDED, PairKind("O", "O", "other_molecule")], ids=lambda pair: pair.name)
 def test_the_reference_force_is_the_negative_derivative_of_its_energy(pair):
-    made = made_with({"lennard_jones": "arithmetic", "charges": True, "bonds": [BOND]})
+    made = made_with([LENNARD_JONES, CHARGES, SPRING])
     r, step = np.linspace(0.9, 5.0, 9), 1e-5
     slope = (energy(r + step, pair) - energy(r - step, pair)) / (2 * step)
     np.testing.assert_allclose(reference_force(made, "real", pair, r), -slope, rtol=1e-6, atol=1e-6)
@@ -94,11 +105,11 @@ def test_the_reference_force_is_the_negative_derivative_of_its_energy(pair):
 
 def test_without_declared_interactions_there_is_no_reference():
     r = np.array([2.0])
-    assert reference_force(made_with(None), "real", MIXED, r) is None
-    declared = made_with({"lennard_jones": "arithmetic", "charges": True})
+    assert reference_force(made_with([]), "real", MIXED, r) is None
+    declared = made_with([LENNARD_JONES, CHARGES])
     assert reference_force(declared, "real", PairKind("O", "Ar", "other_molecule"), r) is None
     assert reference_force(declared, None, MIXED, r) is None  # the constant of charges depends on the units
-    assert reference_force(made_with({"lennard_jones": "arithmetic"}), None, MIXED, r) is not None
+    assert reference_force(made_with([LENNARD_JONES]), None, MIXED, r) is not None
 
 
 # --- models -------------------------------------------------------------------------------------------------------
@@ -117,7 +128,7 @@ def force_field(made, dataset, measured=True):
 @pytest.fixture(scope="module")
 def known(uncompiled):
     """A model of argon whose network is zero, so that only the Lennard-Jones prior is left."""
-    data = {"truth": {"lennard_jones": "arithmetic"}}
+    data = {"reference": [LENNARD_JONES]}
     made = recipe(model=ONE_HEAD | {"prior": [{"prior": "lennard_jones"}]}, data=data)
     model = force_field(made, argon_dataset(frames=3))
     for weight in model.network.get_layer("pair_force_decoder_1").trainable_variables:

@@ -25,7 +25,7 @@ EPSILON, SIGMA = 0.2378, 3.405
 def told(**start):
     """The target's recipe, which tells with what its data were made."""
     raw = resolved(target(**start, steps=1))
-    raw["data"]["truth"] = {"lennard_jones": "arithmetic"}
+    raw["data"]["reference"] = [{"prior": "lennard_jones"}]
     return recipe_from_dict(raw)
 
 
@@ -128,9 +128,9 @@ def test_how_far_from_the_truth_is_told_where_it_is_known(beside, capsys):
     assert f"{now.error():.2%}" in line
     assert f"{share:.2%} at {location:.3g}" in line
     assert f"{sum(count > 0 for count in now.counts)} of 8" in line
-    assert "no recipe tells the truth" not in said.err
+    assert '"reference": [' not in said.err
     pairs("water.keras", points=2)
-    assert "no recipe tells the truth" in capsys.readouterr().err
+    assert '"reference": [' in capsys.readouterr().err
 
 
 def test_models_in_other_units_are_refused(beside):

@@ -30,7 +30,7 @@ def waves_of(
             "wave vectors need a box that is periodic in all three directions",
             location=location,
             expected="boundary p p p",
-            hint="a recipe without wave_message",
+            hint='a recipe without plane waves: "waves": null in graph',
         )
     volume = abs(np.linalg.det(cell))
     expected = volume * 4 / 3 * np.pi * (largest / (2 * np.pi)) ** 3 / 2

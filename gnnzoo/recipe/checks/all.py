@@ -10,6 +10,7 @@ from gnnzoo.recipe.checks.transfer import check_transfer
 from gnnzoo.recipe.io.validation_errors import Problem
 from gnnzoo.recipe.layer_registry import missing_packages
 from gnnzoo.recipe.schema.layers import AtomEncoder
+from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -26,7 +27,7 @@ def check(recipe: Recipe) -> list[Problem]:
         *_requires(recipe),
         *_atoms(recipe),
         *_bonds(recipe),
-        *_truth(recipe),
+        *_reference(recipe),
         *check_stack(recipe),
         *check_priors(recipe),
         *check_training(recipe),
@@ -70,18 +71,22 @@ def _bonds(recipe: Recipe) -> Iterator[Problem]:
                 yield Problem(("graph", "bonds", number), what, f"two of {', '.join(known)}")
 
 
-def _truth(recipe: Recipe) -> Iterator[Problem]:
-    """The truth is of species that the recipe knows, with the parameters and the units that it needs."""
-    truth, data, path = recipe.data.truth, recipe.data, ("data", "truth")
-    if truth is None:
-        return
-    named = [*dict.fromkeys([*(data.types or {}).values(), *data.atoms])]
-    for number, bond in enumerate(truth.bonds):
-        for name in bond.types:
-            if named and name not in named:
-                what = f"unknown species '{name}'." + did_you_mean(name, named)
-                yield Problem((*path, "bonds", number, "types"), what, f"two of {', '.join(named)}")
-    if (truth.lennard_jones or truth.charges) and not data.atoms:
-        yield Problem(path, "no species has charge, epsilon and sigma", "data.atoms with those of each species")
-    if truth.charges and data.units is None:
-        yield Problem((*path, "charges"), "charges act in units that are not told", 'the unit style in "units" of data')
+def _reference(recipe: Recipe) -> Iterator[Problem]:
+    """The interactions of the data are between species of the recipe, with the parameters and units that they need."""
+    data, seen = recipe.data, set[str]()
+    known = [*dict.fromkeys([*(data.types or {}).values(), *data.atoms])]
+    for number, entry in enumerate(data.reference):
+        path = ("data", "reference", number)
+        if entry.prior in seen:
+            yield Problem(path, f"a second entry '{entry.prior}'", "one of each kind")
+        seen.add(entry.prior)
+        if isinstance(entry, HarmonicPrior):
+            for bond_number, bond in enumerate(entry.bonds):
+                for name in bond.types:
+                    if known and name not in known:
+                        what = f"unknown species '{name}'." + did_you_mean(name, known)
+                        yield Problem((*path, "bonds", bond_number, "types"), what, f"two of {', '.join(known)}")
+        elif not data.atoms:
+            yield Problem(path, "no species has charge, epsilon and sigma", "data.atoms with those of each species")
+        if isinstance(entry, CoulombPrior) and data.units is None:
+            yield Problem(path, "the unit style of the charges is unknown", '"units": "real", "metal" or "lj" in data')

@@ -15,6 +15,7 @@ from gnnzoo.recipe.io.find import find_recipe, find_source_files, recipe_names
 from gnnzoo.recipe.io.json_positions import JsonValue
 from gnnzoo.recipe.io.validation_errors import Problem, dotted, validation_problems
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.recipe.schema.upgrade import RENAMED, upgraded
 
 __all__ = ["find_recipe", "find_source_files", "load_recipe", "recipe_from_dict", "recipe_names", "resolved"]
 
@@ -100,6 +101,8 @@ def _read(path: Path) -> tuple[dict[str, JsonValue], dict[json_positions.Path, i
 
 
 def _validated(raw: dict[str, JsonValue], locations: Locations, file: Path | None) -> Recipe:
+    raw = upgraded(raw)
+    locations = {new: locations[old] for new, old in RENAMED.items() if old in locations} | locations
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""A new recipe from one that comes with gnnzoo, and its text as a person would lay it out.
+"""New recipes made from installed ones, and the layout of a recipe as text.
 
-The stack and the schedule of a new recipe are those of an installed one, so that they stand in one place.
+Stack and schedule of a new recipe are copied from an installed one, so that they are stated once.
 """
 
 import json
@@ -12,30 +12,49 @@ from gnnzoo.recipe.io.find import installed_recipes
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.recipe import Recipe
 
-_WIDTH = 117  # a comma and a blank may follow
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # as the schema's `Name`
+_WIDTH = 117  # of a line, so that a comma and a space fit into 119
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # as `Name` of the schema
 
 
 def installed_recipe(name: str) -> dict:
-    """What the file of an installed recipe holds; the caller's own to change."""
-    return json.loads((installed_recipes() / f"{name}.json").read_text(encoding="utf-8"))
+    """Read the JSON of an installed recipe.
+
+    Args:
+        name: without ".json".
+
+    Returns:
+        A new dict, which the caller may change.
+    """
+    raw: dict = json.loads((installed_recipes() / f"{name}.json").read_text(encoding="utf-8"))
+    return raw
 
 
 def is_name(text: str) -> bool:
-    """Whether a recipe may call something so."""
+    """Whether `text` is a valid name in a recipe."""
     return _NAME.fullmatch(text) is not None
 
 
 def as_name(text: str) -> str:
-    """The name that is nearest to a text; "dump" where nothing of it can stay."""
+    """Convert a text to a valid name.
+
+    Args:
+        text: any, such as the stem of a file.
+
+    Returns:
+        `text` with "-" in place of other characters; "dump" where nothing is left.
+    """
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("_.-") or "dump"
 
 
-def known_parameters(names: list[str], units: str | None) -> tuple[str, dict] | None:
-    """The `data.atoms` of an installed recipe that knows all of these species in these units, and that recipe's name.
+def known_parameters(names: list[str], units: str | None) -> tuple[str, dict[str, dict[str, float]]] | None:
+    """Find the parameters of species in the installed recipes.
+
+    Args:
+        names: of all species.
+        units: unit style of the parameters.
 
     Returns:
-        None where no recipe knows them all.
+        Name of the first recipe that has them all, and its `data.atoms` of these species; None where there is none.
     """
     for recipe in _installed():
         atoms = recipe.data.atoms
@@ -46,14 +65,13 @@ def known_parameters(names: list[str], units: str | None) -> tuple[str, dict] | 
 
 @cache
 def _installed() -> list[Recipe]:
-    found = []  # argon before argon-reference
-    for path in sorted(
-        installed_recipes().glob("*.json"), key=lambda path: len(path.name)
-    ):  # argon before argon-reference
+    """Installed recipes, those with short names first: argon before argon-reference."""
+    found = []
+    for path in sorted(installed_recipes().glob("*.json"), key=lambda path: len(path.name)):
         if not path.name.endswith(".schema.json"):
             try:
                 found.append(load_recipe(path))
-            except RecipeError:  # a file that someone put there
+            except RecipeError:  # a file that a user put there
                 continue
     return found
 
@@ -62,11 +80,19 @@ def _installed() -> list[Recipe]:
 
 
 def recipe_text(raw: dict) -> str:
-    """A recipe as JSON: its parts and theirs a line each, what is deeper as many to a line as there is room for."""
+    """Lay out a recipe as JSON text.
+
+    Args:
+        raw: JSON values of the recipe.
+
+    Returns:
+        Text in which sections and their keys have a line each, and what is deeper shares lines.
+    """
     return _text(raw, 0) + "\n"
 
 
-def _text(value, depth: int, before: int = 0) -> str:
+def _text(value: object, depth: int, before: int = 0) -> str:
+    """JSON of a value at a depth of nesting, after `before` characters on its line."""
     flat = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or (depth > 1 and 2 * depth + before + len(flat) <= _WIDTH):
         return flat
@@ -74,18 +100,15 @@ def _text(value, depth: int, before: int = 0) -> str:
     if isinstance(value, dict):
         keys = {key: f"{json.dumps(key, ensure_ascii=False)}: " for key in value}
         parts = [keys[key] + _text(part, depth + 1, len(keys[key])) for key, part in value.items()]
+        inside = list(value.values())
     else:
-        parts = [_text(part, depth + 1) for part in value]
-    inner, lines = "  " * (depth + 1), []
-    plain = depth > 1 and not any(isinstance(part, dict | list) for part in _values(value))
+        parts, inside = [_text(part, depth + 1) for part in value], value
+    lines: list[str] = []
+    fills_lines = depth > 1 and not any(isinstance(part, dict | list) for part in inside)
     for number, part in enumerate(parts):
         text = part + ("," if number < len(parts) - 1 else "")
-        if plain and lines and len(lines[-1]) + 1 + len(text) <= _WIDTH:
+        if fills_lines and lines and len(lines[-1]) + 1 + len(text) <= _WIDTH:
             lines[-1] += f" {text}"
         else:
-            lines.append(inner + text)
+            lines.append("  " * (depth + 1) + text)
     return "\n".join([start, *lines, "  " * depth + end])
-
-
-def _values(value: dict | list) -> list:
-    return list(value.values()) if isinstance(value, dict) else value

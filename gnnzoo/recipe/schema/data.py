@@ -1,17 +1,17 @@
-"""Where the frames come from and what they mean."""
+"""The data: source, units, species and split."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from gnnzoo.recipe.schema.base import Fraction, Name, Section
-from gnnzoo.recipe.schema.prior import Bond
+from gnnzoo.recipe.schema.prior import ReferenceEntry
 
-ALL_SETS = "all"  # no evaluation set's name: it stands for every one
+ALL_SETS = "all"  # reserved name that stands for every evaluation set
 
 
 class AtomParameters(Section):
-    """What a species is to the network: a point in the space of force-field parameters, not a label of its own."""
+    """Force-field parameters of a species: a point in a space that species share, in place of a label of its own."""
 
     charge: float
     """Partial charge, in e."""
@@ -22,12 +22,12 @@ class AtomParameters(Section):
 
 
 class Simulation(Section):
-    """A LAMMPS run that makes the data when the source is missing; it runs in the working folder's `data/`."""
+    """A LAMMPS run that makes the data when the source is missing, in the folder `data/` of the working folder."""
 
     input: str
     """LAMMPS input script, looked up from the working folder, then from the recipe's."""
     variables: dict[str, int | float | str] = Field(default_factory=dict)
-    """Variables handed to LAMMPS as `-var NAME VALUE`. The script must write its dump to `${dump}`."""
+    """Variables of the script, passed as `-var NAME VALUE`. The script must write its dump to `${dump}`."""
 
 
 class Split(Section):
@@ -35,29 +35,29 @@ class Split(Section):
 
     method: Literal["blocks", "cut", "random", "file"] = "blocks"
     """`blocks`: the run is cut into blocks and each block into the three parts, with gaps between them, so that every
-    part sees the whole run. `cut`: one cut in time. `random`: frames at random (neighbouring frames leak into the other
-    parts). `file`: whole files, those named or as many as the shares say. Frames that come twice are left out once."""
+    part covers the whole run. `cut`: one cut in time. `random`: frames at random (correlated frames leak into the other
+    parts). `file`: whole files, those named or as many as the shares require. Duplicate frames are used once."""
     train: float = Field(default=0.8, gt=0, le=1)
     """Share of the frames for training."""
     validation: Fraction = 0.1
     """Share of the frames for choosing the best checkpoint."""
     test: Fraction = 0.1
-    """Share of the frames for the final judgement; may be 0 where it comes from elsewhere."""
+    """Share of the frames for the final evaluation; may be 0 where other data are used for it."""
     frames: PositiveInt | None = None
-    """Training frames to use at most, evenly spaced over the training part; null: all of it. The other
-    parts stay."""
+    """Largest number of training frames, evenly spaced over the training part; null: all. The other parts do not
+    change."""
     blocks: PositiveInt = 10
     """Number of blocks; fewer are used where the gaps between them would take more than a fifth of the frames."""
     gap: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
-    """Frames left out between two neighbouring parts of one run. `auto`: as many as the structure needs to become
-    another one, measured on the run; where these do not fit, what fits in a fifth of the frames, which is said."""
+    """Frames left out between two neighbouring parts of one run. `auto`: the autocorrelation time of the structure,
+    measured on the run; where that is too long, what fits in a fifth of the frames, with a warning."""
     validation_files: list[str] = Field(default_factory=list)
     """Names or patterns of the files for validation, such as "run3*.lammpstrj" (with `file` only)."""
     test_files: list[str] = Field(default_factory=list)
     """Names or patterns of the files for the test (with `file` only)."""
 
     @model_validator(mode="after")
-    def _sum_to_one(self):
+    def _sum_to_one(self) -> "Split":
         if abs(self.train + self.validation + self.test - 1) > 1e-6:
             raise ValueError(
                 f"train, validation and test must sum to 1, not {self.train + self.validation + self.test:g}"
@@ -65,7 +65,7 @@ class Split(Section):
         return self
 
     @model_validator(mode="after")
-    def _files_by_file(self):
+    def _files_by_file(self) -> "Split":
         named = {"validation": self.validation_files, "test": self.test_files}
         if self.method != "file" and any(named.values()):
             raise ValueError(f'validation_files and test_files need method "file", not "{self.method}"')
@@ -79,7 +79,7 @@ class Split(Section):
 
 
 class EvaluationSet(Section):
-    """Data that a model is judged on and never trained on: another size, temperature or density of its substance."""
+    """Data that a model is evaluated on and never trained on: another system size, temperature or density."""
 
     source: str | list[str]
     """As `data.source`; units and types are those of `data`."""
@@ -87,21 +87,8 @@ class EvaluationSet(Section):
     """Makes the source where it is missing."""
 
 
-class ReferenceInteractions(Section):
-    """The interactions that the data were made with, where they are known: drawn by `gnnzoo pairs` over what a model
-    learned. Training knows nothing of them; `model.prior` is for physics that it shall know."""
-
-    lennard_jones: Literal["arithmetic", "geometric"] | None = None
-    """Lennard-Jones between molecules with epsilon and sigma of `data.atoms`: how sigma of two species is combined;
-    epsilon is the geometric mean. Null: none."""
-    charges: bool = False
-    """Whether the charges of `data.atoms` act between molecules."""
-    bonds: list[Bond] = Field(default_factory=list)
-    """Springs along bonds."""
-
-
 class Data(Section):
-    """Where the frames come from and what they mean."""
+    """The data: source, units, species and split."""
 
     source: str | list[str]
     """A dump, a glob of dumps or a list of them, an .h5 dataset or a .tfrecord folder; looked up from the working
@@ -109,23 +96,24 @@ class Data(Section):
     simulate: Simulation | None = None
     """Makes the source where it is missing."""
     units: Literal["real", "metal", "lj"] | None = None
-    """LAMMPS unit style of the numbers; must agree with what the data say of themselves."""
+    """LAMMPS unit style of the numbers; must agree with that stated in the data."""
     types: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Name] | None = None
-    """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with what the data say of themselves."""
+    """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with those stated in the data."""
     columns: dict[str, str] | None = None
-    """What dumps call some columns, by what they mean, such as {"energy": "c_pe"}: potential energy of each atom."""
+    """Names of columns of the dumps by their meaning, such as {"energy": "c_pe"} for the potential energy per atom."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
-    truth: ReferenceInteractions | None = None
-    """The interactions that the data were made with, for `gnnzoo pairs`."""
+    reference: list[ReferenceEntry] = Field(default_factory=list)
+    """The interactions that the data were made with, where they are known, as entries of `model.prior`: `gnnzoo pairs`
+    draws their force next to that of a model. They act without cutoff and shift. Training does not use them."""
     split: Split = Field(default_factory=Split)
     """How frames are divided among training, validation and test."""
     evaluation: dict[Name, EvaluationSet] = Field(default_factory=dict)
-    """Data that the trained model is judged on by name: `gnnzoo evaluate MODEL --on NAME`, or `--on all`."""
+    """Further data for `gnnzoo evaluate MODEL --on NAME`, or `--on all`."""
 
     @field_validator("evaluation")
     @classmethod
-    def _all_is_taken(cls, sets: dict[str, EvaluationSet]):
+    def _all_is_reserved(cls, sets: dict[str, EvaluationSet]) -> dict[str, EvaluationSet]:
         if ALL_SETS in sets:
             raise ValueError(f'"{ALL_SETS}" stands for every set that the recipe declares: choose another name')
         return sets

@@ -27,7 +27,7 @@ class RadialReader(Section):
     """A layer that reads the radial basis of `graph.radial`."""
 
     functions: PositiveInt | None = None
-    """How many of the radial functions are read, the first ones, which are the smoothest; null: all."""
+    """Number of radial functions that are read, the first and smoothest ones; null: all."""
 
 
 class Entry(Section):
@@ -62,5 +62,9 @@ class Entry(Section):
         return getattr(self, trait.key) == trait.value if isinstance(trait, Option) else trait
 
     def constructor_arguments(self) -> dict[str, object]:
-        """Arguments of the Keras class that the entry gives: all its options, unless a subclass says otherwise."""
+        """Arguments of the Keras class that the entry gives.
+
+        Returns:
+            All options; a subclass may leave out some that the class does not take.
+        """
         return self.model_dump(exclude={"layer", "name"})

@@ -18,9 +18,9 @@ class AtomicDensity(Entry, RadialReader):
 
     layer: Literal["atomic_density"]
     channels: PositiveInt = 4
-    """Channels of the density, linear in the atom features; as many as there are species tell them all apart."""
+    """Channels of the density, linear in the atom features; as many as there are species distinguish them all."""
     rank: Literal[1, 2] = 2
-    """Highest rank: 1 for vectors, 2 for tensors beside them."""
+    """Highest rank: 1 for vectors, 2 for vectors and tensors."""
 
 
 class PaiNNMessage(Entry, RadialReader):
@@ -36,7 +36,7 @@ class PaiNNMessage(Entry, RadialReader):
 
 
 class PaiNNUpdate(Entry):
-    """Scalars and vectors of each atom act on each other (arXiv 2102.03150, eqs. 9 and 10)."""
+    """Scalars and vectors of each atom are mixed (arXiv 2102.03150, eqs. 9 and 10)."""
 
     keras_class: ClassVar = "gnnzoo.layers.painn:PaiNNUpdate"
     traits: ClassVar = LayerTraits(makes_vectors=True, reads_vectors=True)
@@ -45,9 +45,10 @@ class PaiNNUpdate(Entry):
 
 
 class WaveMessage(Entry):
-    """Potential and field of learned charges through the plane waves of the periodic box, added to scalars and vectors:
-    what acts beyond the cutoff, as electrostatics do (Ewald message passing, arXiv 2303.04791). Reads `graph.waves`. As
-    the second entry its charges are those of the species, and a model serves larger boxes than it was trained in."""
+    """Potential and field of learned charges from the plane waves of the periodic box, added to scalars and vectors:
+    interactions beyond the cutoff, such as electrostatics (Ewald message passing, arXiv 2303.04791). Reads
+    `graph.waves`. As the second entry its charges depend on the species alone, and a model is valid in larger boxes
+    than those of training."""
 
     keras_class: ClassVar = "gnnzoo.layers.wave_message:WaveMessage"
     traits: ClassVar = LayerTraits(reads_waves=True, makes_vectors=True, couples_graph=True)
@@ -56,4 +57,4 @@ class WaveMessage(Entry):
     channels: PositiveInt = 8
     """Number of learned charges of each atom."""
     functions: PositiveInt = 2
-    """Number of Gaussians that the filters are made of. Few hold better for the longer waves of larger boxes."""
+    """Number of Gaussians in the filters. Few of them extrapolate better to the longer waves of larger boxes."""

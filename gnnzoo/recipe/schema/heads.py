@@ -9,7 +9,7 @@ from gnnzoo.recipe.schema.entry import Entry, Mlp
 
 
 class ForceDecoder(Entry, Mlp):
-    """Perceptron from the atom features to the three force components; rotation must be learned."""
+    """Perceptron from the atom features to the three force components; rotations must be learned."""
 
     keras_class: ClassVar = "gnnzoo.layers.heads:ForceDecoder"
     traits: ClassVar = LayerTraits(head="direct", needs_edges=("direction",), sets_width=False, equivariant=False)
@@ -18,7 +18,7 @@ class ForceDecoder(Entry, Mlp):
 
 
 class PairForceDecoder(Entry, Mlp):
-    """F_i = sum_j f_ij r_ij/|r_ij|, f_ij from a perceptron over both atoms and their edge: turns with the atoms."""
+    """F_i = sum_j f_ij r_ij/|r_ij|, f_ij from a perceptron over both atoms and their edge: equivariant."""
 
     keras_class: ClassVar = "gnnzoo.layers.heads:PairForceDecoder"
     traits: ClassVar = LayerTraits(
@@ -31,7 +31,7 @@ class PairForceDecoder(Entry, Mlp):
 
 
 class VectorForceDecoder(Entry, Mlp):
-    """Forces from the vectors of each atom, gated by a perceptron over its scalars: they turn with the atoms."""
+    """Equivariant forces from the vectors of each atom, gated by a perceptron over its scalars."""
 
     keras_class: ClassVar = "gnnzoo.layers.heads:VectorForceDecoder"
     traits: ClassVar = LayerTraits(head="direct", reads_vectors=True, sets_width=False)
@@ -40,13 +40,13 @@ class VectorForceDecoder(Entry, Mlp):
 
 
 class EnergyDecoder(Entry, Mlp):
-    """Perceptron from the atom features to the share of each atom in the energy. Forces are the derivative of the
-    energy, so that dynamics conserve it, and a virial comes with them. Stands last; a head of forces may stand before
-    it, for a first stage of training (`training.stages`)."""
+    """Perceptron from the atom features to the energy of each atom. Forces and virial are derivatives of the total
+    energy, which molecular dynamics conserves. It stands last; a head of forces may stand before it, for a first stage
+    of training (`training.stages`)."""
 
     keras_class: ClassVar = "gnnzoo.layers.heads:EnergyDecoder"
     traits: ClassVar = LayerTraits(head="energy", sets_width=False, zero_net_force=True)
 
     layer: Literal["energy_decoder"]
     activation: Literal["silu"] = Field(default="silu")
-    """Smooth on purpose: with a kink forces would jump."""
+    """Always smooth: with a kink forces would be discontinuous."""

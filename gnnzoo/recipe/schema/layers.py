@@ -10,7 +10,7 @@ from gnnzoo.recipe.schema.entry import Entry, Mlp
 
 
 class AtomEncoder(Entry, Mlp):
-    """Perceptron from what a species is to the atoms' features."""
+    """Perceptron from the parameters or the one-hot of a species to the atom features."""
 
     keras_class: ClassVar = "gnnzoo.layers.encoders:AtomEncoder"
     traits: ClassVar = LayerTraits(encodes_atoms=True)
@@ -18,16 +18,20 @@ class AtomEncoder(Entry, Mlp):
     layer: Literal["atom_encoder"]
     inputs: Literal["parameters", "species"] = "parameters"
     """`parameters`: charge, epsilon and sigma of `data.atoms`, so that another element is another point of the same
-    space. `species`: a one-hot of the species, for substances whose parameters nobody knows; with `"hidden_layers": 0`
-    it is a learned embedding: each species has a vector of its own, on which an activation and a linear map follow."""
+    space. `species`: a one-hot of the species, for substances with unknown parameters; with `"hidden_layers": 0`
+    it is a learned embedding: each species has a vector of its own, followed by an activation and a linear map."""
 
     def constructor_arguments(self) -> dict[str, object]:
-        """All options but `inputs`, which decides on the table of the species."""
+        """Arguments of the Keras class that the entry gives.
+
+        Returns:
+            All options but `inputs`, from which the table of the species follows.
+        """
         return self.model_dump(exclude={"layer", "name", "inputs"})
 
 
 class EdgeEncoder(Entry, Mlp):
-    """Perceptron from the edge features of `graph.edges` to those that later layers read, if it is there."""
+    """Perceptron from the edge features of `graph.edges` to those that later layers read; optional."""
 
     keras_class: ClassVar = "gnnzoo.layers.encoders:EdgeEncoder"
     traits: ClassVar = LayerTraits(encodes_edges=True, sets_width=False)
@@ -43,7 +47,7 @@ class MessagePassing(Entry, Mlp):
 
     layer: Literal["message_passing"]
     combine: Literal["product", "sum"] = "product"
-    """How the pair enters the inner perceptron. `product`: (x_i * x_j) || e_ji, as in the network of origin. `sum`:
+    """How the pair enters the inner perceptron. `product`: (x_i * x_j) || e_ji, as in the original network. `sum`:
     A x_i + B x_j + C e_ji, many times cheaper on long neighbour lists."""
     bond_features: bool = False
     """Whether this layer's edge features include the bond one-hot."""
@@ -53,7 +57,7 @@ class MessagePassing(Entry, Mlp):
 
 class SchNetConvolution(Entry):
     """x_i' = x_i + MLP(sum_j (U x_j) * MLP(e_ji)): SchNet's continuous-filter convolution (arXiv 1706.08566). The
-    second perceptron, of the edge features, is the filter; the activations are shifted softplus. Wants `radial` or
+    second perceptron, of the edge features, is the filter; the activations are shifted softplus. Needs `radial` or
     `distance` among the edge features."""
 
     keras_class: ClassVar = "gnnzoo.layers.convolutions:SchNetConvolution"
@@ -68,8 +72,8 @@ class SchNetConvolution(Entry):
 
 class GamdConvolution(Entry):
     """x_i' = x_i + V s(P h_i + Q sum_j m_ij) with m_ij = h_j * MLP(s(MLP(e_ji) + A h_i + B h_j)), s the activation and
-    h the layer-normalised x (arXiv 2112.03383). Wants `radial` or `distance` among the edge features; the paper has
-    `direction` too, and learns rotation."""
+    h the layer-normalised x (arXiv 2112.03383). Needs `radial` or `distance` among the edge features; the paper uses
+    `direction` too, and learns rotations."""
 
     keras_class: ClassVar = "gnnzoo.layers.convolutions:GamdConvolution"
     traits: ClassVar = LayerTraits(reads_edges=True, needs_edges=("radial", "distance"), adds_input=True)
@@ -93,17 +97,17 @@ class GraphNorm(Entry):
 
     layer: Literal["graph_norm"]
     statistics: Literal["graph", "running"] = "graph"
-    """Whose mean and deviation. `graph`: those of the atoms of each graph, with a learned share of the mean. They join
-    atoms however far apart: the force on an atom then depends on the size of the box and on what else is in it, and two
-    far systems in one box do not behave as each alone. `running`: moving averages over the batches of training, used
-    as they are afterwards; each atom feels its neighbourhood alone, in a box of any size."""
+    """Source of mean and standard deviation. `graph`: the atoms of each graph, with a learned share of the mean. This
+    couples atoms at any distance: the force on an atom then depends on the size and the content of the box, and two
+    distant systems in one box differ from each alone. `running`: moving averages over the batches of training, constant
+    afterwards; each atom depends on its neighbourhood alone, in a box of any size."""
     momentum: Fraction = 0.999
     """With `running`: the share of the old average that a training step keeps; the first 1/(1 - momentum) steps average
-    all batches alike. With a short memory (0.9) the weights of the layers below drift."""
+    all batches equally. With a small value (0.9) the weights of the layers below drift."""
 
 
 class LayerNorm(Entry):
-    """Normalisation of each atom's features over their channels (arXiv 1607.06450); joins no atoms."""
+    """Normalisation of each atom's features over their channels (arXiv 1607.06450), independent of other atoms."""
 
     keras_class: ClassVar = "gnnzoo.layers.normalization:LayerNorm"
     traits: ClassVar = LayerTraits(mixes_channels=False)

@@ -23,7 +23,7 @@ class Model(Section):
     layers: list[LayerEntry] = Field(min_length=2)
     """The stack; `layer` names the kind of each entry."""
     prior: list[PriorEntry] = Field(default_factory=list)
-    """Physics that is known beforehand; the network learns what it leaves."""
+    """Known interactions; the network learns the rest of the forces."""
     normalization: Literal["training", "none"] = "training"
     """`training`: forces (less the prior) are scaled by the RMS force component of the training split and sums over
-    neighbours by its mean number of neighbours. `none`: raw forces, as the network of origin did."""
+    neighbours by its mean number of neighbours. `none`: raw forces, as in the original network."""

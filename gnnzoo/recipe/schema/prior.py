@@ -1,4 +1,4 @@
-"""What physics is known beforehand: forces that a recipe declares, to which the network adds the rest."""
+"""Known interactions: as priors of a network, and as the reference interactions of data."""
 
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ class LennardJonesPrior(Section):
 
     prior: Literal["lennard_jones"]
     mixing: Literal["arithmetic", "geometric"] = "arithmetic"
-    """How sigma of two species is combined; epsilon is the geometric mean either way."""
+    """Mean of the sigma of two species; the mean of epsilon is geometric."""
 
 
 class CoulombPrior(Section):
     """Charges of `data.atoms` within the cutoff, by the damped shifted force (Fennell and Gezelter, J. Chem. Phys. 124,
-    234104 (2006), eq. 18); pairs of one molecule feel only what the shift makes of them."""
+    234104 (2006), eq. 18); pairs of one molecule have the contribution of the shift alone."""
 
     prior: Literal["coulomb"]
     damping: float = Field(ge=0)
@@ -58,12 +58,14 @@ class HarmonicPrior(Section):
 
 
 class RepulsionPrior(Section):
-    """Screened repulsion of nuclei (Ziegler, Biersack, Littmark, 1985), which sets in smoothly below the shortest
-    distance that the training frames, or 256 of them evenly spaced, hold for each two species: a network that never saw
-    closer atoms cannot let them fall into each other. Species must be named by their elements. Next to nothing changes
-    on frames like those of training."""
+    """Screened repulsion of nuclei (Ziegler, Biersack, Littmark, 1985) below the shortest distance of each two species
+    in the training frames, or in 256 of them evenly spaced, with a smooth onset: it keeps apart atoms that are closer
+    than any the network was trained on. Species must be named by their elements. On frames like those of training it is
+    nearly zero."""
 
     prior: Literal["repulsion"]
 
 
+# Interactions of the data, which act without cutoff.
+ReferenceEntry = Annotated[LennardJonesPrior | CoulombPrior | HarmonicPrior, Field(discriminator="prior")]
 PriorEntry = Annotated[LennardJonesPrior | CoulombPrior | HarmonicPrior | RepulsionPrior, Field(discriminator="prior")]

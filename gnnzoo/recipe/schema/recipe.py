@@ -4,13 +4,14 @@ Nothing else in gnnzoo states a default. The JSON schema for editors, the docume
 from this class and its sections. TensorFlow is not imported, so that `gnnzoo validate` takes a fraction of a second.
 """
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gnnzoo.recipe.schema.base import Name, Section
 from gnnzoo.recipe.schema.data import Data
 from gnnzoo.recipe.schema.graph import Graph
 from gnnzoo.recipe.schema.model import Model
 from gnnzoo.recipe.schema.training import Training
+from gnnzoo.recipe.schema.upgrade import upgraded
 
 
 class Recipe(Section):
@@ -25,10 +26,15 @@ class Recipe(Section):
     requires: list[Name] = Field(default_factory=list)
     """Packages that add layers of the stack to gnnzoo, by the names under which pip installs them."""
     data: Data
-    """Where the frames come from and what they mean."""
+    """The data: source, units, species and split."""
     graph: Graph
-    """Which atoms are neighbours, and what an edge tells about its pair."""
+    """Which atoms are neighbours, and the features of their edges."""
     model: Model
     """The network."""
     training: Training = Field(default_factory=Training)
     """The training schedule."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_versions(cls, raw: object) -> object:
+        return upgraded(raw) if isinstance(raw, dict) else raw

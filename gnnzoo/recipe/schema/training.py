@@ -1,4 +1,4 @@
-"""The training: its length, what it minimises, how the weights move, what ends it."""
+"""The training: length, loss, optimizer, learning rate, stages, and what ends it."""
 
 from typing import Literal
 
@@ -30,7 +30,7 @@ class LearningRate(Section):
 
 
 class Warmup(Section):
-    """The first epochs: a linear ramp of the learning rate, and a loss that keeps the output away from zero."""
+    """The first epochs: a linear ramp of the learning rate, and optionally a loss that keeps the output from zero."""
 
     epochs: int = Field(default=5, ge=0)
     """Length; 0 for none."""
@@ -40,7 +40,7 @@ class Warmup(Section):
 
 
 class Augmentation(Section):
-    """Random changes of the training frames, drawn anew at each step."""
+    """Random changes of the training frames, drawn again at each step."""
 
     rotation: bool = False
     """Turn each graph with its forces and virial by a random rotation, uniform on SO(3), at each step."""
@@ -50,17 +50,17 @@ class Augmentation(Section):
 
 
 class LossWeights(Section):
-    """What counts how much in the loss."""
+    """Weights of the terms of the loss."""
 
     forces: NonNegativeFloat = 1.0
     """Weight of the error of the forces, in network units."""
     energy: NonNegativeFloat = 0.0
     """Weight of the error of a graph's energy per atom, in network units of force times length. It needs an energy head
-    and energies in the data; frames without one count for nothing."""
+    and energies in the data; frames without one do not contribute."""
     virial: NonNegativeFloat = 0.0
     """Weight of the mean error of the nine components of a graph's virial per atom, in the same units. It needs an
     energy head and virials in the data, which extended XYZ and ASE files have (`stress` or `virial`) and LAMMPS dumps
-    and logs do not: the pressure there has the kinetic energy in it. Frames without one count for nothing."""
+    and logs do not: their pressure includes the kinetic energy. Frames without one do not contribute."""
     types: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Weight of the force errors by species: {"H": 2}; 1 for the others. The loss is divided by the sum of the atoms'
     weights."""
@@ -74,18 +74,17 @@ class Ema(Section):
 
 
 class EarlyStopping(Section):
-    """An end before the end of the schedule."""
+    """Stopping before the end of the schedule."""
 
     patience: PositiveInt = 10
     """Epochs without a smaller validation error after which training ends."""
 
 
 class Stage(Section):
-    """One of several trainings in a row of the same network."""
+    """One of several consecutive trainings of the same network."""
 
     head: Literal["direct", "energy"] | None = None
-    """Which head of the stack answers: the one of direct forces, or the one of an energy; null where there is
-    one head."""
+    """Head of the stack that is trained: that of direct forces, or that of an energy; null where there is one head."""
     share: PositiveFloat | None = None
     """Share of the schedule, of time under a time limit; the shares of all stages make 1. Null where all stages have
     steps: then it is the share of these."""
@@ -108,11 +107,11 @@ class Training(Section):
     steps: PositiveInt | None = None
     """Length of the schedule in steps, instead of `epochs` passes over the data."""
     stop_after: PositiveInt | None = None
-    """Stop after this many steps of the schedule; repeats exactly a run that a time limit stopped before its end."""
+    """Stop after this many steps of the schedule; repeats a run that a time limit stopped before its end."""
     stages: list[Stage] = Field(default_factory=list)
-    """Trainings in a row, for a stack with a direct head and an energy head: first fast on direct forces, then on those
-    of the energy; or for layers that are trained first. Each begins the learning rate, its warm-up and the optimizer
-    anew; the model is the best of the last one."""
+    """Consecutive trainings, for a stack with a direct head and an energy head: first fast on direct forces, then on
+    those of the energy; or for layers that are trained first. Each restarts the learning rate, its warm-up and the
+    optimizer; the model is the best of the last one."""
     batch_size: PositiveInt = 16
     """Frames per step."""
     loss: Loss = "l1"
@@ -120,7 +119,7 @@ class Training(Section):
     training RMS unless `normalization` is `none`. `vector` is the mean length of the error vector, which is what the
     relative error measures."""
     loss_weights: LossWeights = Field(default_factory=LossWeights)
-    """What counts how much in the loss."""
+    """Weights of the terms of the loss."""
     optimizer: Optimizer = "adam"
     """Keras optimizer. `muon` moves matrices by orthogonalised momentum, and the rest by Adam."""
     weight_decay: NonNegativeFloat | None = None
@@ -139,7 +138,7 @@ class Training(Section):
     """Factors of the learning rate by layer, named or by a pattern, such as {"atomic_density_*": 0.1}; 0 freezes a
     layer, and of several patterns the last one counts."""
     start_from: StartFrom | None = None
-    """A trained model whose weights are taken over first: a transfer. Null: weights begin at random."""
+    """A trained model whose weights are copied first: a transfer. Null: random initial weights."""
     warmup: Warmup = Field(default_factory=Warmup)
     """The first epochs."""
     augmentation: Augmentation = Field(default_factory=Augmentation)
@@ -149,14 +148,20 @@ class Training(Section):
     checkpoint_every: PositiveInt = 6
     """Epochs between checkpoints; one is always made at the end. The best by validation becomes the model."""
     validation_frames: PositiveInt = 16
-    """Frames of the validation part, evenly spaced, on which the error is followed during training."""
+    """Frames of the validation part, evenly spaced, on which the error is measured during training."""
     validate_every: PositiveInt | None = None
     """Epochs between validations; null for every epoch, or under a time limit as often as a twentieth of it allows."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of weights, order of frames, rotations, noise and dropout."""
 
     def shares(self) -> list[float]:
-        """Share of each stage in the whole: the one that it names, or that of its steps."""
-        if all(stage.share is not None for stage in self.stages):
-            return [stage.share for stage in self.stages]
-        return [stage.steps / sum(stage.steps for stage in self.stages) for stage in self.stages]
+        """Share of each stage in the schedule: the stated one, or that of its steps.
+
+        Returns:
+            One number for each stage, with sum 1.
+        """
+        shares = [stage.share for stage in self.stages if stage.share is not None]
+        if len(shares) == len(self.stages):
+            return shares
+        steps = [stage.steps or 0 for stage in self.stages]
+        return [count / sum(steps) for count in steps]

@@ -12,7 +12,11 @@ _TYPES = {"integer": "whole number", "string": "text", "boolean": "true or false
 
 @cache
 def json_schema() -> dict:
-    """JSON schema of a recipe; `recipes/recipe.schema.json` is a copy of it."""
+    """JSON schema of a recipe.
+
+    Returns:
+        The schema; `recipes/recipe.schema.json` is a copy of it.
+    """
     schema = _without_titles(Recipe.model_json_schema())
     assert isinstance(schema, dict)
     return {"$schema": DRAFT, **schema}
@@ -27,8 +31,9 @@ def _without_titles(node: object) -> object:
     kept = {
         key: _without_titles(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))
     }
-    if isinstance(kept.get("description"), str):
-        kept["description"] = " ".join(kept["description"].split())
+    description = kept.get("description")
+    if isinstance(description, str):
+        kept["description"] = " ".join(description.split())
     return kept
 
 

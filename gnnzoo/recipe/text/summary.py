@@ -1,9 +1,11 @@
-"""A recipe in a dozen lines, as a person would tell it."""
+"""Summary of a recipe in a dozen lines."""
+
+from collections.abc import Callable
 
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.schema.base import Section
-from gnnzoo.recipe.schema.layers import Entry
-from gnnzoo.recipe.schema.prior import HarmonicPrior, PriorEntry
+from gnnzoo.recipe.schema.entry import Entry
+from gnnzoo.recipe.schema.prior import Angle, Bond, HarmonicPrior, PriorEntry
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import LearningRate, Stage, Training
 from gnnzoo.recipe.schema.transfer import StartFrom
@@ -11,7 +13,14 @@ from gnnzoo.units import length_unit
 
 
 def summary(recipe: Recipe) -> list[tuple[str, str]]:
-    """(part, what it says) for data, graph, stack, prior and schedule."""
+    """Summarise data, graph, stack, priors and schedule of a recipe.
+
+    Args:
+        recipe: any.
+
+    Returns:
+        Title and text of each line.
+    """
     prior = [("prior", _prior(entry)) for entry in recipe.model.prior]
     return [*_data(recipe), ("graph", _graph(recipe)), _scales(recipe), *_stack(recipe), *prior, *_training(recipe)]
 
@@ -20,18 +29,18 @@ def _data(recipe: Recipe) -> list[tuple[str, str]]:
     data = recipe.data
     source = data.source if isinstance(data.source, str) else ", ".join(data.source)
     made = f", else made by LAMMPS from {data.simulate.input}" if data.simulate else ""
-    types = " ".join(f"{number}={name}" for number, name in (data.types or {}).items()) or "as the data say"
+    types = " ".join(f"{number}={name}" for number, name in (data.types or {}).items()) or "those of the data"
     split = data.split
-    judged = [("evaluation", ", ".join(data.evaluation))] if data.evaluation else []
+    evaluated = [("evaluation", ", ".join(data.evaluation))] if data.evaluation else []
     return [
         ("source", source + made),
-        ("types", f"{types}; units {data.units or 'as the data say'}"),
+        ("types", f"{types}; units {data.units or 'those of the data'}"),
         (
             "split",
             f"{split.method}: {split.train:.0%} training, {split.validation:.0%} validation, {split.test:.0%} test"
             + (f"; {split.frames} training frames at most" if split.frames else ""),
         ),
-        *judged,
+        *evaluated,
     ]
 
 
@@ -48,8 +57,11 @@ def _graph(recipe: Recipe) -> str:
 
 
 def _scales(recipe: Recipe) -> tuple[str, str]:
-    told = {"training": "forces and neighbours of the training part", "none": "none: raw forces, sums over neighbours"}
-    return "scaled by", told[recipe.model.normalization]
+    scales = {
+        "training": "forces and neighbours of the training split",
+        "none": "none: raw forces, sums over neighbours",
+    }
+    return "scaled by", scales[recipe.model.normalization]
 
 
 def _stack(recipe: Recipe) -> list[tuple[str, str]]:
@@ -57,40 +69,36 @@ def _stack(recipe: Recipe) -> list[tuple[str, str]]:
 
 
 def _entry(entry: Entry) -> str:
-    """What an entry sets: its kind where it has another name, its width, then what differs from the default."""
+    """Options of an entry: its kind where it has another name, its width, then what differs from the default."""
     parts = [entry.layer] if entry.name else []
-    parts += [f"{entry.units} units"] if hasattr(entry, "units") else []
+    units: int | None = getattr(entry, "units", None)
+    parts += [f"{units} units"] if units else []
     left_out = ("layer", "name", "units")
-    parts += _differing(entry, left_out)
-    return ", ".join(parts or _defaults(entry, left_out)) or "nothing to set"
+    parts += _options(entry, left_out, lambda value, default: value != default)
+    defaults = _options(entry, left_out, lambda value, default: value not in (None, False))
+    return ", ".join(parts or defaults) or "no options"
 
 
-def _differing(part: Section, left_out: tuple[str, ...]) -> list[str]:
-    """The keys of a part that differ from their defaults, with their values."""
-    return _told(part, [key for key, field in _keys(part, left_out) if getattr(part, key) != field.default])
-
-
-def _defaults(part: Section, left_out: tuple[str, ...]) -> list[str]:
-    """The keys of a part that stand at a default which says something."""
-    return _told(part, [key for key, _ in _keys(part, left_out) if getattr(part, key) not in (None, False)])
-
-
-def _keys(part: Section, left_out: tuple[str, ...]) -> list[tuple]:
-    return [(key, field) for key, field in type(part).model_fields.items() if key not in left_out]
-
-
-def _told(part: Section, keys: list[str]) -> list[str]:
-    return [key if getattr(part, key) is True else f"{key} {getattr(part, key)}" for key in keys]
+def _options(part: Section, left_out: tuple[str, ...], chosen: Callable[[object, object], bool]) -> list[str]:
+    """Keys of a section with their values, those for which `chosen` is true of value and default."""
+    values = [
+        (key, getattr(part, key), field.default)
+        for key, field in type(part).model_fields.items()
+        if key not in left_out
+    ]
+    return [key if value is True else f"{key} {value}" for key, value, default in values if chosen(value, default)]
 
 
 def _prior(entry: PriorEntry) -> str:
-    """The kind of a prior, and its numbers or the species that its springs join."""
+    """The kind of a prior, and its numbers or the species of its springs."""
     if isinstance(entry, HarmonicPrior):
-        springs = {"bonds": entry.bonds, "angles": entry.angles}
-        told = [f"{key} {' '.join('-'.join(one.types) for one in some)}" for key, some in springs.items() if some]
+        springs: dict[str, list[Bond] | list[Angle]] = {"bonds": entry.bonds, "angles": entry.angles}
+        texts = [
+            f"{key} {' '.join('-'.join(spring.types) for spring in some)}" for key, some in springs.items() if some
+        ]
     else:
-        told = _differing(entry, ("prior",))
-    return ", ".join([entry.prior, *told])
+        texts = _options(entry, ("prior",), lambda value, default: value != default)
+    return ", ".join([entry.prior, *texts])
 
 
 def _training(recipe: Recipe) -> list[tuple[str, str]]:
@@ -126,7 +134,7 @@ def _layer_rates(rates: dict[str, float]) -> str:
 
 
 def _start(start: StartFrom) -> str:
-    """The model and what is done with it; lists and maps only where they say something."""
+    """The source model and the options of the transfer; lists and maps where they are not empty."""
     lists = [f"{key} {' '.join(getattr(start, key))}" for key in ("freeze", "reset") if getattr(start, key)]
     mapped = [f"{here} as {there}" for here, there in start.map.items()]
     replay = [f"{start.replay:.0%} of the steps on its own frames"] if start.replay else []
@@ -135,7 +143,7 @@ def _start(start: StartFrom) -> str:
 
 
 def _loss(training: Training) -> str:
-    """What is minimised and how, with what differs from the default."""
+    """Loss and optimizer, with the options that differ from the default."""
     weights = training.loss_weights
     parts = [training.loss, training.optimizer, f"rate {_rate(training.learning_rate)}"]
     parts += [f"weight of {name} {weight:g}" for name, weight in weights.types.items()]

@@ -44,7 +44,7 @@ def test_waves_turn_with_the_box():
 
 
 def test_an_open_box_has_no_waves():
-    with refused(DataError, "periodic", expected="p p p", hint="wave_message"):
+    with refused(DataError, "periodic", expected="p p p", hint="waves"):
         waves_of(np.eye(3) * 10, np.array([True, True, False]), 1.0)
 
 

@@ -1,4 +1,4 @@
-"""The schema that editors read and the text that people read hold what the code holds."""
+"""The JSON schema, the Markdown reference and the summary agree with the code."""
 
 import json
 
@@ -11,7 +11,7 @@ from gnnzoo.recipe.text.reference import json_schema, markdown
 from gnnzoo.recipe.text.summary import summary
 from small import WATER, recipe
 
-# The network of origin as DESIGN tells it: every perceptron, every edge feature, the schedule.
+# The original network as in DESIGN: every perceptron, every edge feature, the schedule.
 MLP = {"units": 128, "hidden_layers": 2, "dropout": 0.1, "activation": "prelu"}
 
 
@@ -35,7 +35,7 @@ def test_every_key_has_a_meaning_in_the_schema_and_in_the_text():
                 assert f"- `{key}`: " in text
 
 
-def test_the_text_tells_type_default_and_meaning():
+def test_the_markdown_has_type_default_and_meaning():
     text = markdown()
     assert "- `cutoff`: number > 0 (required). Pairs nearer than this are edges" in text
     assert '- `loss`: "l1" | "l2" | "huber" | "vector" (default "l1"). Over force components' in text
@@ -44,7 +44,7 @@ def test_the_text_tells_type_default_and_meaning():
 
 
 @pytest.mark.parametrize(("name", "cutoff"), [("water-reference", 3.4), ("argon-reference", 4.4)])
-def test_the_reference_recipes_are_the_network_of_origin(name, cutoff):
+def test_the_reference_recipes_are_the_original_network(name, cutoff):
     recipe = load_recipe(name)
     assert (recipe.graph.cutoff, recipe.graph.edges) == (cutoff, ["bond", "distance", "direction"])
     assert not recipe.graph.envelope
@@ -79,19 +79,19 @@ def test_recipes_of_one_family_share_the_layers_of_one_name(water):
     assert shared == stacks[1].keys(), "argon has no layer of its own"
 
 
-def test_a_recipe_is_summed_up_by_what_it_sets():
-    told = dict(summary(load_recipe("water-reference")))
-    assert told["graph"] == "cutoff 3.4 A; edges: bond, distance, direction"
-    assert told["message_passing_1"] == "128 units, dropout 0.1, bond_features"
-    assert told["message_passing_2"] == "128 units, dropout 0.1, residual"
-    assert told["source"] == "water.h5, else made by LAMMPS from simulations/water.in"
-    assert told["warm-up"] == "5 epochs, nonzero_output"
-    assert told["scaled by"].startswith("none")
-    assert told["evaluation"] == "large"
-    assert told["schedule"] == "50 epochs, 16 frames a step, checkpoint every 6 epochs, seed 0"
+def test_the_summary_of_a_recipe():
+    lines = dict(summary(load_recipe("water-reference")))
+    assert lines["graph"] == "cutoff 3.4 A; edges: bond, distance, direction"
+    assert lines["message_passing_1"] == "128 units, dropout 0.1, bond_features"
+    assert lines["message_passing_2"] == "128 units, dropout 0.1, residual"
+    assert lines["source"] == "water.h5, else made by LAMMPS from simulations/water.in"
+    assert lines["warm-up"] == "5 epochs, nonzero_output"
+    assert lines["scaled by"].startswith("none")
+    assert lines["evaluation"] == "large"
+    assert lines["schedule"] == "50 epochs, 16 frames a step, checkpoint every 6 epochs, seed 0"
 
 
-def test_priors_waves_and_entries_without_changes_are_summed_up():
+def test_the_summary_of_priors_waves_and_default_entries():
     springs = {
         "bonds": [{"types": ["O", "H"], "k": 500, "length": 1}],
         "angles": [{"types": ["H", "O", "H"], "k": 50, "degrees": 109}],
@@ -108,11 +108,11 @@ def test_priors_waves_and_entries_without_changes_are_summed_up():
     layers.insert(2, {"layer": "atomic_density"})
     made = recipe(WATER, model={"layers": layers, "prior": priors}, graph=graph)
     rows = summary(made)
-    told = dict(rows)
-    assert told["graph"].endswith("edges: radial (6 bessel); waves up to 1.7 1/A")
-    assert told["wave_message_1"] == "channels 8, functions 2", "what stands at its defaults"
-    assert told["painn_update_2"] == "nothing to set"
-    assert told["middle"] == "painn_update"
+    lines = dict(rows)
+    assert lines["graph"].endswith("edges: radial (6 bessel); waves up to 1.7 1/A")
+    assert lines["wave_message_1"] == "channels 8, functions 2", "the defaults"
+    assert lines["painn_update_2"] == "no options"
+    assert lines["middle"] == "painn_update"
     assert [text for part, text in rows if part == "prior"] == [
         "coulomb, damping 0.2",
         "repulsion",
