@@ -52,9 +52,6 @@ def accumulate(predictions: Iterable[tuple[Reference, Outputs]], *metrics: Metri
             metric.update(reference, outputs)
 
 
-# --- forces -------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class ForceMetrics:
     """Force errors over a group of atoms, in the force unit; None where they are undefined, as without atoms.
@@ -90,7 +87,7 @@ class ForceResult:
     Attributes:
         overall: over all atoms.
         per_species: of each species that occurs.
-        per_bin: of each bin of |F|, smallest forces first; empty where no bounds were given.
+        per_bin: vector_mae and relative of each bin of |F|, smallest forces first; empty without bounds.
         baseline, baseline_per_species: the same for zero forces.
         mean_force: mean |F|, None without atoms.
         frames, atoms: how many were added.
@@ -109,15 +106,12 @@ class ForceResult:
 
     def to_json(self) -> dict:
         """ "force", "per_type", "baseline", "frames", "atoms", "units"; "force_mev" where the units allow meV/A."""
-        force, baseline = self.overall.to_json(), self.baseline.to_json()
-        by_species = [
-            {name: metrics.to_json() for name, metrics in of.items()}
-            for of in (self.per_species, self.baseline_per_species)
-        ]
+        force = self.overall.to_json()
+        zero = {name: metrics.to_json() for name, metrics in self.baseline_per_species.items()}
         result = {
             "force": force,
-            "per_type": by_species[0],
-            "baseline": baseline | {"mean_force": self.mean_force, "per_type": by_species[1]},
+            "per_type": {name: metrics.to_json() for name, metrics in self.per_species.items()},
+            "baseline": self.baseline.to_json() | {"mean_force": self.mean_force, "per_type": zero},
             "frames": self.frames,
             "atoms": self.atoms,
             "units": self.units,
@@ -139,7 +133,7 @@ class _VectorSums:
 
     def add(self, vectors: np.ndarray, lengths: np.ndarray) -> None:
         self.absolute += np.abs(vectors).sum(axis=0)
-        self.square += float(np.sum(vectors**2))
+        self.square += float((vectors**2).sum())
         self.length += float(lengths.sum())
 
 
@@ -184,7 +178,7 @@ class _ForceSums:
 
 
 class ForceErrors:
-    """Accumulates force errors without keeping the forces.
+    """Accumulates force errors.
 
     Args:
         species: names by index.
@@ -197,7 +191,7 @@ class ForceErrors:
         self.frames = 0
         self._all = _ForceSums()
         self._by_species = [_ForceSums() for _ in self.species]
-        self._by_bin = [_ForceSums() for _ in range(len(self.bounds) + 1)] if len(self.bounds) else []
+        self._by_bin = np.zeros((len(self.bounds) + 1 if len(self.bounds) else 0, 3))  # atoms, sums of |dF| and |F|
 
     def add(self, predicted: np.ndarray, reference: np.ndarray, species: np.ndarray) -> None:
         """Add one frame.
@@ -213,15 +207,17 @@ class ForceErrors:
         cosines = np.full(len(error), np.nan)
         products = np.sum(predicted[directed] * reference[directed], axis=1)
         cosines[directed] = products / (lengths[directed] * predicted_lengths[directed])
-        of_atoms = error, np.linalg.norm(error, axis=1), reference, lengths, cosines
+        of_atoms = error, (sizes := np.linalg.norm(error, axis=1)), reference, lengths, cosines
         self.frames += 1
         self._all.add(*of_atoms)
+        for number, sums in enumerate(self._by_species):
+            chosen = np.flatnonzero(species == number)
+            if len(chosen):
+                sums.add(*(values.take(chosen, axis=0) for values in of_atoms))
         bins = np.searchsorted(self.bounds, lengths, side="right")
-        for labels, groups in ((species, self._by_species), (bins, self._by_bin)):
-            for number, sums in enumerate(groups):
-                chosen = labels == number
-                if chosen.any():
-                    sums.add(*(values[chosen] for values in of_atoms))
+        for number in range(len(self._by_bin)):
+            chosen = np.flatnonzero(bins == number)
+            self._by_bin[number] += len(chosen), sizes.take(chosen).sum(), lengths.take(chosen).sum()
 
     def update(self, reference: Reference, outputs: Outputs) -> None:
         """Add one frame, whose reference forces must be known."""
@@ -235,7 +231,7 @@ class ForceErrors:
         return ForceResult(
             overall=self._all.metrics(),
             per_species={name: sums.metrics() for name, sums in occurring.items()},
-            per_bin=tuple(sums.metrics() for sums in self._by_bin),
+            per_bin=tuple(_bin_metrics(*sums) for sums in self._by_bin.tolist()),
             baseline=self._all.metrics(zero=True),
             baseline_per_species={name: sums.metrics(zero=True) for name, sums in occurring.items()},
             mean_force=self._all.forces.length / self._all.atoms if self._all.atoms else None,
@@ -243,6 +239,10 @@ class ForceErrors:
             atoms=self._all.atoms,
             units=self.units,
         )
+
+
+def _bin_metrics(atoms: float, error: float, force: float) -> ForceMetrics:
+    return ForceMetrics(vector_mae=error / atoms if atoms else None, relative=error / force if force else None)
 
 
 def force_errors(
@@ -261,9 +261,6 @@ def force_errors(
     errors = ForceErrors(species, units)
     accumulate(predictions, errors)
     return errors.result()
-
-
-# --- energies and virials -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
