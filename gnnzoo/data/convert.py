@@ -54,6 +54,14 @@ class Conversion:
     ends: tuple[FrameBlock, FrameBlock]
     trajectory: TrajectoryReader | None = None
 
+    def __len__(self) -> int:
+        return self.frames
+
+    @property
+    def source_sizes(self) -> list[int]:
+        """Sizes of the dumps in bytes; none for other data."""
+        return [file.size for file in self.trajectory.log.files] if self.trajectory else []
+
 
 def to_h5md(
     dumps: Sequence[Path],

@@ -4,7 +4,7 @@ import logging
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from gnnzoo.data.data_source import (
     find_files,
     resolve_source,
 )
+from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import checked_units
 from gnnzoo.data.lammps.events import EVENT_KINDS
 from gnnzoo.data.metadata import TypeNames
@@ -29,6 +30,7 @@ from gnnzoo.file_formats import uncompressed_name
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
 from gnnzoo.workflows.steps.dataset_messages import DataMessages, conversion_messages, dataset_messages
+from gnnzoo.workflows.steps.written_data import WrittenData, size_on_disk
 
 if TYPE_CHECKING:
     from gnnzoo.data.convert import Conversion
@@ -42,39 +44,22 @@ _DUMP_SUFFIXES = (".lammpstrj", ".lammpsdump", ".dump", ".trj", ".custom", ".txt
 
 
 @dataclass(frozen=True)
-class ConvertResult:
+class ConvertResult(WrittenData):
     """A dataset that was written; can be used in place of its path.
 
     Attributes:
-        path: of the dataset.
-        frames: number of frames.
         atoms: smallest and largest number of atoms of a frame; None for TFRecord shards.
         units: LAMMPS unit style, None where undeclared.
         type_names: name of each type number.
-        size: of the dataset, bytes.
-        source_size: of the dumps that were read, bytes; None for other data.
-        seconds: duration of reading and writing.
-        notes, doubts: the messages that were logged.
         events: kind of event -> frames left out and steps that go back, see `lammps.events.EVENT_KINDS`.
+        source_size: of the dumps that were read, bytes; None for other data.
     """
 
-    path: Path
-    frames: int
     atoms: tuple[int, int] | None
     units: str | None
     type_names: dict[int, str]
-    size: int
-    source_size: int | None
-    seconds: float
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    events: dict[str, list[str]] = field(default_factory=dict)
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    def __str__(self) -> str:
-        return str(self.path)
+    events: dict[str, list[str]]
+    source_size: int | None = None
 
     @property
     def summary(self) -> str:
@@ -85,21 +70,6 @@ class ConvertResult:
             return text
         size = self.source_size / 1e6
         return f"{text}, from {size:,.1f} MB of dump at {size / max(self.seconds, 1e-9):,.0f} MB/s"
-
-    def to_json(self) -> dict[str, object]:
-        """The attributes as JSON values.
-
-        Returns:
-            Their names and values.
-        """
-        return {
-            **vars(self),
-            "path": str(self.path),
-            "atoms": None if self.atoms is None else list(self.atoms),
-            "type_names": {str(number): name for number, name in self.type_names.items()},
-            "notes": list(self.notes),
-            "doubts": list(self.doubts),
-        }
 
 
 @dataclass(frozen=True)
@@ -260,8 +230,7 @@ def _dumps_to_h5(request: _Request) -> ConvertResult:
     from gnnzoo.data.convert import to_h5md
     from gnnzoo.data.h5md.reader import H5mdDataset
 
-    source, output = request.source, request.output
-    start = time.monotonic()
+    source, output, start = request.source, request.output, time.monotonic()
     with (
         atomic_write(output, request.overwrite) as temporary,
         track(f"converting {source.label}", source.size, unit="bytes") as task,
@@ -284,17 +253,15 @@ def _dumps_to_h5(request: _Request) -> ConvertResult:
     absent = [str(number) for number in request.types or () if int(number) not in done.type_names]
     missing = f"--types names type {', '.join(absent)}, of which the dumps hold no atom"
     messages = conversion_messages(done, evidence).with_doubts([missing] if absent else [])
-    assert done.trajectory is not None  # of a dump
-    size = sum(file.size for file in done.trajectory.log.files)
-    return _written(output, done, messages, seconds, size)
+    messages.log()
+    return _result(output, done, messages, seconds, (done.fewest, done.most), sum(done.source_sizes))
 
 
 def _data_to_h5(request: _Request) -> ConvertResult:
     """Convert an ASE file, or a dataset of another format or from other programs."""
     from gnnzoo.data.convert import dataset_to_h5md
 
-    source, output = request.source, request.output
-    start = time.monotonic()
+    source, output, start = request.source, request.output, time.monotonic()
     with (
         open_dataset(source, units=request.units, types=request.types) as dataset,
         atomic_write(output, request.overwrite) as temporary,
@@ -309,30 +276,24 @@ def _data_to_h5(request: _Request) -> ConvertResult:
                 advance=task.advance,
             )
         evidence = checked_units(dataset)
-    rounded = f"{source.path} holds numbers rounded to float32, and so does {output}"
-    messages = conversion_messages(done, evidence, again=source.kind.is_dataset).with_doubts(
-        [rounded] if source.kind is SourceKind.TFRECORD else []
-    )
-    return _written(output, done, messages, time.monotonic() - start)
-
-
-def _written(
-    output: Path, done: "Conversion", messages: DataMessages, seconds: float, source_size: int | None = None
-) -> ConvertResult:
+    messages = conversion_messages(done, evidence, again=source.kind.is_dataset)
+    if source.kind is SourceKind.TFRECORD:
+        messages = messages.with_doubts([f"{source.path} holds numbers rounded to float32, and so does {output}"])
     messages.log()
-    return ConvertResult(
-        output,
-        done.frames,
-        (done.fewest, done.most),
-        done.units,
-        done.type_names,
-        output.stat().st_size,
-        source_size,
-        seconds,
-        messages.notes,
-        messages.doubts,
-        {kind: done.provenance[kind] for kind in EVENT_KINDS if kind in done.provenance},
-    )
+    return _result(output, done, messages, time.monotonic() - start, (done.fewest, done.most))
+
+
+def _result(
+    output: Path,
+    data: "Conversion | Dataset",
+    messages: DataMessages,
+    seconds: float,
+    atoms: tuple[int, int] | None = None,
+    source_size: int | None = None,
+) -> ConvertResult:
+    events = {kind: data.provenance[kind] for kind in EVENT_KINDS if kind in data.provenance}
+    size, about = size_on_disk(output), (atoms, data.units, data.type_names, events, source_size)
+    return ConvertResult(output, len(data), size, seconds, messages.notes, messages.doubts, *about)
 
 
 def _to_tfrecord(request: _Request) -> ConvertResult:
@@ -360,16 +321,4 @@ def _to_tfrecord(request: _Request) -> ConvertResult:
             tfrecord.write(
                 dataset, output, cutoff=cutoff, bonds=request.bonds, overwrite=request.overwrite, advance=task.advance
             )
-        return ConvertResult(
-            output,
-            len(dataset),
-            None,
-            dataset.units,
-            dataset.type_names,
-            sum(file.stat().st_size for file in output.iterdir()),
-            None,
-            time.monotonic() - start,
-            messages.notes,
-            messages.doubts,
-            {kind: dataset.provenance[kind] for kind in EVENT_KINDS if kind in dataset.provenance},
-        )
+        return _result(output, dataset, messages, time.monotonic() - start)

@@ -16,48 +16,24 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.progress import track
 from gnnzoo.workflows.steps.dataset_messages import DataMessages
+from gnnzoo.workflows.steps.written_data import WrittenData, size_on_disk
 
 
 @dataclass(frozen=True)
-class ExportResult:
+class ExportResult(WrittenData):
     """A text file that was written; can be used in place of its path.
 
     Attributes:
-        path: of the file.
-        frames: number of frames.
-        size: of the file, bytes.
-        text_size: of the text before compression, bytes.
-        seconds: duration of reading and writing.
-        notes, doubts: the messages that were logged.
+        text_size: size of the text before compression, bytes.
     """
 
-    path: Path
-    frames: int
-    size: int
     text_size: int
-    seconds: float
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    def __str__(self) -> str:
-        return str(self.path)
 
     @property
     def summary(self) -> str:
         """One line about what was written."""
         rate = self.text_size / 1e6 / max(self.seconds, 1e-9)
         return f"wrote {self.path}: {self.frames:,} frames, {self.size / 1e6:,.1f} MB, {rate:,.0f} MB/s of text"
-
-    def to_json(self) -> dict[str, object]:
-        """The attributes as JSON values.
-
-        Returns:
-            Their names and values.
-        """
-        return {**vars(self), "path": str(self.path), "notes": list(self.notes), "doubts": list(self.doubts)}
 
 
 def export(
@@ -101,8 +77,9 @@ def export(
         seconds = time.monotonic() - start
         messages = _messages(dataset, path, form)
         messages.log()
-        frames = len(dataset)
-        return ExportResult(path, frames, path.stat().st_size, size, seconds, messages.notes, messages.doubts)
+        return ExportResult(
+            path, len(dataset), size_on_disk(path), seconds, messages.notes, messages.doubts, text_size=size
+        )
 
 
 def _messages(dataset: Dataset, output: Path, form: str) -> DataMessages:

@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
 
 from gnnzoo.data.data_source import STDIN
 from gnnzoo.data.lammps.header import dump_command
@@ -37,21 +36,14 @@ _FOREIGN = {
 Advance = Callable[[int], object]
 
 
-class _Archive(Protocol):
-    """A decompressing reader."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes of decompressed text; none at the end."""
-
-
-def _zstd(file: io.BufferedReader) -> _Archive:
+def _zstd(file: io.BufferedReader) -> io.BufferedIOBase:
     import pyarrow as pa
 
-    return cast(_Archive, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))  # pyarrow has no types
+    return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
 
 
 # Program that checks such a file -> how Python opens it.
-_OPENERS: dict[str, Callable[[io.BufferedReader], _Archive]] = {
+_OPENERS: dict[str, Callable[[io.BufferedReader], io.BufferedIOBase]] = {
     "gzip": lambda file: gzip.GzipFile(fileobj=file),
     "zstd": _zstd,
     "xz": lzma.LZMAFile,
