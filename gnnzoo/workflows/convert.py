@@ -29,6 +29,7 @@ from gnnzoo.errors import Location, UserError
 from gnnzoo.file_formats import uncompressed_name
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
+from gnnzoo.progress_bar import displays_progress
 from gnnzoo.workflows.steps.dataset_messages import DataMessages, conversion_messages, dataset_messages
 from gnnzoo.workflows.steps.written_data import WrittenData, size_on_disk
 
@@ -102,6 +103,7 @@ class _Request:
         return shlex.join(words)
 
 
+@displays_progress
 def convert(
     dumps: Source,
     output: PathLike | None = None,
@@ -115,6 +117,7 @@ def convert(
     recipe: "str | Path | Recipe | None" = None,
     compress: bool = False,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> ConvertResult:
     """Write a dataset; messages about the data go to the log.
 
@@ -131,6 +134,7 @@ def convert(
         recipe: a recipe, its path or its name; supplies cutoff, bonds, units, types and columns where not given.
         compress: smaller file, slower conversion.
         overwrite: replace an existing output; a backup of the old one is kept.
+        progress: show a progress bar.
 
     Returns:
         Path and contents of the dataset. It can be used in place of the path: `open_dataset(convert(...))`.

@@ -15,6 +15,7 @@ from gnnzoo.data.metadata import TypeNames
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.progress import track
+from gnnzoo.progress_bar import displays_progress
 from gnnzoo.workflows.steps.dataset_messages import DataMessages
 from gnnzoo.workflows.steps.written_data import WrittenData, size_on_disk
 
@@ -36,6 +37,7 @@ class ExportResult(WrittenData):
         return f"wrote {self.path}: {self.frames:,} frames, {self.size / 1e6:,.1f} MB, {rate:,.0f} MB/s of text"
 
 
+@displays_progress
 def export(
     data: Source,
     output: PathLike,
@@ -44,6 +46,7 @@ def export(
     types: TypeNames | None = None,
     columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> ExportResult:
     """Write data as text for other programs; messages about the data go to the log.
 
@@ -57,6 +60,7 @@ def export(
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it.
         columns: meaning -> name of columns of a dump, such as {"energy": "c_pe"}.
         overwrite: replace an existing output; a backup of the old one is kept.
+        progress: show a progress bar.
 
     Returns:
         Path and size of the file. It can be used in place of the path.

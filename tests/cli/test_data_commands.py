@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -30,12 +31,25 @@ def test_a_dump_becomes_a_dataset_that_can_be_inspected(folder, capsys):
     assert json.loads((folder / "out.json").read_text())["geometry"]["edges_per_atom"]["3"]["mean"] > 0
 
 
-def test_a_dump_without_forces_ends_with_the_line_to_type(folder, capsys):
+def test_conversion_prints_the_contents_and_doubts_of_a_dump(folder, capsys, snapshot, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("gnnzoo"), "handlers", [])  # only that of the command itself
+    text = dumps.dump_text(dumps.water(frames=3), dumps.WATER_COLUMNS)
+    (folder / "water.lammpstrj").write_text(text[:-30])
+    code, out, err = run(capsys, "convert", "water.lammpstrj")
+    assert code == 0
+    messages = [line for line in err.splitlines() if not line.startswith("converting ")]  # times vary
+    snapshot("convert", "\n".join([*messages, re.sub(r"at .* MB/s", "at RATE MB/s", out)]))
+    code, out, err = run(capsys, "convert", "water.lammpstrj", "-o", "b.h5", "--quiet")
+    assert (code, out.split(":")[0]) == (0, "wrote b.h5")
+    assert all(line.startswith("warning: ") for line in err.splitlines())
+
+
+def test_a_dump_without_forces_is_refused_with_the_dump_command(folder, capsys):
     columns = ("id", "mol", "type", "x", "y", "z")
     dumps.write_dump(folder / "water.lammpstrj", dumps.water(), columns)
     code, _, err = run(capsys, "convert", "water.lammpstrj")
     assert code == 2
-    assert "water.lammpstrj, line 9: the dump holds no forces: its columns are id mol type x y z" in err
+    assert "water.lammpstrj, line 9: " in err
     assert "dump 1 all custom 100 water.lammpstrj id mol type x y z fx fy fz" in err
     assert not (folder / "water.h5").exists()
 
