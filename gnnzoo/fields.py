@@ -1,14 +1,14 @@
-"""Every array that travels through gnnzoo: its name, shape, dtype and unit, in one place.
+"""Names, shapes, dtypes and units of all arrays in frames, batches and model outputs.
 
-Two families. A *frame* is what a dump or a dataset holds of one moment: float64, absolute positions, atoms ordered by
-id. A *batch* is what a model eats: one or more graphs laid end to end and padded to fixed sizes, float32.
+A *frame* is one time step of a dump or dataset: float64, absolute positions, atoms ordered by id. A *batch* is the
+input of a model: one or more graphs, concatenated and padded to fixed sizes, float32.
 
-Edges: edge (j -> i) has sender j and receiver i; its vector points from the receiver to the sender,
-r_ij = r_j - r_i + S.cell, where S counts the images crossed. Both directions are listed; edges are sorted by receiver.
+Edge (j -> i) has sender j and receiver i. Its vector points from the receiver to the sender, r_ij = r_j - r_i + S.cell,
+where S counts the periodic images crossed. Edges are listed in both directions, sorted by receiver.
 """
 
 # --- a frame (gnnzoo.data.frames.Frame) ---------------------------------------------------------------------------
-# positions   (atoms, 3)  float64 | length   | absolute, wrapped or not as the dump says
+# positions   (atoms, 3)  float64 | length   | absolute, wrapped or unwrapped as in the dump
 # forces      (atoms, 3)  float64 | force    |
 # cell        (3, 3)      float64 | length   | rows are the lattice vectors
 # origin      (3,)        float64 | length   | corner of the cell from which the lattice vectors start
@@ -25,7 +25,7 @@ r_ij = r_j - r_i + S.cell, where S counts the images crossed. Both directions ar
 # virial      (3, 3)      float64 | energy   | -dE/d(strain) of the frame, or None
 
 # --- a batch (inputs of every model) ------------------------------------------------------------------------------
-SPECIES = "species"  # (atoms,) int32 | index into the model's species, 0 on padding
+SPECIES = "species"  # (atoms,) int32 | index of the model's species, 0 on padding
 GRAPH_INDEX = "graph_index"  # (atoms,) int32 | which graph of the batch the atom belongs to; padding: the last one
 ATOM_MASK = "atom_mask"  # (atoms,) float32 | 1 on real atoms, 0 on padding
 GRAPH_MASK = "graph_mask"  # (graphs,) float32 | 1 on real graphs, 0 on padding; its length is the number of graphs
@@ -35,9 +35,9 @@ EDGE_VECTORS = "edge_vectors"  # (edges, 3) float32 | length | from receiver to 
 EDGE_CLASS = "edge_class"  # (edges,) int32 | EDGE_CLASSES index
 EDGE_MASK = "edge_mask"  # (edges,) float32 | 1 on real edges, 0 on padding
 SLOTS = "slots"  # (atoms, slots) int32 | the edges of each receiver; empty slots name the last edge, a masked one
-POSITIONS = "positions"  # (atoms, 3) float32 | length | inside the cell; read by waves alone
-WAVES = "waves"  # (waves, 3) float32 | 1/length | wave vectors that fit into the box, half of them; zero on padding
-WAVE_GRAPH = "wave_graph"  # (waves,) int32 | which graph of the batch a wave belongs to
+POSITIONS = "positions"  # (atoms, 3) float32 | length | wrapped into the cell; read by reciprocal-space layers alone
+WAVE_VECTORS = "waves"  # (waves, 3) float32 | 1/length | reciprocal lattice vectors, one of k and -k; 0 on padding
+WAVE_GRAPH = "wave_graph"  # (waves,) int32 | which graph of the batch a wave vector belongs to
 WAVE_WEIGHT = "wave_weight"  # (waves,) float32 | 1/length^3 | 2 / volume, 0 on padding
 
 # Trailing shape and dtype of each input; the leading size is that of the batch.
@@ -53,20 +53,20 @@ BATCH_SHAPES = {
     EDGE_MASK: ((), "float32"),
     SLOTS: ((None,), "int32"),
     POSITIONS: ((3,), "float32"),
-    WAVES: ((3,), "float32"),
+    WAVE_VECTORS: ((3,), "float32"),
     WAVE_GRAPH: ((), "int32"),
     WAVE_WEIGHT: ((), "float32"),
 }
 MODEL_INPUTS = tuple(BATCH_SHAPES)
 
-# The one-hot of an edge: two atoms of different molecules, a bonded pair of one molecule, another pair of one molecule.
+# Classes of an edge: atoms of different molecules, bonded atoms of one molecule, other atoms of one molecule.
 EDGE_CLASSES = ("other_molecule", "bonded", "same_molecule")
 
 # --- what a model returns, and what it is compared with ------------------------------------------------------------
 FORCES = "forces"  # (atoms, 3) float32 | force
-ENERGY = "energy"  # (graphs,) float32 | energy | potential energy; of models with an energy head, of data that have it
-VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -dE/d(strain) = -sum r_ij dE/dr_ij; of the same
-ENERGY_MASK = "energy_mask"  # (graphs,) float32 | 1 where the energy is known, beside the targets of a batch
+ENERGY = "energy"  # (graphs,) float32 | energy | potential energy, of models with an energy head and of data
+VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -dE/d(strain) = -sum r_ij dE/dr_ij; where there is an energy
+ENERGY_MASK = "energy_mask"  # (graphs,) float32 | 1 where the energy is known; with the targets of a batch
 VIRIAL_MASK = "virial_mask"  # (graphs,) float32 | 1 where the virial is known
 
 # --- layers that surround the stack of every network ---------------------------------------------------------------

@@ -12,6 +12,8 @@ import gnnzoo
 ROOT = Path(__file__).resolve().parents[1]
 # Methods whose contract is that of a base class.
 INHERITED = {"build", "call", "get_config", "compute_output_shape", "main", "list_commands", "get_command"}
+# of `gnnzoo.layers.stack_layer.StackLayer`
+INHERITED |= {"radial_weights", "summed_weights", "output_weights", "fact_weights", "species_weights"}
 SHARE = 0.8  # of public functions that take arguments and return something document both
 
 

@@ -33,7 +33,7 @@ def waves_of(positions, cell, pbc, largest: float) -> dict[str, tf.Tensor]:
     count = tf.shape(waves)[0]
     return {
         fields.POSITIONS: tf.cast(inside, tf.float32),
-        fields.WAVES: tf.cast(waves, tf.float32),
+        fields.WAVE_VECTORS: tf.cast(waves, tf.float32),
         fields.WAVE_GRAPH: tf.zeros(count, tf.int32),
         fields.WAVE_WEIGHT: tf.fill([count], weight),
     }
@@ -43,7 +43,7 @@ def no_waves(species) -> dict[str, tf.Tensor]:
     """The same for a network that reads none: (atoms,) species tell how many positions there are."""
     return {
         fields.POSITIONS: tf.zeros((tf.size(species), 3)),
-        fields.WAVES: tf.zeros((0, 3)),
+        fields.WAVE_VECTORS: tf.zeros((0, 3)),
         fields.WAVE_GRAPH: tf.zeros(0, tf.int32),
         fields.WAVE_WEIGHT: tf.zeros(0),
     }

@@ -1,64 +1,76 @@
-"""The density of neighbours around each atom and its products: what an atom sees, before any message is passed."""
+"""Atomic density: a many-body description of each atom's neighbourhood, before any message passing."""
 
+from typing import Unpack
+
+import keras
 from keras import ops
 
-from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.neighborhood import Neighborhood, full_tensor
-from gnnzoo.layers.painn import linear
+from gnnzoo.layers.perceptron import seeded_dense
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, register
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer
 
 
 @register("atomic_density")
 class AtomicDensity(StackLayer):
-    """Scalars and vectors from the Cartesian density of neighbours, up to products of three densities.
+    """Scalars and vectors from the Cartesian density of neighbours and its products (cf. arXiv 2402.07472):
 
-    A_i[k, a, c] = n sum_j R_k(r_ij) Y_a(r_ij/|r_ij|) x_j[c], with Y of rank 0, 1 and 2, in `channels` channels that are
-    linear in the features of the atoms (the density A of arXiv 2402.07472). Linear maps over k and c make `units`
-    scalars, vectors d and traceless tensors T of it; vectors and tensors are scaled by what the receiver is. The
-    products T d (added to d) and T : T (mapped and added to the scalars) reach four bodies; those with d d follow in a
-    `painn_update`. All of it costs less than one message: the density has few channels.
+        A_i[k, a, c] = n sum_j R_k(r_ij) Y_a(r_ij / |r_ij|) q_j[c]
+
+    with radial functions R, Cartesian tensors Y of rank 0, 1 and 2, and `channels` learned linear combinations q of the
+    atom features. Linear maps over k and c turn A into `units` scalars, vectors d and traceless symmetric tensors T;
+    vectors and tensors are scaled by a factor that is linear in the receiver's features. Added to d are linear maps of
+    T d, to the scalars those of T : T, which are four-body terms. Terms in d . d follow with a `painn_update`. The cost
+    is below that of one message-passing layer, because the density has few channels.
 
     Args:
-        channels: channels of the density; as many as there are species tell them all apart.
+        channels: channels of the density; as many as there are species distinguish them all.
         rank: highest rank of Y, 1 or 2.
-        functions: how many of the radial functions are read, the first ones; None: all.
+        functions: number of radial functions that are used, the first ones; None: all.
         neighbor_scale: n.
-        seed: of the weights.
+        seed: of the initial weights.
     """
 
-    arguments = ("channels", "rank", "functions", "neighbor_scale", "seed")
-
-    def __init__(self, channels: int, rank: int, functions: int | None, neighbor_scale: float, seed: int, **kwargs):
+    def __init__(
+        self,
+        channels: int,
+        rank: int,
+        functions: int | None,
+        neighbor_scale: float,
+        seed: int,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.channels, self.rank, self.functions = channels, rank, functions
         self.neighbor_scale, self.seed = neighbor_scale, seed
 
-    def radial_weights(self):
+    def radial_weights(self) -> list[tuple[keras.Variable, int]]:
         return [(weight, self.channels) for weight in self.summed_weights()]
 
-    def summed_weights(self):
+    def summed_weights(self) -> list[keras.Variable]:
         maps = [self.scalars, self.vectors, *([self.tensors] if self.rank == 2 else [])]
         return [linear_map.kernel for linear_map in maps]
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         units = graph[ATOMS][-1]
         size = (self.functions or graph[RADIAL][-1]) * self.channels
-        self.sent = linear(self, "sent", self.channels)
-        self.scalars = linear(self, "scalars", units)
-        self.vectors = linear(self, "vectors", units)
-        self.receivers = linear(self, "receivers", self.rank * units, bias=True)
+        self.sent = seeded_dense(self, "sent", self.channels, bias=False)
+        self.scalars = seeded_dense(self, "scalars", units, bias=False)
+        self.vectors = seeded_dense(self, "vectors", units, bias=False)
+        self.receivers = seeded_dense(self, "receivers", self.rank * units)
         for layer, inputs in ((self.sent, units), (self.scalars, size), (self.vectors, size), (self.receivers, units)):
             layer.build((None, inputs))
         if self.rank == 2:
-            self.tensors, self.turned = linear(self, "tensors", units), linear(self, "turned", units)
-            self.squares = linear(self, "squares", units)
+            self.tensors = seeded_dense(self, "tensors", units, bias=False)
+            self.turned = seeded_dense(self, "turned", units, bias=False)
+            self.squares = seeded_dense(self, "squares", units, bias=False)
             for layer, inputs in ((self.tensors, size), (self.turned, units), (self.squares, units)):
                 layer.build((None, inputs))
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         x, count = graph[ATOMS], self.functions or graph[RADIAL].shape[-1]
-        near, sent = Neighborhood(graph, count), self.sent(x) * self.neighbor_scale
-        sums = near.sums(sent, *range(self.rank + 1))  # (atoms, components of all ranks, k, channels)
+        neighborhood, sent = Neighborhood(graph, count), self.sent(x) * self.neighbor_scale
+        sums = neighborhood.sums(sent, *range(self.rank + 1))  # (atoms, components of all ranks, k, channels)
         sums = ops.reshape(sums, (-1, sums.shape[1], count * self.channels))
         gates = 1 + self.receivers(x)[:, None, :]
         units = x.shape[-1]

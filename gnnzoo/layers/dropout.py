@@ -1,11 +1,13 @@
-"""Dropout whose masks cost next to nothing."""
+"""Dropout with cheap random masks."""
 
 import keras
 import tensorflow as tf
 
+from gnnzoo.layers.stack_layer import Tensor
 
-def _mixed(bits):
-    """A permutation of the 32-bit numbers in which neighbours land anywhere.
+
+def _hash(bits: tf.Tensor) -> tf.Tensor:
+    """Integer hash, a permutation of the 32-bit numbers: uint32 -> uint32.
 
     `lowbias32` of hash-prospector, https://github.com/skeeto/hash-prospector (public domain).
     """
@@ -17,18 +19,18 @@ def _mixed(bits):
 
 @keras.saving.register_keras_serializable(package="gnnzoo")
 class HashedDropout(keras.layers.Dropout):
-    """Keras' dropout with random bits that are a hash of each element's number and the seed.
+    """Keras' dropout with masks from a hash of each element's index and the seed.
 
-    The generators of TensorFlow take most of a training step on a CPU; masks do not need their quality.
+    TensorFlow's random generators take most of a training step on a CPU; masks do not need their quality.
     """
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
         first, second = tf.unstack(tf.cast(self.seed_generator.next(), tf.uint32))
-        key = _mixed(first + _mixed(second))
+        key = _hash(first + _hash(second))
         shape = tf.shape(inputs)
         numbers = tf.cast(tf.range(tf.reduce_prod(shape)), tf.uint32)
-        bits = tf.reshape(_mixed(tf.bitwise.bitwise_xor(_mixed(numbers), key)), shape)
+        bits = tf.reshape(_hash(tf.bitwise.bitwise_xor(_hash(numbers), key)), shape)
         keep = bits >= tf.constant(int(self.rate * 2**32), tf.uint32)
         return tf.where(keep, inputs / (1 - self.rate), 0)

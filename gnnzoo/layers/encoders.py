@@ -1,34 +1,29 @@
-"""From what the data say of atoms and pairs to the features that message passing works on."""
+"""Encoders: from edge vectors, edge classes and species to the features that message passing works on."""
 
+from typing import Unpack
+
+import keras
 from keras import ops
 
 from gnnzoo.fields import EDGE_CLASS, EDGE_CLASSES, EDGE_MASK, EDGE_VECTORS, SPECIES
-from gnnzoo.layers.basic import Perceptron, StackLayer
+from gnnzoo.layers.perceptron import PerceptronLayer, PerceptronOptions
 from gnnzoo.layers.radial import BASES, polynomial_envelope
-from gnnzoo.layers.registry import (
-    ATOMS,
-    BONDED_EDGES,
-    DIRECTIONS,
-    EDGE_WEIGHT,
-    EDGES,
-    RADIAL,
-    register,
-)
+from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, DIRECTIONS, EDGE_WEIGHT, EDGES, RADIAL, register
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer
 
 
 @register("edge_geometry")
 class EdgeGeometry(StackLayer):
-    """Edge vectors -> the features that the recipe's `graph` names; every stack begins with it.
+    """Edge features from edge vectors, as the recipe's `graph` lists them; the first layer of every stack.
 
     Args:
-        features: any of "bond", "distance", "direction", "radial"; at least one beside "bond".
+        features: any of "bond", "distance", "direction", "radial"; at least one other than "bond".
         cutoff: length unit.
-        basis, functions: radial basis, used for "radial".
-        envelope: whether edge weights end smoothly at the cutoff; else they are 1 up to it.
+        basis: radial basis, one of `radial.BASES`, for "radial".
+        functions: number of radial functions.
+        envelope: whether edge weights go to zero smoothly at the cutoff; else they are 1 up to it.
         envelope_order: see `radial.polynomial_envelope`.
     """
-
-    arguments = ("features", "cutoff", "basis", "functions", "envelope", "envelope_order")
 
     def __init__(
         self,
@@ -38,16 +33,16 @@ class EdgeGeometry(StackLayer):
         functions: int,
         envelope: bool,
         envelope_order: int,
-        **kwargs,
-    ):
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.features, self.cutoff, self.basis = list(features), float(cutoff), basis
         self.functions, self.envelope, self.envelope_order = functions, envelope, envelope_order
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         vectors = graph[EDGE_VECTORS]
         squared = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
-        # two atoms on one spot have no direction; the floor keeps the gradient finite there
+        # the lower bound keeps direction and gradient finite for two atoms at one position
         distance = ops.sqrt(ops.maximum(squared, 1e-12))
         directions = vectors / distance
         weight = ops.cast(graph[EDGE_MASK], vectors.dtype)[:, None]
@@ -70,101 +65,70 @@ class EdgeGeometry(StackLayer):
 
 
 @register("atom_encoder")
-class AtomEncoder(StackLayer):
-    """Perceptron from a species' features to the atom features.
+class AtomEncoder(PerceptronLayer):
+    """Initial atom features: a perceptron of the features of each atom's species.
 
     Args:
-        table: (species, features) what each species is, in the model's order of species; kept as a weight that is not
-            trained, so that a model carries it and a transfer can set it.
+        table: (species, features), in the model's order of species; kept as a non-trainable weight, so that it is saved
+            with the model and a transfer can change it.
         units, hidden_layers, dropout, activation, seed: see `Perceptron`.
     """
 
-    arguments = ("table", "units", "hidden_layers", "dropout", "activation", "seed")
-
-    def __init__(
-        self,
-        table: list[list[float]],
-        units: int,
-        hidden_layers: int,
-        dropout: float,
-        activation: str,
-        seed: int,
-        **kwargs,
-    ):
+    def __init__(self, table: list[list[float]], **kwargs: Unpack[PerceptronOptions]) -> None:
         super().__init__(**kwargs)
         self.table = [list(map(float, row)) for row in table]
-        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
-        self.activation, self.seed = activation, seed
-        self.perceptron = Perceptron(
-            units, units, hidden_layers, dropout, activation, seed, name="perceptron", dtype=self.dtype_policy
-        )
+        self.perceptron = self._perceptron("perceptron", self.units, self.seed)
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         shape = (len(self.table), len(self.table[0]))
         self.species = self.add_weight(name="species", shape=shape, initializer="zeros", trainable=False)
         self.species.assign(ops.convert_to_tensor(self.table, dtype=self.species.dtype))
         self.perceptron.build((None, shape[1]))
 
-    def fact_weights(self):
+    def fact_weights(self) -> list[keras.Variable]:
         return [self.species]
 
-    def species_weights(self):
+    def species_weights(self) -> list[keras.Variable]:
         return [self.perceptron.first.kernel]
 
-    def call(self, graph, training=None):
-        # (species, features) -> (species, units) -> (atoms, units): few species, so encode those and look them up.
-        # With dropout each atom draws its own mask, and must be encoded on its own.
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
+        # Without dropout each species is encoded once: (species, features) -> (species, units) -> (atoms, units).
+        # With dropout each atom has its own mask and is encoded itself.
         if self.dropout > 0:
             return {ATOMS: self.perceptron(ops.take(self.species, graph[SPECIES], axis=0), training=training)}
         return {ATOMS: ops.take(self.perceptron(self.species), graph[SPECIES], axis=0)}
 
 
 @register("edge_encoder")
-class EdgeEncoder(StackLayer):
-    """Perceptrons from edge inputs to edge features: one with the bond one-hot, one without, each only where read.
+class EdgeEncoder(PerceptronLayer):
+    """Encoded edge features: one perceptron without and one with the bond one-hot, each where a later layer reads it.
 
     Args:
-        plain, bonded: whether some layer reads edge features without / with the bond one-hot.
+        plain: whether a layer reads edge features without the bond one-hot.
+        bonded: whether a layer reads edge features with it.
         units, hidden_layers, dropout, activation, seed: see `Perceptron`.
     """
 
-    arguments = ("plain", "bonded", "units", "hidden_layers", "dropout", "activation", "seed")
-
-    def __init__(
-        self,
-        plain: bool,
-        bonded: bool,
-        units: int,
-        hidden_layers: int,
-        dropout: float,
-        activation: str,
-        seed: int,
-        **kwargs,
-    ):
+    def __init__(self, plain: bool, bonded: bool, **kwargs: Unpack[PerceptronOptions]) -> None:
         super().__init__(**kwargs)
         self.plain, self.bonded = plain, bonded
-        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
-        self.activation, self.seed = activation, seed
-        make = lambda name, number: Perceptron(  # noqa: E731
-            units, units, hidden_layers, dropout, activation, seed + number, name=name, dtype=self.dtype_policy
-        )
-        self.plain_perceptron = make("plain", 0) if plain else None
-        self.bonded_perceptron = make("bonded", 1) if bonded else None
+        self.plain_perceptron = self._perceptron("plain", self.units, self.seed) if plain else None
+        self.bonded_perceptron = self._perceptron("bonded", self.units, self.seed + 1) if bonded else None
 
-    def build(self, graph):
-        if self.plain:
+    def build(self, graph: GraphShapes) -> None:
+        if self.plain_perceptron is not None:
             self.plain_perceptron.build(graph[EDGES])
-        if self.bonded:
+        if self.bonded_perceptron is not None:
             self.bonded_perceptron.build(graph[BONDED_EDGES])
 
-    def radial_weights(self):
-        made = [part for part in (self.plain_perceptron, self.bonded_perceptron) if part is not None]
-        return [(part.first.kernel, 1) for part in made]
+    def radial_weights(self) -> list[tuple[keras.Variable, int]]:
+        perceptrons = (self.plain_perceptron, self.bonded_perceptron)
+        return [(perceptron.first.kernel, 1) for perceptron in perceptrons if perceptron is not None]
 
-    def call(self, graph, training=None):
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
         result = {}
-        if self.plain:
+        if self.plain_perceptron is not None:
             result[EDGES] = self.plain_perceptron(graph[EDGES], training=training)
-        if self.bonded:
+        if self.bonded_perceptron is not None:
             result[BONDED_EDGES] = self.bonded_perceptron(graph[BONDED_EDGES], training=training)
         return result

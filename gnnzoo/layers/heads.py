@@ -1,10 +1,12 @@
-"""Heads: from features to forces, or to an energy whose derivative they are."""
+"""Heads: from features to forces, or to an energy whose negative gradient the forces are."""
 
+from typing import Unpack
+
+import keras
 from keras import ops
 
 from gnnzoo.fields import ATOM_MASK, FORCES, RECEIVERS, SENDERS, SPECIES
-from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
-from gnnzoo.layers.painn import linear
+from gnnzoo.layers.perceptron import PerceptronLayer, PerceptronOptions, seeded_dense
 from gnnzoo.layers.registry import (
     ATOM_ENERGIES,
     ATOMS,
@@ -16,116 +18,87 @@ from gnnzoo.layers.registry import (
     row_count,
     segment_sum,
 )
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer
 
 
-class AtomHead(StackLayer):
-    """Perceptron from the features of each atom to `outputs` numbers, answered under `key`.
+class AtomHead(PerceptronLayer):
+    """Base of heads that are a perceptron of each atom's features.
 
     Args:
         units, hidden_layers, dropout, activation, seed: see `Perceptron`.
+
+    Attributes:
+        outputs: number of outputs for each atom.
+        key: key of the output in the graph.
     """
 
-    arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
     outputs: int
     key: str
 
-    def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
+    def __init__(self, **kwargs: Unpack[PerceptronOptions]) -> None:
         super().__init__(**kwargs)
-        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
-        self.activation, self.seed = activation, seed
-        shape = (units, self.outputs, hidden_layers, dropout, activation, seed)
-        self.perceptron = Perceptron(*shape, name="perceptron", dtype=self.dtype_policy)
+        self.perceptron = self._perceptron("perceptron", self.outputs, self.seed)
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         self.perceptron.build(graph[ATOMS])
 
-    def output_weights(self):
+    def output_weights(self) -> list[keras.Variable]:
         return [self.perceptron.last.kernel, self.perceptron.last.bias]
 
-    def call(self, graph, training=None):
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
         return {self.key: self.perceptron(graph[ATOMS], training=training)}
 
 
 @register("force_decoder")
 class ForceDecoder(AtomHead):
-    """Three components from the atom features: free to learn anything, rotation included."""
+    """Force components as plain outputs of a perceptron: no symmetry is built in, rotation has to be learned."""
 
     outputs, key = 3, FORCES
 
 
 @register("energy_decoder")
 class EnergyDecoder(AtomHead):
-    """The share of each atom in the potential energy; forces are its derivative (`models.conservative`)."""
+    """Atomic contributions to the potential energy; `models.conservative` differentiates it."""
 
     outputs, key = 1, ATOM_ENERGIES
 
 
 @register("pair_force_decoder")
-class PairForceDecoder(StackLayer):
-    """F_i = c sum_j w_ij f_ij r_ij / |r_ij|, with f_ij from both atoms' features and their edge's.
+class PairForceDecoder(PerceptronLayer):
+    """Forces as sums of central pair forces, with strengths f_ij from a perceptron of atom and edge features:
 
-    Turns with the atoms whatever the features, as long as those do not depend on direction. With `antisymmetric`
-    f_ij = f_ji, so that the force of j on i is opposite to that of i on j and all forces sum to zero.
+        F_i = c sum_j w_ij f_ij r_ij / |r_ij|
+
+    Equivariant under rotation if the features are invariant. With `antisymmetric` f_ij = f_ji: the force of j on i is
+    the opposite of that of i on j, and all forces sum to zero.
 
     Args:
-        units, hidden_layers, dropout, activation, seed: see `Perceptron`.
-        antisymmetric: whether the two atoms enter alike.
+        antisymmetric: whether f_ij = f_ji.
         bond_features: whether the edge features include the bond one-hot.
-        neighbor_scale: c.
+        neighbor_scale: c; 1, or normalises by the number of neighbours.
+        units, hidden_layers, dropout, activation, seed: see `Perceptron`.
     """
 
-    arguments = (
-        "units",
-        "hidden_layers",
-        "dropout",
-        "activation",
-        "antisymmetric",
-        "bond_features",
-        "neighbor_scale",
-        "seed",
-    )
-
     def __init__(
-        self,
-        units: int,
-        hidden_layers: int,
-        dropout: float,
-        activation: str,
-        antisymmetric: bool,
-        bond_features: bool,
-        neighbor_scale: float,
-        seed: int,
-        **kwargs,
-    ):
+        self, antisymmetric: bool, bond_features: bool, neighbor_scale: float, **kwargs: Unpack[PerceptronOptions]
+    ) -> None:
         super().__init__(**kwargs)
-        self.units, self.hidden_layers, self.dropout, self.activation = units, hidden_layers, dropout, activation
-        self.antisymmetric, self.bond_features = antisymmetric, bond_features
-        self.neighbor_scale, self.seed = neighbor_scale, seed
-        self.perceptron = PairPerceptron(
-            units=units,
-            outputs=1,
-            hidden_layers=hidden_layers,
-            dropout=dropout,
-            activation=activation,
-            symmetric=antisymmetric,
-            seed=seed,
-            name="perceptron",
-            dtype=self.dtype_policy,
-        )
+        self.antisymmetric, self.bond_features, self.neighbor_scale = antisymmetric, bond_features, neighbor_scale
+        self.perceptron = self._pair_perceptron("perceptron", 1, self.seed, symmetric=antisymmetric)
 
-    def radial_weights(self):
+    def radial_weights(self) -> list[tuple[keras.Variable, int]]:
         return [(self.perceptron.edge.kernel, 1)]
 
-    def summed_weights(self):
+    def summed_weights(self) -> list[keras.Variable]:
         return self.output_weights()
 
-    def output_weights(self):
+    def output_weights(self) -> list[keras.Variable]:
         return [self.perceptron.last.kernel, self.perceptron.last.bias]
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         self.perceptron.build_pair(graph[ATOMS][-1], edge_features(graph, self.bond_features)[-1])
 
-    def call(self, graph, training=None):
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
         x, senders, receivers = graph[ATOMS], graph[SENDERS], graph[RECEIVERS]
         edges = edge_features(graph, self.bond_features)
         hidden = self.perceptron.hidden_pairs(x, edges, senders, receivers, training=training)
@@ -136,65 +109,60 @@ class PairForceDecoder(StackLayer):
 
 
 @register("vector_force_decoder")
-class VectorForceDecoder(StackLayer):
-    """F_i = sum_c g_c(s_i) (U v_i)_c: forces that turn with the atoms (after arXiv 2102.03150).
+class VectorForceDecoder(PerceptronLayer):
+    """Equivariant forces from vector features v, gated by a perceptron g of the scalars s (after arXiv 2102.03150):
+
+        F_i = sum_c g_c(s_i) (U v_i)_c
 
     Args:
         units, hidden_layers, dropout, activation, seed: see `Perceptron`, for g.
     """
 
-    arguments = ("units", "hidden_layers", "dropout", "activation", "seed")
-
-    def __init__(self, units: int, hidden_layers: int, dropout: float, activation: str, seed: int, **kwargs):
+    def __init__(self, **kwargs: Unpack[PerceptronOptions]) -> None:
         super().__init__(**kwargs)
-        self.units, self.hidden_layers, self.dropout = units, hidden_layers, dropout
-        self.activation, self.seed = activation, seed
-        self.gate = Perceptron(
-            units, units, hidden_layers, dropout, activation, seed, name="gate", dtype=self.dtype_policy
-        )
-        self.map = linear(self, "map", units)
+        self.gate = self._perceptron("gate", self.units, self.seed)
+        self.map = seeded_dense(self, "map", self.units, bias=False)
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         self.gate.build(graph[ATOMS])
         self.map.build((None, 3, graph[VECTORS][-1]))
 
-    def output_weights(self):
+    def output_weights(self) -> list[keras.Variable]:
         return [self.map.kernel]
 
-    def call(self, graph, training=None):
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
         gate = self.gate(graph[ATOMS], training=training)[:, None, :]
         return {FORCES: ops.sum(gate * self.map(graph[VECTORS]), axis=-1)}  # (atoms, 3, units) -> (atoms, 3)
 
 
 @register("force_scale")
 class ForceScale(StackLayer):
-    """Network units -> force units, and zero on padding: behind the heads of every model.
+    """Scales forces and energies from network units to those of the data, and sets them to zero on padding.
 
-    Energies are scaled alike, times one length unit. Their zero is that of the network; the data's own is taken off
-    before training and put back in double precision (`ForceField.energy`), for float32 would lose digits over it.
+    The last layer after the heads of every model. Energies are scaled by the same factor, times one length unit. They
+    have the zero of the network; the energy offsets of the data are subtracted before training and added again in
+    double precision (`ForceField.energy`), because float32 would lose digits.
 
-    A model that serves substances whose forces differ by orders has a scale for each species. Where atoms of two scales
-    meet, pair forces of a direct head do not sum to zero.
+    A model of substances whose forces differ by orders of magnitude has one scale per species. Pair forces of a direct
+    head between atoms of different scale do not sum to zero.
 
     Args:
-        scale: force unit per network unit, one for all species or one for each; kept as a weight that is not trained.
+        scale: force unit per network unit, one number or one per species; kept as a non-trainable weight.
     """
 
-    arguments = ("scale",)
-
-    def __init__(self, scale: float | list[float], **kwargs):
+    def __init__(self, scale: float | list[float], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.scale = list(map(float, scale)) if isinstance(scale, list | tuple) else float(scale)
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         shape = (len(self.scale),) if isinstance(self.scale, list) else ()
         self.factor = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
         self.factor.assign(self.scale)
 
-    def fact_weights(self):
+    def fact_weights(self) -> list[keras.Variable]:
         return [self.factor]
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         factor = self.factor if isinstance(self.scale, float) else ops.take(self.factor, graph[SPECIES])[:, None]
-        found = [key for key in (FORCES, ATOM_ENERGIES) if key in graph]
-        return {key: graph[key] * factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in found}
+        present = [key for key in (FORCES, ATOM_ENERGIES) if key in graph]
+        return {key: graph[key] * factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in present}

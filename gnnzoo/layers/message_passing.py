@@ -1,85 +1,67 @@
-"""Message passing of the network of origin."""
+"""Message passing of the original network (GNNforMD)."""
 
+from typing import Unpack
+
+import keras
 from keras import ops
 
 from gnnzoo.fields import RECEIVERS, SENDERS
-from gnnzoo.layers.basic import PairPerceptron, Perceptron, StackLayer
+from gnnzoo.layers.perceptron import PairPerceptron, Perceptron, PerceptronLayer, PerceptronOptions
 from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, edge_features, register, row_count, segment_sum
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, Tensor
 
 
 @register("message_passing")
-class MessagePassing(StackLayer):
-    """x_i' = MLP( c sum_{j in N(i)} w_ij MLP((x_i * x_j) || e_ji) ), with x_i added where `residual`.
+class MessagePassing(PerceptronLayer):
+    """Message passing with perceptrons (the general form: arXiv 2112.03383):
 
-    The general shape: arXiv 2112.03383. w is 1, or the envelope; c is 1, or normalises by the number of neighbours.
-    With `combine` "sum" the pair enters the inner perceptron as A x_i + B x_j + C e_ji instead of (x_i * x_j) || e_ji.
+        x_i' = MLP( c sum_{j in N(i)} w_ij MLP((x_i * x_j) || e_ji) ),   plus x_i where `residual`
+
+    The weight w_ij is 1 or the envelope. With `combine` "sum" the first map of the inner perceptron is
+    A x_i + B x_j + C e_ji + b instead of a map of (x_i * x_j) || e_ji.
 
     Args:
         combine: "product" or "sum".
-        units, hidden_layers, dropout, activation, seed: see `Perceptron`, for both perceptrons.
         bond_features: whether e_ji includes the bond one-hot.
-        residual: whether the input is added to the output (widths must agree).
-        neighbor_scale: c.
+        residual: whether the input is added to the output, of the same width.
+        neighbor_scale: c; 1, or normalises by the number of neighbours.
+        units, hidden_layers, dropout, activation, seed: see `Perceptron`, for both perceptrons.
     """
-
-    arguments = (
-        "units",
-        "hidden_layers",
-        "dropout",
-        "activation",
-        "combine",
-        "bond_features",
-        "residual",
-        "neighbor_scale",
-        "seed",
-    )
 
     def __init__(
         self,
-        units: int,
-        hidden_layers: int,
-        dropout: float,
-        activation: str,
         combine: str,
         bond_features: bool,
         residual: bool,
         neighbor_scale: float,
-        seed: int,
-        **kwargs,
-    ):
+        **kwargs: Unpack[PerceptronOptions],
+    ) -> None:
         super().__init__(**kwargs)
-        self.units, self.hidden_layers, self.dropout, self.activation = units, hidden_layers, dropout, activation
-        self.combine, self.bond_features, self.residual = combine, bond_features, residual
-        self.neighbor_scale, self.seed = neighbor_scale, seed
-        shape = {
-            "units": units,
-            "outputs": units,
-            "hidden_layers": hidden_layers,
-            "dropout": dropout,
-            "activation": activation,
-            "dtype": self.dtype_policy,
-        }
+        self.combine, self.bond_features = combine, bond_features
+        self.residual, self.neighbor_scale = residual, neighbor_scale
+        self.message: Perceptron
         if combine == "sum":
-            self.message = PairPerceptron(**shape, symmetric=False, seed=seed, name="message")
+            self.message = self._pair_perceptron("message", self.units, self.seed, symmetric=False)
         else:
-            self.message = Perceptron(**shape, seed=seed, name="message")
-        self.update = Perceptron(**shape, seed=seed + 1, name="update")
+            self.message = self._perceptron("message", self.units, self.seed)
+        self.update = self._perceptron("update", self.units, self.seed + 1)
 
-    def radial_weights(self):
-        return [((self.message.edge if self.combine == "sum" else self.message.first).kernel, 1)]
+    def radial_weights(self) -> list[tuple[keras.Variable, int]]:
+        first = self.message.edge if isinstance(self.message, PairPerceptron) else self.message.first
+        return [(first.kernel, 1)]
 
-    def summed_weights(self):
+    def summed_weights(self) -> list[keras.Variable]:
         return [self.message.last.kernel, self.message.last.bias]
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         atom_units, edge_units = graph[ATOMS][-1], edge_features(graph, self.bond_features)[-1]
-        if self.combine == "sum":
+        if isinstance(self.message, PairPerceptron):
             self.message.build_pair(atom_units, edge_units)
         else:
             self.message.build((None, atom_units + edge_units))
         self.update.build((None, self.units))
 
-    def call(self, graph, training=None):
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
         x, receivers, weight = graph[ATOMS], graph[RECEIVERS], graph[EDGE_WEIGHT]
         hidden = self._hidden_messages(graph, training)
         # The message's last map is linear: it is applied to the sum over neighbours, once per atom, not once per edge.
@@ -89,11 +71,11 @@ class MessagePassing(StackLayer):
         update = self.update(self.message.output_of_sum(summed, weights), training=training)
         return {ATOMS: x + update if self.residual else update}
 
-    def _hidden_messages(self, graph, training):
-        """(edges, units): the message of each edge before its last linear map."""
+    def _hidden_messages(self, graph: GraphTensors, training: bool | None) -> Tensor:
+        """(edges, units): messages before their last linear map."""
         x, senders, receivers = graph[ATOMS], graph[SENDERS], graph[RECEIVERS]
         edges = edge_features(graph, self.bond_features)
-        if self.combine == "sum":
+        if isinstance(self.message, PairPerceptron):
             return self.message.hidden_pairs(x, edges, senders, receivers, training=training)
         pairs = ops.take(x, senders, axis=0) * ops.take(x, receivers, axis=0)
         return self.message.hidden(ops.concatenate([pairs, edges], axis=-1), training=training)

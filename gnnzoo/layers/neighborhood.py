@@ -1,34 +1,35 @@
-"""Sums over neighbours as products of matrices: the engine of the equivariant layers.
+"""Sums over neighbours as matrix products, which the equivariant layers are made of.
 
-For each atom i the neighbours j enter with weights R_k(r_ij) Y_a(r_ij / |r_ij|), k a radial function and a a component
-of a Cartesian tensor. All of them at once are one product of matrices per atom, which costs a CPU less than messages on
-edges do, because no message is ever written to memory. What stands on its two sides decides what is written instead:
+For each atom i its neighbours j are summed with weights R_k(r_ij) Y_a(r_ij / |r_ij|), where k counts radial functions
+and a the components of a Cartesian tensor. All sums of an atom are one matrix product, which is cheaper on a CPU than
+messages on edges because no message is written to memory. The operands depend on the number of channels:
 
-* many channels: (a k, slots) @ (slots, channels). In a small box, where most atoms are neighbours, this product runs
-  over all atoms instead of slots, and no features have to be gathered;
-* few channels: (k, slots) @ (slots, a channels), whose second side is smaller then than R_k Y_a would be.
+* many channels: (a k, slots) @ (slots, channels). In a small box, where most atoms are neighbours of each other, the
+  product runs over all atoms instead of slots, so that no features are gathered;
+* few channels: (k, slots) @ (slots, a channels), whose second operand is then smaller than R_k Y_a.
 """
 
 from keras import ops
 
 from gnnzoo.fields import SENDERS, SLOTS
 from gnnzoo.layers.registry import DIRECTIONS, EDGE_WEIGHT, RADIAL, segment_sum
+from gnnzoo.layers.stack_layer import GraphTensors, Tensor
 
 # Components of the symmetric tensor u u - 1/3: (xx, yy, zz, xy, xz, yz).
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-# With at most this many atoms for each slot a product over all atoms is faster than one over the slots.
+# Up to this many atoms per slot a product over all atoms was measured to be faster than one over slots, on a CPU.
 _ATOMS_PER_SLOT = 3
 
 
 class Neighborhood:
-    """sum_j R_k(r_ij) Y_a x_j for features x of the neighbours j, in whatever way is fastest.
+    """Sums over neighbours sum_j R_k(r_ij) Y_a(r_ij / |r_ij|) x_j, computed in the fastest way for their sizes.
 
     Args:
-        graph: with `RADIAL`, `EDGE_WEIGHT`, `DIRECTIONS`, `SLOTS` and `SENDERS`.
-        functions: how many of the radial functions, the first ones.
+        graph: tensors by key, with `RADIAL`, `EDGE_WEIGHT`, `DIRECTIONS`, `SLOTS` and `SENDERS`.
+        functions: number of radial functions that are used, the first ones.
     """
 
-    def __init__(self, graph: dict, functions: int):
+    def __init__(self, graph: GraphTensors, functions: int) -> None:
         slots = graph[SLOTS]
         self.atoms, self.slots = slots.shape
         self.senders = ops.take(graph[SENDERS], slots, axis=0)
@@ -38,9 +39,15 @@ class Neighborhood:
         known = self.atoms is not None and self.slots is not None
         self.dense = known and self.atoms <= _ATOMS_PER_SLOT * self.slots
 
-    def harmonics(self, rank: int) -> list:
-        """The components of Y, each (atoms, slots, 1): of rank 0 None, which is 1; of rank 1 the unit vector; of rank 2
-        the traceless part of its square.
+    def harmonics(self, rank: int) -> list[Tensor | None]:
+        """Components of the Cartesian tensor Y of unit vectors u.
+
+        Args:
+            rank: 0, 1 or 2.
+
+        Returns:
+            The components, each (atoms, slots, 1): for rank 0 [None], which stands for 1; for rank 1 those of u; for
+            rank 2 the six of the traceless tensor u u - 1/3.
         """
         if rank == 0:
             return [None]
@@ -48,30 +55,31 @@ class Neighborhood:
             return self.axes
         return [self.axes[i] * self.axes[j] - (1 / 3 if i == j else 0) for i, j in _PAIRS]
 
-    def sums(self, features, *ranks: int):
-        """The sums over neighbours, with the components of all `ranks` one after the other.
+    def sums(self, features: Tensor, *ranks: int) -> Tensor:
+        """Sum over neighbours.
 
         Args:
-            features: (atoms, channels), of the neighbours.
-            ranks: of Y, 0 to 2.
+            features: (atoms, channels) features x.
+            ranks: ranks of Y, 0 to 2.
 
         Returns:
-            (atoms, components, functions, channels).
+            (atoms, components, functions, channels), with the components of all `ranks` one after the other.
         """
         components = [component for rank in ranks for component in self.harmonics(rank)]
         channels, functions, count = features.shape[-1], self.radial.shape[-1], len(components)
         if channels < functions:
             sent = _products(ops.take(features, self.senders, axis=0), components)
-            found = ops.matmul(ops.swapaxes(self.radial, 1, 2), sent)  # (atoms, functions, components * channels)
-            return ops.swapaxes(ops.reshape(found, (-1, functions, count, channels)), 1, 2)
+            sums = ops.matmul(ops.swapaxes(self.radial, 1, 2), sent)  # (atoms, functions, components * channels)
+            return ops.swapaxes(ops.reshape(sums, (-1, functions, count, channels)), 1, 2)
         weights = _products(self.radial, components)
         if self.dense:
-            found = self._over_all_atoms(weights, features)
+            sums = self._over_all_atoms(weights, features)
         else:
-            found = ops.matmul(ops.swapaxes(weights, 1, 2), ops.take(features, self.senders, axis=0))
-        return ops.reshape(found, (-1, count, functions, channels))
+            sums = ops.matmul(ops.swapaxes(weights, 1, 2), ops.take(features, self.senders, axis=0))
+        return ops.reshape(sums, (-1, count, functions, channels))
 
-    def _over_all_atoms(self, weights, features):
+    def _over_all_atoms(self, weights: Tensor, features: Tensor) -> Tensor:
+        """(atoms, slots, w), (atoms, channels) -> (atoms, w, channels)."""
         n, w = self.atoms, weights.shape[-1]
         pair = ops.arange(n, dtype=self.senders.dtype)[:, None] * n + self.senders  # (atoms, slots)
         table = segment_sum(ops.reshape(weights, (n * self.slots, w)), ops.reshape(pair, (-1,)), n * n)
@@ -80,14 +88,21 @@ class Neighborhood:
         return ops.reshape(ops.matmul(table, features), (n, w, features.shape[-1]))
 
 
-def _products(values, components: list):
+def _products(values: Tensor, components: list[Tensor | None]) -> Tensor:
     """Values of every slot times each component: (atoms, slots, n) -> (atoms, slots, components * n)."""
     products = [values if component is None else values * component for component in components]
     return products[0] if len(products) == 1 else ops.concatenate(products, axis=-1)
 
 
-def full_tensor(components):
-    """Six components of a symmetric tensor -> the tensor: (atoms, 6, c) -> (atoms, 3, 3, c)."""
+def full_tensor(components: Tensor) -> Tensor:
+    """Expand symmetric tensors to all nine components.
+
+    Args:
+        components: (atoms, 6, c), in the order xx, yy, zz, xy, xz, yz.
+
+    Returns:
+        (atoms, 3, 3, c).
+    """
     xx, yy, zz, xy, xz, yz = (components[:, i] for i in range(6))
     rows = [ops.stack(row, axis=1) for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))]
     return ops.stack(rows, axis=1)

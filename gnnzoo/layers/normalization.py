@@ -1,64 +1,68 @@
-"""Normalisation of atom features: over the atoms of a graph, over all that was seen in training, over an atom's own."""
+"""Normalisation of atom features: over the atoms of a graph, by running statistics, or over the channels of an atom."""
+
+from typing import Unpack
 
 import keras
 from keras import ops
 
 from gnnzoo.fields import ATOM_MASK
-from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.registry import ATOMS, membership, register
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer, Tensor
 
-EPSILON = 1e-5  # added to variances
+EPSILON = 1e-5  # added to variances: the usual default of normalisation layers
 
 
 @register("graph_norm")
 class GraphNorm(StackLayer):
-    """Normalisation per channel, by the atoms of each graph or by moving statistics. Padding counts for nothing.
+    """Normalisation of each channel over atoms, with statistics of each graph or running ones; padding is ignored.
 
-    With statistics of the graph: gamma (x - alpha mean) / std + beta, mean and std over the atoms of one graph, std
-    that of x - alpha mean, alpha learned (arXiv 2009.03294, eq. 6).
+    With `statistics` "graph" (GraphNorm, arXiv 2009.03294, eq. 6), over the atoms of one graph, with learned alpha,
+    gamma and beta:
 
-    With running ones: gamma (x - mean) / std + beta, mean and std moving averages over the atoms of the batches of
-    training. Training, too, divides by the moving ones, the current batch included, and takes them as constants when
-    it derives; batch normalisation would take those of the batch. The function that is trained is then the one that
-    is used: no atom feels a far one, a force is the same derivative of the energy in training and after it, and a
-    batch of one or two frames adds no noise. The price: a step does not know that the statistics will follow it, and
-    with a short memory the weights below drift on and on (arXiv 1502.03167, sec. 2), so that momentum should be near 1.
-    Young averages move faster: the first batch counts whole, the n-th as 1/n, until that is less than 1 - momentum.
+        x' = gamma (x - alpha mean(x)) / std(x - alpha mean(x)) + beta
+
+    With "running", mean and std are moving averages over the atoms of the training batches:
+
+        x' = gamma (x - mean) / std + beta
+
+    In training they are updated with the batch first and then used, with gradients stopped; batch normalisation would
+    use those of the batch. The trained function is therefore the one that is used later: distant atoms do not interact
+    through the statistics, forces are the same derivative of the energy in training and prediction, and small batches
+    add no noise. The optimizer, however, does not know that the statistics will follow its step, and with a small
+    momentum the weights before the layer drift without bound (arXiv 1502.03167, sec. 2): momentum should be close to 1.
+    The first averages move faster: batch number n has the weight max(1 - momentum, 1/n).
 
     Args:
         statistics: "graph" or "running".
-        momentum: share of the old average that a step keeps, with running statistics.
+        momentum: fraction of the old average that a step keeps, with running statistics.
     """
 
-    arguments = ("statistics", "momentum")
-
-    def __init__(self, statistics: str, momentum: float, **kwargs):
+    def __init__(self, statistics: str, momentum: float, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.statistics, self.momentum = statistics, momentum
 
-    def build(self, graph):
-        channels = graph[ATOMS][-1]
-        weight = lambda name, start, shape=(channels,), trainable=True: self.add_weight(  # noqa: E731
-            name=name, shape=shape, initializer=start, trainable=trainable
-        )
+    def build(self, graph: GraphShapes) -> None:
+        channels = graph[ATOMS][-1:]
         if self.statistics == "graph":
-            self.alpha = weight("mean_scale", "ones")
+            self.alpha = self.add_weight(name="mean_scale", shape=channels, initializer="ones")
         else:
-            self.mean = weight("moving_mean", "zeros", trainable=False)
-            self.variance = weight("moving_variance", "ones", trainable=False)
-            self.batches = weight("batches", "zeros", shape=(), trainable=False)  # seen so far
-        self.gamma = weight("scale", "ones")
-        self.beta = weight("offset", "zeros")
+            self.mean = self.add_weight(name="moving_mean", shape=channels, initializer="zeros", trainable=False)
+            self.variance = self.add_weight(name="moving_variance", shape=channels, initializer="ones", trainable=False)
+            self.batches = self.add_weight(
+                name="batches", shape=(), initializer="zeros", trainable=False
+            )  # seen so far
+        self.gamma = self.add_weight(name="scale", shape=channels, initializer="ones")
+        self.beta = self.add_weight(name="offset", shape=channels, initializer="zeros")
 
-    def call(self, graph, training=None):
+    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
         if self.statistics == "graph":
             return {ATOMS: self._over_each_graph(graph)}
         if training:
-            self._follow(graph)
+            self._update_averages(graph)
         factor = self.gamma * ops.rsqrt(self.variance + EPSILON)
         return {ATOMS: (graph[ATOMS] - self.mean) * factor + self.beta}
 
-    def _over_each_graph(self, graph):
+    def _over_each_graph(self, graph: GraphTensors) -> Tensor:
         x = graph[ATOMS]
         member = membership(graph, x.dtype)
         counts = ops.maximum(ops.sum(member, axis=0), 1)[:, None]  # (graphs, 1)
@@ -68,8 +72,8 @@ class GraphNorm(StackLayer):
         scale = ops.matmul(member, ops.rsqrt(variance + EPSILON))  # (atoms, graphs), (graphs, c) -> (atoms, c)
         return self.gamma * centred * scale + self.beta
 
-    def _follow(self, graph):
-        """Move the averages towards those of this batch; what is assigned to a weight, derivatives do not follow."""
+    def _update_averages(self, graph: GraphTensors) -> None:
+        """Move the averages towards the statistics of this batch; assigning to a weight stops the gradient."""
         x = graph[ATOMS]
         share = ops.cast(graph[ATOM_MASK], x.dtype)
         share = (share / ops.maximum(ops.sum(share), 1))[None, :]  # (1, atoms)
@@ -83,11 +87,11 @@ class GraphNorm(StackLayer):
 
 @register("layer_norm")
 class LayerNorm(StackLayer):
-    """gamma (x - mean) / std + beta, mean and std over the channels of each atom (arXiv 1607.06450)."""
+    """Layer normalisation gamma (x - mean) / std + beta over the channels of each atom (arXiv 1607.06450)."""
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         self.function = keras.layers.LayerNormalization(epsilon=EPSILON, name="function", dtype=self.dtype_policy)
         self.function.build(graph[ATOMS])
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         return {ATOMS: self.function(graph[ATOMS])}

@@ -1,87 +1,85 @@
-"""Equivariant message passing: scalars and vectors on each atom (PaiNN, arXiv 2102.03150)."""
+"""Equivariant message passing with scalars and vectors on each atom (PaiNN, arXiv 2102.03150)."""
+
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.neighborhood import Neighborhood
+from gnnzoo.layers.perceptron import seeded_dense
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, derived_seed, register
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer, Tensor
 
-_TINY = 1e-8  # under the root of a norm, so that a vector of length zero has a gradient
-
-
-def linear(layer: keras.layers.Layer, name: str, units: int, bias: bool = False) -> keras.layers.Dense:
-    """A linear map that belongs to `layer`, seeded by its seed and the map's name."""
-    start = keras.initializers.GlorotUniform(seed=derived_seed(layer.seed, name))
-    return keras.layers.Dense(units, use_bias=bias, kernel_initializer=start, name=name, dtype=layer.dtype_policy)
+_TINY = 1e-8  # under the root of a norm, for a finite gradient at zero length; as in the authors' code (SchNetPack)
 
 
 @register("painn_message")
 class PaiNNMessage(StackLayer):
-    """Adds to scalars s and vectors v of each atom what its neighbours send (arXiv 2102.03150, eqs. 7 and 8).
+    """Message block of PaiNN for scalars s and vectors v (arXiv 2102.03150, eqs. 7 and 8):
 
-        s_i += c sum_j W_s(r_ij) * a_j,   v_i += c sum_j W_r(r_ij) * b_j r_ij/|r_ij| + W_v(r_ij) * g_j v_j
+        s_i += c sum_j W_s(r_ij) * a_j
+        v_i += c sum_j (W_r(r_ij) * b_j r_ij / |r_ij| + W_v(r_ij) * g_j v_j)
 
-    with a, b, g from a perceptron on s_j. In the paper W(r) = sum_k R_k(r) w_k holds one number for each channel
-    (`filters` "channel"); with "mixing" each w_k is a matrix from channels to channels, which costs little more here
-    and learns more.
+    where a, b and g are outputs of a perceptron on s_j. In the paper a filter is W(r) = sum_k R_k(r) w_k with one
+    number per channel (`filters` "channel"). With "mixing" each w_k is a matrix between channels, which costs little
+    more here and is more expressive.
 
     Args:
         filters: "channel" or "mixing".
-        functions: how many of the radial functions are read, the first ones; None: all.
-        neighbor_scale: c.
-        seed: of the weights.
+        functions: number of radial functions that are used, the first ones; None: all.
+        neighbor_scale: c; 1, or normalises by the number of neighbours.
+        seed: of the initial weights.
     """
 
-    arguments = ("filters", "functions", "neighbor_scale", "seed")
-
-    def __init__(self, filters: str, functions: int | None, neighbor_scale: float, seed: int, **kwargs):
+    def __init__(
+        self, filters: str, functions: int | None, neighbor_scale: float, seed: int, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.functions, self.neighbor_scale, self.seed = filters, functions, neighbor_scale, seed
 
-    def radial_weights(self):
+    def radial_weights(self) -> list[tuple[keras.Variable, int]]:
         return [(weight, 1) for weight in self.summed_weights()]
 
-    def summed_weights(self):
+    def summed_weights(self) -> list[keras.Variable]:
         return list(self.kernels.values())
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         units = graph[ATOMS][-1]
         functions = self.functions or graph[RADIAL][-1]
-        self.hidden, self.senders = linear(self, "hidden", units, bias=True), linear(self, "senders", 3 * units, True)
+        self.hidden, self.senders = seeded_dense(self, "hidden", units), seeded_dense(self, "senders", 3 * units)
         self.hidden.build((None, units))
         self.senders.build((None, units))
         parts = ("scalar", "direction", "vector") if VECTORS in graph else ("scalar", "direction")
         self.kernels = {part: self._kernel(part, functions, units) for part in parts}
 
-    def _kernel(self, part: str, functions: int, units: int):
-        shape = (functions, units, units) if self.filters == "mixing" else (functions, units)
-        inputs = functions * units if self.filters == "mixing" else functions
-        limit = (3 / inputs) ** 0.5  # unit variance out of unit variance in
-        seed = derived_seed(self.seed, part)
-        start = keras.initializers.RandomUniform(-limit, limit, seed=seed)
+    def _kernel(self, part: str, functions: int, units: int) -> keras.Variable:
+        """Weights w_k of a filter; initially its output has unit variance for inputs of unit variance."""
+        mixing = self.filters == "mixing"
+        shape = (functions, units, units) if mixing else (functions, units)
+        limit = (3 / (functions * units if mixing else functions)) ** 0.5
+        start = keras.initializers.RandomUniform(-limit, limit, seed=derived_seed(self.seed, part))
         return self.add_weight(name=f"{part}_filter", shape=shape, initializer=start)
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         x, count = graph[ATOMS], self.functions or graph[RADIAL].shape[-1]
         units = x.shape[-1]
         scalar, direction, gate = ops.split(self.senders(ops.silu(self.hidden(x))), 3, axis=-1)
-        near = Neighborhood(graph, count)
-        pointed = near.sums(direction * self.neighbor_scale, 1)  # (atoms, 3, k, units)
-        vectors = self._filtered("direction", "nxkc", pointed)
+        neighborhood = Neighborhood(graph, count)
+        directed = neighborhood.sums(direction * self.neighbor_scale, 1)  # (atoms, 3, k, units)
+        vectors = self._filtered("direction", "nxkc", directed)
         sent = [scalar]
         if VECTORS in graph:  # (atoms, 3, units) -> (atoms, 3 units)
             sent.append(ops.reshape(graph[VECTORS] * gate[:, None, :], (-1, 3 * units)))
         # (atoms, k, units or 4 units)
-        plain = near.sums(ops.concatenate(sent, axis=-1) * self.neighbor_scale, 0)[:, 0]
-        result = {ATOMS: x + self._filtered("scalar", "nkc", plain[..., :units])}
+        sums = neighborhood.sums(ops.concatenate(sent, axis=-1) * self.neighbor_scale, 0)[:, 0]
+        result = {ATOMS: x + self._filtered("scalar", "nkc", sums[..., :units])}
         if VECTORS in graph:
-            carried = ops.reshape(plain[..., units:], (-1, count, 3, units))
+            carried = ops.reshape(sums[..., units:], (-1, count, 3, units))
             vectors = graph[VECTORS] + vectors + self._filtered("vector", "nkxc", carried)
         return {**result, VECTORS: vectors}
 
-    def _filtered(self, part: str, axes: str, values):
-        """Sum over radial functions k and, where filters mix, channels c."""
+    def _filtered(self, part: str, axes: str, values: Tensor) -> Tensor:
+        """Contract radial functions k and, where filters mix them, channels c with the weights of a filter."""
         free = axes.replace("k", "").replace("c", "")
         kernel, out = ("kcd", "d") if self.filters == "mixing" else ("kc", "c")
         return ops.einsum(f"{axes},{kernel}->{free}{out}", values, self.kernels[part])
@@ -89,29 +87,29 @@ class PaiNNMessage(StackLayer):
 
 @register("painn_update")
 class PaiNNUpdate(StackLayer):
-    """Lets scalars and vectors of each atom act on each other (arXiv 2102.03150, eqs. 9 and 10).
+    """Update block of PaiNN, in which scalars s and vectors v of each atom interact (arXiv 2102.03150, eqs. 9 and 10):
 
-        s += a + b <U v, V v>,   v += g U v,   a, b, g from a perceptron on s and |V v|
+        s += a + b <U v, V v>,   v += g U v
+
+    where a, b and g are outputs of a perceptron on s and |V v|.
 
     Args:
-        seed: of the weights.
+        seed: of the initial weights.
     """
 
-    arguments = ("seed",)
-
-    def __init__(self, seed: int, **kwargs):
+    def __init__(self, seed: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
 
-    def build(self, graph):
+    def build(self, graph: GraphShapes) -> None:
         units, channels = graph[ATOMS][-1], graph[VECTORS][-1]
-        self.maps = linear(self, "maps", 2 * channels)
-        self.hidden, self.gates = linear(self, "hidden", units, True), linear(self, "gates", 3 * units, True)
+        self.maps = seeded_dense(self, "maps", 2 * channels, bias=False)
+        self.hidden, self.gates = seeded_dense(self, "hidden", units), seeded_dense(self, "gates", 3 * units)
         self.maps.build((None, 3, channels))
         self.hidden.build((None, units + channels))
         self.gates.build((None, units))
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         x, vectors = graph[ATOMS], graph[VECTORS]
         first, second = ops.split(self.maps(vectors), 2, axis=-1)  # (atoms, 3, channels) each
         norm = ops.sqrt(ops.sum(ops.square(second), axis=1) + _TINY)

@@ -1,6 +1,8 @@
-"""Energies of physics that is known beforehand, and the layer that adds them to what a network says."""
+"""Analytic energies known in advance, and the layer that adds them to the output of a network."""
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -16,9 +18,12 @@ from gnnzoo.fields import (
     SENDERS,
     SPECIES,
 )
-from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.radial import polynomial_envelope
 from gnnzoo.layers.registry import ATOM_ENERGIES, edge_gradients_to_forces, register, row_count, segment_sum
+from gnnzoo.layers.stack_layer import GraphTensors, LayerOptions, StackLayer, Tensor
+
+# {"term": name, argument: value, ...}: a term of a prior energy, in plain numbers.
+Term: TypeAlias = dict[str, str | float | list[float] | list[list[float]]]
 
 _OTHER, _BONDED = EDGE_CLASSES.index("other_molecule"), EDGE_CLASSES.index("bonded")
 # The universal screening function of Ziegler, Biersack and Littmark (1985); length in A, see `repulsion`.
@@ -28,20 +33,23 @@ _ENVELOPE_ORDER = 6
 
 
 class Pairs:
-    """The edges as prior energies see them.
+    """Pairs of atoms of a neighbour list, in the form that prior energies need.
 
     Attributes:
-        distance: (edges,) length unit, at least a thousandth, so that nothing overflows.
-        receivers, senders: (edges,) species.
-        other: (edges,) 1 where the two atoms are of different molecules, or molecules are not known.
-        bonded: (edges,) 1 where they are bonded.
-        real: (edges,) 0 on padding.
+        species: (atoms,) int32.
+        vectors: (edges, 3) from receiver to sender, length unit.
+        distance: (edges,) length unit, at least 0.001, so that nothing overflows.
+        receivers, senders: (edges,) species of the two atoms.
+        other: (edges,) 1 for atoms of different molecules or unknown molecules, else 0.
+        same: (edges,) 1 for atoms of one molecule, else 0.
+        bonded: (edges,) 1 for bonded atoms, else 0.
+        real: (edges,) 0 on padding, else 1.
     """
 
-    def __init__(self, graph: dict):
+    def __init__(self, graph: GraphTensors) -> None:
         vectors = graph[EDGE_VECTORS]
         dtype = vectors.dtype
-        self.vectors, self.edge_receivers = vectors, graph[RECEIVERS]
+        self.vectors, self.edge_receivers, self.species = vectors, graph[RECEIVERS], graph[SPECIES]
         self.atoms = row_count(graph[SPECIES])
         self.distance = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(vectors), axis=-1), 1e-6))
         self.senders = tf.gather(graph[SPECIES], graph[SENDERS])
@@ -51,108 +59,158 @@ class Pairs:
         self.bonded = self.real * tf.cast(graph[EDGE_CLASS] == _BONDED, dtype)
         self.same = self.real - self.other
 
-    def of(self, table) -> tf.Tensor:
-        """(species, species) numbers -> (edges,), the number of each pair."""
+    def lookup(self, table: np.ndarray) -> Tensor:
+        """Look up a parameter of each pair.
+
+        Args:
+            table: (species, species), by receiver and sender.
+
+        Returns:
+            (edges,).
+        """
         return tf.gather_nd(tf.cast(table, self.distance.dtype), tf.stack([self.receivers, self.senders], axis=1))
 
-    def halved(self, energy) -> tf.Tensor:
-        """(edges,) energy of each pair -> (atoms, 1): every pair is listed twice, and each atom takes its half."""
+    def by_atom(self, energy: Tensor) -> Tensor:
+        """Share pair energies equally between the atoms; each pair is listed in both directions.
+
+        Args:
+            energy: (edges,) energy of each pair.
+
+        Returns:
+            (atoms, 1) energies.
+        """
         return segment_sum(0.5 * energy[:, None], self.edge_receivers, self.atoms)
 
 
-# --- energies: (edges) -> (atoms, 1) --------------------------------------------------------------------------------
+# --- energies of pairs and angles: -> (atoms, 1) ----------------------------------------------------------------------
 
 
-def lennard_jones(pairs: Pairs, epsilon, sigma, cutoff: float):
-    """4 eps ((sigma/r)^12 - (sigma/r)^6) between molecules, energy and force shifted to zero at the cutoff.
+def lennard_jones(pairs: Pairs, epsilon: np.ndarray, sigma: np.ndarray, cutoff: float) -> Tensor:
+    """Lennard-Jones energy between molecules, with energy and force shifted to zero at the cutoff:
+
+        E(r) = 4 eps ((sigma / r)^12 - (sigma / r)^6),   E(r) - E(c) - E'(c) (r - c)
 
     Args:
-        epsilon, sigma: (species, species).
-        cutoff: length unit.
-    """
-    eps, sig = pairs.of(epsilon), pairs.of(sigma)
+        pairs: the pairs of atoms.
+        epsilon: (species, species), energy unit.
+        sigma: (species, species), length unit.
+        cutoff: c, length unit.
 
-    def energy(r):
+    Returns:
+        (atoms, 1) energies.
+    """
+    eps, sig = pairs.lookup(epsilon), pairs.lookup(sigma)
+
+    def energy(r: Tensor | float) -> Tensor:
         s6 = (sig / r) ** 6
         return 4 * eps * s6 * (s6 - 1)
 
     s6 = (sig / cutoff) ** 6
     slope = -24 * eps * s6 * (2 * s6 - 1) / cutoff
-    # within a tenth of sigma the energy would leave float32; nothing comes so near
+    # below a tenth of sigma, where no atoms are, the energy would exceed float32
     r = tf.maximum(pairs.distance, 0.1 * sig + 1e-3)
     inside = tf.cast(pairs.distance < cutoff, r.dtype)
-    return pairs.halved(pairs.other * inside * (energy(r) - energy(cutoff) - slope * (r - cutoff)))
+    return pairs.by_atom(pairs.other * inside * (energy(r) - energy(cutoff) - slope * (r - cutoff)))
 
 
-def coulomb(pairs: Pairs, charges, constant: float, damping: float, cutoff: float):
-    """Damped shifted force (Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006), eq. 18).
+def coulomb(pairs: Pairs, charges: np.ndarray, constant: float, damping: float, cutoff: float) -> Tensor:
+    """Coulomb energy by the damped shifted-force method (Fennell, Gezelter, J. Chem. Phys. 124, 234104 (2006), eq. 18).
 
-    Pairs of one molecule take the shifted energy less the bare one: their own interaction is not electrostatic, but
-    they belong to the sphere that the shift makes neutral.
+    Pairs within a molecule get the shifted energy minus the bare one q q' / r: they do not interact electrostatically,
+    but belong to the sphere that the shift neutralises.
 
     Args:
-        charges: (species,) e.
+        pairs: the pairs of atoms.
+        charges: (species,), e.
         constant: energy times length per squared charge.
         damping: inverse length unit.
         cutoff: length unit.
+
+    Returns:
+        (atoms, 1) energies.
     """
     q = tf.cast(charges, pairs.distance.dtype)
     product = constant * tf.gather(q, pairs.receivers) * tf.gather(q, pairs.senders)
     r, c, a = pairs.distance, cutoff, damping
     at_cutoff = math.erfc(a * c) / c
     slope = at_cutoff / c + 2 * a / math.sqrt(math.pi) * math.exp(-((a * c) ** 2)) / c
-    # erfc(ar)/r - 1/r = -erf(ar)/r for pairs of one molecule, without the difference of two large numbers
+    # within a molecule erfc(ar)/r - 1/r = -erf(ar)/r, without the difference of two large numbers
     direct = tf.where(pairs.same > 0, -tf.math.erf(a * r), tf.math.erfc(a * r)) / r
     inside = pairs.real * tf.cast(r < c, r.dtype)
-    return pairs.halved(inside * product * (direct - at_cutoff + slope * (r - c)))
+    return pairs.by_atom(inside * product * (direct - at_cutoff + slope * (r - c)))
 
 
-def bonds(pairs: Pairs, k, length):
-    """k (r - length)^2 along bonds; k is zero where two species have no spring.
+def bonds(pairs: Pairs, k: np.ndarray, length: np.ndarray) -> Tensor:
+    """Harmonic bond energy k (r - length)^2.
 
     Args:
-        k, length: (species, species).
+        pairs: the pairs of atoms.
+        k: (species, species), energy per squared length; zero for species without bonds.
+        length: (species, species), length unit.
+
+    Returns:
+        (atoms, 1) energies.
     """
-    return pairs.halved(pairs.bonded * pairs.of(k) * tf.square(pairs.distance - pairs.of(length)))
+    return pairs.by_atom(pairs.bonded * pairs.lookup(k) * tf.square(pairs.distance - pairs.lookup(length)))
 
 
-def angles(pairs: Pairs, species, k, radians, partners):
-    """k (theta - theta_0)^2 at atoms with two bonds, from the sum of their unit vectors: |u + v|^2 = 2 + 2 cos theta.
+def angles(pairs: Pairs, k: np.ndarray, radians: np.ndarray, partners: np.ndarray) -> Tensor:
+    """Harmonic angle energy k (theta - theta_0)^2 of atoms with two bonds.
+
+    The angle follows from the sum of the unit vectors along the bonds: |u + v|^2 = 2 + 2 cos theta.
 
     Args:
-        species: (atoms,) int32.
-        k, radians: (species,) of the atom in the middle.
-        partners: (species, species) how many bonds to each species an atom in the middle must have.
+        pairs: the pairs of atoms.
+        k: (species,) of the central atom, energy unit.
+        radians: (species,) of the central atom, theta_0.
+        partners: (species, species), number of bonds to each species that a central atom must have.
+
+    Returns:
+        (atoms, 1) energies.
     """
     dtype = pairs.distance.dtype
     units = pairs.vectors / pairs.distance[:, None] * pairs.bonded[:, None]
     total = segment_sum(units, pairs.edge_receivers, pairs.atoms)
     kinds = tf.one_hot(pairs.senders, len(partners), dtype=dtype) * pairs.bonded[:, None]
     counts = segment_sum(kinds, pairs.edge_receivers, pairs.atoms)
-    fits = tf.reduce_all(counts == tf.gather(tf.cast(partners, dtype), species), axis=1)
-    cosine = tf.where(fits, tf.reduce_sum(tf.square(total), axis=1) / 2 - 1, 0.0)
+    central = tf.reduce_all(counts == tf.gather(tf.cast(partners, dtype), pairs.species), axis=1)
+    cosine = tf.where(central, tf.reduce_sum(tf.square(total), axis=1) / 2 - 1, 0.0)
     theta = tf.acos(tf.clip_by_value(cosine, -1 + 1e-6, 1 - 1e-6))
-    rest, stiff = (tf.gather(tf.cast(table, dtype), species) for table in (radians, k))
-    return tf.where(fits, stiff * tf.square(theta - rest), 0.0)[:, None]
+    rest, stiffness = (tf.gather(tf.cast(table, dtype), pairs.species) for table in (radians, k))
+    return tf.where(central, stiffness * tf.square(theta - rest), 0.0)[:, None]
 
 
-def repulsion(pairs: Pairs, numbers, shortest, shortest_inside, constant: float):
-    """Screened nuclear repulsion times an envelope that ends at the shortest distance seen.
+def repulsion(
+    pairs: Pairs, numbers: np.ndarray, shortest: np.ndarray, shortest_inside: np.ndarray, constant: float
+) -> Tensor:
+    """Screened nuclear repulsion (Ziegler, Biersack, Littmark, 1985) below the shortest distance seen in training:
 
-    q q' / r phi(r / a), a = 0.4685 A / (Z^0.23 + Z'^0.23) (Ziegler, Biersack, Littmark, 1985).
+        E(r) = q q' / r phi(r / a) u(r),   a = 0.4685 A / (Z^0.23 + Z'^0.23)
+
+    The envelope u (`polynomial_envelope`) is zero from the shortest distance on.
 
     Args:
-        numbers: (species,) atomic numbers.
-        shortest, shortest_inside: (species, species) shortest distances between and within molecules, A.
+        pairs: the pairs of atoms.
+        numbers: (species,) atomic numbers Z.
+        shortest: (species, species) shortest distances between molecules, A.
+        shortest_inside: (species, species) shortest distances within molecules, A.
         constant: energy times A per squared charge.
+
+    Returns:
+        (atoms, 1) energies.
     """
     z = tf.cast(numbers, pairs.distance.dtype)
     first, second = tf.gather(z, pairs.receivers), tf.gather(z, pairs.senders)
-    start = tf.where(pairs.same > 0, pairs.of(shortest_inside), pairs.of(shortest))
+    start = tf.where(pairs.same > 0, pairs.lookup(shortest_inside), pairs.lookup(shortest))
     x = pairs.distance * (first**_ZBL_POWER + second**_ZBL_POWER) / _ZBL_LENGTH
     screening = tf.add_n([share * tf.exp(-rate * x) for share, rate in _ZBL])
     end = polynomial_envelope(pairs.distance / tf.maximum(start, 1e-3), 1.0, _ENVELOPE_ORDER)
-    return pairs.halved(pairs.real * constant * first * second / pairs.distance * screening * end)
+    return pairs.by_atom(pairs.real * constant * first * second / pairs.distance * screening * end)
+
+
+_TERMS: dict[str, Callable[..., Tensor]] = {
+    function.__name__: function for function in (lennard_jones, coulomb, bonds, angles, repulsion)
+}
 
 
 # --- the layer --------------------------------------------------------------------------------------------------------
@@ -160,41 +218,53 @@ def repulsion(pairs: Pairs, numbers, shortest, shortest_inside, constant: float)
 
 @register("prior")
 class Prior(StackLayer):
-    """Adds the energies of `terms` to the atom energies, and the forces that follow from them to the forces.
+    """Adds analytic energies to the atom energies, and their forces to the forces.
 
     Args:
-        terms: {"term": "lennard_jones" | "coulomb" | "bonds" | "angles" | "repulsion", and its arguments} each.
-        alone: whether nothing comes before it: then it makes atom energies instead of adding to what is there.
+        terms: {"term": "lennard_jones" | "coulomb" | "bonds" | "angles" | "repulsion"} and the arguments of that
+            function, for each term.
+        alone: whether there is no network before it: it then outputs its energies instead of adding them.
     """
 
-    arguments = ("terms", "alone")
-
-    def __init__(self, terms: list[dict], alone: bool, **kwargs):
+    def __init__(self, terms: list[Term], alone: bool, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.terms, self.alone = [dict(term) for term in terms], alone
 
-    def call(self, graph):
+    def call(self, graph: GraphTensors) -> GraphTensors:
         if self.alone:
             return {ATOM_ENERGIES: self.energies(graph)}
         result = {}
-        if ATOM_ENERGIES in graph:  # forces follow from the energy, together with those of the network
+        if ATOM_ENERGIES in graph:  # its forces follow from the total energy, with those of the network
             result[ATOM_ENERGIES] = graph[ATOM_ENERGIES] + self.energies(graph)
         if FORCES in graph:
             result[FORCES] = graph[FORCES] + self.forces(graph)
         return result
 
-    def energies(self, graph):
-        """(atoms, 1) energy unit, zero on padding."""
+    def energies(self, graph: GraphTensors) -> Tensor:
+        """Compute the energy of each atom.
+
+        Args:
+            graph: inputs of the model, by key.
+
+        Returns:
+            (atoms, 1), energy unit; zero on padding.
+        """
         pairs = Pairs(graph)
         total = tf.zeros((pairs.atoms, 1), pairs.distance.dtype)
         for term in self.terms:
             arguments = {key: _plain(value) for key, value in term.items() if key != "term"}
-            more = {"species": graph[SPECIES]} if term["term"] == "angles" else {}
-            total += _TERMS[term["term"]](pairs, **more, **arguments)
+            total += _TERMS[str(term["term"])](pairs, **arguments)
         return total * tf.cast(graph[ATOM_MASK], total.dtype)[:, None]
 
-    def forces(self, graph):
-        """(atoms, 3) force unit, by the derivative of the energies."""
+    def forces(self, graph: GraphTensors) -> Tensor:
+        """Differentiate the energies.
+
+        Args:
+            graph: inputs of the model, by key.
+
+        Returns:
+            (atoms, 3), force unit.
+        """
         vectors = tf.convert_to_tensor(graph[EDGE_VECTORS])
         with tf.GradientTape() as tape:
             tape.watch(vectors)
@@ -202,14 +272,6 @@ class Prior(StackLayer):
         return edge_gradients_to_forces(tape.gradient(energy, vectors), graph, row_count(graph[SPECIES]))
 
 
-def _plain(value):
+def _plain(value: object) -> object:
+    """Lists of numbers as arrays."""
     return np.asarray(value) if isinstance(value, list) else value
-
-
-_TERMS = {
-    "lennard_jones": lennard_jones,
-    "coulomb": coulomb,
-    "bonds": bonds,
-    "angles": angles,
-    "repulsion": repulsion,
-}

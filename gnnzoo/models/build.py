@@ -7,11 +7,11 @@ import keras
 
 from gnnzoo import fields
 from gnnzoo.errors import Location, ModelError, did_you_mean
-from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.encoders import EdgeGeometry
 from gnnzoo.layers.heads import ForceScale
 from gnnzoo.layers.prior import Prior
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
+from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.models.conservative import ConservativeModel
 from gnnzoo.models.layer_classes import layer_class
 from gnnzoo.models.priors import prior_terms

@@ -1,81 +1,88 @@
-"""Forces as the derivative of an energy: what a network of atom energies needs to be a conservative force field."""
+"""Conservative models: forces and virial as derivatives of the energy of a network."""
 
 import keras
 import tensorflow as tf
 
 from gnnzoo import fields
 from gnnzoo.layers.registry import ATOM_ENERGIES, edge_gradients_to_forces, row_count, segment_sum
+from gnnzoo.layers.stack_layer import GraphTensors, Tensor
 
-# Inputs that move with the atoms or with the box.
-_MOVED = (fields.EDGE_VECTORS, fields.POSITIONS, fields.WAVES, fields.WAVE_WEIGHT)
+# Inputs that change with the atomic positions or with the box.
+_GEOMETRY = (fields.EDGE_VECTORS, fields.POSITIONS, fields.WAVE_VECTORS, fields.WAVE_WEIGHT)
 
 
 @keras.saving.register_keras_serializable(package="gnnzoo")
 class ConservativeModel(keras.Model):
-    """A functional network {inputs} -> {"atom_energies", and "forces" of a direct head}, whose call derives the energy.
+    """Functional network {inputs} -> {"atom_energies", and "forces" of a direct head}, differentiated when called.
 
-    With E the sum of the atom energies and g_ij = dE/dr_ij for every edge (r_ij points from receiver i to sender j),
-    F_i = sum of g over the edges that i receives - sum of g over those that it sends, and the virial
-    W = -sum r_ij g_ij, so that the pressure is (2 K + tr W) / (3 V). What reaches the energy through waves instead of
-    edges is derived alike, by positions, wave vectors and volume. Forces sum to zero and no work is gained on a
-    closed path.
+    With E the sum of the atom energies and g_ij = dE/dr_ij for the edge vectors r_ij (from receiver i to sender j):
+
+        F_i = sum_j g_ij - sum_j g_ji          over the edges received and sent by atom i
+        W   = -sum_ij r_ij (x) g_ij            so that the pressure is (2 K + tr W) / (3 V)
+
+    Derivatives with respect to positions, wave vectors and volume are added where the energy depends on them, see
+    `forces_and_virial`. Forces sum to zero and do no work on closed paths.
     """
 
-    def call(self, inputs, training=None, mask=None, head: str = "energy"):
-        """Energy and its derivatives; or with `head` "direct" the forces of the direct head alone.
+    def call(
+        self, inputs: GraphTensors, training: bool | None = None, mask: None = None, head: str = "energy"
+    ) -> GraphTensors:
+        """Compute the energy and its derivatives, or the forces of the direct head.
 
         Args:
             inputs: `fields.MODEL_INPUTS`.
-            training: whether dropout and moving statistics work.
+            training: whether dropout is active and running statistics are updated.
             mask: unused.
             head: "energy" or "direct".
 
         Returns:
-            {"forces": (atoms, 3), "energy": (graphs,), "virial": (graphs, 3, 3)}, or {"forces"}.
+            {"forces": (atoms, 3), "energy": (graphs,), "virial": (graphs, 3, 3)}; with the direct head {"forces"}.
         """
         if head == "direct":
             return {fields.FORCES: super().call(inputs, training=training)[fields.FORCES]}
         inputs = dict(inputs)
-        for key in _MOVED:
+        for key in _GEOMETRY:
             inputs[key] = tf.convert_to_tensor(inputs[key])
         with tf.GradientTape() as tape:
-            tape.watch([inputs[key] for key in _MOVED])
+            tape.watch([inputs[key] for key in _GEOMETRY])
             outputs = super().call(inputs, training=training)
             total = tf.reduce_sum(outputs[ATOM_ENERGIES])
-        slopes = tape.gradient(total, {key: inputs[key] for key in _MOVED}, unconnected_gradients="zero")
-        return forces_and_virial(slopes, outputs[ATOM_ENERGIES], inputs)
+        gradients = tape.gradient(total, {key: inputs[key] for key in _GEOMETRY}, unconnected_gradients="zero")
+        return forces_and_virial(gradients, outputs[ATOM_ENERGIES], inputs)
 
 
-def forces_and_virial(slopes: dict, atom_energies, batch: dict) -> dict:
-    """What follows from the derivatives of the energy by all that moves with the atoms or with the box.
+def forces_and_virial(gradients: GraphTensors, atom_energies: Tensor, batch: GraphTensors) -> GraphTensors:
+    """Compute forces and virial from the gradients of the energy.
 
     A strain e takes r to r + r e, a wave vector k to k - k e^T and 1/V to (1 - tr e)/V; the virial is -dE/de.
 
     Args:
-        slopes: derivatives by edge vectors, positions, wave vectors and their weights.
+        gradients: of the total energy, with respect to edge vectors, positions, wave vectors and their weights.
         atom_energies: (atoms, 1).
-        batch: the inputs that both came from.
+        batch: the inputs at which they were computed.
 
     Returns:
-        "forces", "energy" and "virial" as `ConservativeModel.call` says.
+        {"forces": (atoms, 3), "energy": (graphs,), "virial": (graphs, 3, 3)}.
     """
     graph_index, graphs = batch[fields.GRAPH_INDEX], row_count(batch[fields.GRAPH_MASK])
-    of_edges, of_places = slopes[fields.EDGE_VECTORS], slopes[fields.POSITIONS]
-    forces = edge_gradients_to_forces(of_edges, batch, row_count(graph_index)) - of_places
+    by_edges, by_positions = gradients[fields.EDGE_VECTORS], gradients[fields.POSITIONS]
+    forces = edge_gradients_to_forces(by_edges, batch, row_count(graph_index)) - by_positions
 
-    def by_graph(rows, index):  # (n, 3, 3) -> (graphs, 3, 3)
+    def by_graph(rows: Tensor, index: Tensor) -> Tensor:  # (n, 3, 3) -> (graphs, 3, 3)
         return tf.reshape(segment_sum(tf.reshape(rows, (-1, 9)), index, graphs), (-1, 3, 3))
 
-    edges = _products(batch[fields.EDGE_VECTORS], of_edges)
-    waves = _products(slopes[fields.WAVES], batch[fields.WAVES])
-    shrinking = (batch[fields.WAVE_WEIGHT] * slopes[fields.WAVE_WEIGHT])[:, None, None] * tf.eye(3, dtype=waves.dtype)
+    edges = _outer_products(batch[fields.EDGE_VECTORS], by_edges)
+    waves = _outer_products(gradients[fields.WAVE_VECTORS], batch[fields.WAVE_VECTORS])
+    by_volume = (batch[fields.WAVE_WEIGHT] * gradients[fields.WAVE_WEIGHT])[:, None, None] * tf.eye(
+        3, dtype=waves.dtype
+    )
     strain = by_graph(edges, tf.gather(graph_index, batch[fields.RECEIVERS]))
-    strain += by_graph(_products(batch[fields.POSITIONS], of_places), graph_index)
-    strain -= by_graph(waves + shrinking, batch[fields.WAVE_GRAPH])
+    strain += by_graph(_outer_products(batch[fields.POSITIONS], by_positions), graph_index)
+    strain -= by_graph(waves + by_volume, batch[fields.WAVE_GRAPH])
     energy = segment_sum(atom_energies, graph_index, graphs)[:, 0]
     return {fields.FORCES: forces, fields.ENERGY: energy, fields.VIRIAL: -strain}
 
 
-def _products(first, second):
+def _outer_products(first: Tensor, second: Tensor) -> Tensor:
     """Outer products of rows: (n, 3), (n, 3) -> (n, 3, 3)."""
     return first[:, :, None] * second[:, None, :]

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from gnnzoo.errors import Location, ModelError
-from gnnzoo.layers.basic import StackLayer
+from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.models.info import PackageInfo
 from gnnzoo.recipe.layer_registry import registry
 from gnnzoo.recipe.schema.entry import Entry
@@ -29,7 +29,7 @@ def layer_class(entry: Entry | type[Entry]) -> type[StackLayer]:
     except Exception as error:
         raise _unusable(entry, f"{type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, StackLayer)):
-        raise _unusable(entry, "it is no subclass of gnnzoo.layers.basic.StackLayer")
+        raise _unusable(entry, "it is no subclass of gnnzoo.layers.stack_layer.StackLayer")
     return found
 
 

@@ -1,6 +1,7 @@
-"""Forces from a network, graph by graph, compiled once for each shape."""
+"""Prediction: run a network on graphs, compiled once for each shape."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar, TypeVarTuple
 
 import keras
 import numpy as np
@@ -9,76 +10,107 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import Graph
+from gnnzoo.layers.stack_layer import GraphTensors
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 
-class ShapeSpecializedFunction:
-    """A function of tensors, traced and compiled anew for each combination of shapes.
+class ShapeSpecializedFunction(Generic[*Arguments, Result]):
+    """A function of tensors, traced and compiled separately for each combination of shapes.
 
-    So that layers know their sizes when they are traced, and may choose another way of computing for small ones. One
-    trace with open sizes would be compiled by XLA for each shape all the same.
+    Layers then know all sizes while they are traced and can choose the computation accordingly. A single trace with
+    unknown sizes would be compiled by XLA for each shape as well.
 
     Args:
-        function: of nested dicts and sequences of tensors.
+        function: takes nested dicts and sequences of tensors.
         xla: whether to compile with XLA.
     """
 
-    def __init__(self, function: Callable, xla: bool):
+    def __init__(self, function: Callable[[*Arguments], Result], xla: bool) -> None:
         self._function, self._xla = function, xla
-        self._traced: dict[tuple, tf.types.experimental.PolymorphicFunction] = {}
+        self._traced: dict[tuple, Callable[[*Arguments], Result]] = {}
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: *Arguments) -> Result:
         key = shapes(arguments)
-        if key not in self._traced:  # a function of its own each: none is ever traced twice
+        if key not in self._traced:  # a tf.function for each, so that none is traced twice
             self._traced[key] = tf.function(self._function, jit_compile=self._xla)
         return self._traced[key](*arguments)
 
     def __len__(self) -> int:
-        """How many shapes have come so far."""
+        """Number of combinations of shapes so far."""
         return len(self._traced)
 
 
-def shapes(arguments) -> tuple:
-    """The shapes of all tensors in nested dicts and sequences."""
+def shapes(arguments: object) -> tuple[tuple[int | None, ...], ...]:
+    """Collect the shapes of all tensors in a nested structure.
+
+    Args:
+        arguments: nested dicts and sequences of tensors.
+
+    Returns:
+        Their shapes, in the order of `tf.nest.flatten`.
+    """
     return tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(arguments))
 
 
 class Predictor:
-    """Runs a network on graphs; keep it to keep what it compiled.
+    """Runs a network on single graphs; keep it, because it keeps the compiled functions.
 
     Args:
-        network: dict batch -> {"forces"} and whatever else.
-        xla: whether to compile with XLA: faster by far, after seconds of compilation.
-        head: which head of the network answers, where it has two; by default the network's own choice.
+        network: dict batch -> {"forces", and more}.
+        xla: whether to compile with XLA: much faster, after seconds of compilation for each shape.
+        head: head of a network that has two, "direct" or "energy"; None: the default of the network.
     """
 
-    def __init__(self, network: keras.Model, xla: bool = True, head: str | None = None):
+    def __init__(self, network: keras.Model, xla: bool = True, head: str | None = None) -> None:
         chosen = {} if head is None else {"head": head}
 
-        def forward(batch):
-            found = network(batch, training=False, **chosen)
-            return {key: found[key] for key in (fields.FORCES, fields.ENERGY, fields.VIRIAL) if key in found}
+        def forward(batch: GraphTensors) -> GraphTensors:
+            outputs = network(batch, training=False, **chosen)
+            return {key: outputs[key] for key in (fields.FORCES, fields.ENERGY, fields.VIRIAL) if key in outputs}
 
         self._forward = ShapeSpecializedFunction(forward, xla)
         self.largest_wave = largest_wave(network)
 
     def forces(self, graph: Graph) -> np.ndarray:
-        """(atoms, 3) float32 forces in the model's unit."""
+        """Predict forces.
+
+        Args:
+            graph: one graph.
+
+        Returns:
+            (atoms, 3) float32, force unit of the model.
+        """
         return self.results(graph)[fields.FORCES]
 
     def results(self, graph: Graph) -> dict[str, np.ndarray]:
-        """What the network answers, in the model's units: forces (atoms, 3); of one with an energy also that, (1,), and
-        the virial, (1, 3, 3).
+        """Predict all outputs of the network.
+
+        Args:
+            graph: one graph.
+
+        Returns:
+            "forces", (atoms, 3); from an energy head also "energy", (1,), and "virial", (1, 3, 3). float32, in the
+            model's units.
         """
         batch = pad([graph], n_graphs=1, n_atoms=len(graph.species), largest_wave=self.largest_wave)
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         return {key: value.numpy() for key, value in self._forward(inputs).items()}
 
     def __call__(self, graphs: Iterable[Graph]) -> Iterator[tuple[Graph, dict[str, np.ndarray]]]:
-        """Each graph with its `results`, one at a time."""
+        """Yield each graph with its `results`."""
         for graph in graphs:
             yield graph, self.results(graph)
 
 
 def largest_wave(network: keras.Model) -> float:
-    """The largest wave number that a network reads, inverse length unit; 0 where it reads no waves."""
+    """Find the largest wave number of a network's reciprocal-space layers.
+
+    Args:
+        network: any network.
+
+    Returns:
+        Largest wave number, inverse length unit; 0 without such layers.
+    """
     return max((getattr(layer, "largest_wave", 0.0) for layer in network.layers), default=0.0)

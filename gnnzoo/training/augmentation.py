@@ -45,7 +45,7 @@ def rotate(batch: Batch, rotations: tf.Tensor) -> Batch:
         fields.EDGE_VECTORS: tf.gather(of_atom, batch[fields.RECEIVERS]),  # (edges, 3, 3)
         fields.FORCES: of_atom,
         fields.POSITIONS: of_atom,
-        fields.WAVES: tf.gather(rotations, batch[fields.WAVE_GRAPH]),  # (waves, 3, 3)
+        fields.WAVE_VECTORS: tf.gather(rotations, batch[fields.WAVE_GRAPH]),  # (waves, 3, 3)
     }
     rotated = {key: tf.einsum("nij,nj->ni", matrix, batch[key]) for key, matrix in matrices.items()}
     return batch | rotated | {fields.VIRIAL: rotations @ batch[fields.VIRIAL] @ tf.linalg.matrix_transpose(rotations)}

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from gnnzoo.errors import ModelError, UserError, did_you_mean
-from gnnzoo.layers.basic import StackLayer
 from gnnzoo.layers.heads import ForceScale
+from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.schema.entry import Entry

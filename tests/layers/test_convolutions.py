@@ -3,7 +3,7 @@
 import numpy as np
 
 from gnnzoo.layers import LAYERS
-from gnnzoo.layers.basic import shifted_softplus
+from gnnzoo.layers.perceptron import shifted_softplus
 from gnnzoo.layers.registry import ATOMS
 from tiny_graph import build, fill, graph, tensor
 

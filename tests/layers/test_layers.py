@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from gnnzoo import fields
 from gnnzoo.layers import LAYERS
-from gnnzoo.layers.basic import ChannelPReLU, PairPerceptron, Perceptron
 from gnnzoo.layers.dropout import HashedDropout
+from gnnzoo.layers.perceptron import ChannelPReLU, PairPerceptron, Perceptron
 from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, EDGE_WEIGHT, EDGES, atoms_after
 from tiny_graph import build, fill, graph, tensor
 

@@ -30,7 +30,7 @@ def crystal(positions, charges, waves, weight):
         fields.ATOM_MASK: np.ones(n),
         fields.GRAPH_MASK: np.ones(1),
         fields.POSITIONS: np.array(positions, float),
-        fields.WAVES: np.array(waves, float),
+        fields.WAVE_VECTORS: np.array(waves, float),
         fields.WAVE_GRAPH: np.zeros(len(waves), np.int32),
         fields.WAVE_WEIGHT: np.full(len(waves), weight),
         ATOMS: np.array(charges, float)[:, None],

@@ -46,7 +46,7 @@ def test_all_that_has_a_direction_in_a_graph_turns_with_it():
         fields.EDGE_VECTORS: tf.constant(vectors),
         fields.FORCES: tf.constant(vectors * 2),
         fields.POSITIONS: tf.constant(vectors * 3),
-        fields.WAVES: tf.constant(vectors[::-1].copy()),
+        fields.WAVE_VECTORS: tf.constant(vectors[::-1].copy()),
         fields.WAVE_GRAPH: tf.constant([0, 0, 1]),
         fields.VIRIAL: tf.constant(np.stack([np.outer(vectors[0], vectors[1]), np.outer(vectors[1], vectors[2])])),
     }
@@ -66,7 +66,7 @@ def test_all_that_has_a_direction_in_a_graph_turns_with_it():
         )
     for row, graph in enumerate([0, 0, 1]):
         np.testing.assert_allclose(
-            turned[fields.WAVES][row], rotations[graph].numpy() @ vectors[2 - row], rtol=1e-4, atol=1e-6
+            turned[fields.WAVE_VECTORS][row], rotations[graph].numpy() @ vectors[2 - row], rtol=1e-4, atol=1e-6
         )
 
 

@@ -115,14 +115,18 @@ def _waves(graphs: list[Graph], largest: float, dtype: str) -> dict[str, np.ndar
     count = sum(len(waves) for waves, _ in found)
     size = padded_size(count, least=64) if largest else 0
     batch = {
-        fields.WAVES: np.zeros((size, 3), dtype),
+        fields.WAVE_VECTORS: np.zeros((size, 3), dtype),
         fields.WAVE_GRAPH: np.zeros(size, np.int32),
         fields.WAVE_WEIGHT: np.zeros(size, dtype),
     }
     first = 0
     for number, (waves, weight) in enumerate(found):
         of = slice(first, first + len(waves))
-        batch[fields.WAVES][of], batch[fields.WAVE_GRAPH][of], batch[fields.WAVE_WEIGHT][of] = waves, number, weight
+        batch[fields.WAVE_VECTORS][of], batch[fields.WAVE_GRAPH][of], batch[fields.WAVE_WEIGHT][of] = (
+            waves,
+            number,
+            weight,
+        )
         first = of.stop
     return batch
 

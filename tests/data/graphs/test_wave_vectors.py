@@ -59,8 +59,8 @@ def test_a_batch_carries_the_waves_of_its_graphs():
     counts = [len(waves_of(frame.cell, PERIODIC, 2.0)[0]) for frame in frames]
     real = batch[fields.WAVE_WEIGHT] > 0
     assert np.bincount(batch[fields.WAVE_GRAPH][real]).tolist() == counts
-    assert len(real) % 64 == 0 and not batch[fields.WAVES][~real].any()
-    assert not len(pad([graph_of(frames[0], ["O", "H"], 3.0, None)], 1, 24)[fields.WAVES])
+    assert len(real) % 64 == 0 and not batch[fields.WAVE_VECTORS][~real].any()
+    assert not len(pad([graph_of(frames[0], ["O", "H"], 3.0, None)], 1, 24)[fields.WAVE_VECTORS])
 
 
 def test_positions_are_taken_into_the_cell():

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from gnnzoo.fields import RECEIVERS, SENDERS
-from gnnzoo.layers.basic import StackLayer
+from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, RADIAL, row_count, segment_sum
 
 
