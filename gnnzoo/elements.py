@@ -1,5 +1,8 @@
-"""Atomic numbers, and standard atomic masses (IUPAC 2021, abridged) in g/mol; of the longest-lived isotope where no
-isotope is stable."""
+"""Atomic numbers and masses of the elements.
+
+Masses are standard atomic weights (IUPAC 2021, abridged) in g/mol; for elements without stable isotopes, the mass
+number of the longest-lived one.
+"""
 
 # In the order of the periodic table.
 _SYMBOLS = """

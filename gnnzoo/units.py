@@ -1,6 +1,6 @@
-"""LAMMPS unit styles: the unit of each quantity, and the factors between styles.
+"""LAMMPS unit styles: the unit of each quantity, and factors between styles.
 
-The factors follow the LAMMPS manual, page `units`; the constants behind them are the exact ones of the 2019 SI.
+As in the LAMMPS manual, page `units`, with the exact constants of the 2019 SI.
 """
 
 import math
@@ -16,7 +16,14 @@ COULOMB_EV_ANGSTROM = 1.602176634e-19 / (4 * math.pi * 8.8541878128e-12) * 1e10
 
 @dataclass(frozen=True)
 class UnitStyle:
-    """The units of one LAMMPS style, as they are written in tables and in HDF5 attributes."""
+    """Units of one LAMMPS style, as in tables and HDF5 attributes.
+
+    Attributes:
+        name: LAMMPS name.
+        length, force, energy, velocity, time, charge: labels of the units.
+        force_in_mev_per_angstrom: meV/A per force unit; None for reduced units.
+        coulomb: energy times length per squared charge.
+    """
 
     name: str
     length: str
@@ -25,9 +32,8 @@ class UnitStyle:
     velocity: str
     time: str
     charge: str
-    force_in_mev_per_angstrom: float | None  # None: cannot be expressed (reduced units)
-    timestep: float | None = None  # LAMMPS' default timestep, in `time`
-    coulomb: float = 1.0  # energy times length per squared charge
+    force_in_mev_per_angstrom: float | None
+    coulomb: float = 1.0
 
 
 STYLES: dict[str, UnitStyle] = {
@@ -49,7 +55,17 @@ STYLES: dict[str, UnitStyle] = {
 
 
 def style(name: str | None) -> UnitStyle | None:
-    """The style called `name`; None for undeclared units."""
+    """Look up a unit style.
+
+    Args:
+        name: LAMMPS name of the style, or None for undeclared units.
+
+    Returns:
+        The style; None for undeclared units.
+
+    Raises:
+        UserError: there is no such style.
+    """
     if name is None:
         return None
     if name not in STYLES:
@@ -58,40 +74,74 @@ def style(name: str | None) -> UnitStyle | None:
 
 
 def force_unit(name: str | None) -> str:
-    """How a force is labelled in style `name`."""
+    """Label of forces.
+
+    Args:
+        name: LAMMPS unit style, or None.
+
+    Returns:
+        Such as "kcal/mol/A"; "(undeclared force unit)" for undeclared units.
+    """
     return STYLES[name].force if name in STYLES else "(undeclared force unit)"
 
 
 def energy_unit(name: str | None) -> str:
-    """How an energy is labelled in style `name`."""
+    """Label of energies.
+
+    Args:
+        name: LAMMPS unit style, or None.
+
+    Returns:
+        Such as "kcal/mol"; "(undeclared energy unit)" for undeclared units.
+    """
     return STYLES[name].energy if name in STYLES else "(undeclared energy unit)"
 
 
 def length_unit(name: str | None) -> str:
-    """How a length is labelled in style `name`."""
+    """Label of lengths.
+
+    Args:
+        name: LAMMPS unit style, or None.
+
+    Returns:
+        Such as "A"; "(undeclared length unit)" for undeclared units.
+    """
     return STYLES[name].length if name in STYLES else "(undeclared length unit)"
 
 
 def mev_factor(name: str | None) -> float | None:
-    """What a force in style `name` is multiplied by to be in meV/A, and an energy in meV; None where nobody knows.
+    """Factor from forces to meV/A, which is also that from energies to meV: where it is known, lengths are in A.
 
-    One factor serves both: wherever it is known, lengths are in A.
+    Args:
+        name: LAMMPS unit style, or None.
+
+    Returns:
+        The factor; None for reduced and undeclared units.
     """
     return STYLES[name].force_in_mev_per_angstrom if name in STYLES else None
 
 
 def force_factor(source: str | None, target: str | None) -> float:
-    """What a force in `source` units is multiplied by to be in `target` units.
+    """Factor between the force units of two styles.
 
-    Lengths agree between `real` and `metal` (both A), so that forces alone are converted. Reduced (`lj`) and undeclared
-    units cannot be converted to another style.
+    Lengths of `real` and `metal` agree (both A), so that only forces are converted.
+
+    Args:
+        source, target: LAMMPS unit styles, or None.
+
+    Returns:
+        What a force in `source` units is multiplied by.
+
+    Raises:
+        UserError: the styles differ, and one is reduced (`lj`) or undeclared.
     """
     if source == target:
         return 1.0
-    if source in ("real", "metal") and target in ("real", "metal"):
-        return STYLES[source].force_in_mev_per_angstrom / STYLES[target].force_in_mev_per_angstrom
+    from_source, from_target = mev_factor(source), mev_factor(target)
+    if from_source is not None and from_target is not None:
+        return from_source / from_target
     raise UserError(
-        f"forces in {source or 'undeclared'} units cannot be turned into {target or 'undeclared'} units",
+        f"forces in {source or 'undeclared'} units cannot be converted to {target or 'undeclared'} units",
         expected=f"data in {target or 'undeclared'} units, or one of real and metal on both sides",
-        hint=None if source else "say what the data are in: gnnzoo convert DUMP --units real",
+        hint=None if source else "declare the units of the data: gnnzoo convert DUMP --units real",
     )

@@ -1,7 +1,9 @@
-"""What a frozen folder says of itself: card.json for programs, README.md for people, example.npz to try it on."""
+"""Description of an exported model: card.json for programs, README.md for people, example.npz for a first test."""
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -10,47 +12,137 @@ from gnnzoo.data.frames import Frame
 from gnnzoo.deploy.freeze import TOLERANCE, Comparison, has_energy, signature_names, takes_edges, type_text
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.info import DatasetInfo, ForceFigures, Origin
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.io.load import resolved
 from gnnzoo.units import energy_unit, force_unit, length_unit
 
 CARD, README, EXAMPLE = "card.json", "README.md", "example.npz"
 
-# Arguments in order: name, shape, dtype, meaning; what stands in braces is filled in.
+
+@dataclass(frozen=True)
+class Array:
+    """An argument or a result of an exported function.
+
+    Attributes:
+        name: its name.
+        shape: text such as "(atoms, 3)".
+        dtype: NumPy name.
+        meaning: unit and meaning; in the tables below with names in braces, see `_words`.
+    """
+
+    name: str
+    shape: str
+    dtype: str
+    meaning: str
+
+
 _POSITIONS = (
-    ("positions", "(atoms, 3)", "float64", "{length}; inside the cell or not"),
-    ("cell", "(3, 3)", "float64", "{length}; rows are the lattice vectors"),
-    ("pbc", "(3,)", "bool", "periodic along each lattice vector"),
-    ("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
-    ("molecules", "(atoms,)", "int64", "molecule ids; {molecules}without them no two atoms share a molecule"),
+    Array("positions", "(atoms, 3)", "float64", "{length}; wrapped into the cell or not"),
+    Array("cell", "(3, 3)", "float64", "{length}; rows are the lattice vectors"),
+    Array("pbc", "(3,)", "bool", "periodic along each lattice vector"),
+    Array("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
+    Array("molecules", "(atoms,)", "int64", "molecule ids; {molecules}without them no two atoms share a molecule"),
 )
 _EDGES = (
-    ("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
-    ("senders", "(edges,)", "int32", "index of atom j"),
-    ("receivers", "(edges,)", "int32", "index of atom i, on which the force acts"),
-    ("vectors", "(edges, 3)", "float32", "{length}; from atom i to atom j or its image, all shorter than the cutoff"),
-    (
+    Array("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
+    Array("senders", "(edges,)", "int32", "index of atom j"),
+    Array("receivers", "(edges,)", "int32", "index of atom i, on which the force acts"),
+    Array("vectors", "(edges, 3)", "float32", "{length}; from atom i to atom j or its image, shorter than the cutoff"),
+    Array(
         "edge_class",
         "(edges,)",
         "int32",
         "0: of different molecules, 1: bonded, 2: of one molecule; {molecules}without it all are 0",
     ),
 )
-
-# What `results` returns, in the same way.
 _RESULTS = (
-    ("forces", "(atoms, 3)", "float32", "{force}"),
-    ("energy", "()", "float64", "{energy}; {zero}"),
-    ("virial", "(3, 3)", "float32", "{energy}; -dE/d(strain), so that the pressure is (2 K + trace) / (3 V)"),
+    Array("forces", "(atoms, 3)", "float32", "{force}"),
+    Array("energy", "()", "float64", "{energy}; {zero}"),
+    Array("virial", "(3, 3)", "float32", "{energy}; -dE/d(strain), so that the pressure is (2 K + trace) / (3 V)"),
 )
 
 
+@dataclass(frozen=True)
+class UnitsOfCard:
+    """Unit style, and labels of its length and force units."""
+
+    style: str | None
+    length: str
+    force: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """Content of card.json.
+
+    Attributes:
+        name: of the recipe.
+        made_by: command and version.
+        model: path of the model, or None.
+        trained: date and time of the training, or None.
+        units: units of arguments and results.
+        cutoff: length unit.
+        types: name of each LAMMPS type.
+        species: names in the order of the network's species index.
+        functions: arguments of each function.
+        returns: description of each result.
+        figures: errors on held-out frames.
+        compared: comparison of exported and live forces.
+        dataset: the data that it was trained on.
+        origin: the transfer that it started with.
+        recipe: the complete recipe.
+    """
+
+    name: str
+    made_by: str
+    model: str | None
+    trained: str | None
+    units: UnitsOfCard
+    cutoff: float
+    types: dict[str, str]
+    species: list[str]
+    functions: dict[str, tuple[Array, ...]]
+    returns: dict[str, str]
+    figures: dict[str, ForceFigures | None] | None
+    compared: Comparison
+    dataset: DatasetInfo | None
+    origin: Origin | None
+    recipe: dict
+
+    def to_json(self) -> dict:
+        """Plain values in the layout of card.json.
+
+        Returns:
+            The card as a dict.
+        """
+        return asdict(self)
+
+
+class ExampleArrays(TypedDict):
+    """Content of example.npz: a frame and the forces of the live model."""
+
+    positions: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+    types: np.ndarray
+    forces: np.ndarray
+    molecules: NotRequired[np.ndarray]
+
+
 def write_card(model: ForceField, folder: Path, comparison: Comparison, example: Frame) -> None:
-    """Write the three files; `example` is a frame whose live forces go into example.npz."""
-    card = _card(model, comparison)
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
-    (folder / README).write_text(_readme(model, card))
-    arrays = {
+    """Write card.json, README.md and example.npz.
+
+    Args:
+        model: the live model.
+        folder: of the exported model.
+        comparison: of exported and live forces.
+        example: frame that is stored with the forces of the live model.
+    """
+    card = make_card(model, comparison)
+    (folder / CARD).write_text(json.dumps(card.to_json(), indent=1) + "\n")
+    (folder / README).write_text(readme(model, card))
+    arrays: ExampleArrays = {
         "positions": example.positions,
         "cell": example.cell,
         "pbc": example.pbc,
@@ -62,55 +154,58 @@ def write_card(model: ForceField, folder: Path, comparison: Comparison, example:
     np.savez_compressed(folder / EXAMPLE, **arrays)
 
 
-def _card(model: ForceField, comparison: Comparison) -> dict:
+def make_card(model: ForceField, comparison: Comparison) -> Card:
+    """Describe an exported model.
+
+    Args:
+        model: the live model.
+        comparison: of exported and live forces.
+
+    Returns:
+        The card.
+    """
     info, words = model.info, _words(model)
-
-    def described(arguments):
-        return [dict(zip(("name", "shape", "dtype", "meaning"), row, strict=True)) for row in _filled(arguments, words)]
-
-    return {
-        "name": model.recipe.name,
-        "made_by": f"gnnzoo freeze, version {__version__}",
-        "model": None if model.path is None else str(model.path),
-        "trained": info.get("trained"),
-        "units": {"style": model.units, "length": words["length"], "force": words["force"]},
-        "cutoff": model.cutoff,
-        "types": info["types"],
-        "species": model.species,
-        "functions": {"forces": described(_POSITIONS)}
-        | ({"forces_from_edges": described(_EDGES)} if takes_edges(model) else {})
-        | ({"results": described(_POSITIONS)} if has_energy(model) else {}),
-        "returns": {name: f"{shape} {dtype}, {meaning}" for name, shape, dtype, meaning in _returned(model, words)},
-        "figures": info.get("figures"),
-        "compared": {
-            "frames": comparison.frames,
-            "atoms": comparison.atoms,
-            "largest_difference": comparison.largest,
-            "largest_force": comparison.scale,
-        },
-        "dataset": info.get("dataset"),
-        "origin": without_curves(info.get("origin")),
-        "recipe": resolved(model.recipe),
-    }
+    functions = {"forces": _filled(_POSITIONS, words)}
+    if takes_edges(model):
+        functions["forces_from_edges"] = _filled(_EDGES, words)
+    if has_energy(model):
+        functions["results"] = _filled(_POSITIONS, words)
+    return Card(
+        name=model.recipe.name,
+        made_by=f"gnnzoo freeze, version {__version__}",
+        model=None if model.path is None else str(model.path),
+        trained=info.get("trained"),
+        units=UnitsOfCard(model.units, words["length"], words["force"]),
+        cutoff=model.cutoff,
+        types=info["types"],
+        species=model.species,
+        functions=functions,
+        returns={part.name: f"{part.shape} {part.dtype}, {part.meaning}" for part in _returned(model, words)},
+        figures=info.get("figures"),
+        compared=comparison,
+        dataset=info.get("dataset"),
+        origin=without_curves(info.get("origin")),
+        recipe=resolved(model.recipe),
+    )
 
 
-def _returned(model: ForceField, words: dict) -> list[tuple[str, ...]]:
-    """The rows of `_RESULTS` that the model answers with."""
+def _returned(model: ForceField, words: dict[str, str]) -> tuple[Array, ...]:
+    """The results that the model has."""
     return _filled(_RESULTS if has_energy(model) else _RESULTS[:1], words)
 
 
 def _words(model: ForceField) -> dict[str, str]:
-    """What is filled into the meanings of arguments."""
+    """Values of the names in braces in the meanings above."""
     if not reads_molecules(model.recipe):
-        molecules = "may be left out, for the model does not read it: "
+        molecules = "optional, the model does not use them: "
     elif (model.info.get("dataset") or {}).get("molecules") is False:
-        molecules = "to be left out, as in the training, or forces mean little: "
+        molecules = "leave them out, as in the training data, or forces are wrong: "
     else:
-        molecules = "the model reads it, and forces are others without: "
+        molecules = "the model uses them, and forces change without them: "
     if model.knows_zero:
-        zero = "from the zero of the data that it was trained on"
+        zero = "relative to the zero of the training data"
     else:
-        zero = "from a zero of its own, for it was trained without energies"
+        zero = "relative to an arbitrary zero, because the model was trained without energies"
     return {
         "length": length_unit(model.units),
         "force": force_unit(model.units),
@@ -121,58 +216,68 @@ def _words(model: ForceField) -> dict[str, str]:
     }
 
 
-def _filled(arguments, words: dict) -> list[tuple[str, ...]]:
-    return [(*row[:3], row[3].format(**words)) for row in arguments]
+def _filled(arrays: tuple[Array, ...], words: dict[str, str]) -> tuple[Array, ...]:
+    return tuple(Array(part.name, part.shape, part.dtype, part.meaning.format(**words)) for part in arrays)
 
 
-def _readme(model: ForceField, card: dict) -> str:
+def readme(model: ForceField, card: Card) -> str:
+    """Write the README of an exported model.
+
+    Args:
+        model: the live model.
+        card: its card.
+
+    Returns:
+        Markdown.
+    """
     words = _words(model)
+    edges = _EDGES_TEXT.format(from_edges=_table(_filled(_EDGES, words))) if takes_edges(model) else ""
+    results = _RESULTS_TEXT.format(returned=_table(_returned(model, words), "result")) if has_energy(model) else ""
     return _TEXT.format(
-        name=card["name"],
+        name=card.name,
         what=model.recipe.description or "Forces on atoms from their positions.",
         version=__version__,
-        model=card["model"] or "a model in memory",
-        trained=card["trained"],
+        model=card.model or "a model in memory",
+        trained=card.trained,
         types=words["types"],
-        style=card["units"]["style"] or "undeclared",
+        style=card.units.style or "undeclared",
         length=words["length"],
-        force=card["units"]["force"],
-        cutoff=f"{card['cutoff']:g}",
+        force=card.units.force,
+        cutoff=f"{card.cutoff:g}",
         tolerance=TOLERANCE,
         quality=_quality(card),
         compared=_compared(card),
         from_positions=_table(_filled(_POSITIONS, words)),
         boxes="" if takes_edges(model) else _PERIODIC,
-        edges=_EDGES_TEXT.format(from_edges=_table(_filled(_EDGES, words))) if takes_edges(model) else "",
-        results=_RESULTS_TEXT.format(returned=_table(_returned(model, words), "result")) if has_energy(model) else "",
+        edges=edges,
+        results=results,
         signatures=", ".join(f"`{name}`" for name in signature_names(model)),
         example=EXAMPLE,
         card=CARD,
     )
 
 
-def _table(rows, first: str = "argument") -> str:
+def _table(arrays: tuple[Array, ...], first: str = "argument") -> str:
     lines = [f"| {first} | shape | dtype | meaning |", "|---|---|---|---|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    return "\n".join(lines + [f"| {part.name} | {part.shape} | {part.dtype} | {part.meaning} |" for part in arrays])
 
 
-def _quality(card: dict) -> str:
+def _quality(card: Card) -> str:
     parts = []
-    for part, figures in (card["figures"] or {}).items():
+    for part, figures in (card.figures or {}).items():
         if figures is not None and figures["relative"] is not None:
             parts.append(
-                f"- {part} frames: mean |dF| / mean |F| {figures['relative']:.2%}, MAE {figures['mae']:.4g} "
-                f"{card['units']['force']} per component"
+                f"- error on {part} frames: mean |dF| / mean |F| {figures['relative']:.2%}, MAE {figures['mae']:.4g} "
+                f"{card.units.force} per component"
             )
-    return "\n".join(parts) or "- not judged: no frames were held out"
+    return "\n".join(parts) or "- error: not evaluated, no frames were held out of the training"
 
 
-def _compared(card: dict) -> str:
-    compared, unit = card["compared"], card["units"]["force"]
+def _compared(card: Card) -> str:
+    compared, unit = card.compared, card.units.force
     return (
-        f"Compared with the model it was made from on {compared['frames']} frames: the largest difference of a force\n"
-        f"component was {compared['largest_difference']:.2g} {unit}, where the largest component was "
-        f"{compared['largest_force']:.4g} {unit}."
+        f"Compared with the original model on {compared.frames} frames: the largest difference of a force component is\n"
+        f"{compared.largest_difference:.2g} {unit}, the largest force component {compared.largest_force:.4g} {unit}."
     )
 
 
@@ -180,7 +285,7 @@ _TEXT = """# {name}, frozen
 
 {what}
 
-Made by gnnzoo {version} from `{model}`, trained {trained}. It runs with TensorFlow alone.
+Exported by gnnzoo {version} from `{model}`, trained {trained}. It needs TensorFlow only.
 
 - types: {types}
 - units: {style} (lengths in {length}, forces in {force})
@@ -189,7 +294,7 @@ Made by gnnzoo {version} from `{model}`, trained {trained}. It runs with TensorF
 
 {compared}
 
-## Try it
+## Example
 
 In this folder, with numpy and tensorflow installed:
 
@@ -203,38 +308,39 @@ arguments = [tf.constant(frame[name]) for name in ("positions", "cell", "pbc", "
 if "molecules" in frame:
     arguments.append(tf.constant(frame["molecules"]))
 forces = model.forces(*arguments).numpy()
-print("largest difference from the model it was made from:", np.abs(forces - frame["forces"]).max())
+print("largest difference from the original model:", np.abs(forces - frame["forces"]).max())
 ```
 
-What float32 does to sums in another order is up to {tolerance:g} of the largest force.
+Rounding of float32 sums may change forces by up to {tolerance:g} of the largest force.
 
 ## `forces(positions, cell, pbc, types[, molecules])`
 
-Finds the neighbours itself, in any box, smaller than twice the cutoff or tilted; the time it takes grows with the
-square of the number of atoms. {boxes}
+Builds the neighbour list itself, for any box: smaller than twice the cutoff, tilted, with any periodicity. The time is
+proportional to the square of the number of atoms. {boxes}
 
 {from_positions}
 
-{edges}Returned are (atoms, 3) float32 in {force}.
+{edges}Returns (atoms, 3) float32 forces in {force}.
 
-{results}The same functions are signatures, by name, for TensorFlow's C API: {signatures}; their outputs are named, too,
-a single one `forces`.
+{results}The same functions are signatures, by name, for TensorFlow's C API: {signatures}. Their outputs have
+names, too; a single one is called `forces`.
 
-`{card}` holds all of this for programs, and the complete recipe.
+`{card}` has all of this for programs, and the complete recipe.
 """
 
 _EDGES_TEXT = """## `forces_from_edges(types, senders, receivers, vectors[, edge_class])`
 
-For those who bring a neighbour list: all ordered pairs nearer than the cutoff, both directions, images included.
+For programs with their own neighbour list: all ordered pairs closer than the cutoff, both directions, periodic images
+included.
 
 {from_edges}
 
 """
 _RESULTS_TEXT = """## `results(positions, cell, pbc, types[, molecules])`
 
-The forces are the derivative of an energy. `model.results(*arguments)` returns all of it by name:
+The forces are the negative gradient of an energy. `model.results(*arguments)` returns all results by name:
 
 {returned}
 
 """
-_PERIODIC = "The model reads waves of the box, which must be periodic in all directions."
+_PERIODIC = "The model uses wave vectors of the box, which must be periodic in all directions."

@@ -1,16 +1,16 @@
-"""A trained model as a folder that TensorFlow alone can run: a SavedModel with the neighbour search inside.
+"""Export of a trained model as a folder that runs with TensorFlow alone: a SavedModel with the neighbour search.
 
-The folder is loaded with `tf.saved_model.load(folder)` and offers
+The folder is loaded with `tf.saved_model.load(folder)` and has the functions
 
     forces(positions, cell, pbc, types[, molecules])                        -> (atoms, 3) float32
     forces_from_edges(types, senders, receivers, vectors[, edge_class])     -> (atoms, 3) float32
     results(positions, cell, pbc, types[, molecules])                       -> {"forces", "energy", "virial"}
 
-the second where the model reads no waves of the box, the last where its forces are derived from an energy; and the same
-as signatures, by name, for TensorFlow's C API. Neither gnnzoo nor Keras is needed to run it.
+where `forces_from_edges` exists for models without reciprocal-space layers and `results` for models with an energy
+head. The same functions are signatures, by name, for TensorFlow's C API. Running them needs neither gnnzoo nor Keras.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from gnnzoo import fields
 from gnnzoo.data.frames import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
-from gnnzoo.deploy.wave_vectors import no_waves, waves_of
+from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.models.symmetries import symmetries
 
-# float32 sums in another order differ by this much of the largest force, and no model is meant to differ by more.
+# Largest allowed difference of exported and live forces, relative to the largest force component: well above the
+# rounding of float32 sums in another order, which is around 1e-6, and well below any error of a model.
 TOLERANCE = 1e-4
 
 _ATOMS = {
@@ -46,68 +47,99 @@ _EDGE_CLASS = tf.TensorSpec((None,), tf.int32, "edge_class")
 
 
 class FrozenForceField(tf.Module):
-    """What the SavedModel holds: functions, and the network's weights as plain variables.
+    """Content of the SavedModel: its functions, and the weights of the network as plain variables.
 
-    The network itself is not an attribute, so that nothing of Keras is saved.
+    The network is not an attribute, so that nothing of Keras is saved.
+
+    Args:
+        model: the trained model.
     """
 
-    def __init__(self, model: ForceField):
+    def __init__(self, model: ForceField) -> None:
         super().__init__(name="force_field")
         network, cutoff = model.network, model.cutoff
         largest = largest_wave(network)
         self.weights = [variable.value for variable in network.variables]
-        species_of = tf.constant(species_of_types(model))
+        species_by_type = tf.constant(species_of_types(model))
         bonded = tf.constant(bonded_species(model))
         offsets = tf.constant(model.energy_offsets)
 
-        def species(types):
-            known = (types > 0) & (types < tf.size(species_of))
-            index = tf.gather(species_of, tf.where(known, types, 0))
-            message = f"a type is none of those that the model knows: {type_text(model)}"
-            with tf.control_dependencies([tf.debugging.assert_greater_equal(index, 0, message=message)]):
-                return tf.identity(index)
+        def species_of(types: tf.Tensor) -> tf.Tensor:
+            known = (types > 0) & (types < tf.size(species_by_type))
+            species = tf.gather(species_by_type, tf.where(known, types, 0))
+            message = f"a type is not one of those that the model knows: {type_text(model)}"
+            with tf.control_dependencies([tf.debugging.assert_greater_equal(species, 0, message=message)]):
+                return tf.identity(species)
 
-        def run(*parts):
-            return network(_batch(*parts), training=False)
-
-        def found(positions, cell, pbc, index, molecules):
+        def outputs(
+            positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, species: tf.Tensor, molecules: tf.Tensor | None
+        ) -> dict[str, tf.Tensor]:
             senders, receivers, vectors = neighbor_list(positions, cell, pbc, cutoff)
             if molecules is None:
                 classes = tf.zeros_like(senders)
             else:
-                classes = edge_classes(senders, receivers, vectors, index, molecules, bonded)
-            waves = waves_of(positions, cell, pbc, largest) if largest else no_waves(index)
-            return run(index, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
+                classes = edge_classes(senders, receivers, vectors, species, molecules, bonded)
+            waves = wave_inputs(positions, cell, pbc, largest) if largest else empty_wave_inputs(species)
+            batch = _batch(species, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
+            return network(batch, training=False)
 
-        def forces(positions, cell, pbc, types, molecules=None):
-            return found(positions, cell, pbc, species(types), molecules)[fields.FORCES]
+        def forces(
+            positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, types: tf.Tensor, molecules: tf.Tensor | None = None
+        ) -> tf.Tensor:
+            return outputs(positions, cell, pbc, species_of(types), molecules)[fields.FORCES]
 
-        def results(positions, cell, pbc, types, molecules=None):
-            index = species(types)
-            answer = found(positions, cell, pbc, index, molecules)
-            zero = tf.reduce_sum(tf.gather(offsets, index))
+        def results(
+            positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, types: tf.Tensor, molecules: tf.Tensor | None = None
+        ) -> dict[str, tf.Tensor]:
+            species = species_of(types)
+            predicted = outputs(positions, cell, pbc, species, molecules)
+            offset = tf.reduce_sum(tf.gather(offsets, species))
             return {
-                "forces": answer[fields.FORCES],
-                "energy": tf.cast(answer[fields.ENERGY][0], tf.float64) + zero,
-                "virial": answer[fields.VIRIAL][0],
+                "forces": predicted[fields.FORCES],
+                "energy": tf.cast(predicted[fields.ENERGY][0], tf.float64) + offset,
+                "virial": predicted[fields.VIRIAL][0],
             }
-
-        def forces_from_edges(types, senders, receivers, vectors, edge_class=None):
-            edge_class = tf.zeros_like(senders) if edge_class is None else edge_class
-            index = species(types)
-            order = tf.argsort(receivers, stable=True)  # callers may list edges in any order
-            edges = (tf.gather(part, order) for part in (senders, receivers, vectors, edge_class))
-            return run(index, *edges, no_waves(index))[fields.FORCES]
 
         self.forces = tf.function(forces)
         if has_energy(model):
             self.results = tf.function(results)
-        if not largest:  # edges alone do not say where the atoms are in their box
-            self.forces_from_edges = tf.function(forces_from_edges)
+        if not largest:  # edges alone do not give the positions in the box
+            self.forces_from_edges = _forces_from_edges(model, species_of)
 
 
-def _batch(species, senders, receivers, vectors, edge_class, waves: dict) -> dict:
-    """One graph as the network's inputs, unpadded but for one masked edge at the end, which empty slots name."""
+def _forces_from_edges(
+    model: ForceField, species_of: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.types.experimental.PolymorphicFunction:
+    """The function of a neighbour list made by the caller, in any order."""
+    network = model.network
+
+    def forces_from_edges(
+        types: tf.Tensor,
+        senders: tf.Tensor,
+        receivers: tf.Tensor,
+        vectors: tf.Tensor,
+        edge_class: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        edge_class = tf.zeros_like(senders) if edge_class is None else edge_class
+        species = species_of(types)
+        order = tf.argsort(receivers, stable=True)
+        senders, receivers = tf.gather(senders, order), tf.gather(receivers, order)
+        vectors, edge_class = tf.gather(vectors, order), tf.gather(edge_class, order)
+        batch = _batch(species, senders, receivers, vectors, edge_class, empty_wave_inputs(species))
+        return network(batch, training=False)[fields.FORCES]
+
+    return tf.function(forces_from_edges)
+
+
+def _batch(
+    species: tf.Tensor,
+    senders: tf.Tensor,
+    receivers: tf.Tensor,
+    vectors: tf.Tensor,
+    edge_class: tf.Tensor,
+    waves: dict[str, tf.Tensor],
+) -> dict[str, tf.Tensor]:
+    """One graph as inputs of the network, without padding but for one masked edge at the end, that of empty slots."""
     atoms = tf.shape(species)[0]
     mask = tf.concat([tf.ones(tf.shape(senders)), [0.0]], axis=0)
     senders, receivers, edge_class = (tf.pad(part, [[0, 1]]) for part in (senders, receivers, edge_class))
@@ -127,7 +159,12 @@ def _batch(species, senders, receivers, vectors, edge_class, waves: dict) -> dic
 
 
 def save(model: ForceField, folder: Path) -> None:
-    """Write the SavedModel of `model` to `folder`."""
+    """Write the SavedModel of a model.
+
+    Args:
+        model: the trained model.
+        folder: where it is written.
+    """
     module = FrozenForceField(model)
     arguments = {
         "forces": (module.forces, _ATOMS),
@@ -147,39 +184,69 @@ def save(model: ForceField, folder: Path) -> None:
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-def _signature(function, specs: dict[str, tf.TensorSpec]):
-    """A traced function by names of its inputs, which answers a dict; traces `function` as called directly."""
+def _signature(
+    function: tf.types.experimental.PolymorphicFunction, specs: dict[str, tf.TensorSpec]
+) -> tf.types.experimental.ConcreteFunction:
+    """A function with named inputs and outputs; `function` is traced for direct calls as well."""
     function.get_concrete_function(**specs)
 
-    def by_name(**inputs):
-        found = function(**inputs)
-        return found if isinstance(found, dict) else {"forces": found}
+    def by_name(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = function(**inputs)
+        return outputs if isinstance(outputs, dict) else {"forces": outputs}
 
     return tf.function(by_name).get_concrete_function(**specs)
 
 
 def takes_edges(model: ForceField) -> bool:
-    """Whether forces follow from edges alone; a model that reads waves needs positions and cell."""
+    """Whether a neighbour list suffices as input; reciprocal-space layers need positions and cell.
+
+    Args:
+        model: the model.
+
+    Returns:
+        Whether the folder has `forces_from_edges`.
+    """
     return not largest_wave(model.network)
 
 
 def has_energy(model: ForceField) -> bool:
-    """Whether the forces are derived from an energy, which comes with a virial."""
+    """Whether the model predicts an energy, and with it a virial.
+
+    Args:
+        model: the model.
+
+    Returns:
+        Whether the folder has `results`.
+    """
     return symmetries(model.recipe).conservative
 
 
 def signature_names(model: ForceField) -> list[str]:
-    """The signatures of a frozen folder."""
+    """List the signatures of an exported model.
+
+    Args:
+        model: the model.
+
+    Returns:
+        Their names.
+    """
     from_edges = ["forces_from_edges", "forces_from_classified_edges"] if takes_edges(model) else []
     with_energy = ["results", "results_with_molecules"] if has_energy(model) else []
     return ["forces", "forces_with_molecules", *from_edges, *with_energy]
 
 
-# --- what the functions know of the model --------------------------------------------------------------------------
+# --- constants of the functions --------------------------------------------------------------------------------------
 
 
 def species_of_types(model: ForceField) -> np.ndarray:
-    """(largest type + 1,) int32: the species of each LAMMPS type, -1 for numbers that are no type of the model."""
+    """Table from LAMMPS types to species.
+
+    Args:
+        model: the model.
+
+    Returns:
+        (largest type + 1,) int32 species index, -1 for numbers that are not a type of the model.
+    """
     numbers = {int(number): model.species.index(name) for number, name in model.info["types"].items()}
     table = np.full(max(numbers) + 1, -1, np.int32)
     for number, species in numbers.items():
@@ -188,7 +255,14 @@ def species_of_types(model: ForceField) -> np.ndarray:
 
 
 def bonded_species(model: ForceField) -> np.ndarray:
-    """(species, species) bool: which pairs of one molecule count as bonded; by default all of different species."""
+    """Pairs of species that are bonded within a molecule.
+
+    Args:
+        model: the model; without `graph.bonds` in its recipe all pairs of different species are.
+
+    Returns:
+        (species, species) bool.
+    """
     bonds, species = model.recipe.graph.bonds, model.species
     if bonds is None:
         return ~np.eye(len(species), dtype=bool)
@@ -197,7 +271,14 @@ def bonded_species(model: ForceField) -> np.ndarray:
 
 
 def type_text(model: ForceField) -> str:
-    """The types and their names, as in "1 = O, 2 = H"."""
+    """Format the types and their names.
+
+    Args:
+        model: the model.
+
+    Returns:
+        Text such as "1 = O, 2 = H".
+    """
     return ", ".join(f"{number} = {name}" for number, name in sorted(model.info["types"].items(), key=_by_number))
 
 
@@ -205,58 +286,68 @@ def _by_number(item: tuple[str, str]) -> int:
     return int(item[0])
 
 
-# --- is it the same model? -----------------------------------------------------------------------------------------
+# --- comparison of exported and live model ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Frozen forces against live ones.
+    """Exported forces compared with those of the live model.
 
     Attributes:
-        frames, atoms: how much was compared.
-        largest: largest difference of a component, model's force unit.
-        scale: largest component of the live forces.
+        frames: number of frames compared.
+        atoms: number of atoms in them.
+        largest_difference: largest difference of a component, force unit of the model.
+        largest_force: largest component of the live forces.
     """
 
     frames: int
     atoms: int
-    largest: float
-    scale: float
+    largest_difference: float
+    largest_force: float
 
     @property
     def same(self) -> bool:
-        """Whether the two agree as float32 can."""
-        return self.largest <= TOLERANCE * self.scale
+        """Whether the two agree within `TOLERANCE`."""
+        return self.largest_difference <= TOLERANCE * self.largest_force
 
 
 def compare(model: ForceField, folder: Path, frames: Iterable[Frame]) -> Comparison:
-    """Run the folder and the live model on frames, the folder from positions as well as from edges.
+    """Run an exported and the live model on frames; the exported one from positions and from edges.
 
-    The live network runs uncompiled, as the frozen one does: XLA sums in another order, and GraphNorm over atoms that a
-    hardly trained network cannot tell apart makes a thousand times more of that.
+    The live network runs without XLA, like the exported one: XLA sums in another order, and GraphNorm over atoms that a
+    hardly trained network does not distinguish amplifies the difference a thousand times.
+
+    Args:
+        model: the live model.
+        folder: the exported one.
+        frames: the frames, at least one.
+
+    Returns:
+        The largest difference and what it was measured on.
     """
     frozen, predictor = tf.saved_model.load(str(folder)), Predictor(model.network, xla=False)
     count = atoms = 0
-    largest = scale = 0.0
+    difference = force = 0.0
     for frame in frames:
         graph = graph_of(frame, model.species, model.cutoff, model.recipe.graph.bonds)
         live = predictor.forces(graph)
-        for found in _frozen_forces(frozen, frame, graph):
-            largest = max(largest, float(np.max(np.abs(found - live), initial=0)))
-        scale = max(scale, float(np.max(np.abs(live), initial=0)))
+        for predicted in _frozen_forces(frozen, frame, graph):
+            difference = max(difference, float(np.max(np.abs(predicted - live), initial=0)))
+        force = max(force, float(np.max(np.abs(live), initial=0)))
         count, atoms = count + 1, atoms + len(frame)
-    return Comparison(count, atoms, largest, scale)
+    return Comparison(count, atoms, difference, force)
 
 
-def _frozen_forces(frozen, frame: Frame, graph: Graph) -> Iterator[np.ndarray]:
-    arguments = (
+def _frozen_forces(frozen: tf.Module, frame: Frame, graph: Graph) -> Iterator[np.ndarray]:
+    """Forces by each function of the exported model."""
+    arguments = [
         tf.constant(frame.positions, tf.float64),
         tf.constant(frame.cell, tf.float64),
         tf.constant(frame.pbc, tf.bool),
         tf.constant(frame.types, tf.int32),
-    )
+    ]
     if frame.molecules is not None:
-        arguments += (tf.constant(frame.molecules, tf.int64),)
+        arguments.append(tf.constant(frame.molecules, tf.int64))
     yield frozen.forces(*arguments).numpy()
     if not hasattr(frozen, "forces_from_edges"):
         return

@@ -1,8 +1,8 @@
-"""The neighbour search written in TensorFlow, so that a frozen model carries it with it.
+"""Neighbour search in TensorFlow, so that an exported model contains it.
 
-Plain and right for any box: atoms are wrapped into the cell, surrounded by the images that lie within the cutoff, and
-compared pair by pair, a block of receivers at a time. The work grows with the square of the number of atoms, the memory
-does not. The convention is that of `gnnzoo.fields`, and the result that of `gnnzoo.data.graphs.neighbors`.
+Simple and correct for any box: atoms are wrapped into the cell, periodic images within the cutoff are added, and all
+pairs are compared, a block of receivers at a time. Time grows with the square of the number of atoms, memory does not.
+Conventions are those of `gnnzoo.fields`; the result is that of `gnnzoo.data.graphs.neighbors`.
 """
 
 import tensorflow as tf
@@ -12,75 +12,85 @@ from gnnzoo.fields import EDGE_CLASSES
 _BLOCK_PAIRS = 1 << 21  # pairs that are compared at a time: 50 MB of float64 vectors
 
 
-def neighbor_list(positions, cell, pbc, cutoff: float):
-    """All ordered pairs nearer than `cutoff`, periodic images included.
+def neighbor_list(
+    positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, cutoff: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Find all ordered pairs closer than the cutoff, including periodic images.
 
     Args:
-        positions: (atoms, 3) float64, length unit; inside the cell or not.
-        cell: (3, 3) float64, rows are lattice vectors; rows that are not periodic may be zero.
+        positions: (atoms, 3) float64, length unit, wrapped or not.
+        cell: (3, 3) float64, rows are lattice vectors; those of directions that are not periodic may be zero.
         pbc: (3,) bool.
         cutoff: length unit.
 
     Returns:
-        senders (edges,) int32, receivers (edges,) int32 ascending, vectors (edges, 3) float64 from receiver to sender.
+        Senders (edges,) int32; receivers (edges,) int32, ascending; vectors (edges, 3) float64 from receiver to sender.
     """
     wrapped, images, owners = _with_images(positions, cell, pbc, cutoff)
     count, all_images = tf.shape(wrapped)[0], tf.shape(images)[0]
     rows = tf.maximum(1, _BLOCK_PAIRS // tf.maximum(1, all_images))
     blocks = (count + rows - 1) // rows
-    found = tf.TensorArray(tf.int32, size=blocks, element_shape=(None, 2), infer_shape=False)
+    pairs = tf.TensorArray(tf.int32, size=blocks, element_shape=(None, 2), infer_shape=False)
 
-    def compare(block, found):
+    def compare(block: tf.Tensor, pairs: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         first = block * rows
         receivers = wrapped[first : first + rows]
         # (rows, 1, 3), (1, images, 3) -> (rows, images)
         squared = tf.reduce_sum(tf.square(images[None] - receivers[:, None]), axis=-1)
-        # an atom's own place is the image of its own number: the images without a shift come first
+        # an atom itself is the image with its own index: the images without a shift come first
         own = tf.range(first, first + tf.shape(receivers)[0])[:, None] == tf.range(all_images)[None]
-        pairs = tf.cast(tf.where((squared < cutoff**2) & ~own), tf.int32)
-        return block + 1, found.write(block, tf.stack([pairs[:, 0] + first, pairs[:, 1]], axis=1))
+        near = tf.cast(tf.where((squared < cutoff**2) & ~own), tf.int32)
+        return block + 1, pairs.write(block, tf.stack([near[:, 0] + first, near[:, 1]], axis=1))
 
-    _, found = tf.while_loop(lambda block, _: block < blocks, compare, (tf.constant(0), found), parallel_iterations=1)
-    pairs = found.concat()
-    receivers = pairs[:, 0]
-    return tf.gather(owners, pairs[:, 1]), receivers, tf.gather(images, pairs[:, 1]) - tf.gather(wrapped, receivers)
+    _, pairs = tf.while_loop(lambda block, _: block < blocks, compare, (tf.constant(0), pairs), parallel_iterations=1)
+    receivers, senders = tf.unstack(pairs.concat(), axis=1)
+    return tf.gather(owners, senders), receivers, tf.gather(images, senders) - tf.gather(wrapped, receivers)
 
 
-def _with_images(positions, cell, pbc, cutoff: float):
-    """Wrapped positions (atoms, 3); them and all images within the cutoff of the cell (images, 3); whose they are."""
+def _with_images(
+    positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, cutoff: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Wrapped positions (atoms, 3); these and all images within the cutoff of the cell (images, 3); their atoms."""
     periodic = tf.cast(pbc, cell.dtype)[:, None]
     lattice = cell * periodic
-    # Columns of the pseudo-inverse measure positions along the periodic vectors alone: (atoms, 3) @ (3, 3).
+    # with the pseudo-inverse, fractional coordinates along the periodic vectors alone: (atoms, 3) @ (3, 3)
     inverse = tf.linalg.pinv(lattice)
     fractions = positions @ inverse
     shift = -tf.floor(fractions) * periodic[:, 0]
     wrapped, fractions = positions + shift @ lattice, fractions + shift
-    # The cutoff in units of the distance between lattice planes; zero along directions that are not periodic.
+    # the cutoff in units of the distance between lattice planes; zero along directions that are not periodic
     reach = cutoff * tf.norm(inverse, axis=0) * periodic[:, 0]
     ranges = [tf.cast(tf.range(-n, n + 1), cell.dtype) for n in tf.unstack(tf.cast(tf.math.ceil(reach), tf.int32))]
     shifts = tf.reshape(tf.stack(tf.meshgrid(*ranges, indexing="ij"), axis=-1), (-1, 3))
-    # no shift first, so that image number i is atom number i for the atoms themselves
+    # no shift first, so that the first images are the atoms themselves
     shifts = tf.gather(shifts, tf.argsort(tf.reduce_sum(tf.abs(shifts), axis=1), stable=True))
     # (shifts, 1, 3), (1, atoms, 3) -> (shifts, atoms, 3) -> those within reach of the cell
-    places = shifts[:, None] + fractions[None]
-    near = tf.reduce_all((places >= -reach) & (places <= 1 + reach) | (periodic[:, 0] == 0), axis=-1)
+    shifted = shifts[:, None] + fractions[None]
+    near = tf.reduce_all((shifted >= -reach) & (shifted <= 1 + reach) | (periodic[:, 0] == 0), axis=-1)
     chosen = tf.where(near)
     images = tf.gather(wrapped, chosen[:, 1]) + tf.gather(shifts, chosen[:, 0]) @ lattice
     return wrapped, images, tf.cast(chosen[:, 1], tf.int32)
 
 
-def edge_classes(senders, receivers, vectors, species, molecules, bonded):
-    """The class of each edge; a pair shares a molecule through its nearest image alone.
+def edge_classes(
+    senders: tf.Tensor,
+    receivers: tf.Tensor,
+    vectors: tf.Tensor,
+    species: tf.Tensor,
+    molecules: tf.Tensor,
+    bonded: tf.Tensor,
+) -> tf.Tensor:
+    """Classify edges; of the images of a pair of one molecule only the nearest counts as of the same molecule.
 
     Args:
         senders, receivers: (edges,) int32.
-        vectors: (edges, 3) float64.
+        vectors: (edges, 3) float64, length unit.
         species: (atoms,) int32.
-        molecules: (atoms,) int64.
-        bonded: (species, species) bool, which pairs are bonded within a molecule.
+        molecules: (atoms,) int64, molecule ids.
+        bonded: (species, species) bool, pairs of species that are bonded within a molecule.
 
     Returns:
-        (edges,) int32, an index into `fields.EDGE_CLASSES`.
+        (edges,) int32, indices of `fields.EDGE_CLASSES`.
     """
     same = tf.gather(molecules, senders) == tf.gather(molecules, receivers)
     inside = tf.where(same & (senders != receivers))[:, 0]
@@ -97,17 +107,17 @@ def edge_classes(senders, receivers, vectors, species, molecules, bonded):
     return tf.tensor_scatter_nd_update(everywhere, inside[:, None], classes)
 
 
-def edge_slots(receivers, atoms):
-    """The edges of each atom as rows of one length, as in `gnnzoo.data.graphs.batch.edge_slots`.
+def edge_slots(receivers: tf.Tensor, atoms: tf.Tensor) -> tf.Tensor:
+    """List the edges of each receiver in rows of equal length, as `gnnzoo.data.graphs.batch.edge_slots` does.
 
     Args:
         receivers: (edges,) int32, ascending.
-        atoms: () int32.
+        atoms: () int32, number of atoms.
 
     Returns:
-        (atoms, most edges of an atom) int32; empty slots name the edge after the last one.
+        (atoms, largest number of edges of an atom) int32, edge indices; that of empty slots is the number of edges.
     """
     counts = tf.math.bincount(receivers, minlength=atoms, maxlength=atoms)
-    places = tf.range(tf.maximum(1, tf.reduce_max(counts)))
-    numbers = tf.cumsum(counts, exclusive=True)[:, None] + places
-    return tf.where(places < counts[:, None], numbers, tf.size(receivers))
+    columns = tf.range(tf.maximum(1, tf.reduce_max(counts)))
+    edges = tf.cumsum(counts, exclusive=True)[:, None] + columns
+    return tf.where(columns < counts[:, None], edges, tf.size(receivers))

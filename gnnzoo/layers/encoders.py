@@ -1,5 +1,6 @@
 """Encoders: from edge vectors, edge classes and species to the features that message passing works on."""
 
+from collections.abc import Sequence
 from typing import Unpack
 
 import keras
@@ -27,7 +28,7 @@ class EdgeGeometry(StackLayer):
 
     def __init__(
         self,
-        features: list[str],
+        features: Sequence[str],
         cutoff: float,
         basis: str,
         functions: int,

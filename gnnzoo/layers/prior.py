@@ -23,7 +23,7 @@ from gnnzoo.layers.registry import ATOM_ENERGIES, edge_gradients_to_forces, regi
 from gnnzoo.layers.stack_layer import GraphTensors, LayerOptions, StackLayer, Tensor
 
 # {"term": name, argument: value, ...}: a term of a prior energy, in plain numbers.
-Term: TypeAlias = dict[str, str | float | list[float] | list[list[float]]]
+Term: TypeAlias = dict[str, str | float | list[int] | list[float] | list[list[float]]]
 
 _OTHER, _BONDED = EDGE_CLASSES.index("other_molecule"), EDGE_CLASSES.index("bonded")
 # The universal screening function of Ziegler, Biersack and Littmark (1985); length in A, see `repulsion`.

@@ -1,25 +1,29 @@
-"""What a recipe's `model.prior` declares -> the terms of the prior layer, with the numbers of its species."""
+"""Arguments of the prior layer from `model.prior` of a recipe and the parameters of the species."""
 
 import math
 from typing import Literal
 
 from gnnzoo.elements import ATOMIC_NUMBERS
+from gnnzoo.layers.prior import Term
 from gnnzoo.recipe.schema.data import AtomParameters
 from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.units import STYLES
 
 
-def prior_terms(recipe: Recipe, species: list[str], shortest: list | None) -> list[dict]:
-    """The terms of `layers.prior.Prior`, plain numbers all.
+def prior_terms(recipe: Recipe, species: list[str], shortest: list[list[list[float]]] | None) -> list[Term]:
+    """Translate the priors of a recipe into terms of the prior layer.
 
     Args:
         recipe: its `model.prior`, `data.atoms`, `data.units` and cutoff are read.
-        species: names in the model's order.
-        shortest: (2, species, species) shortest distances between and within molecules that training saw, for a
-            repulsion; None before there is any training: then it has none.
+        species: names in the order of the network's species index.
+        shortest: (2, species, species) shortest distances between and within molecules in the training data, length
+            unit, for a repulsion; None where they are not known: then it is left out.
+
+    Returns:
+        Terms in plain numbers, see `layers.prior.Prior`.
     """
-    terms = []
+    terms: list[Term] = []
     for entry in recipe.model.prior:
         if isinstance(entry, LennardJonesPrior):
             terms.append(_lennard_jones(entry, recipe, species))
@@ -32,7 +36,7 @@ def prior_terms(recipe: Recipe, species: list[str], shortest: list | None) -> li
     return terms
 
 
-def _lennard_jones(entry: LennardJonesPrior, recipe: Recipe, species: list[str]) -> dict:
+def _lennard_jones(entry: LennardJonesPrior, recipe: Recipe, species: list[str]) -> Term:
     atoms = [recipe.data.atoms[name] for name in species]
     pairs = [[mixed_parameters(a, b, entry.mixing) for b in atoms] for a in atoms]
     epsilon, sigma = ([[pair[part] for pair in row] for row in pairs] for part in (0, 1))
@@ -55,39 +59,45 @@ def mixed_parameters(
     return math.sqrt(a.epsilon * b.epsilon), sigma
 
 
-def _coulomb(entry: CoulombPrior, recipe: Recipe, species: list[str]) -> dict:
+def _coulomb(entry: CoulombPrior, recipe: Recipe, species: list[str]) -> Term:
     return {
         "term": "coulomb",
         "charges": [recipe.data.atoms[name].charge for name in species],
-        "constant": STYLES[recipe.data.units].coulomb,
+        "constant": _coulomb_constant(recipe),
         "damping": entry.damping,
         "cutoff": recipe.graph.cutoff,
     }
 
 
-def _harmonic(entry: HarmonicPrior, species: list[str]) -> list[dict]:
+def _harmonic(entry: HarmonicPrior, species: list[str]) -> list[Term]:
     count = range(len(species))
     k, length = ([[0.0 for _ in count] for _ in count] for _ in range(2))
     for bond in entry.bonds:
         a, b = (species.index(name) for name in bond.types)
         for i, j in ((a, b), (b, a)):
             k[i][j], length[i][j] = bond.k, bond.length
-    terms = [{"term": "bonds", "k": k, "length": length}]
+    terms: list[Term] = [{"term": "bonds", "k": k, "length": length}]
     for angle in entry.angles:
-        first, middle, last = (species.index(name) for name in angle.types)
-        # an atom in the middle has these partners; other atoms have none that could be met
-        partners = [[float((first == j) + (last == j)) if i == middle else -1.0 for j in count] for i in count]
-        stiff = [angle.k if i == middle else 0.0 for i in count]
+        first, central, last = (species.index(name) for name in angle.types)
+        # the number of bonds to each species that a central atom has; -1, which no atom has, for other atoms
+        partners = [[float((first == j) + (last == j)) if i == central else -1.0 for j in count] for i in count]
+        stiffness = [angle.k if i == central else 0.0 for i in count]
         rest = [math.radians(angle.degrees)] * len(species)
-        terms.append({"term": "angles", "k": stiff, "radians": rest, "partners": partners})
+        terms.append({"term": "angles", "k": stiffness, "radians": rest, "partners": partners})
     return terms
 
 
-def _repulsion(recipe: Recipe, species: list[str], shortest: list) -> dict:
+def _repulsion(recipe: Recipe, species: list[str], shortest: list[list[list[float]]]) -> Term:
     return {
         "term": "repulsion",
         "numbers": [ATOMIC_NUMBERS[name] for name in species],
         "shortest": shortest[0],
         "shortest_inside": shortest[1],
-        "constant": STYLES[recipe.data.units].coulomb,
+        "constant": _coulomb_constant(recipe),
     }
+
+
+def _coulomb_constant(recipe: Recipe) -> float:
+    """Energy times length per squared charge."""
+    assert recipe.data.units is not None  # held by the checks of priors
+    return STYLES[recipe.data.units].coulomb

@@ -54,12 +54,13 @@ def freeze(
         comparison = compare(force_field, folder, frames)
         if not comparison.same:
             raise RuntimeError(
-                f"frozen and live forces differ by {comparison.largest:.3g} where the largest is {comparison.scale:.3g}"
+                f"frozen and live forces differ by {comparison.largest_difference:.3g} "
+                f"where the largest is {comparison.largest_force:.3g}"
             )
         write_card(force_field, folder, comparison, frames[0])
     logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of {where}: "
-        f"largest difference {comparison.largest:.2g}, largest force {comparison.scale:.4g} "
+        f"largest difference {comparison.largest_difference:.2g}, largest force {comparison.largest_force:.4g} "
         f"{force_unit(force_field.units)}"
     )
     return output

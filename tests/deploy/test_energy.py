@@ -1,10 +1,10 @@
-"""A frozen model that has an energy answers with it, and its card says what it is."""
+"""An exported model with an energy head returns energy and virial, and its card describes them."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gnnzoo.deploy.card import _card, _readme
+from gnnzoo.deploy.card import make_card, readme
 from gnnzoo.deploy.freeze import Comparison, save, signature_names
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
@@ -13,6 +13,7 @@ from small import argon_dataset, recipe
 SILU = {"units": 8, "hidden_layers": 0, "activation": "silu"}
 LAYERS = [{"layer": "atom_encoder", **SILU}, {"layer": "atomic_density"}, {"layer": "energy_decoder", **SILU}]
 NAMES = ["results", "results_with_molecules"]
+COMPARISON = Comparison(frames=1, atoms=3, largest_difference=0.0, largest_force=1.0)
 
 
 def force_field(layers=LAYERS, **info) -> ForceField:
@@ -22,10 +23,8 @@ def force_field(layers=LAYERS, **info) -> ForceField:
 
 
 def test_energy_and_virial_come_with_the_forces(tmp_path):
-    model, frame = (
-        force_field(energy_offsets=[-5e6]),
-        argon_dataset(frames=1)[0],
-    )  # so far from zero float32 would lose the rest
+    model = force_field(energy_offsets=[-5e6])  # so far from zero that float32 would lose the rest
+    frame = argon_dataset(frames=1)[0]
     save(model, tmp_path / "frozen")
     loaded = tf.saved_model.load(str(tmp_path / "frozen"))
     arguments = [frame.positions, frame.cell, frame.pbc, frame.types]
@@ -40,20 +39,19 @@ def test_energy_and_virial_come_with_the_forces(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("training", "said"),
-    [({}, "from a zero of its own"), ({"loss_weights": {"energy": 1}}, "from the zero of the data")],
+    ("training", "zero"),
+    [({}, "arbitrary zero"), ({"loss_weights": {"energy": 1}}, "zero of the training data")],
 )
-def test_the_card_says_where_the_zero_of_the_energy_is(training, said):
+def test_the_card_states_the_zero_of_the_energy(training, zero):
     model = force_field(training=training)
-    card = _card(model, Comparison(frames=1, atoms=3, largest=0.0, scale=1.0))
-    assert [argument["name"] for argument in card["functions"]["results"]][:2] == ["positions", "cell"]
-    assert "-dE/d(strain)" in card["returns"]["virial"] and said in card["returns"]["energy"]
-    assert said in _readme(model, card) and "kcal/mol" in _readme(model, card)
+    card = make_card(model, COMPARISON)
+    assert [argument.name for argument in card.functions["results"]][:2] == ["positions", "cell"]
+    assert "-dE/d(strain)" in card.returns["virial"] and zero in card.returns["energy"]
+    assert zero in readme(model, card) and "kcal/mol" in readme(model, card)
 
 
-def test_forces_alone_have_no_energy():
+def test_a_model_of_forces_alone_has_no_energy():
     pair = force_field([*LAYERS[:-1], {"layer": "pair_force_decoder", **SILU}])
     assert not set(NAMES) & set(signature_names(pair))
-    text = _readme(pair, _card(pair, Comparison(frames=1, atoms=3, largest=0.0, scale=1.0)))
-    assert "virial" not in text
+    assert "virial" not in readme(pair, make_card(pair, COMPARISON))
     assert set(NAMES) < set(signature_names(force_field()))

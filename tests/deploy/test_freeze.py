@@ -1,4 +1,4 @@
-"""A frozen folder runs with TensorFlow alone and gives the live model's forces."""
+"""An exported folder runs with TensorFlow alone and returns the forces of the live model."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from errors import refused
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy import freeze as freezing
 from gnnzoo.errors import ModelError, UserError
@@ -60,9 +61,9 @@ def water_model() -> ForceField:
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory):
     """The folder, and the model it was made from."""
-    place = tmp_path_factory.mktemp("frozen")
-    model = load_model(save_model(water_model(), place / "water.keras"))
-    return freeze(model, place / "water-frozen"), model
+    folder = tmp_path_factory.mktemp("frozen")
+    model = load_model(save_model(water_model(), folder / "water.keras"))
+    return freeze(model, folder / "water-frozen"), model
 
 
 def arguments(frame, molecules=True):
@@ -70,7 +71,7 @@ def arguments(frame, molecules=True):
     return parts + ([frame.molecules] if molecules else [])
 
 
-def test_frames_of_any_size_and_box_give_the_live_forces(frozen):
+def test_forces_equal_the_live_ones_for_any_size_and_box(frozen):
     folder, model = frozen
     loaded = tf.saved_model.load(str(folder))
     tilted = water_frame(cell=np.array([[6.3, 0, 0], [1.0, 6.2, 0], [-0.8, 0.5, 6.4]]))
@@ -97,7 +98,7 @@ def test_edges_may_come_in_any_order(frozen):
     np.testing.assert_allclose(found, model.forces(frame), rtol=0, atol=1e-4 * np.abs(found).max())
 
 
-def test_a_script_with_tensorflow_alone_gets_the_same_forces(frozen):
+def test_the_example_of_the_readme_runs_without_gnnzoo_and_keras(frozen):
     folder, _ = frozen
     code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL).group(1)
     alone = "import sys\nfor name in ('gnnzoo', 'keras', 'tf_keras'): sys.modules[name] = None\n"
@@ -110,7 +111,7 @@ def test_a_script_with_tensorflow_alone_gets_the_same_forces(frozen):
     assert float(difference) < 1e-5 * np.max(np.abs(np.load(folder / "example.npz")["forces"]))
 
 
-def test_signatures_are_called_by_name(frozen):
+def test_signatures_have_named_arguments(frozen):
     folder, model = frozen
     loaded = tf.saved_model.load(str(folder))
     assert set(loaded.signatures) == {
@@ -120,7 +121,7 @@ def test_signatures_are_called_by_name(frozen):
         "forces_from_classified_edges",
     }
     frame = water_frame()
-    answer = loaded.signatures["forces_with_molecules"](
+    outputs = loaded.signatures["forces_with_molecules"](
         positions=tf.constant(frame.positions),
         cell=tf.constant(frame.cell),
         pbc=tf.constant(frame.pbc),
@@ -128,17 +129,17 @@ def test_signatures_are_called_by_name(frozen):
         molecules=tf.constant(frame.molecules),
     )
     live = model.forces(frame)
-    np.testing.assert_allclose(answer["forces"], live, atol=1e-5 * np.max(np.abs(live)))
+    np.testing.assert_allclose(outputs["forces"], live, atol=1e-5 * np.max(np.abs(live)))
 
 
-def test_a_type_that_the_model_does_not_know_is_named(frozen):
+def test_an_unknown_type_is_refused_with_the_known_ones(frozen):
     loaded = tf.saved_model.load(str(frozen[0]))
     frame = water_frame()
     with pytest.raises(tf.errors.InvalidArgumentError, match="1 = O, 2 = H"):
         loaded.forces(*arguments(changed(frame, types=np.where(frame.types == 2, 3, 1).astype(np.int32))))
 
 
-def test_the_card_says_how_it_is_called(frozen):
+def test_the_card_describes_the_functions(frozen):
     folder, model = frozen
     card = json.loads((folder / "card.json").read_text())
     assert card["units"] == {"style": "real", "length": "A", "force": "kcal/mol/A"}
@@ -158,7 +159,7 @@ def test_the_card_says_how_it_is_called(frozen):
         assert part in text
 
 
-def test_a_copy_that_differs_is_not_called_done(folder, monkeypatch):
+def test_an_export_that_differs_from_the_live_model_is_not_written(folder, monkeypatch):
     model = water_model()
     monkeypatch.setattr(freezing, "bonded_species", lambda model: np.zeros((2, 2), bool))
     with pytest.raises(RuntimeError, match="frozen and live forces differ"):
@@ -166,11 +167,11 @@ def test_a_copy_that_differs_is_not_called_done(folder, monkeypatch):
     assert not list(folder.iterdir())
 
 
-def test_the_newest_model_is_taken_and_named(folder, capsys):
-    with pytest.raises(ModelError, match="no model in this folder"):
+def test_the_newest_model_is_the_default(folder, capsys):
+    with refused(ModelError, hint="gnnzoo train"):
         freeze()
     save_model(water_model(), "water.keras")
     assert freeze().name == "water-frozen"
     assert "the newest is water.keras" in capsys.readouterr().err
-    with pytest.raises(UserError, match="exists already"):
+    with refused(UserError, "water-frozen", hint="--overwrite"):
         freeze()

@@ -1,4 +1,4 @@
-"""The search that frozen models carry finds what vesin finds, in any box."""
+"""The neighbour search and wave vectors of exported models equal those of the training, in any box."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from gnnzoo.data.graphs import batch as batching
 from gnnzoo.data.graphs import neighbors as vesin
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy import neighbors as frozen
-from gnnzoo.deploy import wave_vectors as waves
+from gnnzoo.deploy.wave_vectors import wave_inputs
 from gnnzoo.fields import EDGE_CLASSES
 from systems import changed, replicated, water_frame
 
@@ -37,17 +37,17 @@ def same_edges(positions, cell, pbc, cutoff):
 @pytest.mark.parametrize("box", BOXES)
 @pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True), (False, False, True), (False, False, False)])
 @pytest.mark.parametrize("cutoff", [1.3, 3.5, 7.0])
-def test_it_finds_the_edges_of_any_box(box, pbc, cutoff):
+def test_edges_of_any_box_equal_those_of_vesin(box, pbc, cutoff):
     random = np.random.default_rng(3)
-    positions = random.uniform(-1.5, 2.5, size=(11, 3)) @ BOXES[box]  # in the cell and out of it
+    positions = random.uniform(-1.5, 2.5, size=(11, 3)) @ BOXES[box]  # inside and outside of the cell
     for axis in range(3):
-        if not pbc[axis]:  # along open directions a place is a place: keep the atoms near one another
+        if not pbc[axis]:  # open directions are not wrapped: keep the atoms close to one another
             positions = positions - np.floor(positions @ np.linalg.inv(BOXES[box]))[:, [axis]] * BOXES[box][axis]
     count = same_edges(positions, BOXES[box], pbc, cutoff)
     assert count > 0 or cutoff < 3
 
 
-def test_the_rows_of_open_directions_may_be_zero():
+def test_lattice_vectors_of_open_directions_may_be_zero():
     random = np.random.default_rng(1)
     positions = random.uniform(0, 5, size=(9, 3))
     none = tf.zeros((3, 3), tf.float64)
@@ -58,7 +58,7 @@ def test_the_rows_of_open_directions_may_be_zero():
     assert np.array_equal(receivers, np.sort(expected[1]))
 
 
-def test_many_blocks_give_what_one_block_gives(monkeypatch):
+def test_the_result_does_not_depend_on_the_block_size(monkeypatch):
     frame = water_frame()
     arguments = [tf.constant(frame.positions), tf.constant(frame.cell), tf.constant(frame.pbc), 4.0]
     whole = frozen.neighbor_list(*arguments)
@@ -86,7 +86,7 @@ def test_edge_classes_are_those_of_training(bonds):
         assert set(expected) == set(range(len(EDGE_CLASSES)))
 
 
-def test_an_atom_alone_and_no_atoms_of_one_molecule():
+def test_a_single_atom_and_atoms_of_different_molecules():
     alone = frozen.neighbor_list(tf.zeros((1, 3), tf.float64), tf.constant(CUBE), tf.constant([True] * 3), 2.0)
     assert [len(part) for part in alone] == [0, 0, 0]
     classes = frozen.edge_classes(
@@ -100,22 +100,22 @@ def test_an_atom_alone_and_no_atoms_of_one_molecule():
     assert classes.numpy().tolist() == [0, 0]
 
 
-def test_slots_are_those_of_the_batches():
+def test_slots_equal_those_of_batches():
     receivers = np.array([0, 0, 0, 2, 2])
     found = frozen.edge_slots(tf.constant(receivers, tf.int32), tf.constant(4)).numpy()
     np.testing.assert_array_equal(found, batching.edge_slots(receivers, 4, empty=5)[:, :3])
 
 
-def test_slots_of_no_edges_are_one_empty_slot_each():
+def test_without_edges_each_atom_has_one_empty_slot():
     assert frozen.edge_slots(tf.zeros(0, tf.int32), tf.constant(2)).numpy().tolist() == [[0], [0]]
 
 
 @pytest.mark.parametrize("box", BOXES)
-def test_waves_are_those_of_the_batches(box):
+def test_wave_vectors_equal_those_of_batches(box):
     frame = changed(water_frame(), cell=BOXES[box], origin=np.zeros(3))
     batch = batching.pad([graph_of(frame, ["O", "H"], 2.0, None)], 1, 24, largest_wave=2.0)
     arguments = (tf.constant(part) for part in (frame.positions, frame.cell, frame.pbc))
-    found = waves.waves_of(*arguments, 2.0)
+    found = wave_inputs(*arguments, 2.0)
     count = len(found[fields.WAVE_VECTORS])
     np.testing.assert_allclose(found[fields.WAVE_VECTORS], batch[fields.WAVE_VECTORS][:count], atol=1e-5)
     assert not batch[fields.WAVE_WEIGHT][count:].any()
@@ -125,4 +125,4 @@ def test_waves_are_those_of_the_batches(box):
 
 def test_an_open_box_is_refused():
     with pytest.raises(tf.errors.InvalidArgumentError, match="periodic in all directions"):
-        waves.waves_of(tf.zeros((1, 3), tf.float64), tf.eye(3, dtype=tf.float64), tf.constant([True, False, True]), 1.0)
+        wave_inputs(tf.zeros((1, 3), tf.float64), tf.eye(3, dtype=tf.float64), tf.constant([True, False, True]), 1.0)

@@ -215,7 +215,7 @@ def test_forces_in_metal_units_are_converted_to_those_of_the_model(model, foreig
 
 def test_forces_in_reduced_units_are_refused(model, folder):
     reduced = foreign_h5(folder / "lj.h5", units="lj", types={1: "Ar"})
-    with pytest.raises(UserError, match="forces in lj units cannot be turned into real units"):
+    with pytest.raises(UserError, match="forces in lj units cannot be converted to real units"):
         evaluate(model, reduced, plot=False)
 
 

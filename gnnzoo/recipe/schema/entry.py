@@ -37,7 +37,7 @@ class Entry(Section):
     class attributes.
 
     Attributes:
-        keras_class: "package.module:Class" of the Keras layer, a `gnnzoo.layers.stack_layer.StackLayer`; it is imported when
+        keras_class: "package.module:Class" of the Keras layer, a `layers.stack_layer.StackLayer`; it is imported when
             a network is built, so that recipes are read without TensorFlow.
         traits: what checks, models and transfers must know of the layer.
     """
