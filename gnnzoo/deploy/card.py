@@ -276,8 +276,8 @@ def _quality(card: Card) -> str:
 def _compared(card: Card) -> str:
     compared, unit = card.compared, card.units.force
     return (
-        f"Compared with the original model on {compared.frames} frames: the largest difference of a force component is\n"
-        f"{compared.largest_difference:.2g} {unit}, the largest force component {compared.largest_force:.4g} {unit}."
+        f"Compared with the original model on {compared.frames} frames: the largest difference of a force component\n"
+        f"is {compared.largest_difference:.2g} {unit}, the largest force component {compared.largest_force:.4g} {unit}."
     )
 
 
