@@ -55,7 +55,7 @@ def test_gamd_convolution_by_hand():
     np.testing.assert_allclose(layer(graph())[ATOMS], [[315, 316], [83, 84], [27, 28], [37, 38]], rtol=1e-6)
 
 
-def test_gamd_convolution_normalises_what_it_reads_and_adds_to_what_came_in():
+def test_gamd_convolution_with_layer_norm_by_hand():
     layer = gamd(layer_norm=True)
     fill(layer, 1.0)
     layer.norm.beta.assign([0, 0])

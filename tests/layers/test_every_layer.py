@@ -1,4 +1,4 @@
-"""What holds for every layer on atom features: order and padding do not matter, double precision, a config to go by."""
+"""Properties of every layer on atom features: invariance to order and padding, double precision, config."""
 
 import keras
 import numpy as np
@@ -30,8 +30,8 @@ ENTRIES = {
 each_entry = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
 
 
-def awake(entry):
-    """A layer in double precision that has seen a graph, each of its weights with a number of its own."""
+def built(entry):
+    """A layer in double precision, built on a graph, with random weights."""
     name, settings = entry
     layer = LAYERS[name](**settings, name="layer", dtype="float64")
     layer(tensors(random_graph()))
@@ -48,8 +48,8 @@ def atoms(layer, arrays):
 
 
 @each_entry
-def test_atoms_and_edges_may_come_in_any_order(entry):
-    layer, arrays = awake(entry), random_graph()
+def test_the_order_of_atoms_and_edges_does_not_matter(entry):
+    layer, arrays = built(entry), random_graph()
     expected = atoms(layer, arrays)
     random = np.random.default_rng(1)
     order, edges = random.permutation(7), random.permutation(12)
@@ -64,8 +64,8 @@ def test_atoms_and_edges_may_come_in_any_order(entry):
 
 
 @each_entry
-def test_what_stands_in_the_padding_does_not_matter(entry):
-    layer, arrays = awake(entry), random_graph()
+def test_values_on_padding_do_not_matter(entry):
+    layer, arrays = built(entry), random_graph()
     expected = atoms(layer, arrays)
     for keys, real in ((ATOM_KEYS, REAL[0]), (EDGE_KEYS, REAL[1])):
         for key in keys:
@@ -76,8 +76,8 @@ def test_what_stands_in_the_padding_does_not_matter(entry):
 
 @each_entry
 def test_double_precision_is_kept(entry):
-    """Half of the rounding of single precision changes the answer by as much, and by no more."""
-    layer, arrays = awake(entry), random_graph()
+    """A change far below the precision of float32 changes the output by about as much."""
+    layer, arrays = built(entry), random_graph()
     expected = atoms(layer, arrays)
     assert expected.dtype == np.float64
     arrays[ATOMS] = arrays[ATOMS] * (1 + 1e-12)
@@ -87,8 +87,8 @@ def test_double_precision_is_kept(entry):
 
 
 @each_entry
-def test_a_layer_can_be_made_again_from_its_config(entry):
-    layer, arrays = awake(entry), random_graph()
+def test_a_layer_is_rebuilt_from_its_config(entry):
+    layer, arrays = built(entry), random_graph()
     config = keras.saving.serialize_keras_object(layer)
     again = keras.saving.deserialize_keras_object(config)
     assert again.get_config() == layer.get_config()

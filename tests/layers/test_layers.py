@@ -1,4 +1,4 @@
-"""Each layer on a tiny graph whose result is computed by hand."""
+"""Layers on a tiny graph, with results computed by hand."""
 
 import itertools
 
@@ -15,10 +15,14 @@ from gnnzoo.layers.registry import ATOMS, BONDED_EDGES, EDGE_WEIGHT, EDGES, atom
 from tiny_graph import build, fill, graph, tensor
 
 
-def test_prelu_has_a_slope_per_channel_from_a_quarter():
+def test_prelu_has_one_slope_per_channel_initially_a_quarter():
     layer = ChannelPReLU()
     np.testing.assert_allclose(layer(tensor([[-4.0, 4.0]])), [[-1.0, 4.0]])
     assert layer.slope.shape == (2,)
+    with tf.GradientTape() as tape:
+        tape.watch(zero := tensor([[0.0, 0.0]]))
+        result = layer(zero)
+    np.testing.assert_allclose(tape.gradient(result, zero), [[1.25, 1.25]])  # not dead at zero, as Keras' PReLU is
 
 
 def test_perceptron_is_dense_prelu_dropout_dense_prelu_dense():
@@ -41,7 +45,7 @@ def test_the_last_map_of_a_sum_is_the_sum_of_last_maps():
     np.testing.assert_allclose(found[0], np.sum(outputs * weights, axis=0), rtol=1e-5)
 
 
-def test_symmetric_pairs_do_not_know_which_atom_receives():
+def test_symmetric_pairs_have_one_output_in_both_directions():
     layer = PairPerceptron(
         units=3, outputs=1, hidden_layers=0, dropout=0.0, activation="silu", seed=0, symmetric=True, name="p"
     )
@@ -107,7 +111,7 @@ def test_edge_geometry():
     np.testing.assert_allclose(np.ravel(result[EDGE_WEIGHT]), [1, 1, 0])
 
 
-def test_atom_encoder_sees_the_species_table():
+def test_atom_encoder_by_hand():
     layer = LAYERS["atom_encoder"](
         table=[[1.0], [-2.0]], units=2, hidden_layers=0, dropout=0.0, activation="prelu", seed=0, name="a"
     )
@@ -136,7 +140,7 @@ def test_silu_by_hand():
     np.testing.assert_allclose(found[0], [0.75 * np.log(3), 0], rtol=1e-6)
 
 
-def test_residual_adds_what_was_there():
+def test_residual_by_hand():
     data = graph(**{atoms_after("first"): tensor([[10.0, 20.0]] * 4)})
     found = LAYERS["residual"](of="first", name="r")(data)[ATOMS]
     np.testing.assert_allclose(found, [[11, 22], [13, 24], [15, 26], [17, 28]])
@@ -175,7 +179,7 @@ def test_dropout_acts_in_training_only():
     assert 0.3 < np.mean(dropped == 0) < 0.7
 
 
-def test_dropout_masks_are_as_good_as_random():
+def test_dropout_masks_are_uncorrelated():
     layer = HashedDropout(0.1, seed=3)
     ones, count = tensor(np.ones((500, 128))), 500 * 128
     masks = [layer(ones, training=True).numpy() for _ in range(4)]

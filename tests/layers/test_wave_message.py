@@ -1,4 +1,4 @@
-"""Messages through waves: by hand for one wave, and as Ewald's sum for a crystal."""
+"""Messages in reciprocal space: by hand for one wave vector, and as Ewald's sum for a crystal."""
 
 import math
 
@@ -37,8 +37,8 @@ def crystal(positions, charges, waves, weight):
     }
 
 
-def test_one_wave_by_hand():
-    # two atoms at x = 0 and x = 1, features 1 and 3, less their mean charges -1 and 1; one wave k = 1 along x, which is
+def test_one_wave_vector_by_hand():
+    # two atoms at x = 0 and x = 1, features 1 and 3, less their mean charges -1 and 1; one wave vector k = 1 along x, which is
     # 1/2 of the largest one
     data = crystal([[0, 0, 0], [1, 0, 0]], [1, 3], [[1, 0, 0]], weight=0.8)
     layer = layer_for(data)
@@ -80,14 +80,14 @@ def test_rock_salt_has_its_madelung_constant(monkeypatch):
     assert potential[1] == pytest.approx(-potential[0])
 
 
-def test_atoms_feel_the_waves_of_their_own_graph_alone():
+def test_graphs_of_a_batch_do_not_interact():
     random = np.random.default_rng(0)
     one = crystal(random.normal(size=(3, 3)), [1, 2, 3], random.normal(size=(5, 3)), 0.5)
     other = crystal(random.normal(size=(2, 3)), [4, 5], random.normal(size=(4, 3)), 0.7)
     layer = layer_for(one, functions=3, largest=5.0)
     both = {key: np.concatenate([one[key], other[key]]) for key in one}
     both[fields.GRAPH_INDEX][3:] = both[fields.WAVE_GRAPH][5:] = 1
-    # and a padding atom and a padding wave
+    # and a padding atom and a padding wave vector
     for key, rows in both.items():
         if key == fields.GRAPH_MASK:
             continue
