@@ -1,4 +1,4 @@
-"""Layers whose features turn with the atoms, by hand and by their symmetries."""
+"""Equivariant layers, by hand and by their symmetries."""
 
 import numpy as np
 import pytest
@@ -60,13 +60,13 @@ def test_fewer_functions_are_the_first_ones():
     )
 
 
-@pytest.mark.parametrize("way", ["few channels", "slots", "all atoms"])
+@pytest.mark.parametrize("method", ["few channels", "slots", "all atoms"])
 @pytest.mark.parametrize("rank", [0, 1, 2])
-def test_sums_run_over_the_edges_of_each_receiver(rank, way):
-    data = large(vectors=False, width=2 if way == "few channels" else 4)
+def test_sums_run_over_the_edges_of_each_receiver(rank, method):
+    data = large(vectors=False, width=2 if method == "few channels" else 4)
     near = Neighborhood(tensors(data), 3)
     assert near.dense
-    near.dense = way == "all atoms"
+    near.dense = method == "all atoms"
     expected = np.zeros((7, [1, 3, 6][rank], 3, data[ATOMS].shape[1]))
     for e in range(9):
         u = data[DIRECTIONS][e]
@@ -81,7 +81,7 @@ def test_sums_run_over_the_edges_of_each_receiver(rank, way):
     np.testing.assert_allclose(several[:, 1:], expected, atol=1e-12)
 
 
-def test_many_atoms_with_few_neighbours_are_not_multiplied_with_all():
+def test_products_over_all_atoms_are_for_dense_neighborhoods_only():
     data = large(vectors=False)
     few = data | {fields.SLOTS: data[fields.SLOTS][:, :2]}
     assert not Neighborhood(tensors(few), 3).dense
@@ -217,7 +217,7 @@ STACKS = {
 
 @pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("mirror", [1, -1])
-def test_scalars_stay_and_vectors_turn(name, mirror):
+def test_scalars_are_invariant_and_vectors_equivariant(name, mirror):
     data, turn = large(vectors=True), mirror * random_rotation(2)
     layer = build(LAYERS[name](**STACKS[name], seed=3, name="layer", dtype="float64"), data)
     turned = data | {DIRECTIONS: data[DIRECTIONS] @ turn.T, VECTORS: np.einsum("xy,ayc->axc", turn, data[VECTORS])}

@@ -1,4 +1,4 @@
-"""Normalisation by hand; what moving statistics are made of, in training, in a file and on another substance."""
+"""Normalisation by hand; running statistics in training, in a file and in a transfer."""
 
 import keras
 import numpy as np
@@ -49,7 +49,7 @@ def test_layer_norm_by_hand():
 OTHER = tensor([[5.0, 2.0], [5.0, 2.0], [5.0, 8.0], [1e9, 1e9]])  # means 5 and 4, the last atom is padding
 
 
-def test_before_training_nothing_is_known():
+def test_running_statistics_start_as_the_identity():
     np.testing.assert_allclose(norm("running")(graph())[ATOMS], graph()[ATOMS], rtol=1e-4)
 
 
@@ -71,7 +71,7 @@ def test_moving_statistics_by_hand():
     np.testing.assert_allclose(layer.mean, [4, 4])
 
 
-def test_young_averages_are_plain_ones():
+def test_the_first_running_averages_are_plain_means():
     layer = norm("running", momentum=0.9)
     values = np.random.default_rng(0).normal(size=(30, 4, 2)).astype(np.float32)
     for value in values[:10]:
@@ -83,7 +83,7 @@ def test_young_averages_are_plain_ones():
     np.testing.assert_allclose(layer.mean, 0.9 * old + 0.1 * means[10], rtol=1e-5)
 
 
-def test_derivatives_take_moving_statistics_as_constants():
+def test_gradients_stop_at_running_statistics():
     layer, x = norm("running"), graph()[ATOMS]
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -95,7 +95,7 @@ def test_derivatives_take_moving_statistics_as_constants():
 
 
 @pytest.mark.parametrize(("statistics", "alone"), [("graph", False), ("running", True)])
-def test_moving_statistics_join_no_atoms(statistics, alone):
+def test_running_statistics_do_not_couple_atoms(statistics, alone):
     layer = norm(statistics)
     layer(graph(), training=True)
     changed = graph()[ATOMS].numpy()
@@ -105,7 +105,7 @@ def test_moving_statistics_join_no_atoms(statistics, alone):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_moving_statistics_follow_a_compiled_training(dtype):
+def test_running_statistics_are_updated_in_compiled_training(dtype):
     layer = norm("running", dtype=dtype)
     data = {key: tf.cast(value, dtype) if value.dtype == tf.float32 else value for key, value in graph().items()}
     build(layer, data)
@@ -131,7 +131,7 @@ def test_moving_statistics_follow_a_compiled_training(dtype):
 
 @pytest.fixture
 def trained():
-    """A network with moving statistics that have moved."""
+    """A network whose running statistics have been updated."""
     layers = [*ARGON["model"]["layers"]]
     layers[1] = {"layer": "graph_norm", "statistics": "running"}
     made = recipe(ARGON, model={"layers": layers})
@@ -143,7 +143,7 @@ def trained():
     return ForceField(network, made, {"species": ["Ar"], "units": "real"})
 
 
-def test_moving_statistics_are_no_trained_weights_and_are_saved(trained, tmp_path):
+def test_running_statistics_are_saved_and_not_trainable(trained, tmp_path):
     names = [variable.path for variable in trained.network.trainable_variables]
     assert not [name for name in names if "moving" in name or "batches" in name]
     trained.network.save(tmp_path / "n.keras")
@@ -153,7 +153,7 @@ def test_moving_statistics_are_no_trained_weights_and_are_saved(trained, tmp_pat
     assert (again.batches.numpy(), again.statistics, again.momentum) == (7, "running", 0.999)
 
 
-def test_transfer_takes_moving_statistics_along(trained):
+def test_transfer_copies_running_statistics(trained):
     """The layers above were trained on features so normalised; training on the target moves them on."""
     network = build_network(trained.recipe, ["Ar"])
     records = {record.layer: record for record in copy_weights(trained, network, trained.recipe, ["Ar"])}

@@ -1,4 +1,4 @@
-"""Prior energies by hand, their forces by their derivatives."""
+"""Prior energies by hand, and their forces by finite differences."""
 
 import math
 
@@ -79,7 +79,7 @@ def test_charges_of_two_molecules():
     np.testing.assert_allclose(energy(pair(2.0, types=(1, 2)), **COULOMB).sum(), expected, rtol=1e-12)
 
 
-def test_charges_of_one_molecule_feel_the_shift_alone():
+def test_charges_of_one_molecule_get_only_the_shift():
     expected = 332.0 * -0.8 * 0.4 * (shifted(1.0) - 1 / 1.0)
     np.testing.assert_allclose(energy(pair(1.0, (1, 2), (1, 1)), **COULOMB).sum(), expected, rtol=1e-12)
 
@@ -135,13 +135,13 @@ TERMS = [
 def test_forces_are_the_derivative_of_the_energy(term):
     frame = water_frame(molecules=4, box=7.0)
     close = frame.positions.copy()
-    close[3] += 0.8 * (close[0] - close[3])  # an atom near another one, so that repulsion has something to say
+    close[3] += 0.8 * (close[0] - close[3])  # an atom near another one, so that it is repelled
     frame = changed(frame, positions=close)
     layer = LAYERS["prior"](terms=[term], alone=False, name="prior", dtype="float64")
     data = batch(frame)
     forces = layer({**data, fields.FORCES: tf.zeros((13, 3), tf.float64)})[fields.FORCES].numpy()[:12]
-    way = np.random.default_rng(0).normal(size=(12, 3))
+    direction = np.random.default_rng(0).normal(size=(12, 3))
     step = 1e-5
-    ahead, back = (energy(changed(frame, positions=close + s * way), **term).sum() for s in (step, -step))
-    np.testing.assert_allclose(-np.sum(forces * way), (ahead - back) / (2 * step), rtol=1e-5)
+    ahead, back = (energy(changed(frame, positions=close + s * direction), **term).sum() for s in (step, -step))
+    np.testing.assert_allclose(-np.sum(forces * direction), (ahead - back) / (2 * step), rtol=1e-5)
     assert np.abs(forces.sum(axis=0)).max() < 1e-9 * np.abs(forces).max()

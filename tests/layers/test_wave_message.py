@@ -38,8 +38,8 @@ def crystal(positions, charges, waves, weight):
 
 
 def test_one_wave_vector_by_hand():
-    # two atoms at x = 0 and x = 1, features 1 and 3, less their mean charges -1 and 1; one wave vector k = 1 along x, which is
-    # 1/2 of the largest one
+    # two atoms at x = 0 and x = 1, features 1 and 3, neutralised charges -1 and 1; one wave vector k = 1 along x, 1/2
+    # of the largest wave number
     data = crystal([[0, 0, 0], [1, 0, 0]], [1, 3], [[1, 0, 0]], weight=0.8)
     layer = layer_for(data)
     for weights in layer.filters:
