@@ -4,15 +4,13 @@ import keras
 from keras import ops
 
 from gnnzoo.fields import RECEIVERS, SENDERS
-from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.layers.registry import ATOMS, EDGE_WEIGHT, RADIAL, row_count, segment_sum
+from gnnzoo.layers.stack_layer import StackLayer
 
 
 @keras.saving.register_keras_serializable(package="gnnzoo_example_layer")
 class FilteredSum(StackLayer):
     """x_i' = x_i + c sum_j w_ij (F R(r_ij)) * x_j with the radial basis R, a learned F and the envelope w."""
-
-    arguments = ("residual", "neighbor_scale", "seed")
 
     def __init__(self, residual: bool, neighbor_scale: float, seed: int, **kwargs):
         super().__init__(**kwargs)
