@@ -12,9 +12,10 @@ import tensorflow as tf
 from errors import refused
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy import freeze as freezing
-from gnnzoo.errors import ModelError, UserError
+from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.outputs import OutputError
 from gnnzoo.workflows.freeze import freeze
 from small import WATER, recipe
 from systems import changed, replicated, water_frame
@@ -167,11 +168,12 @@ def test_an_export_that_differs_from_the_live_model_is_not_written(folder, monke
     assert not list(folder.iterdir())
 
 
-def test_the_newest_model_is_the_default(folder, capsys):
+def test_the_newest_model_is_the_default(folder, caplog):
     with refused(ModelError, hint="gnnzoo train"):
         freeze()
     save_model(water_model(), "water.keras")
-    assert freeze().name == "water-frozen"
-    assert "the newest is water.keras" in capsys.readouterr().err
-    with refused(UserError, "water-frozen", hint="--overwrite"):
+    with caplog.at_level("INFO", logger="gnnzoo"):
+        assert freeze().name == "water-frozen"
+    assert "water.keras" in caplog.text
+    with refused(OutputError, file="water-frozen", hint="--overwrite"):
         freeze()

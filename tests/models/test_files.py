@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from errors import refused
-from gnnzoo.errors import ModelError, UserError
+from gnnzoo.errors import ModelError
 from gnnzoo.models.archive import INFO_MEMBER, damaged, read_info
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
+from gnnzoo.outputs import OutputError
 from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict
 from small import WATER, recipe
 from systems import water_frame
@@ -134,7 +135,7 @@ def test_long_messages_of_keras_are_cut():
 
 def test_an_existing_file_is_refused_and_stays(force_field, folder):
     (folder / "water.keras").write_text("precious")
-    with refused(UserError, "water.keras", hint="--overwrite"):
+    with refused(OutputError, file="water.keras", hint="--overwrite"):
         save_model(force_field, folder / "water.keras")
     assert (folder / "water.keras").read_text() == "precious"
     assert len(list(folder.iterdir())) == 1
