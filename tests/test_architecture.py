@@ -70,7 +70,7 @@ def test_functions_are_not_too_long():
         f"{module}.{node.name}: {node.end_lineno - node.lineno + 1} lines"
         for module in MODULES
         for node in ast.walk(tree(module))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno + 1 > 70
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno + 1 > 60
     ]
     assert not too_long
 

@@ -362,7 +362,7 @@ class H5mdDataset(Dataset):
         return super().signatures
 
     @functools.cached_property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> str:  # type: ignore[override]  # computed on first use
         """Fingerprint stored at conversion; for files of other programs the first call reads all frames."""
         if "fingerprint" in self.provenance:
             return self.provenance["fingerprint"]
