@@ -65,12 +65,19 @@ def test_modules_say_what_they_are_and_are_not_too_long(module):
     assert len(MODULES[module].read_text().splitlines()) <= 400
 
 
+def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    documented = ast.get_docstring(node) is not None
+    docstring = node.body[0].end_lineno - node.body[0].lineno + 1 if documented else 0
+    return node.end_lineno - node.lineno + 1 - docstring
+
+
 def test_functions_are_not_too_long():
     too_long = [
-        f"{module}.{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        f"{module}.{node.name}: {code_lines(node)} lines"
         for module in MODULES
         for node in ast.walk(tree(module))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno + 1 > 60
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and code_lines(node) > 60
     ]
     assert not too_long
 
