@@ -153,4 +153,4 @@ def test_types_must_be_pairs(folder, capsys, types):
     dumps.argon_dump(folder / "argon.lammpstrj")
     code, _, err = run(capsys, "convert", "argon.lammpstrj", "--types", types)
     assert code == 2
-    assert "say 1=O,2=H" in err
+    assert "1=O,2=H" in err
