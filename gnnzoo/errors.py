@@ -1,7 +1,7 @@
-"""What went wrong, in the user's words.
+"""Errors that the user can fix.
 
-A `UserError` is about something that the user can mend: it says what is wrong, where, what was expected, and what to
-type next, and ends the command with exit code 2. Everything else that escapes is a failure of ours: exit code 1.
+A `UserError` states what is wrong, where, what was expected, and what to type next; it ends a command with exit code 2.
+Any other exception is an internal error: exit code 1.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Location:
-    """Where something is wrong: a file, a line counted from 1, a dotted key. Each part may be unknown."""
+    """Location of an error: a file, a line counted from 1, a dotted key; each may be unknown."""
 
     file: Path | str | None = None
     line: int | None = None
@@ -28,12 +28,12 @@ class Location:
 
 
 class UserError(Exception):
-    """Something the user can mend.
+    """Error that the user can fix.
 
     Args:
-        what: one sentence: what is wrong, with the value received.
-        location: where it stands.
-        expected: what was expected there.
+        what: what is wrong, with the value received; one sentence.
+        location: where the error is.
+        expected: what was expected instead.
         hint: what to type or do next.
     """
 
@@ -56,10 +56,26 @@ class UserError(Exception):
 
 
 class RecipeError(UserError):
-    """A recipe that cannot be read or does not hold what it must; may gather several `UserError`s in `problems`."""
+    """Error in a recipe; `problems` holds several errors of one recipe or of several.
 
-    def __init__(self, what: str, *, problems: Iterable[UserError] = (), **kwargs):
-        super().__init__(what, **kwargs)
+    Args:
+        what: what is wrong.
+        problems: errors to report below it.
+        location: where the error is.
+        expected: what was expected instead.
+        hint: what to type or do next.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        problems: Iterable[UserError] = (),
+        location: Location | None = None,
+        expected: str | None = None,
+        hint: str | None = None,
+    ):
+        super().__init__(what, location=location, expected=expected, hint=hint)
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
@@ -67,21 +83,37 @@ class RecipeError(UserError):
 
 
 class DataError(UserError):
-    """A dump or a dataset that cannot be read, or that does not hold what is asked of it."""
+    """Dump or dataset that cannot be read or does not contain what is needed."""
 
 
 class ModelError(UserError):
-    """A model file that is none of ours, or that does not fit what is asked of it."""
+    """Model file that was not written by gnnzoo or cannot be used for the task."""
 
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `name` was probably meant to be, or None."""
+    """Find the candidate nearest to a misspelt name.
+
+    Args:
+        name: the name.
+        candidates: valid names.
+
+    Returns:
+        The candidate, or None if none is near.
+    """
     names = [str(candidate) for candidate in candidates]
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """' Did you mean 'x'?' where a candidate is near, else an empty string: to be appended to a sentence."""
+    """Sentence that suggests a valid name.
+
+    Args:
+        name: a misspelt name.
+        candidates: valid names.
+
+    Returns:
+        " Did you mean 'x'?" to be appended to a message; empty if no candidate is near.
+    """
     near = closest(name, candidates)
     return f" Did you mean '{near}'?" if near else ""

@@ -1,4 +1,4 @@
-"""Writing results so that nothing is lost: beside their place, then renamed, never over something in silence."""
+"""Atomic writes of files and folders, backups of existing ones, and OS errors of writing as user errors."""
 
 import contextlib
 import errno
@@ -11,20 +11,26 @@ from pathlib import Path
 
 from gnnzoo.errors import Location, UserError
 
-# No room for what is to be written: on the disk, in the user's share of it, under the limit of a file's size.
+# Disk full, quota exceeded, file larger than the limit.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MORE_ROOM = "free some space or choose another place"
-_STILL = 600  # seconds after which an unfinished file of a process that is not here, or elsewhere, is nobody's
+# Seconds after which a temporary file of a process that does not run on this machine counts as left over; on a shared
+# file system the process may run on another one, which writes more often than this.
+_STALE = 600
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
 
 class OutputError(UserError):
-    """A result that cannot be written, though there is nothing wrong with it."""
+    """Output that exists or cannot be written."""
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Refuse `path` if it exists, unless it may be replaced; to be called before work of any length begins.
+    """Check that an output does not exist or may be replaced, before any long work.
+
+    Args:
+        path: file or folder to be written.
+        overwrite: whether it may exist.
 
     Raises:
         OutputError: it exists and `overwrite` is False.
@@ -33,15 +39,18 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise OutputError(
             "exists already",
             location=Location(file=path),
-            hint="--overwrite to replace it (the old one is kept beside it), or another name",
+            hint="--overwrite to replace it (the old one is kept as a backup), or another name",
         )
 
 
 def check_writable(path: Path) -> None:
-    """Make the folder of `path` and try a file there; to be called before work of any length begins.
+    """Check that a file can be created, before any long work; makes its folder.
+
+    Args:
+        path: file to be written.
 
     Raises:
-        OutputError: what is to become `path` could not be written.
+        OutputError: it could not be written.
     """
     temporary = _temporary(path)
     try:
@@ -59,9 +68,15 @@ def check_writable(path: Path) -> None:
 
 
 def backup_existing(path: Path) -> Path | None:
-    """Move an existing `path` aside to the first free `path.old-N`; returns where it went.
+    """Rename an existing file or folder to the first free PATH.old-N.
 
-    The new name is reserved before the move, so that two processes never move to the same one.
+    The new name is reserved before the move, so that two processes never choose the same one.
+
+    Args:
+        path: file or folder.
+
+    Returns:
+        The new path; None if there was nothing at `path`.
     """
     number = 1
     while os.path.lexists(path):
@@ -86,53 +101,63 @@ def backup_existing(path: Path) -> Path | None:
 
 
 def _put(temporary: Path, path: Path) -> None:
-    """Give a finished file or folder its name; FileExistsError where there is something of that name."""
+    """Rename a finished file or folder to its final name; FileExistsError if that exists."""
     if temporary.is_dir():
         try:
-            os.rename(temporary, path)  # onto a folder that holds something, or a file, it fails
+            os.rename(temporary, path)  # fails if the target is a file or a folder that is not empty
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
             raise
         return
     try:
-        os.link(temporary, path)  # unlike a rename, it fails where there is something
+        os.link(temporary, path)  # unlike a rename, fails if the target exists
     except OSError as error:
         if error.errno not in _NO_LINKS or os.path.lexists(path):
             raise
-        os.replace(temporary, path)  # a file system without links
+        os.replace(temporary, path)  # no hard links on this file system
 
 
 def _remove(path: Path) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
-        with contextlib.suppress(OSError):  # a folder in which nothing can be made lets nothing be removed either
+        with contextlib.suppress(OSError):  # a read-only folder
             path.unlink(missing_ok=True)
 
 
 def _temporary(path: Path) -> Path:
-    """The unfinished file's name; the suffix is kept, because some libraries choose a format by it."""
+    """Name of the unfinished file; keeps the suffix, by which some libraries choose a format."""
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
 
 
-def _clear_away(path: Path) -> None:
-    """Remove what killed processes left unfinished of this very file: their numbers are nobody's, and nothing grows."""
+def _remove_stale(path: Path) -> None:
+    """Remove unfinished files of this name that killed processes left: no such process, no recent change."""
     for left in path.parent.glob(f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"):
         number = left.name.removesuffix(f".part{path.suffix}").rpartition(".")[2]
         with contextlib.suppress(OSError):  # gone meanwhile
-            still = time.time() - left.stat().st_mtime > _STILL
-            if number.isdigit() and not os.path.exists(f"/proc/{number}") and os.path.isdir("/proc/self") and still:
+            stale = time.time() - left.stat().st_mtime > _STALE
+            if number.isdigit() and not os.path.exists(f"/proc/{number}") and os.path.isdir("/proc/self") and stale:
                 _remove(left)
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str, overwrite: bool = False, more_room: str = _MORE_ROOM) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what the caller makes there becomes `path` when the block ends well.
+    """Write a file or folder atomically: it is made under a temporary name and renamed if the block succeeds.
 
-    A failure, Ctrl-C included, leaves nothing behind. A full disk or a folder that cannot be written is an
-    `OutputError`. What another process put there meanwhile is never lost: with `overwrite` it is moved aside as well,
-    without it the block fails. `more_room` is what to do about a full disk.
+    Any failure, Ctrl-C included, removes the temporary. An output that another process writes meanwhile is never lost:
+    with `overwrite` it is backed up as well, without it the block fails.
+
+    Args:
+        path: final name.
+        overwrite: back up and replace an existing file or folder.
+        more_room: hint of the error about a full disk.
+
+    Yields:
+        Temporary path in the same folder.
+
+    Raises:
+        OutputError: it exists, the disk is full, or the folder cannot be written.
     """
     path = Path(path)
     refuse_existing(path, overwrite)
@@ -140,7 +165,7 @@ def atomic_write(path: Path | str, overwrite: bool = False, more_room: str = _MO
     with translate_os_errors(path, more_room):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _clear_away(path)
+            _remove_stale(path)
             yield temporary
             while True:
                 if overwrite:
@@ -148,7 +173,7 @@ def atomic_write(path: Path | str, overwrite: bool = False, more_room: str = _MO
                 try:
                     _put(temporary, path)
                     break
-                except FileExistsError:  # put there by another process this moment
+                except FileExistsError:  # by another process, just now
                     refuse_existing(path, overwrite)
         finally:
             _remove(temporary)
@@ -156,7 +181,12 @@ def atomic_write(path: Path | str, overwrite: bool = False, more_room: str = _MO
 
 @contextlib.contextmanager
 def translate_os_errors(path: Path, more_room: str = _MORE_ROOM) -> Iterator[None]:
-    """A failure to write to `path` becomes an `OutputError` where the user can mend it."""
+    """Turn errors of writing that the user can fix into `OutputError`.
+
+    Args:
+        path: file or folder being written.
+        more_room: hint of the error about a full disk.
+    """
     try:
         yield
     except UserError:
@@ -169,7 +199,16 @@ def translate_os_errors(path: Path, more_room: str = _MORE_ROOM) -> Iterator[Non
 
 
 def os_error_as_user_error(error: Exception, path: Path, more_room: str = _MORE_ROOM) -> OutputError | None:
-    """A full disk or a forbidden folder in the user's words; None for anything else."""
+    """Describe a full disk or missing permission.
+
+    Args:
+        error: raised by writing.
+        path: file or folder being written.
+        more_room: hint about a full disk.
+
+    Returns:
+        The error; None for any other failure.
+    """
     number, location = _number(error), Location(file=path)
     if number in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path.parent).free / 1e6 if path.parent.exists() else 0
@@ -179,7 +218,9 @@ def os_error_as_user_error(error: Exception, path: Path, more_room: str = _MORE_
             hint=more_room,
         )
     if number == errno.EFBIG:
-        return OutputError("the file is larger than you may write", location=location, hint="ulimit -f tells the limit")
+        return OutputError(
+            "the file is larger than you may write", location=location, hint="ulimit -f prints the limit"
+        )
     if number in _FORBIDDEN:
         return OutputError("cannot be written: no permission there", location=location, hint="another place for it")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.exists():
@@ -188,7 +229,7 @@ def os_error_as_user_error(error: Exception, path: Path, more_room: str = _MORE_
 
 
 def _number(error: Exception) -> int | None:
-    """The system's number of an error; TensorFlow and others have the system's words for a full disk and no number."""
+    """Errno of an error; for a full disk, TensorFlow raises errors that have its text alone."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     return next((number for number in FULL if os.strerror(number) in str(error)), None)

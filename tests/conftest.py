@@ -9,6 +9,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
 
+import logging  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -24,6 +25,23 @@ def _messages_on_stderr(request):
 
     with reporting(Verbosity()):
         yield
+
+
+@pytest.fixture
+def messages(caplog):
+    """Returns the messages that were logged since its last call, one a line, warnings marked with "warning: "."""
+    caplog.set_level(logging.INFO, logger="gnnzoo")
+
+    def read() -> str:
+        lines = [
+            f"{'warning: ' if record.levelno >= logging.WARNING else ''}{record.getMessage()}"
+            for record in caplog.records
+            if record.name.startswith("gnnzoo") and record.levelno >= logging.INFO
+        ]
+        caplog.clear()
+        return "\n".join(lines) + "\n" if lines else ""
+
+    return read
 
 
 @pytest.fixture

@@ -1,43 +1,53 @@
-"""gnnzoo list: the recipes at hand, and the models in this folder."""
+"""gnnzoo list"""
+
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from gnnzoo.models.info import ModelInfo
+    from gnnzoo.workflows.recipes import ListedRecipe
 
 
 @click.command()
 def command() -> None:
-    """Show the recipes that are found by name, and the models in this folder with their figures.
+    """List the recipes that can be given by name, and the models in this folder with their errors.
 
-    Recipes come from ./recipes and from gnnzoo itself. A model's error is that on frames held out of its training:
-    mean |dF| as a share of mean |F|, which is 100 % for a model that predicts no force at all.
+    Recipes come from ./recipes and from gnnzoo itself. A model's error is mean |dF| / mean |F| on held-out frames;
+    zero forces have 100 %.
     """
     from gnnzoo.cli.console import say, table
     from gnnzoo.workflows.recipes import list_models, list_recipes
 
-    rows = [(listed.name, *_recipe_cells(listed)) for listed in list_recipes()]
-    table("recipes", ("name", "cutoff", "decoder", "what for"), rows)
-    models = list_models()
+    recipes = [(listed.name, *_recipe_cells(listed)) for listed in list_recipes()]
+    table("recipes", ("name", "cutoff", "decoder", "what for"), recipes)
+    models = [(listed.path, *_model_cells(listed.info)) for listed in list_models()]
     if models:
-        rows = [(listed.path, *_model_cells(listed.info)) for listed in models]
-        table("models in this folder, the newest first", ("file", "recipe", "species", "error", "MAE", "trained"), rows)
+        columns = ("file", "recipe", "species", "error", "MAE", "trained")
+        table("models in this folder, the newest first", columns, models)
     else:
         say("no models in this folder yet: gnnzoo train RECIPE makes one")
 
 
-def _recipe_cells(listed) -> tuple[str, str, str]:
+def _recipe_cells(listed: "ListedRecipe") -> tuple[str, str, str]:
     if listed.recipe is None:
-        return "", "", f"not in order: gnnzoo validate {listed.path}"
+        return "", "", f"invalid: gnnzoo validate {listed.path}"
     recipe = listed.recipe
     return f"{recipe.graph.cutoff:g}", recipe.model.layers[-1].layer, recipe.description
 
 
-def _model_cells(info: dict | None) -> tuple[str, ...]:
+def _model_cells(info: "ModelInfo | None") -> tuple[str, ...]:
     from gnnzoo.units import force_unit
 
     if info is None:
         return "not a model of gnnzoo", "", "", "", ""
     figures = info.get("figures") or {}
     held_out = figures.get("test") or figures.get("validation") or {}
-    relative = f"{held_out['relative']:.2%}" if "relative" in held_out else ""
-    mae = f"{held_out['mae']:.3g} {force_unit(info.get('units'))}" if "mae" in held_out else ""
-    species = " ".join(info.get("species", ()))
-    return info.get("recipe", {}).get("name", ""), species, relative, mae, info.get("trained", "")
+    relative, mae = held_out.get("relative"), held_out.get("mae")
+    return (
+        str(info.get("recipe", {}).get("name", "")),
+        " ".join(info.get("species", ())),
+        "" if relative is None else f"{relative:.2%}",
+        "" if mae is None else f"{mae:.3g} {force_unit(info.get('units'))}",
+        info.get("trained", ""),
+    )

@@ -1,12 +1,12 @@
-"""gnnzoo schema: what a recipe may hold."""
+"""gnnzoo schema"""
 
 import click
 
 
 @click.command()
-@click.option("--markdown", is_flag=True, help="Text to read instead of JSON schema.")
+@click.option("--markdown", is_flag=True, help="Markdown instead of JSON schema.")
 def command(markdown: bool) -> None:
-    """Print what a recipe may hold: every key with its type, default and meaning.
+    """Print the reference of all recipe keys, each with type, default and description.
 
     \b
     gnnzoo schema --markdown | less

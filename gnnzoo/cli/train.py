@@ -1,6 +1,11 @@
 """gnnzoo train"""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from gnnzoo.models.files import ForceField
 
 data_option = click.option(
     "--data",
@@ -15,13 +20,20 @@ data_option = click.option(
 @click.argument("recipe")
 @data_option
 @click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 8m or 1h30m.")
-@click.option("-o", "--output", metavar="OUT.keras", help="Where the model goes; by default NAME.keras.")
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of this recipe.")
+@click.option("-o", "--output", metavar="OUT.keras", help="The model's file; by default NAME.keras.")
+@click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this recipe.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a value of the recipe.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing model; the old one is kept beside it.")
-def command(recipe, data, time_limit, output, resume, overrides, overwrite):
+@click.option("--overwrite", is_flag=True, help="Replace an existing model, keeping the old one as a backup.")
+def command(
+    recipe: str,
+    data: tuple[str, ...],
+    time_limit: str | None,
+    output: str | None,
+    resume: bool,
+    overrides: tuple[str, ...],
+    overwrite: bool,
+) -> None:
     """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows)."""
-    from gnnzoo.cli.console import say
     from gnnzoo.cli.transfer_tables import print_report
     from gnnzoo.workflows.train import train
 
@@ -35,21 +47,24 @@ def command(recipe, data, time_limit, output, resume, overrides, overwrite):
         overwrite=overwrite,
         on_report=print_report,
     )
-    for line in result_lines(model.path, model.info):
-        say(line)
+    show_trained(model)
 
 
-def result_lines(path, info: dict) -> list[str]:
-    """What was made and how good it is on what was held out."""
+def show_trained(model: "ForceField") -> None:
+    """Print where a trained model is and its errors on held-out frames.
+
+    Args:
+        model: the model.
+    """
+    from gnnzoo.cli.console import say
     from gnnzoo.units import force_unit
 
-    unit = force_unit(info["units"])
-    lines = [f"wrote {path}: {info['parameters']:,} parameters, species {' '.join(info['species'])}"]
-    for part, figures in info["figures"].items():
-        if figures is not None:
-            lines.append(
-                f"  {part + ':':<12}mean |dF| / mean |F| {figures['relative']:.2%} (zero forces: 100 %)   "
-                f"MAE {figures['mae']:.4g} {unit} per component   sum of |components| {figures['sum_abs']:.4g} per atom"
+    path, info, unit = model.path, model.info, force_unit(model.units)
+    say(f"wrote {path}: {info['parameters']:,} parameters, species {' '.join(info['species'])}")
+    for part, errors in info["figures"].items():
+        if errors is not None:
+            say(
+                f"  {part + ':':<12}mean |dF| / mean |F| {errors['relative']:.2%} (zero forces: 100 %)   "
+                f"MAE {errors['mae']:.4g} {unit} per component   sum of |components| {errors['sum_abs']:.4g} per atom"
             )
-    lines.append(f"next: gnnzoo evaluate {path} DATA, gnnzoo freeze {path}")
-    return lines
+    say(f"next: gnnzoo evaluate {path} DATA, gnnzoo freeze {path}")

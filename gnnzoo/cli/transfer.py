@@ -5,7 +5,7 @@ from typing import get_args
 import click
 
 from gnnzoo.choices import COMPARISON_SIZES, RadialTransfer, Strategy
-from gnnzoo.cli.train import data_option, result_lines
+from gnnzoo.cli.train import data_option, show_trained
 
 
 def _parse_map(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
@@ -100,7 +100,6 @@ def command(
     gnnzoo transfer water.keras --target argon --frames 10 --strategy staged
     gnnzoo transfer water.keras --target argon --compare --sizes 3,10
     """
-    from gnnzoo.cli.console import say
     from gnnzoo.cli.transfer_tables import print_report
     from gnnzoo.workflows.transfer import transfer
 
@@ -125,5 +124,4 @@ def command(
         sizes=(sizes or COMPARISON_SIZES) if compare else None,
         on_report=print_report,
     )
-    for line in result_lines(result.path, result.info):
-        say(line)
+    show_trained(result)

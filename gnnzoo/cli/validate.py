@@ -1,4 +1,4 @@
-"""gnnzoo validate: check recipes as a whole, without running anything."""
+"""gnnzoo validate"""
 
 import click
 
@@ -9,9 +9,9 @@ import click
     "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change the recipes before the check."
 )
 def command(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
-    """Check recipes as a whole, and tell what they declare.
+    """Validate recipes without running anything, and print a summary of each.
 
-    RECIPE is a path, or a name that `gnnzoo list` shows. Every problem is told at once, with its line.
+    RECIPE is a path, or a name that `gnnzoo list` shows. All problems are reported at once, with their lines.
 
     \b
     gnnzoo validate recipes/water.json

@@ -79,18 +79,8 @@ class TrainingInfo(TypedDict, total=False):
     command: str
 
 
-class ForceFigures(TypedDict, total=False):
-    """Force errors on one part of the dataset, in the model's force unit; definitions: `evaluation.metrics`."""
-
-    mae: float | None
-    rmse: float | None
-    sum_abs: float | None
-    vector_mae: float | None
-    relative: float | None
-    cosine: float | None
-    mae_x: float | None
-    mae_y: float | None
-    mae_z: float | None
+# Force errors on one part of the dataset, in the model's force unit, by name; see `gnnzoo.metrics.ForceMetrics`.
+ForceFigures = dict[str, float | None]
 
 
 class SourceErrors(TypedDict):

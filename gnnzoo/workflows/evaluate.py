@@ -1,15 +1,15 @@
-"""Judge a model's forces, and energies and virials if it has any, on data that it was not trained on."""
+"""Evaluate a model on held-out data: errors of forces, energies and virials, and parity plots."""
 
 import contextlib
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.console import table
 from gnnzoo.data.data_source import resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
@@ -20,22 +20,22 @@ from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
-from gnnzoo.evaluation.report import (
-    ENERGY_COLUMNS,
-    FORCE_COLUMNS,
-    VIRIAL_COLUMNS,
-    energy_rows,
-    energy_title,
-    force_rows,
-    virial_rows,
-)
 from gnnzoo.file_formats import uncompressed_name
-from gnnzoo.metrics import EnergyErrors, ForceErrors, VirialErrors, accumulate
+from gnnzoo.metrics import (
+    EnergyErrors,
+    EnergyResult,
+    ForceErrors,
+    ForceResult,
+    VirialErrors,
+    VirialResult,
+    accumulate,
+)
 from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
+from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.find import recipe_names
 from gnnzoo.units import force_factor
 from gnnzoo.workflows.steps.evaluation_sets import chosen_sets
@@ -43,112 +43,176 @@ from gnnzoo.workflows.steps.training_data import evaluation_dataset
 
 logger = logging.getLogger(__name__)
 
+Data = str | Path | Dataset
 
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors of a model on one dataset.
+
+    Attributes:
+        model: path of the model, or the name of its recipe.
+        data: the dataset as it was given, or the path of an evaluation set.
+        part: which frames: "whole", "whole, partly trained on", "test" or "validation".
+        forces: force errors.
+        energy: energy errors; None unless model and data both have energies.
+        virial: virial errors; None unless model and data both have virials.
+        evaluation_set: name of the evaluation set of the recipe; None for other data.
+    """
+
+    model: str
+    data: str
+    part: str
+    forces: ForceResult
+    energy: EnergyResult | None
+    virial: VirialResult | None
+    evaluation_set: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the evaluation set, or the dataset as it was given."""
+        return self.evaluation_set or self.data
+
+    def to_json(self) -> dict[str, object]:
+        """Errors by kind with "model", "data", "part", and "on" for an evaluation set."""
+        return {
+            **self.forces.to_json(),
+            "energy": self.energy.to_json() if self.energy else None,
+            "virial": self.virial.to_json() if self.virial else None,
+            "model": self.model,
+            "data": self.data,
+            "part": self.part,
+            **({"on": self.evaluation_set} if self.evaluation_set else {}),
+        }
+
+
+@displays_progress
 def evaluate(
     model: str | Path | ForceField,
-    data: str | Path | Dataset | list | None = None,
+    data: Data | Sequence[Data] | None = None,
     *,
-    on: str | list[str] | tuple[str, ...] = (),
+    on: str | Sequence[str] = (),
     json_output: str | Path | None = None,
     plot: bool | str | Path = True,
     overwrite: bool = False,
-) -> dict:
-    """Compare a model's forces with those of the data, beside the zero-force baseline; energies and virials likewise.
+    progress: bool = False,
+) -> Evaluation | dict[str, Evaluation]:
+    """Evaluate a model's forces, energies and virials, with zero forces and mean energies as baselines.
 
-    The dataset that the model was trained on is judged on its test part only; any other, whole. Data made from files
-    that the model was trained on, too, are judged whole under a warning.
+    The dataset that the model was trained on is evaluated on its test part only, any other as a whole. Data made from
+    source files of the training are evaluated as a whole, with a warning.
 
     Args:
         model: a model or its path.
-        data: a dataset, its path, or several; each is judged on its own.
-        on: names of evaluation sets that the model's recipe declares, or "all"; made by their simulation where they
-            are missing.
-        json_output: where the figures go as JSON.
-        plot: whether to draw MODEL-DATA-parity.png in the working folder, or where (with one dataset only).
-        overwrite: replace existing outputs, keeping the old ones beside them. A parity plot under its default name is
-            drawn anew without asking.
+        data: a dataset, its path, or several; each is evaluated separately.
+        on: names of evaluation sets of the model's recipe, or "all"; missing ones are simulated.
+        json_output: file for the errors as JSON.
+        plot: whether to draw the parity plot MODEL-DATA-parity.png, or its path (for one dataset only).
+        overwrite: replace existing outputs, which are kept as backups. A parity plot of the default name is always
+            replaced.
+        progress: show a progress bar.
 
     Returns:
-        The figures (see `metrics.ForceResult.to_json`) with "model", "data" and "part", and "energy" (see
-        `metrics.EnergyResult`) where model and data both have energies, else None; so "virial" (see
-        `metrics.VirialResult`). Where several datasets are given, by what they were given as: path or
-        name.
+        The errors; for several datasets, by path or name of the dataset.
 
     Raises:
-        UserError: nothing was named to judge on, which tells what could be; a name that the recipe does not declare.
+        UserError: no data are given (the error lists what could be), or an evaluation set is unknown.
+    """
+    evaluations = evaluate_each(model, data, on=on, json_output=json_output, plot=plot, overwrite=overwrite)
+    results = {result.name: result for result in evaluations}
+    return results if len(results) > 1 else next(iter(results.values()))
+
+
+def evaluate_each(
+    model: str | Path | ForceField,
+    data: Data | Sequence[Data] | None = None,
+    *,
+    on: str | Sequence[str] = (),
+    json_output: str | Path | None = None,
+    plot: bool | str | Path = True,
+    overwrite: bool = False,
+) -> Iterator[Evaluation]:
+    """Evaluate a model on one dataset after the other; see `evaluate`.
+
+    Yields:
+        The errors on each dataset, once they are known.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model)
-    items = [] if data is None else data if isinstance(data, list | tuple) else [data]
+    items = [] if data is None else [data] if isinstance(data, str | Path | Dataset) else list(data)
     sets = chosen_sets(force_field.recipe, on)
     if not items and not sets:
-        raise _nothing_named(force_field)
+        raise _no_data(force_field)
     if json_output is not None:
         refuse_existing(Path(json_output), overwrite)
     if isinstance(plot, str | Path):
         if len(items) + len(sets) > 1:
             raise UserError("one plot cannot show several datasets", hint="leave out --plot: each gets one of its own")
         refuse_existing(Path(plot), overwrite)
-    results = {}
+    results: dict[str, Evaluation] = {}
     for item in items:
         with _opened(force_field, item) as (dataset, name):
-            results[name] = _judge(force_field, dataset, name, plot, overwrite)
+            results[name] = _evaluation(force_field, dataset, name, plot, overwrite)
+        yield results[name]
     for name in sets:
         with evaluation_dataset(force_field.recipe, recipe_names().get(force_field.recipe.name), name) as dataset:
-            figures = _judge(force_field, dataset, name, plot, overwrite)
-            results[name] = figures | {"data": str(dataset.path), "on": name}
-    answer = results if len(results) > 1 else next(iter(results.values()))
+            result = _evaluation(force_field, dataset, name, plot, overwrite)
+            results[name] = replace(result, data=str(dataset.path), evaluation_set=name)
+        yield results[name]
     if json_output is not None:
+        by_name = {name: result.to_json() for name, result in results.items()}
         with atomic_write(json_output, overwrite) as temporary:
-            temporary.write_text(json.dumps(answer, indent=1) + "\n")
+            temporary.write_text(json.dumps(by_name if len(by_name) > 1 else by_name.popitem()[1], indent=1) + "\n")
         logger.info(f"wrote {json_output}")
-    return answer
 
 
-def _nothing_named(model: ForceField) -> UserError:
-    """What there is to judge a model on: the data of its training, what its recipe declares, any other."""
+def _no_data(model: ForceField) -> UserError:
+    """Error that lists the training data, the evaluation sets, and any other data."""
     name = model.path or "MODEL"
     trained_on = (model.info.get("dataset") or {}).get("path")
-    expected = [f"{trained_on}, which it was trained on (judged on what was held out)"] if trained_on else []
+    expected = [f"{trained_on}, which it was trained on (held-out frames only)"] if trained_on else []
     for key, declared in model.recipe.data.evaluation.items():
         source = declared.source if isinstance(declared.source, str) else ", ".join(declared.source)
         made = f", else made by LAMMPS from {declared.simulate.input}" if declared.simulate else ""
         expected.append(f"--on {key}: {source}{made}")
     expected.append("any dataset or dump of its species")
-    sets = next(iter(model.recipe.data.evaluation), None)
-    given = f"--on {sets}" if sets else trained_on or "DATA"
+    first_set = next(iter(model.recipe.data.evaluation), None)
+    given = f"--on {first_set}" if first_set else trained_on or "DATA"
     return UserError(
-        f"nothing was named that {name} is to be judged on",
+        f"no evaluation data given for {name}",
         expected="one or more of\n    " + "\n    ".join(expected),
         hint=f"gnnzoo evaluate {name} {given}",
     )
 
 
 @contextlib.contextmanager
-def _opened(model: ForceField, item: str | Path | Dataset) -> Iterator[tuple[Dataset, str]]:
-    """Data and what they are called; what was opened here is closed again."""
+def _opened(model: ForceField, item: Data) -> Iterator[tuple[Dataset, str]]:
+    """A dataset and its name; a dataset opened here is closed again."""
     if isinstance(item, Dataset):
         yield item, str(item.path)
         return
     source = resolve_source(item, streams=True)
     with open_dataset(source) as dataset:
-        if source.kind.is_dump:  # a dataset's conversion told it
+        if source.kind.is_dump:  # the conversion of a dataset has reported these
             for line in event_messages(dataset.provenance, ("truncated", "repeated")):
                 logger.warning(line)
-        declared = _declared(model, dataset, item)
+        declared = _with_metadata_of(model, dataset, item)
         doubt = unit_warning(checked_units(declared))
         if doubt:
             logger.warning(doubt)
         yield declared, str(item)
 
 
-def _declared(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
-    """The data, with what they do not say taken from the model: units and names of types."""
-    units = types = None
+def _with_metadata_of(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
+    """The dataset, with undeclared units and type names taken from the model."""
+    units: str | None = None
+    types: dict[int | str, str] | None = None
     if dataset.units is None and model.units is not None:
-        logger.info(f"{path} does not say its units: taken to be {model.units}, as the model's")
+        logger.info(f"{path} does not declare its units: taken to be {model.units}, as the model's")
         units = model.units
     undeclared = all(name == str(number) for number, name in dataset.type_names.items())
-    known = {number: name for number, name in model.info["types"].items() if int(number) in dataset.type_names}
+    known: dict[int | str, str] = {
+        number: name for number, name in model.info["types"].items() if int(number) in dataset.type_names
+    }
     if undeclared and len(known) == len(dataset.type_names):
         if any(name != number for number, name in known.items()):
             listed = ", ".join(f"{number}={name}" for number, name in known.items())
@@ -157,102 +221,89 @@ def _declared(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
     return apply_metadata(dataset, units, types)
 
 
-def _judge(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> dict:
-    indices, part = _frames_to_judge(model, dataset, data)
+def _evaluation(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> Evaluation:
+    indices, part = _evaluated_frames(model, dataset, data)
     _warn_of_molecules(model, dataset, data)
     factor = force_factor(dataset.units, model.units)
     if factor != 1:
         logger.info(f"forces of {data} are converted from {dataset.units} to {model.units} units: x {factor:.6g}")
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
-    errors, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
+    forces, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
     energies, virials = EnergyErrors(model.knows_zero, model.energy_offsets), VirialErrors()
-    with _too_large(model, dataset), track(f"evaluating {data}", len(indices)) as shown:
+    hint = f"the model's cutoff is fixed; gnnzoo inspect {dataset.path} shows whether the data are in its length unit"
+    with cutoff_explained(dataset.path, hint), track(f"evaluating {data}", len(indices)) as task:
         for prediction in model.predictor(map(source.graph, indices)):
-            accumulate([prediction], errors, sample, energies, virials)
-            shown.advance()
+            accumulate([prediction], forces, sample, energies, virials)
+            task.advance()
     name = str(model.path or model.recipe.name)
-    forces, energy, virial = errors.result(), energies.result(), virials.result()
-    table(f"{name} on {data} ({part}, {forces.frames} frames)", FORCE_COLUMNS, force_rows(forces))
-    if energy is not None and (rows := energy_rows(energy, model.units)):
-        table(energy_title(energy), ENERGY_COLUMNS, rows)
-    if virial is not None:
-        table(f"virials of {virial.frames} frames", VIRIAL_COLUMNS, virial_rows(virial, model.units))
+    result = Evaluation(name, data, part, forces.result(), energies.result(), virials.result())
     if plot:
         default = Path(f"{_stem(name)}-{_stem(data) or _stem(dataset.path)}-parity.png")
         path = default if plot is True else Path(plot)
-        again = " in place of the older one" if plot is True and path.exists() else ""
-        if again:
+        replaced = " in place of the older one" if plot is True and path.exists() else ""
+        if replaced:
             path.unlink()
-        logger.info(f"wrote{again} {parity_plot(sample, forces, f'{name} on {data} ({part})', path, overwrite)}")
-    totals = {"energy": energy.to_json() if energy else None, "virial": virial.to_json() if virial else None}
-    return forces.to_json() | totals | {"model": name, "data": data, "part": part}
+        parity_plot(sample, result.forces, f"{name} on {data} ({part})", path, overwrite)
+        logger.info(f"wrote{replaced} {path}")
+    return result
 
 
-def _stem(path) -> str:
-    """A file's name without its ending, N216.81 of N216.81.lammpstrj.gz; N216 of N216.*"""
+def _stem(path: str | Path) -> str:
+    """A file's name without its endings: N216.81 of N216.81.lammpstrj.gz; N216 of N216.*"""
     return re.sub(r"[*?\[\]]", "", Path(uncompressed_name(Path(path))).stem).rstrip(".")
 
 
-@contextlib.contextmanager
-def _too_large(model: ForceField, dataset: Dataset) -> Iterator[None]:
-    """Errors of a cutoff too large for the data, in words that fit an evaluation."""
-    hint = f"the model's cutoff is fixed; gnnzoo inspect {dataset.path} tells whether the data are in its length unit"
-    with cutoff_explained(dataset.path, hint):
-        yield
-
-
 def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
-    """Say it where the classes of edges are not those that the model learned."""
+    """Warn if either training or evaluation data lack molecule ids, so that edges belong to other classes."""
     trained_with = (model.info.get("dataset") or {}).get("molecules")
     if not reads_molecules(model.recipe) or trained_with in (None, dataset.has_molecules):
         return
     if trained_with:
         logger.warning(
             f"{data} carries no molecule ids, and the model was trained with them: all pairs count as of different "
-            "molecules, so that the forces are not what the model would say with them. To mend it: dump the column mol"
+            "molecules, which changes the forces. To fix it: dump the column mol"
         )
     else:
         logger.warning(
-            f"{data} carries molecule ids, and the model was trained without: it never saw the classes of edges that "
-            "they make, so that the forces mean little. To mend it: data without the column mol"
+            f"{data} carries molecule ids, and the model was trained without: it never saw edges within molecules, "
+            "so that the forces mean little. To fix it: data without the column mol"
         )
 
 
-def _frames_to_judge(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
-    """All frames of foreign data; of the data the model was trained on, only those it has never seen."""
+def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
+    """Frame numbers and what they are called: held-out frames of the training dataset, all frames of another."""
     trained_on = model.info["dataset"]
-    if dataset.fingerprint == trained_on["fingerprint"] and dataset.units != trained_on.get("units", dataset.units):
+    if dataset.fingerprint != trained_on["fingerprint"]:
+        part = "whole"
+        if _partly_trained_on(model, dataset):
+            part = "whole, partly trained on"
+            logger.warning(
+                f"{data} was made from files that the model was trained on: errors on frames of the training are too "
+                "small. For an honest figure: data from other files, or the very dataset of the training"
+            )
+        return np.arange(len(dataset)), part
+    if dataset.units != trained_on.get("units", dataset.units):
         raise DataError(
             f"these are the numbers that the model was trained on, in {dataset.units} units; they were taken to be "
             f"in {trained_on['units']} units then",
             location=Location(file=dataset.path),
             hint=f"gnnzoo convert DUMP --units {trained_on['units']}",
         )
-    if dataset.fingerprint != model.info["dataset"]["fingerprint"]:
-        part = "whole"
-        if _partly_known(model, dataset):
-            part = "whole, partly trained on"
-            logger.warning(
-                f"{data} was made from files that the model was trained on: the errors on frames that it has seen come "
-                "out too small. For an honest figure: data from other files, or the very dataset of the training"
-            )
-        return np.arange(len(dataset)), part
     split = Split.from_dict(model.info["split"])
-    for part in ("test", "validation"):
-        indices = getattr(split, part)
+    for part, indices in (("test", split.test), ("validation", split.validation)):
         if len(indices):
-            why = "" if part == "test" else ", for there is no test part; the best checkpoint was chosen on it"
-            logger.info(f"{data} is what the model was trained on: judged on its {part} part{why}")
+            why = "" if part == "test" else ", as there is no test part; the best checkpoint was chosen on it"
+            logger.info(f"{data} is the dataset of the training: evaluated on its {part} part{why}")
             return indices, part
     raise DataError(
-        "is what the model was trained on, all of it: nothing was held out",
+        "is the dataset of the training, and no frame of it was held out",
         location=Location(file=dataset.path),
         hint="other data, or training with --set data.split.train=0.8 --set data.split.test=0.2",
     )
 
 
-def _partly_known(model: ForceField, dataset: Dataset) -> bool:
-    """Whether the data share source files with what the model, or one that it was transferred from, was trained on."""
+def _partly_trained_on(model: ForceField, dataset: Dataset) -> bool:
+    """Whether the model, or one that it was transferred from, was trained on files that the dataset was made from."""
     sources = {source["sha256"] for source in getattr(dataset, "provenance", {}).get("sources", [])}
     trainings = [made.get("dataset") or {} for made in (model.info, *origins(model.info))]
     return any(

@@ -1,6 +1,7 @@
-"""Turn a trained model into a folder that runs with TensorFlow alone."""
+"""Export a trained model as a folder that runs with TensorFlow alone."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,42 @@ from gnnzoo.data.frames import Frame
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.card import write_card
-from gnnzoo.deploy.freeze import compare, save
+from gnnzoo.deploy.freeze import Comparison, compare, save
 from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.info import ExampleFrame, ModelInfo
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.recipes import list_models
 
 logger = logging.getLogger(__name__)
 
-_FRAMES = 3  # on which frozen and live forces are compared
+_FRAMES = 3  # compared between exported and live model: the first, middle and last held-out frame
+
+
+@dataclass(frozen=True)
+class FreezeResult:
+    """An exported model.
+
+    Attributes:
+        folder: SavedModel, card and example.
+        comparison: forces of the exported model compared with those of the live one.
+        compared_on: path of the dataset whose frames were compared, or "the model's own example".
+    """
+
+    folder: Path
+    comparison: Comparison
+    compared_on: str
+
+    def to_json(self) -> dict[str, object]:
+        """ "folder", "compared_on", "frames", "largest_difference" and "largest_force"."""
+        return {
+            "folder": str(self.folder),
+            "compared_on": self.compared_on,
+            "frames": self.comparison.frames,
+            "largest_difference": self.comparison.largest_difference,
+            "largest_force": self.comparison.largest_force,
+        }
 
 
 def freeze(
@@ -26,48 +53,53 @@ def freeze(
     output: str | Path | None = None,
     *,
     overwrite: bool = False,
-) -> Path:
-    """Write a folder with a SavedModel, a card and an example.
+) -> FreezeResult:
+    """Export a model as a folder with a SavedModel, a card that describes it, and an example.
 
-    Frozen and live forces are compared on frames of the dataset that the model was trained on, or where that is gone on
-    the frame that the model carries, before the folder gets its name.
+    Before the folder is moved into place, forces of the exported model are compared with those of the live one: on
+    frames of the dataset of the training or, where it is missing, on the frame stored in the model.
 
     Args:
         model: a model or its path; by default the newest one in the working folder.
         output: the folder; by default NAME-frozen in the working folder.
-        overwrite: replace an existing folder, keeping the old one beside it.
+        overwrite: replace an existing folder, which is kept as a backup.
 
     Returns:
-        The folder.
+        The folder and how well its forces agree.
 
     Raises:
         UserError: there is no model, the folder exists, or there is no frame to compare on.
+        RuntimeError: the forces differ.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model or newest_model())
     name = force_field.path.stem if force_field.path else force_field.recipe.name
-    output = Path(output).expanduser() if output is not None else Path(f"{name}-frozen")
-    refuse_existing(output, overwrite)
-    frames, where = stored_frames(force_field)
+    folder = Path(output).expanduser() if output is not None else Path(f"{name}-frozen")
+    refuse_existing(folder, overwrite)
+    frames, compared_on = stored_frames(force_field)
     logger.info(f"freezing {force_field.path or name}")
-    with atomic_write(output, overwrite) as folder:
-        save(force_field, folder)
-        comparison = compare(force_field, folder, frames)
+    with atomic_write(folder, overwrite) as temporary:
+        save(force_field, temporary)
+        comparison = compare(force_field, temporary, frames)
         if not comparison.same:
             raise RuntimeError(
                 f"frozen and live forces differ by {comparison.largest_difference:.3g} "
                 f"where the largest is {comparison.largest_force:.3g}"
             )
-        write_card(force_field, folder, comparison, frames[0])
+        write_card(force_field, temporary, comparison, frames[0])
     logger.info(
-        f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of {where}: "
-        f"largest difference {comparison.largest_difference:.2g}, largest force {comparison.largest_force:.4g} "
+        f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of "
+        f"{compared_on}: largest difference {comparison.largest_difference:.2g}, "
+        f"largest force {comparison.largest_force:.4g} "
         f"{force_unit(force_field.units)}"
     )
-    return output
+    return FreezeResult(folder, comparison, compared_on)
 
 
 def newest_model() -> Path:
-    """The newest model of the working folder, named aloud.
+    """Find the newest model in the working folder.
+
+    Returns:
+        Its path, which is logged as well.
 
     Raises:
         ModelError: there is none.
@@ -83,29 +115,42 @@ def newest_model() -> Path:
 
 
 def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
-    """Frames to compare on and what they are of: held out of training where there are such."""
+    """Frames for the comparison of an exported model: of the dataset of the training, or the model's example.
+
+    Args:
+        model: a trained model.
+
+    Returns:
+        Frames, held out of training where possible, and where they come from.
+
+    Raises:
+        DataError: the dataset is not where it was, and the model holds no example.
+    """
     info = model.info["dataset"]
+    types: dict[int | str, str] = {number: name for number, name in model.info["types"].items()}
     try:
-        with open_dataset(info["path"], units=model.units, types=model.info["types"]) as dataset:
+        with open_dataset(info["path"], units=model.units, types=types) as dataset:
             if dataset.fingerprint == info["fingerprint"]:
                 split = Split.from_dict(model.info["split"])
                 held_out = [*split.test, *split.validation, *split.train]
                 chosen = np.unique(np.linspace(0, len(held_out) - 1, _FRAMES).astype(int))
                 return [dataset[int(held_out[index])] for index in chosen], str(dataset.path)
     except (UserError, OSError):
-        pass  # the data have been moved or have changed: the model carries a frame for this
-    if model.info.get("example"):
-        return [_example_frame(model)], "the model's own example"
+        pass  # moved or changed
+    example = model.info.get("example")
+    if example:
+        return [_example_frame(example, model.info)], "the model's own example"
     raise DataError(
-        "the model's dataset is not where it was, and so large a frame is not kept in the model: nothing to compare on",
+        "the dataset of the training is not where it was, and the model stores no frame of this size: nothing to "
+        "compare on",
         location=Location(file=info["path"]),
         hint="bring the dataset back to that place",
     )
 
 
-def _example_frame(model: ForceField) -> Frame:
-    example = model.info["example"]
+def _example_frame(example: ExampleFrame, info: ModelInfo) -> Frame:
     molecules = example["molecules"]
+    x, y, z = ("pp" if periodic else "ff" for periodic in example["pbc"])
     return Frame(
         step=0,
         positions=np.array(example["positions"], dtype=np.float64),
@@ -113,8 +158,8 @@ def _example_frame(model: ForceField) -> Frame:
         cell=np.array(example["cell"], dtype=np.float64),
         ids=np.arange(1, len(example["types"]) + 1),
         types=np.array(example["types"], dtype=np.int32),
-        boundary=tuple("pp" if periodic else "ff" for periodic in example["pbc"]),
-        type_names={int(number): name for number, name in model.info["types"].items()},
-        units=model.units,
+        boundary=(x, y, z),
+        type_names={int(number): name for number, name in info["types"].items()},
+        units=info["units"],
         molecules=None if molecules is None else np.array(molecules, dtype=np.int64),
     )

@@ -1,5 +1,6 @@
-"""Building and loading models: the public Python API around `gnnzoo.models`."""
+"""Build and load models: the public Python API around `gnnzoo.models`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -11,21 +12,34 @@ from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
-def build_model(recipe: Recipe | str | Path, species: list[str] | None = None, scales: Scales = RAW) -> keras.Model:
-    """The untrained network of a recipe.
+def build_model(recipe: Recipe | str | Path, species: Sequence[str] | None = None, scales: Scales = RAW) -> keras.Model:
+    """Build the untrained network of a recipe.
 
     Args:
         recipe: a recipe, its path or its name.
-        species: names in the order of the network's `species` input; by default those the recipe declares.
+        species: names in the order of the network's `species` input; by default those that the recipe declares.
         scales: force scale and mean number of neighbours; training takes them from the training split.
 
     Returns:
         A Keras functional model: dict of the arrays in `gnnzoo.fields.MODEL_INPUTS` -> {"forces": (atoms, 3)}.
+
+    Raises:
+        RecipeError: the recipe is invalid.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    return build_network(recipe, network_species(recipe, species), scales)
+    return build_network(recipe, network_species(recipe, None if species is None else list(species)), scales)
 
 
 def load_model(path: str | Path) -> ForceField:
-    """Read a .keras file written by gnnzoo; see `gnnzoo.models.files.ForceField`."""
+    """Read a .keras file written by gnnzoo.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The model; see `gnnzoo.models.files.ForceField`.
+
+    Raises:
+        ModelError: the file is missing, was not written by gnnzoo, or is damaged.
+    """
     return _load_model(path)

@@ -1,21 +1,42 @@
-"""Draw what models learned of single pairs."""
+"""Dimer force curves of trained models: plot and table of the force between two isolated atoms against distance."""
 
 import csv
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.console import say, table
 from gnnzoo.errors import Location, ModelError, UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, pair_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
-from gnnzoo.units import length_unit
 
 logger = logging.getLogger(__name__)
 
 _COLUMNS = ("model", "pair", "distance", "force", "truth", "training_pairs")
+
+
+@dataclass(frozen=True)
+class PairForces:
+    """Dimer force curves of one or several models.
+
+    Attributes:
+        curves: curves by model; those of a transferred model before its training by its name with "zero-shot".
+        units: LAMMPS unit style of all models, or None.
+        plot: the .png.
+        csv: the .csv.
+    """
+
+    curves: dict[str, list[PairCurve]]
+    units: str | None
+    plot: Path
+    csv: Path
+
+    def to_json(self) -> dict[str, object]:
+        """Attributes by name."""
+        curves = {name: [curve.to_json() for curve in of_model] for name, of_model in self.curves.items()}
+        return {"curves": curves, "units": self.units, "plot": str(self.plot), "csv": str(self.csv)}
 
 
 def pairs(
@@ -26,22 +47,22 @@ def pairs(
     plot: str | Path | None = None,
     csv_output: str | Path | None = None,
     overwrite: bool = False,
-) -> dict[str, list[PairCurve]]:
-    """The force between two atoms alone against distance, for every kind of pair that training had.
+) -> PairForces:
+    """Compute and plot the force between two isolated atoms against distance, for each kind of pair of the training.
 
-    Of a transferred model also what it answered before it was trained on the target. The reference force, where a
-    recipe's `data.reference` gives it, is drawn over them, and the distances of the training pairs under them.
+    The plot also shows the reference interactions, where `data.reference` of the recipe declares them, the distances of
+    training pairs, and for a transferred model the forces before its training.
 
     Args:
         models: a model or its path, or several in one unit style.
-        first: smallest distance; by default the shortest that training saw.
+        first: smallest distance, length unit; by default the shortest of the training.
         points: number of distances.
         plot: a .png; by default MODEL-pairs.png.
         csv_output: a .csv; by default MODEL-pairs.csv.
-        overwrite: replace existing files; the old ones are kept beside them.
+        overwrite: replace existing files, which are kept as backups.
 
     Returns:
-        curves by what answered: the model's name, or its name with "zero-shot".
+        The curves and the files.
 
     Raises:
         UserError: unit styles differ, the range holds no distance, or an output exists.
@@ -59,7 +80,7 @@ def pairs(
         refuse_existing(path, overwrite)
         check_writable(path)
     loaded = [model if isinstance(model, ForceField) else load_model(model) for model in given]
-    units = _one_style(loaded)
+    units = _common_units(loaded)
     curves: dict[str, list[PairCurve]] = {}
     for model in loaded:
         name = _path(model)
@@ -71,18 +92,17 @@ def pairs(
         before = (model.info.get("origin") or {}).get("pairs")
         if before:
             curves[f"{name}, zero-shot (size fitted)"] = [PairCurve.from_json(curve) for curve in before]
-    _tell(curves, loaded, units)
-    pair_plot(curves, units, f"two atoms alone: {', '.join(map(_path, loaded))}", files[0], overwrite)
+    _report(curves, loaded)
+    pair_plot(curves, units, f"two isolated atoms: {', '.join(map(_path, loaded))}", files[0], overwrite)
     _write(curves, files[1], overwrite)
-    say(f"wrote {files[0]} and {files[1]}")
-    return curves
+    return PairForces(curves, units, *files)
 
 
 def _path(model: str | Path | ForceField) -> str:
     return str(model.path or model.recipe.name) if isinstance(model, ForceField) else str(model)
 
 
-def _one_style(models: Sequence[ForceField]) -> str | None:
+def _common_units(models: Sequence[ForceField]) -> str | None:
     units = models[0].units
     for model in models[1:]:
         if model.units != units:
@@ -95,47 +115,23 @@ def _one_style(models: Sequence[ForceField]) -> str | None:
     return units
 
 
-def _tell(curves: dict[str, list[PairCurve]], models: Sequence[ForceField], units: str | None) -> None:
-    rows = []
-    for name, drawn in curves.items():
-        for curve in drawn:
-            error, largest = curve.error(), curve.largest()
-            rows.append(
-                [
-                    name,
-                    curve.name,
-                    f"{curve.distances[0]:.3g} to {curve.distances[-1]:.3g}",
-                    f"{sum(count > 0 for count in curve.counts)} of {len(curve.counts)}",
-                    "" if error is None else f"{error:.2%}",
-                    "" if largest is None else f"{largest[0]:.2%} at {largest[1]:.3g}",
-                ]
-            )
-    columns = (
-        "model",
-        "pair",
-        f"distance ({length_unit(units)})",
-        "of them seen",
-        "mean |dF| / mean |F|",
-        "largest |dF| / largest |F|",
-    )
-    table("two atoms alone, where training saw such pairs, against the truth", columns, rows)
-    if all(curve.reference is None for drawn in curves.values() for curve in drawn):
+def _report(curves: dict[str, list[PairCurve]], models: Sequence[ForceField]) -> None:
+    """Log what the curves cannot show."""
+    if all(curve.reference is None for of_model in curves.values() for curve in of_model):
         logger.info(
             'no recipe gives the reference interactions: "data": {"reference": [{"prior": "lennard_jones"}]} draws them'
         )
     for model in models:
         if not (model.info.get("statistics") or {}).get("distances"):
-            logger.info(
-                f"{_path(model)} was made before models knew the distances of their training pairs: all are drawn"
-            )
+            logger.info(f"{_path(model)} does not store the distances of its training pairs: all kinds are drawn")
 
 
 def _write(curves: dict[str, list[PairCurve]], path: Path, overwrite: bool) -> None:
     with atomic_write(path, overwrite) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
-        for name, drawn in curves.items():
-            for curve in drawn:
-                truth = curve.reference or [""] * len(curve.distances)
-                for values in zip(curve.distances, curve.forces, truth, curve.counts, strict=True):
+        for name, of_model in curves.items():
+            for curve in of_model:
+                reference: Sequence[float | str] = curve.reference or [""] * len(curve.distances)
+                for values in zip(curve.distances, curve.forces, reference, curve.counts, strict=True):
                     rows.writerow([name, curve.name, *values])

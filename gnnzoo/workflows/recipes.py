@@ -1,42 +1,49 @@
-"""What there is and whether it is in order: recipes and models, before anything runs."""
+"""Validation of recipes, and lists of recipes and models."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.models.archive import read_info
+from gnnzoo.models.info import ModelInfo
 from gnnzoo.recipe.io.load import load_recipe, recipe_names
 from gnnzoo.recipe.schema.recipe import Recipe
 
+_T = TypeVar("_T")
+
 
 def validate(recipes: Iterable[str | Path], overrides: Iterable[str] = ()) -> list[Recipe]:
-    """Check recipes as a whole, each to the end.
+    """Validate recipes, and report the problems of all of them.
 
     Args:
         recipes: paths or names.
         overrides: changes made to each of them, see `gnnzoo.load_recipe`.
 
+    Returns:
+        The recipes.
+
     Raises:
-        RecipeError: some are wrong; with the problems of all of them.
+        RecipeError: some are invalid.
     """
     recipes, overrides = list(recipes), list(overrides)
-    good, wrong = [], []
+    valid, errors = [], []
     for recipe in recipes:
         try:
-            good.append(load_recipe(recipe, overrides))
+            valid.append(load_recipe(recipe, overrides))
         except RecipeError as error:
-            wrong.append(error)
-    if len(wrong) == 1:
-        raise wrong[0]
-    if wrong:
-        raise RecipeError(f"{len(wrong)} of {len(recipes)} recipes are wrong", problems=wrong)
-    return good
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise RecipeError(f"{len(errors)} of {len(recipes)} recipes are wrong", problems=errors)
+    return valid
 
 
 @dataclass(frozen=True)
 class ListedRecipe:
-    """A recipe found by name; `recipe` is None where it is not in order."""
+    """A recipe that can be given by name; `recipe` is None if it is invalid."""
 
     name: str
     path: Path
@@ -45,24 +52,35 @@ class ListedRecipe:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model of the working folder with what it says of itself; `info` is None where it says nothing."""
+    """A .keras file and its information; `info` is None if it was not written by gnnzoo."""
 
     path: Path
-    info: dict | None
+    info: ModelInfo | None
 
 
 def list_recipes() -> list[ListedRecipe]:
-    """The recipes that are found by name, in alphabetical order."""
+    """List the recipes that can be given by name.
+
+    Returns:
+        The recipes in alphabetical order.
+    """
     return [ListedRecipe(name, path, _or_none(load_recipe, path)) for name, path in sorted(recipe_names().items())]
 
 
 def list_models(folder: Path | str = ".") -> list[ListedModel]:
-    """The .keras files of a folder, the newest first."""
-    found = sorted(Path(folder).glob("*.keras"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [ListedModel(path, _or_none(read_info, path)) for path in found]
+    """List the .keras files of a folder.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        The models, the newest first.
+    """
+    files = sorted(Path(folder).glob("*.keras"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [ListedModel(path, _or_none(read_info, path)) for path in files]
 
 
-def _or_none(read, path: Path):
+def _or_none(read: Callable[[Path], _T], path: Path) -> _T | None:
     try:
         return read(path)
     except UserError:

@@ -1,9 +1,11 @@
-"""Makes the data of a recipe with the LAMMPS simulation that it names."""
+"""Run the LAMMPS simulation that a recipe declares for its data."""
 
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnnzoo.data.lammps.run import record_path, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import Location, UserError
@@ -15,7 +17,29 @@ from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
 
+if TYPE_CHECKING:
+    from gnnzoo.data.lammps.run import Steps
+
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """The dump of a simulation.
+
+    Attributes:
+        dump: data/NAME.lammpstrj.
+        log: log file of LAMMPS.
+        kept: whether the same simulation had made the dump before.
+    """
+
+    dump: Path
+    log: Path
+    kept: bool
+
+    def to_json(self) -> dict[str, object]:
+        """Attributes by name."""
+        return {"dump": str(self.dump), "log": str(self.log), "kept": self.kept}
 
 
 def simulate(
@@ -25,105 +49,118 @@ def simulate(
     overrides: Iterable[str] = (),
     on: str | None = None,
     overwrite: bool = False,
-) -> Path:
-    """Run a recipe's simulation in the working folder's `data/`.
-
-    A dump that the same simulation made before is kept.
+) -> SimulationResult:
+    """Run a recipe's simulation in the folder `data/` of the working folder; an equal one is not run again.
 
     Args:
         recipe: a recipe, its path or its name.
-        recipe_path: where a recipe given as an object lies; its scripts are looked up there too.
+        recipe_path: path of a recipe given as an object; its scripts are searched there too.
         overrides: changes to a recipe given by path or name, see `gnnzoo.load_recipe`.
-        on: the evaluation set whose data are wanted, instead of those to train on.
-        overwrite: run again where a dump exists; the old one is kept beside it.
+        on: evaluation set to simulate, instead of the training data.
+        overwrite: run again where a dump exists, which is kept as a backup.
 
     Returns:
-        The dump, data/NAME.lammpstrj, NAME being that of the recipe's source.
+        The dump data/NAME.lammpstrj, with NAME from the recipe's source.
 
     Raises:
-        UserError: the recipe names no simulation, LAMMPS is missing or stops with an error, or another simulation's
-            dump is in the way.
+        UserError: the recipe declares no simulation, LAMMPS is missing or fails, or a dump of another simulation
+            exists.
     """
     if not isinstance(recipe, Recipe):
         recipe_path = find_recipe(recipe)
         recipe = load_recipe(recipe_path, overrides)
-    recipe, key = (recipe, "data") if on is None else (as_recipe(recipe, on), f"data.evaluation.{on}")
+    wanted, key = (recipe, "data") if on is None else (as_recipe(recipe, on), f"data.evaluation.{on}")
     take = "gnnzoo train RECIPE --data" if on is None else "gnnzoo evaluate MODEL"
-    if recipe.data.simulate is None:
+    simulation = wanted.data.simulate
+    if simulation is None:
         raise UserError(
-            f"recipe '{recipe.name}' names no simulation",
+            f"recipe '{wanted.name}' names no simulation",
             location=Location(file=recipe_path, key=f"{key}.simulate"),
             expected='"simulate": {"input": "simulations/argon.in"}',
             hint=f"bring data of your own: {take} DUMP",
         )
-    script = _script(recipe.data.simulate, recipe_path)
-    folder, name = Path("data"), _data_name(recipe)
-    dump = folder / f"{name}.lammpstrj"
-    made_by = _record(script, recipe.data.simulate)
-    if dump.exists() and not overwrite and simulation_record(dump) == made_by:
-        logger.info(f"kept {dump}: the same simulation made it before")
-        return dump
+    script = _script(simulation, recipe_path)
+    name = _data_name(wanted)
+    dump, log = Path("data") / f"{name}.lammpstrj", Path("data") / f"{name}.log"
+    record = {"input": script.name, "sha256": script_digest(script), "variables": simulation.variables}
     if dump.exists() and not overwrite:
+        if simulation_record(dump) == record:
+            logger.info(f"kept {dump}: the same simulation made it before")
+            return SimulationResult(dump, log, kept=True)
         raise UserError(
             "exists already, made by another simulation or by hand",
             location=Location(file=dump),
-            hint=f"{take} {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps it beside",
+            hint=f"{take} {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps a backup of it",
         )
-    log = folder / f"{name}.log"
     logger.info(f"simulating {name} with LAMMPS: {script}, log in {log}")
     with atomic_write(dump, overwrite) as temporary:
-        _run(script, temporary, recipe.data.simulate, log)
-    record_path(dump).write_text(json.dumps(made_by, indent=2) + "\n")
-    return dump
+        _run(script, temporary, simulation, log)
+    record_path(dump).write_text(json.dumps(record, indent=2) + "\n")
+    return SimulationResult(dump, log, kept=False)
 
 
 def older_source(recipe: str | Path, overrides: Iterable[str], dump: Path, on: str | None = None) -> Path | None:
-    """Data other than this dump that the recipe's training, or the judging `on` a set, would take; None where the dump
-    would be converted.
+    """Find data that training or evaluation would use in place of a new dump.
+
+    Args:
+        recipe: path or name.
+        overrides: changes to the recipe.
+        dump: the new dump.
+        on: evaluation set that the dump is for; None for training data.
+
+    Returns:
+        The path, or None where the dump would be used.
     """
     path = find_recipe(recipe)
-    wanted = load_recipe(path, overrides)
-    wanted = wanted if on is None else as_recipe(wanted, on)
+    loaded = load_recipe(path, overrides)
+    wanted = loaded if on is None else as_recipe(loaded, on)
     return next((source for source in find_source_files(wanted, path) if source != dump), None)
 
 
 def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[str]:
-    """In what the simulation that made some data differs from that of the recipe; nothing where they are the same.
+    """Compare the simulation that made a dataset with that of a recipe.
 
     Args:
-        recipe: names a simulation.
-        recipe_path: where the recipe lies.
-        record: as `gnnzoo.data.lammps.run.simulation_record` has it.
+        recipe: declares a simulation.
+        recipe_path: path of the recipe.
+        record: see `gnnzoo.data.lammps.run.simulation_record`.
+
+    Returns:
+        One text for each difference.
+
+    Raises:
+        ValueError: the recipe declares no simulation.
     """
     simulation = recipe.data.simulate
+    if simulation is None:
+        raise ValueError(f"recipe '{recipe.name}' declares no simulation")
     made, wanted = record["variables"], simulation.variables
-    told = [
+    changed = [
         f"{name} was {made.get(name, 'not set')}, the recipe says {wanted.get(name, 'nothing')}"
         for name in dict.fromkeys([*wanted, *made])
         if made.get(name) != wanted.get(name)
     ]
     if record["input"] != Path(simulation.input).name:
-        return [f"the input was {record['input']}, the recipe says {simulation.input}", *told]
+        return [f"the input was {record['input']}, the recipe says {simulation.input}", *changed]
     try:
         script = _script(simulation, recipe_path)
-    except UserError:  # the script has gone, the data are there
-        return told
-    changed = script_digest(script) != record["sha256"]
-    return [*told, *([f"{script} has changed since"] if changed else [])]
+    except UserError:  # the data outlive the script
+        return changed
+    return [*changed, *([f"{script} has changed since"] if script_digest(script) != record["sha256"] else [])]
 
 
 def _run(script: Path, dump: Path, simulation: Simulation, log: Path) -> None:
-    with track("simulating", None, unit="steps") as shown:
+    with track("simulating", None, unit="steps") as task:
 
-        def on_steps(steps) -> None:
-            shown.expect(steps.total)
-            shown.advance(steps.done - shown.done)
+        def on_steps(steps: "Steps") -> None:
+            task.expect(steps.total)
+            task.advance(steps.done - task.done)
 
         run_lammps(script, dump, simulation.variables, log, on_steps)
 
 
 def _script(simulation: Simulation, recipe_path: Path | None) -> Path:
-    """The input script: from the working folder, beside the recipe, or among those that come with gnnzoo."""
+    """The input script: from the working folder, the folder of the recipe, or gnnzoo's own."""
     beside = [Path(recipe_path).parent] if recipe_path is not None else []
     folders = [Path(), *beside, installed_recipes()]
     for folder in folders:
@@ -137,12 +174,8 @@ def _script(simulation: Simulation, recipe_path: Path | None) -> Path:
 
 
 def _data_name(recipe: Recipe) -> str:
-    """What the data are called: the source's name without its ending, or the recipe's where there are several."""
+    """Name of the dump: that of the source without its endings, or the recipe's where there are several sources."""
     source = recipe.data.source
     if isinstance(source, list) or "*" in source:
         return recipe.name
     return Path(source).name.split(".")[0] or recipe.name
-
-
-def _record(script: Path, simulation: Simulation) -> dict:
-    return {"input": script.name, "sha256": script_digest(script), "variables": simulation.variables}

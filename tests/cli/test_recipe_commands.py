@@ -60,7 +60,7 @@ def test_list_shows_recipes_and_models_with_their_figures(folder):
     assert set(recipe_names()) <= set(rows)
     assert rows["mine.keras"][1:] == ["argon", "Ar", "4.23%", "0.0312", "kcal/mol/A", "today"]
     assert "not a model of gnnzoo" in result.stdout
-    assert "not in order: gnnzoo validate recipes/broken.json" in result.stdout
+    assert "invalid: gnnzoo validate recipes/broken.json" in result.stdout
 
 
 def test_simulate_without_a_simulation_is_a_user_s_error(folder):

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def frozen(tmp_path_factory):
     """The folder, and the model it was made from."""
     folder = tmp_path_factory.mktemp("frozen")
     model = load_model(save_model(water_model(), folder / "water.keras"))
-    return freeze(model, folder / "water-frozen"), model
+    return freeze(model, folder / "water-frozen").folder, model
 
 
 def arguments(frame, molecules=True):
@@ -168,12 +169,13 @@ def test_an_export_that_differs_from_the_live_model_is_not_written(folder, monke
     assert not list(folder.iterdir())
 
 
-def test_the_newest_model_is_the_default(folder, caplog):
+def test_the_newest_model_is_the_default(folder, messages):
     with refused(ModelError, hint="gnnzoo train"):
         freeze()
     save_model(water_model(), "water.keras")
-    with caplog.at_level("INFO", logger="gnnzoo"):
-        assert freeze().name == "water-frozen"
-    assert "water.keras" in caplog.text
+    result = freeze()
+    assert result.folder == Path("water-frozen")
+    assert json.loads(json.dumps(result.to_json()))["compared_on"] == "the model's own example"
+    assert "water.keras" in messages()
     with refused(OutputError, file="water-frozen", hint="--overwrite"):
         freeze()

@@ -25,10 +25,10 @@ def test_training_and_judgement_take_each_frame_with_its_own_atoms(places, folde
     figures = gnnzoo.evaluate(model, dataset, plot=False)
     with gnnzoo.open_dataset(dataset) as frames:
         judged = model.info["split"]["test"]
-        assert figures["atoms"] == sum(len(frames[i]) for i in judged)
+        assert figures.forces.atoms == sum(len(frames[i]) for i in judged)
         for index in (0, 1):
             forces = model.forces(frames[index])
             assert forces.shape == frames[index].forces.shape
             assert np.abs(forces).max() > 0
     straight = gnnzoo.evaluate(model, dump, plot=False)
-    assert straight["atoms"] == figures["atoms"]
+    assert straight.forces.atoms == figures.forces.atoms

@@ -134,8 +134,9 @@ def test_the_error_before_training_is_that_of_the_copied_weights(compared, argon
         for weight in before.trainable_variables:
             weight.assign(trainer.first[weight.path])
         errors = evaluate(ForceField(before, model.recipe, model.info), argon, plot=False)
-        assert (errors["part"], errors["frames"]) == ("test", 2)
-        assert curve_of(result, "transfer", frames)["before"] == pytest.approx(errors["force"]["relative"], rel=1e-5)
+        assert (errors.part, errors.forces.frames) == ("test", 2)
+        relative = errors.forces.overall.relative
+        assert curve_of(result, "transfer", frames)["before"] == pytest.approx(relative, rel=1e-5)
     befores = [curve["before"] for curve in result["runs"]]
     assert len(set(befores)) == 4
 

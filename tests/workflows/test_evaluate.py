@@ -1,19 +1,20 @@
-"""Judging a model: on frames that it has not seen, in its own units, with what the data do not say filled in."""
+"""Evaluation of a model: on held-out frames, in the model's units, with undeclared metadata taken from the model."""
 
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 import dumps
+from errors import refused
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.files import ForceField
+from gnnzoo.outputs import OutputError
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
@@ -62,96 +63,90 @@ def errors_of(model, path, frames):
 # --- which frames -------------------------------------------------------------------------------------------------
 
 
-def test_the_data_it_was_trained_on_are_judged_on_their_test_part_only(model, own, folder, capsys):
+def test_the_training_dataset_is_evaluated_on_its_test_part(model, own, folder, messages):
     result = evaluate(model, own, plot=False)
-    assert (result["part"], result["frames"], result["atoms"]) == ("test", 4, 4 * 27)
-    assert result["force"]["mae"] == pytest.approx(np.abs(errors_of(model, own, [11, 12, 13, 14])).mean(), rel=1e-6)
-    assert result["force"] == pytest.approx(model.info["figures"]["test"])
-    said = capsys.readouterr()
-    assert f"{own} is what the model was trained on: judged on its test part\n" in said.err
-    assert f"{own} (test, 4 frames)" in said.out
+    assert (result.part, result.forces.frames, result.forces.atoms) == ("test", 4, 4 * 27)
+    assert result.forces.overall.mae == pytest.approx(np.abs(errors_of(model, own, [11, 12, 13, 14])).mean(), rel=1e-6)
+    assert result.forces.overall.to_json() == pytest.approx(model.info["figures"]["test"])
+    assert f"{own} is the dataset of the training: evaluated on its test part\n" in messages()
 
 
-def test_they_are_known_by_their_content_whatever_file_they_lie_in(model, own, workshop, folder):
+def test_the_training_dataset_is_identified_by_its_content(model, own, workshop, folder):
     shutil.copy2(own, "renamed.h5")
-    expected = evaluate(model, own, plot=False)["force"]
+    expected = evaluate(model, own, plot=False).forces
     for data in ("renamed.h5", workshop / "argon.lammpstrj"):
         result = evaluate(model, data, plot=False)
-        assert (result["part"], result["frames"], result["force"]) == ("test", 4, expected)
+        assert (result.part, result.forces) == ("test", expected)
 
 
 def test_the_same_numbers_in_other_units_are_refused(model, own, folder):
     again = convert(own.with_suffix(".lammpstrj"), "again.h5", units="metal", types={1: "Ar"})
-    with pytest.raises(DataError, match="in metal units; they were taken to be in real units then"):
+    with refused(DataError, "metal", "real", file=again, hint="--units real"):
         evaluate(model, again, plot=False)
 
 
-def test_other_data_are_judged_whole(model, foreign, folder):
+def test_other_data_are_evaluated_as_a_whole(model, foreign, folder):
     result = evaluate(model, foreign, plot=False)
-    assert (result["part"], result["frames"]) == ("whole", 5)
-    assert result["force"]["mae"] == pytest.approx(np.abs(errors_of(model, foreign, range(5))).mean(), rel=1e-6)
+    assert (result.part, result.forces.frames) == ("whole", 5)
+    assert result.forces.overall.mae == pytest.approx(np.abs(errors_of(model, foreign, range(5))).mean(), rel=1e-6)
     forces = np.concatenate([frame.forces for frame in open_dataset(foreign)])
-    assert result["baseline"]["mean_force"] == pytest.approx(np.linalg.norm(forces, axis=1).mean(), rel=1e-6)
-    assert (result["model"], result["data"], result["units"]) == ("tiny.keras", str(foreign), "real")
+    assert result.forces.mean_force == pytest.approx(np.linalg.norm(forces, axis=1).mean(), rel=1e-6)
+    assert (result.model, result.data, result.forces.units) == ("tiny.keras", str(foreign), "real")
 
 
-def test_without_a_test_part_it_is_the_validation_part_and_without_both_nothing(model, own, folder, capsys):
+def test_without_a_test_part_the_validation_part_is_used(model, own, folder, messages):
     split = model.info["split"]
     chosen = ForceField(model.network, model.recipe, model.info | {"split": split | {"test": []}})
     result = evaluate(chosen, own, plot=False)
-    assert (result["part"], result["frames"], result["model"]) == ("validation", 4, "tiny")
-    assert result["force"]["mae"] == pytest.approx(np.abs(errors_of(model, own, split["validation"])).mean(), rel=1e-6)
-    assert "for there is no test part; the best checkpoint was chosen on it" in capsys.readouterr().err
+    assert (result.part, result.forces.frames, result.model) == ("validation", 4, "tiny")
+    errors = errors_of(model, own, split["validation"])
+    assert result.forces.overall.mae == pytest.approx(np.abs(errors).mean(), rel=1e-6)
+    assert "the best checkpoint was chosen on it" in messages()
     chosen.info["split"] |= {"validation": []}
-    with pytest.raises(DataError, match="nothing was held out") as caught:
+    with refused(DataError, file=own, hint="data.split.test"):
         evaluate(chosen, own, plot=False)
-    assert caught.value.location.file == own
-    assert "data.split.test" in caught.value.hint
 
 
 def with_dataset(model, recipe=None, origin=None, **dataset):
-    """The model, its info telling more of the dataset that it was trained on."""
+    """The model with other entries about its training dataset."""
     info = model.info | {"dataset": model.info["dataset"] | dataset, "origin": origin}
     return ForceField(model.network, recipe or model.recipe, info)
 
 
-def test_data_made_from_a_file_of_the_training_are_judged_whole_with_a_warning(
-    model, foreign, workshop, folder, capsys
-):
+def test_data_from_a_file_of_the_training_are_evaluated_with_a_warning(model, foreign, workshop, folder, messages):
     digest = hashlib.sha256((workshop / "argon.lammpstrj").read_bytes()).hexdigest()
     both = [workshop / "argon.lammpstrj", workshop / "other.lammpstrj"]
     convert(both, "both.h5", **DECLARED)
-    capsys.readouterr()
+    messages()
     trained = with_dataset(model, sources=[digest])
     transferred = with_dataset(model, origin={"dataset": None, "origin": {"dataset": {"sources": [digest]}}})
     for known in (trained, transferred):
         result = evaluate(known, "both.h5", plot=False)
-        assert (result["part"], result["frames"]) == ("whole, partly trained on", 25)
-        assert "warning: both.h5 was made from files that the model was trained on" in capsys.readouterr().err
-        assert evaluate(known, foreign, plot=False)["part"] == "whole"
-        assert "warning" not in capsys.readouterr().err
-    assert evaluate(trained, workshop / "argon.lammpstrj", plot=False)["part"] == "test"
+        assert (result.part, result.forces.frames) == ("whole, partly trained on", 25)
+        assert "warning: both.h5 was made from files that the model was trained on" in messages()
+        assert evaluate(known, foreign, plot=False).part == "whole"
+        assert "warning" not in messages()
+    assert evaluate(trained, workshop / "argon.lammpstrj", plot=False).part == "test"
 
 
-def test_each_dump_of_a_training_on_several_is_known(workshop, folder, capsys):
+def test_each_dump_of_a_training_on_several_is_identified(workshop, folder):
     for number in (1, 2):
         dumps.write_dump(folder / f"N.{number}.trj", dumps.argon(frames=10, seed=number, first=100 * number))
     dumps.write_dump(folder / "M.trj", dumps.argon(frames=2, seed=3))
     several = train(recipe(training={"epochs": 1}), data="N.*.trj")
-    parts = {
-        name: result["part"] for name, result in evaluate(several, ["N.1.trj", "N.2.trj", "M.trj"], plot=False).items()
-    }
+    results = evaluate(several, ["N.1.trj", "N.2.trj", "M.trj"], plot=False)
+    parts = {name: result.part for name, result in results.items()}
     assert parts == {"N.1.trj": "whole, partly trained on", "N.2.trj": "whole, partly trained on", "M.trj": "whole"}
-    assert evaluate(several, "N.*.trj", plot=False)["part"] == "test"
+    assert evaluate(several, "N.*.trj", plot=False).part == "test"
 
 
-def test_the_very_data_of_the_model_transferred_from_are_known(model, foreign, folder, capsys):
+def test_the_dataset_of_the_source_model_is_identified(model, foreign, folder):
     fingerprint = open_dataset(foreign).fingerprint
     transferred = with_dataset(model, origin={"dataset": {"fingerprint": fingerprint}})
-    assert evaluate(transferred, foreign, plot=False)["part"] == "whole, partly trained on"
+    assert evaluate(transferred, foreign, plot=False).part == "whole, partly trained on"
 
 
-def test_molecules_on_one_side_only_are_warned_of(model, folder, capsys):
+def test_molecule_ids_in_either_data_only_are_a_warning(model, folder, messages):
     snapshots = dumps.argon(frames=2)
     for snapshot in snapshots:
         snapshot.columns["mol"] = np.arange(1, 28)
@@ -159,78 +154,75 @@ def test_molecules_on_one_side_only_are_warned_of(model, folder, capsys):
     dumps.write_dump(folder / "without.lammpstrj", snapshots)
     prior = recipe(model={"prior": [{"prior": "lennard_jones"}]})
     recipes = {"bonds": recipe(graph={"edges": ["bond", "radial"]}), "prior": prior, "plain": model.recipe}
-    heard = {
-        (data, molecules, asked): said(with_dataset(model, recipes[asked], molecules=molecules), data, capsys)
+    logged = {
+        (data, molecules, asked): logged_by(with_dataset(model, recipes[asked], molecules=molecules), data, messages)
         for data in ("with.lammpstrj", "without.lammpstrj")
         for molecules in (True, False)
         for asked in recipes
     }
     for asked in ("bonds", "prior"):
-        lacks, has = heard.pop(("without.lammpstrj", True, asked)), heard.pop(("with.lammpstrj", False, asked))
+        lacks, has = logged.pop(("without.lammpstrj", True, asked)), logged.pop(("with.lammpstrj", False, asked))
         assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in lacks
         assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in has
-    assert not any("molecule ids" in text for text in heard.values())
+    assert not any("molecule ids" in text for text in logged.values())
 
 
-def said(model, data, capsys):
-    """What an evaluation says on stderr."""
+def logged_by(model, data, messages):
+    """Messages of an evaluation."""
+    messages()
     evaluate(model, data, plot=False)
-    return capsys.readouterr().err
+    return messages()
 
 
-def test_frames_cut_short_in_a_dump_are_told(model, folder, capsys):
+def test_truncated_frames_of_a_dump_are_a_warning(model, folder, messages):
     text = dumps.dump_text(dumps.argon(frames=3))
     (folder / "short.lammpstrj").write_text(text[:-30])
-    assert "warning: short.lammpstrj, line 73: the frame of step 20 is cut short" in said(
-        model, "short.lammpstrj", capsys
-    )
+    assert "warning: short.lammpstrj, line 73" in logged_by(model, "short.lammpstrj", messages)
     convert("short.lammpstrj", **DECLARED)
-    capsys.readouterr()
-    assert "cut short" not in said(model, "short.h5", capsys)  # the conversion said it
+    assert "line 73" not in logged_by(model, "short.h5", messages)  # reported by the conversion
 
 
-def test_a_cutoff_too_large_for_the_data_is_told_with_their_file(model, folder):
+def test_a_cutoff_too_large_for_the_data_is_an_error_at_their_file(model, folder):
     snapshots = dumps.argon(frames=1)
     for snapshot in snapshots:
         snapshot.positions, snapshot.cell = snapshot.positions * 0.2, snapshot.cell * 0.2
     dumps.write_dump(folder / "dense.lammpstrj", snapshots)
-    with pytest.raises(DataError, match="a cutoff of 6 would give each atom about") as caught:
+    with refused(DataError, "cutoff of 6", file="dense.lammpstrj", hint="gnnzoo inspect dense.lammpstrj") as caught:
         evaluate(model, "dense.lammpstrj", plot=False)
-    assert caught.value.location.file == Path("dense.lammpstrj")
-    assert "gnnzoo inspect dense.lammpstrj" in caught.value.hint
-    assert "--set" not in caught.value.hint
+    assert "--set" not in caught.error.hint
 
 
 # --- units and types ----------------------------------------------------------------------------------------------
 
 
-def test_forces_in_metal_units_are_converted_to_those_of_the_model(model, foreign, folder, capsys):
+def test_forces_in_metal_units_are_converted_to_those_of_the_model(model, foreign, folder, messages):
     metal = foreign_h5(folder / "metal.h5", EV_PER_KCAL_MOL, units="metal", types={1: "Ar"})
     result, expected = (evaluate(model, data, plot=False) for data in (metal, foreign))
-    assert result["units"] == "real"
-    assert result["force"] == pytest.approx(expected["force"], rel=1e-5)
-    assert result["baseline"]["mean_force"] == pytest.approx(expected["baseline"]["mean_force"], rel=1e-6)
-    assert "metal.h5 are converted from metal to real units: x 23.0605" in capsys.readouterr().err
+    assert result.forces.units == "real"
+    assert result.forces.overall.to_json() == pytest.approx(expected.forces.overall.to_json(), rel=1e-5)
+    assert result.forces.mean_force == pytest.approx(expected.forces.mean_force, rel=1e-6)
+    assert "from metal to real units: x 23.0605" in messages()
 
 
 def test_forces_in_reduced_units_are_refused(model, folder):
     reduced = foreign_h5(folder / "lj.h5", units="lj", types={1: "Ar"})
-    with pytest.raises(UserError, match="forces in lj units cannot be converted to real units"):
+    with refused(UserError, "lj", "real"):
         evaluate(model, reduced, plot=False)
 
 
-def test_what_the_data_do_not_say_is_taken_from_the_model(model, foreign, folder, capsys):
+def test_undeclared_units_and_types_are_those_of_the_model(model, foreign, folder, messages):
     silent = foreign_h5(folder / "silent.h5")
-    assert evaluate(model, silent, plot=False)["force"] == evaluate(model, foreign, plot=False)["force"]
-    said = capsys.readouterr().err
-    assert f"{silent} does not say its units: taken to be real, as the model's" in said
-    assert f"{silent} does not name its types: taken to be 1=Ar, as the model's" in said
-    assert f"{foreign} does not" not in said
+    messages()
+    assert evaluate(model, silent, plot=False).forces == evaluate(model, foreign, plot=False).forces
+    logged = messages()
+    assert f"{silent} does not declare its units: taken to be real, as the model's" in logged
+    assert f"{silent} does not name its types: taken to be 1=Ar, as the model's" in logged
+    assert f"{foreign} does not" not in logged
 
 
-def test_a_species_that_the_model_does_not_know_is_refused(model, folder):
+def test_an_unknown_species_is_refused(model, folder):
     krypton = foreign_h5(folder / "krypton.h5", units="real", types={1: "Kr"})
-    with pytest.raises(DataError, match="species 'Kr' is in the data, but the model knows Ar"):
+    with refused(DataError, "'Kr'", "Ar"):
         evaluate(model, krypton, plot=False)
 
 
@@ -238,40 +230,40 @@ def test_a_force_that_is_not_a_number_is_refused(model, folder):
     wrong = foreign_h5(folder / "wrong.h5", **DECLARED)
     with h5py.File(wrong, "a") as file:
         file["particles/all/force/value"][3, 5, 0] = np.nan
-    with pytest.raises(DataError, match="a force of frame 3 is not a number") as caught:
+    with refused(DataError, "frame 3", file=wrong):
         evaluate(model, wrong)
-    assert caught.value.location.file == wrong
     assert not list(folder.glob("*.png"))
 
 
 # --- what is written ----------------------------------------------------------------------------------------------
 
 
-def test_the_figures_are_printed_and_written_as_json(model, foreign, folder, capsys):
+def test_errors_are_written_as_json(model, foreign, folder):
     result = evaluate(model, foreign, json_output="figures.json", plot=False)
-    assert json.loads((folder / "figures.json").read_text()) == result
-    lines = capsys.readouterr().out.splitlines()
-    (line,) = [line for line in lines if line.split()[:5] == ["mean", "|dF|", "/", "mean", "|F|"]]
-    assert line.split()[5:] == [f"{result['force']['relative']:.2%}", "100.00%"]
+    written = json.loads((folder / "figures.json").read_text())
+    assert written == json.loads(json.dumps(result.to_json()))
+    assert written["force"]["relative"] == result.forces.overall.relative
+    assert {"force", "per_type", "baseline", "energy", "virial", "model", "data", "part"} <= set(written)
     assert [path.name for path in folder.iterdir()] == ["figures.json"]
 
 
-def test_several_data_are_judged_each_on_its_own(model, own, foreign, folder):
+def test_several_datasets_are_evaluated_separately(model, own, foreign, folder):
     results = evaluate(model, [own, foreign], json_output="figures.json")
     assert list(results) == [str(own), str(foreign)]
-    assert [result["part"] for result in results.values()] == ["test", "whole"]
-    assert json.loads((folder / "figures.json").read_text()) == results
+    assert [result.part for result in results.values()] == ["test", "whole"]
+    written = json.loads((folder / "figures.json").read_text())
+    assert written == {name: result.to_json() for name, result in results.items()}
     drawn = {path.name for path in folder.glob("*.png")}
     assert drawn == {"tiny-argon-parity.png", "tiny-other-parity.png"}
-    with pytest.raises(UserError, match="one plot cannot show several datasets"):
+    with refused(UserError, hint="--plot"):
         evaluate(model, [own, foreign], plot="both.png")
 
 
-def test_a_glob_and_its_first_file_are_two(model, folder):
+def test_a_glob_and_its_first_file_are_two_datasets(model, folder):
     for number in (1, 2):
         dumps.write_dump(folder / f"N.{number}.trj", dumps.argon(frames=1, seed=number, first=number))
     results = evaluate(model, ["N.*.trj", "N.1.trj"])
-    assert {name: (result["data"], result["frames"]) for name, result in results.items()} == {
+    assert {name: (result.data, result.forces.frames) for name, result in results.items()} == {
         "N.*.trj": ("N.*.trj", 2),
         "N.1.trj": ("N.1.trj", 1),
     }
@@ -292,10 +284,10 @@ def test_data_are_opened_once_and_closed(model, folder, monkeypatch):
         assert len(mine[0]) == 27
 
 
-def test_existing_outputs_are_refused_before_anything_is_judged(model, folder):
+def test_existing_outputs_are_refused_before_any_evaluation(model, folder):
     (folder / "precious").write_text("precious")
     for options in ({"json_output": "precious"}, {"plot": "precious"}):
-        with pytest.raises(UserError, match="exists already"):
+        with refused(OutputError, file="precious", hint="--overwrite"):
             evaluate(model, "missing.h5", **options)
     assert (folder / "precious").read_text() == "precious"
 
@@ -310,7 +302,7 @@ def test_overwriting_keeps_the_old_ones(model, foreign, folder):
     assert json.loads((folder / "figures.json").read_text())["part"] == "whole"
 
 
-def test_the_plot_of_the_default_name_is_drawn_anew(model, foreign, folder):
+def test_the_plot_of_the_default_name_is_replaced(model, foreign, folder):
     (folder / "tiny-other-parity.png").write_text("of yesterday")
     evaluate(model, foreign)
     assert [path.name for path in folder.iterdir()] == ["tiny-other-parity.png"]
@@ -320,7 +312,7 @@ def test_the_plot_of_the_default_name_is_drawn_anew(model, foreign, folder):
 # --- energies -----------------------------------------------------------------------------------------------------
 
 
-def test_energies_are_judged_where_model_and_data_have_them(own, foreign, folder, capsys):
+def test_energies_and_virials_are_evaluated_where_model_and_data_have_them(own, foreign, folder):
     silu = {"units": 8, "hidden_layers": 0, "activation": "silu"}
     layers = [{"layer": "atom_encoder", **silu}, {"layer": "atomic_density"}, {"layer": "energy_decoder", **silu}]
     conservative = train(recipe(model={"layers": layers}, training={"steps": 1}), data=own)
@@ -328,27 +320,23 @@ def test_energies_are_judged_where_model_and_data_have_them(own, foreign, folder
     data.frames[1] = changed(data.frames[1], energy=-1.0 * len(data.frames[1]))
     found = np.array([conservative.energy(frame) / len(frame) for frame in data.frames])
     errors = found - [-2, -1, -2]
-    told = evaluate(conservative, data, plot=False)
-    result = told["energy"]
-    assert result["difference"]["mae"] == pytest.approx(np.abs(errors - errors.mean()).mean(), rel=1e-5)
-    assert result["absolute"] is None, "it was trained on forces alone"
-    assert result["baseline"]["mae"] == pytest.approx(4 / 9)
+    result = evaluate(conservative, data, plot=False)
+    assert result.energy.frames == result.virial.frames == 3
+    assert result.energy.difference.mae == pytest.approx(np.abs(errors - errors.mean()).mean(), rel=1e-5)
+    assert result.energy.absolute is None, "trained on forces alone"
+    assert result.energy.baseline.mae == pytest.approx(4 / 9)
     graphs = [graph_of(frame, ["Ar"], conservative.cutoff, None) for frame in data.frames]
     virials = np.array([conservative.predictor.results(graph)["virial"][0] for graph in graphs])
     off = np.abs(virials / 27 - np.diag([1.0, -2.0, 3.0]))
-    assert told["virial"]["mae"] == pytest.approx(off.mean(), rel=1e-5)
-    assert told["virial"]["baseline"]["mae"] == pytest.approx(6 / 9)
-    said = capsys.readouterr().out
-    assert "energies of 3 frames" in said and "virials of 3 frames" in said
+    assert result.virial.mae == pytest.approx(off.mean(), rel=1e-5)
+    assert result.virial.baseline.mae == pytest.approx(6 / 9)
     without = evaluate(conservative, foreign, plot=False)
-    assert without["energy"] is without["virial"] is None
+    assert without.energy is without.virial is None
     data.units = "metal"
-    baseline = evaluate(conservative, data, plot=False)["virial"]["baseline"]
-    assert baseline["mae"] == pytest.approx(6 / 9 / EV_PER_KCAL_MOL, rel=1e-5)
+    baseline = evaluate(conservative, data, plot=False).virial.baseline
+    assert baseline.mae == pytest.approx(6 / 9 / EV_PER_KCAL_MOL, rel=1e-5)
 
 
-def test_a_model_of_forces_has_no_energies_to_judge(model, folder, capsys):
-    told = evaluate(model, with_virials(with_energies(argon_dataset(frames=2))), plot=False)
-    assert told["energy"] is told["virial"] is None
-    said = capsys.readouterr().out
-    assert "energies" not in said and "virials" not in said
+def test_a_model_of_forces_has_no_energy_errors(model, folder):
+    result = evaluate(model, with_virials(with_energies(argon_dataset(frames=2))), plot=False)
+    assert result.energy is result.virial is None

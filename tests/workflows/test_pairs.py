@@ -1,16 +1,21 @@
-"""What models learned of single pairs: a picture and a table of numbers, with what was known before a transfer."""
+"""Dimer force curves of models: plot and table, with the curves before a transfer."""
 
 import csv
+import json
 import shutil
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from errors import refused
+from gnnzoo.cli import main
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.files import load_model
+from gnnzoo.outputs import OutputError
 from gnnzoo.recipe.io.load import recipe_from_dict, resolved
 from gnnzoo.workflows import transfer as transferring
 from gnnzoo.workflows.pairs import pairs
@@ -22,8 +27,8 @@ COLUMNS = ["model", "pair", "distance", "force", "truth", "training_pairs"]
 EPSILON, SIGMA = 0.2378, 3.405
 
 
-def told(**start):
-    """The target's recipe, which tells with what its data were made."""
+def with_reference(**start):
+    """The target's recipe, which declares the reference interactions of its data."""
     raw = resolved(target(**start, steps=1))
     raw["data"]["reference"] = [{"prior": "lennard_jones"}]
     return recipe_from_dict(raw)
@@ -40,11 +45,11 @@ def moved(argon, workshop):
     water_model()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transferring, "PAIR_POINTS", 4)
-        return transfer("water.keras", told(), data=argon, output="argon.keras")
+        return transfer("water.keras", with_reference(), data=argon, output="argon.keras")
 
 
 @pytest.fixture
-def beside(moved, workshop, folder):
+def both(moved, workshop, folder):
     """Both models in a working folder of their own."""
     for name in ("water.keras", "argon.keras"):
         shutil.copy(workshop / name, folder / name)
@@ -58,8 +63,11 @@ def rows_of(path):
     return rows
 
 
-def test_a_picture_and_the_numbers_are_written(beside):
-    curves = pairs("argon.keras", points=5)
+def test_plot_and_table_are_written(both):
+    result = pairs("argon.keras", points=5)
+    curves = result.curves
+    assert (result.units, result.plot, result.csv) == ("real", Path("argon-pairs.png"), Path("argon-pairs.csv"))
+    assert json.loads(json.dumps(result.to_json()))["curves"]["argon.keras"][0]["name"] == "Ar-Ar"
     png = Path("argon-pairs.png").read_bytes()
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", png[16:24]) == (624, 576)  # one panel
@@ -72,7 +80,7 @@ def test_a_picture_and_the_numbers_are_written(beside):
         for values in zip(curve.distances, curve.forces, curve.reference, curve.counts, strict=True)
     ]
     assert rows_of("argon-pairs.csv") == expected
-    assert {path.name for path in beside.iterdir()} == {
+    assert {path.name for path in both.iterdir()} == {
         "water.keras",
         "argon.keras",
         "argon-pairs.png",
@@ -80,7 +88,7 @@ def test_a_picture_and_the_numbers_are_written(beside):
     }
 
 
-def test_the_truth_stands_beside_the_forces(beside):
+def test_the_reference_stands_next_to_the_forces(both):
     pairs("argon.keras", first=3.0, points=3)
     rows = [row for row in rows_of("argon-pairs.csv") if row[0] == "argon.keras"]
     assert [float(row[2]) for row in rows] == [3.0, 4.5, 6.0]
@@ -89,9 +97,9 @@ def test_the_truth_stands_beside_the_forces(beside):
         assert float(truth) == pytest.approx(24 * EPSILON * power * (2 * power - 1) / float(distance))
 
 
-def test_zero_shot_is_what_the_copied_weights_answer(moved, beside, argon):
-    (shown,) = pairs("argon.keras", points=4)["argon.keras, zero-shot (size fitted)"]
-    model = transfer_start(load_model("water.keras"), told(start=START), argon).model
+def test_zero_shot_curves_are_those_of_the_copied_weights(moved, both, argon):
+    (shown,) = pairs("argon.keras", points=4).curves["argon.keras, zero-shot (size fitted)"]
+    model = transfer_start(load_model("water.keras"), with_reference(start=START), argon).model
     model.info = {key: moved.info[key] for key in ("species", "types", "units", "statistics")}
     (expected,) = pair_curves(model, points=4)
     assert shown.counts == expected.counts
@@ -101,53 +109,48 @@ def test_zero_shot_is_what_the_copied_weights_answer(moved, beside, argon):
     assert np.abs(np.subtract(now.forces, shown.forces)).max() > 1e-3 * np.abs(shown.forces).max()
 
 
-def test_several_models_come_into_one_picture(beside, capsys):
-    curves = pairs(["water.keras", "argon.keras"], points=3, plot="both.png", csv_output="both.csv")
+def test_several_models_share_one_plot(both, messages):
+    curves = pairs(["water.keras", "argon.keras"], points=3, plot="both.png", csv_output="both.csv").curves
     assert list(curves) == ["water.keras", "argon.keras", "argon.keras, zero-shot (size fitted)"]
     kinds = [curve.name for curve in curves["water.keras"]]
-    assert kinds == ["O-O", "O-H", "H-H"]  # all that a model can know which has not measured its training
+    assert kinds == ["O-O", "O-H", "H-H"]  # all kinds, as this model stores no distances of its training pairs
     rows = rows_of("both.csv")
     assert [tuple(row[:2]) for row in rows[:10:3]] == [
         *(("water.keras", kind) for kind in kinds),
         ("argon.keras", "Ar-Ar"),
     ]
     assert len(rows) == 3 * 3 + 3 + 4
-    assert {row[4] for row in rows if row[0] == "water.keras"} == {""}  # nobody told the truth of it
+    assert {row[4] for row in rows if row[0] == "water.keras"} == {""}  # no reference
     png = Path("both.png").read_bytes()
     assert struct.unpack(">II", png[16:24]) == (1776, 1104)  # three panels and one below
-    said = capsys.readouterr()
-    assert "water.keras was made before models knew the distances of their training pairs" in said.err
-    assert "wrote both.png and both.csv" in said.out
+    assert "water.keras does not store the distances of its training pairs" in messages()
 
 
-def test_how_far_from_the_truth_is_told_where_it_is_known(beside, capsys):
-    (now,), _ = pairs("argon.keras", points=8).values()
-    said = capsys.readouterr()
-    (line,) = [line for line in said.out.splitlines() if line.split()[:2] == ["argon.keras", "Ar-Ar"]]
+def test_the_command_prints_the_error_of_each_curve(both):
+    result = CliRunner().invoke(main, ["pairs", "argon.keras", "--points", "8"])
+    (now,), _ = pairs("argon.keras", points=8, overwrite=True).curves.values()
+    (line,) = [line for line in result.stdout.splitlines() if line.split()[:2] == ["argon.keras", "Ar-Ar"]]
     share, location = now.largest()
     assert f"{now.error():.2%}" in line
     assert f"{share:.2%} at {location:.3g}" in line
     assert f"{sum(count > 0 for count in now.counts)} of 8" in line
-    assert '"reference": [' not in said.err
-    pairs("water.keras", points=2)
-    assert '"reference": [' in capsys.readouterr().err
+    assert result.stdout.endswith("wrote argon-pairs.png and argon-pairs.csv\n")
+    assert '"reference": [' not in result.stderr
+    assert '"reference": [' in CliRunner().invoke(main, ["pairs", "water.keras", "--points", "2"]).stderr
 
 
-def test_models_in_other_units_are_refused(beside):
+def test_models_in_other_units_are_refused(both):
     water_model("metal.keras", units="metal")
-    with pytest.raises(ModelError, match=r"is in metal units, argon\.keras in real ones") as caught:
+    with refused(ModelError, "metal", "real", file="metal.keras", hint="gnnzoo pairs metal.keras"):
         pairs(["argon.keras", "metal.keras"], points=2)
-    assert caught.value.location.file == Path("metal.keras")
-    assert caught.value.hint == "gnnzoo pairs metal.keras, by itself"
     assert not list(Path().glob("*pairs*"))
 
 
 @pytest.mark.parametrize("name", ["argon-pairs.png", "argon-pairs.csv"])
-def test_existing_outputs_are_refused_before_anything_is_looked_at(beside, name):
+def test_existing_outputs_are_refused_before_anything_is_computed(both, name):
     Path(name).write_text("precious")
-    with pytest.raises(UserError, match="exists already") as caught:
+    with refused(OutputError, file=name, hint="--overwrite"):
         pairs(["argon.keras", "missing.keras"])
-    assert str(caught.value.location) == name
     assert Path(name).read_text() == "precious"
     assert len(list(Path().glob("argon-pairs*"))) == 1
     pairs("argon.keras", points=2, overwrite=True)
@@ -155,18 +158,17 @@ def test_existing_outputs_are_refused_before_anything_is_looked_at(beside, name)
 
 
 @pytest.mark.parametrize("first", [0, -1.0, 6.0, 100])
-def test_a_first_distance_that_is_none_is_refused(moved, folder, first):
-    with pytest.raises(UserError, match=f"{first:g} is no distance within the cutoff") as caught:
+def test_a_first_distance_outside_the_cutoff_is_refused(moved, folder, first):
+    with refused(UserError, f"{first:g}", expected="between 0 and 6"):
         pairs(moved, first=first)
-    assert caught.value.expected == "between 0 and 6"
     assert not list(Path().iterdir())
 
 
 def test_no_model_at_all_is_refused(folder):
-    with pytest.raises(UserError, match="no model was named"):
+    with refused(UserError, hint="gnnzoo list"):
         pairs([])
 
 
 def test_no_distance_at_all_is_refused(moved, folder):
-    with pytest.raises(UserError):
+    with refused(UserError, "0", expected="at least 2"):
         pairs(moved, points=0)

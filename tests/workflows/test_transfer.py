@@ -110,8 +110,8 @@ def test_errors_before_training_are_those_of_the_copied_weights_on_the_validatio
             weight.assign(copied * factors.get(weight.path.rpartition("/")[0], 1))
     untrained = ForceField(before, moved.recipe, moved.info | {"split": split | {"test": []}})
     expected = evaluate(untrained, argon, plot=False)
-    assert (expected["part"], expected["frames"]) == ("validation", 4)
-    assert moved.info["origin"]["scale_fitted"] == pytest.approx(expected["force"], rel=1e-5)
+    assert (expected.part, expected.forces.frames) == ("validation", 4)
+    assert moved.info["origin"]["scale_fitted"] == pytest.approx(expected.forces.overall.to_json(), rel=1e-5)
     assert moved.info["figures"]["validation"]["mae"] != moved.info["origin"]["scale_fitted"]["mae"]
 
 

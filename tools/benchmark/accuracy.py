@@ -90,7 +90,7 @@ def measured(path: Path, given) -> dict:
     model = gnnzoo.train(path, data=train, time_limit=given.time_limit, overrides=overrides, output=_output(recipe))
     sets = {}
     for name, data in evaluation.items():
-        sets[name] = gnnzoo.evaluate(model, data, plot=False)
+        sets[name] = gnnzoo.evaluate(model, data, plot=False).to_json()
     training = model.info["training"]
     seconds = seconds_per_step(Path(training["run"]) / "log.csv")
     with gnnzoo.open_dataset(train) as dataset:

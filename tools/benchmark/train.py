@@ -45,8 +45,8 @@ def main() -> None:
         stack.enter_context(contextlib.chdir(folder))
         model = gnnzoo.train(recipe, data=train, time_limit=given.time_limit, overrides=given.overrides)
         results = gnnzoo.evaluate(model, [str(path) for path in held_out], plot=False)
-        results = results if len(held_out) > 1 else {str(held_out[0]): results}
-        _print(model, results, given)
+        results = results if isinstance(results, dict) else {str(held_out[0]): results}
+        _print(model, {name: result.to_json() for name, result in results.items()}, given)
 
 
 def _absolute(names: list[str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a model's file says of how it was made and how good it is."""
+"""Information that a trained model's file holds: data, split, statistics, training, errors, an example frame."""
 
 import shlex
 import sys
@@ -11,19 +11,32 @@ from gnnzoo import __version__
 from gnnzoo.data.frames import Dataset
 from gnnzoo.metrics import ForceMetrics, force_errors
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.info import Origin
+from gnnzoo.models.info import DatasetInfo, ExampleFrame, ModelInfo, Origin
 from gnnzoo.training.loop import Outcome
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
 
-# An example frame is stored in the model for later checks, if it is no larger than this.
+# Largest example frame: 3000 atoms are 0.4 MB of JSON; example and card of larger models come from the dataset.
 _EXAMPLE_ATOMS = 3000
 
 
 def model_info(
     model: ForceField, dataset: Dataset, prepared: Prepared, outcome: Outcome, run: Run, origin: Origin | None
-) -> dict:
-    """What the .keras file says of itself."""
+) -> ModelInfo:
+    """Collect the information for a trained model's file.
+
+    Args:
+        model: the trained model.
+        dataset: its data.
+        prepared: split, statistics and scales.
+        outcome: how the training ended.
+        run: its run folder.
+        origin: provenance of transferred weights, or None.
+
+    Returns:
+        See `gnnzoo.models.info.ModelInfo`.
+    """
+    errors = {part: held_out_errors(model, prepared, dataset, part) for part in ("validation", "test")}
     return {
         "gnnzoo": __version__,
         "trained": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -46,15 +59,20 @@ def model_info(
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         },
         "origin": origin,
-        "figures": {
-            part: errors.to_json() if (errors := held_out_errors(model, prepared, dataset, part)) else None
-            for part in ("validation", "test")
-        },
+        "figures": {part: of_part.to_json() if of_part else None for part, of_part in errors.items()},
         "example": _example(model, dataset, prepared),
     }
 
 
-def dataset_info(dataset: Dataset) -> dict:
+def dataset_info(dataset: Dataset) -> DatasetInfo:
+    """Describe a dataset such that it is recognized later.
+
+    Args:
+        dataset: the dataset.
+
+    Returns:
+        See `gnnzoo.models.info.DatasetInfo`.
+    """
     first = dataset[0]
     return {
         "path": str(Path(dataset.path).resolve()),
@@ -69,12 +87,29 @@ def dataset_info(dataset: Dataset) -> dict:
 
 
 def parameters(model: ForceField) -> int:
-    """How many numbers are trained."""
+    """Count trainable parameters.
+
+    Args:
+        model: a model.
+
+    Returns:
+        The number of trainable weights.
+    """
     return int(sum(np.prod(variable.shape) for variable in model.network.trainable_variables))
 
 
 def held_out_errors(model: ForceField, prepared: Prepared, dataset: Dataset, part: str) -> ForceMetrics | None:
-    """Force errors on the "validation" or "test" part; None where it is empty."""
+    """Compute force errors on held-out frames.
+
+    Args:
+        model: a model.
+        prepared: split and graphs of the dataset.
+        dataset: the dataset.
+        part: "validation" or "test".
+
+    Returns:
+        The errors; None for an empty part.
+    """
     indices = getattr(prepared.split, part)
     if len(indices) == 0:
         return None
@@ -82,8 +117,8 @@ def held_out_errors(model: ForceField, prepared: Prepared, dataset: Dataset, par
     return force_errors(predictions, prepared.species, dataset.units).overall
 
 
-def _example(model: ForceField, dataset: Dataset, prepared: Prepared) -> dict | None:
-    """A held-out frame and the forces predicted on it, by which a frozen copy is checked where the data are gone."""
+def _example(model: ForceField, dataset: Dataset, prepared: Prepared) -> ExampleFrame | None:
+    """A held-out frame with predicted forces, which checks an exported model where the dataset is missing."""
     held_out = [*prepared.split.test, *prepared.split.validation, *prepared.split.train]
     frame = dataset[int(held_out[0])]
     if len(frame) > _EXAMPLE_ATOMS:

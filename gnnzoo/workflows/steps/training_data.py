@@ -139,7 +139,7 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
     from gnnzoo.workflows.simulate import simulate
 
     logger.info(f"{source} is missing: running the simulation that the recipe declares")
-    dump = DataSource(SourceKind.DUMP, (simulate(recipe, recipe_path=recipe_path, on=role.on),))
+    dump = DataSource(SourceKind.DUMP, (simulate(recipe, recipe_path=recipe_path, on=role.on).dump,))
     output = Path(source if isinstance(source, str) else source[0])
     kind = kind_of_name(output)
     if not kind.is_dataset:

@@ -14,7 +14,7 @@ from errors import refused
 from gnnzoo.data.lammps.run import Steps, run_lammps, script_digest
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict
-from gnnzoo.workflows.simulate import simulate
+from gnnzoo.workflows.simulate import SimulationResult, simulate
 
 # Eight argon atoms on a lattice.
 SCRIPT = """
@@ -62,7 +62,7 @@ def frames_of(dump: Path) -> int:
 
 
 def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, capsys):
-    dump = simulate(recipe_from_dict(RECIPE))
+    dump = simulate(recipe_from_dict(RECIPE)).dump
     assert dump == Path("data/tiny.lammpstrj")
     assert frames_of(dump) == 5
     assert "Loop time" in Path("data/tiny.log").read_text()
@@ -72,9 +72,9 @@ def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, c
 
 
 def test_the_same_simulation_is_not_run_twice_and_another_is_refused(scripts, capsys):
-    dump = simulate(recipe_from_dict(RECIPE))
+    dump = simulate(recipe_from_dict(RECIPE)).dump
     before = dump.stat().st_mtime_ns
-    assert simulate(recipe_from_dict(RECIPE)) == dump
+    assert simulate(recipe_from_dict(RECIPE)) == SimulationResult(dump, Path("data/tiny.log"), kept=True)
     assert "kept data/tiny.lammpstrj" in capsys.readouterr().err
     assert dump.stat().st_mtime_ns == before
 
@@ -195,7 +195,7 @@ def test_the_installed_simulations_run(folder, name):
         variables |= {"nx": 3, "ny": 2, "nz": 2}
     overrides = [f"data.simulate.variables.{key}={value}" for key, value in variables.items()]
     recipe = load_recipe(name.split("-")[0], [*overrides, f"data.simulate.input=simulations/{name}.in"])
-    dump = simulate(recipe)
+    dump = simulate(recipe).dump
     text = dump.read_text()
     assert frames_of(dump) == 2
     assert text.startswith("ITEM: UNITS\nreal\nITEM: TIME\n0\n")

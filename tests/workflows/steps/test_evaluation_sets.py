@@ -63,18 +63,16 @@ def mine(folder):
     return convert("a.lammpstrj", "mine.h5", units="real", types={1: "Ar"})
 
 
-def test_a_declared_set_is_simulated_once_and_judged_whole(model, scripts, capsys):
+def test_a_declared_set_is_simulated_once_and_judged_whole(model, scripts, messages):
     result = evaluate(model, on="large")
-    assert (result["part"], result["frames"], result["atoms"]) == ("whole", 3, 3 * 16)
-    assert (result["data"], result["on"]) == ("large.h5", "large")
+    assert (result.part, result.forces.frames, result.forces.atoms) == ("whole", 3, 3 * 16)
+    assert (result.data, result.evaluation_set, result.to_json()["on"]) == ("large.h5", "large", "large")
     assert Path("data/large.lammpstrj").exists()
     assert Path("tiny-large-parity.png").exists()
-    said = capsys.readouterr()
-    assert "large.h5 is not here: running the simulation that the recipe names" in said.err
-    assert "tiny.keras on large (whole, 3 frames)" in said.out
+    assert "large.h5 is not here: running the simulation that the recipe names" in messages()
     shutil.rmtree("data")
     assert evaluate(model, on=["large"], plot=False) == result
-    assert "simulation" not in capsys.readouterr().err
+    assert "simulation" not in messages()
 
 
 def test_sets_stand_beside_data_and_all_is_every_one(model, scripts, mine):
@@ -120,9 +118,9 @@ def test_without_data_what_could_be_given_is_listed(model, workshop, folder):
     result = CliRunner().invoke(main, ["evaluate", str(workshop / "tiny.keras")])
     assert result.exit_code == 2
     lines = [line.strip() for line in result.stderr.splitlines()]
-    assert lines[0].endswith("tiny.keras is to be judged on")
+    assert lines[0].endswith("tiny.keras")
     assert lines[2:6] == [
-        f"{workshop / 'argon.h5'}, which it was trained on (judged on what was held out)",
+        f"{workshop / 'argon.h5'}, which it was trained on (held-out frames only)",
         "--on large: large.h5, else made by LAMMPS from scripts/tiny.in",
         "--on hot: hot.h5, else made by LAMMPS from scripts/tiny.in",
         "--on mine: mine.h5",
@@ -139,7 +137,7 @@ def test_the_command_takes_names(model, workshop, mine):
 def test_a_set_is_simulated_by_name(scripts):
     raw = ARGON | {"data": ARGON["data"] | {"evaluation": SETS}}
     Path("tiny.json").write_text(json.dumps(raw))
-    dump = simulate("tiny.json", on="hot")
+    dump = simulate("tiny.json", on="hot").dump
     assert dump == Path("data/hot.lammpstrj")
     assert older_source("tiny.json", [], dump, "hot") is None
     convert(dump, "hot.h5", units="real", types={1: "Ar"})

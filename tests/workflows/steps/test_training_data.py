@@ -96,7 +96,7 @@ def test_the_source_used_instead_of_a_new_dump_is_named(dump, script, folder):
     recipe_text = ARGON | {"data": ARGON["data"] | {"source": "tiny.h5", "simulate": {"input": "scripts/tiny.in"}}}
     (folder / "tiny.json").write_text(json.dumps(recipe_text))
     change = ["data.simulate.variables.T=90"]
-    assert simulate("tiny.json", overrides=change) == dump
+    assert simulate("tiny.json", overrides=change).dump == dump
     assert older_source("tiny.json", change, dump) is None
     convert(dump, "tiny.h5", **DECLARED)
     assert older_source("tiny.json", change, dump) == Path("tiny.h5")
