@@ -32,33 +32,33 @@ def typed() -> list[str]:
     return [line.removeprefix("$ ").partition(" #")[0].strip() for line in lines]
 
 
-def test_the_four_commands_stand_there_in_their_order():
+def test_the_four_commands_are_in_order():
     assert [line for line in typed() if line in FOUR] == FOUR
 
 
 @pytest.mark.parametrize("line", [line for line in typed() if line.startswith("gnnzoo ")])
-def test_every_command_is_understood(line):
+def test_every_command_parses(line):
     name, *arguments = shlex.split(line)[1:]
     command = main.get_command(click.Context(main), name)
     assert command is not None
     command.make_context(name, list(arguments))  # refuses unknown options and missing arguments
 
 
-def test_no_figure_is_left_open():
+def test_no_placeholder_is_left():
     assert not re.findall(r"@\w*@", README)
 
 
-def test_scripts_that_are_named_are_there():
+def test_named_scripts_exist():
     for script in re.findall(r"bash (tools/\S+\.sh)", README):
         assert (Path(__file__).resolve().parents[1] / script).is_file()
 
 
-def test_the_recipe_shown_is_one():
+def test_the_recipe_is_valid():
     (shown,) = [block for block in blocks("json") if '"layers"' in block]
     assert recipe_from_dict(json.loads(shown)).name == "my-water"
 
 
-def test_the_four_commands_work_as_typed(folder, uncompiled):
+def test_the_four_commands_run(folder, uncompiled):
     """With small recipes of the same names in ./recipes, which hide the installed ones."""
     dumps.argon_dump(folder / "argon.lammpstrj", frames=16)
     dumps.water_dump(folder / "water.lammpstrj", frames=16)

@@ -1,5 +1,6 @@
-"""The command line as a whole: help at once, errors in the user's words, exit codes."""
+"""The command line as a whole: fast help, messages, errors and exit codes."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "h5py", "pydantic", "matplo
 
 @pytest.fixture
 def run(monkeypatch):
-    """Runs `gnnzoo ARGUMENTS`; `body` stands in for what the command `list` does."""
+    """Runs `gnnzoo ARGUMENTS`, where the command `list` calls `body`."""
 
     def run(*arguments: str, body=lambda: None):
         def callback(**_):
@@ -59,10 +60,10 @@ def test_help_loads_nothing_heavy(arguments):
     )
     assert out.startswith("Usage: gnnzoo " + " ".join(arguments))
     assert out.endswith("loaded: []\n")
-    assert "--debug" in out
+    assert "--debug" in out and "--quiet" in out
 
 
-def test_the_help_lists_the_commands_in_the_order_of_the_work(run):
+def test_the_help_lists_the_commands_in_the_order_of_a_project(run):
     lines = run("--help").output.partition("Commands:\n")[2].splitlines()
     listed = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert listed == list(COMMANDS)
@@ -75,13 +76,13 @@ def test_the_version(run):
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_command_brings_the_nearest(run):
+def test_an_unknown_command_suggests_the_nearest(run):
     result = run("trian")
     assert result.exit_code == 2
     assert "There is no command 'trian'. Did you mean 'train'?" in result.stderr
 
 
-def test_a_user_s_error_is_told_with_place_expectation_and_next_step(run):
+def test_a_user_error_is_printed_with_place_expectation_and_next_step(run):
     error = DataError("no forces", location=Location("a.dump", 9), expected="fx fy fz", hint="dump custom")
     result = run("list", body=raising(error))
     assert result.exit_code == 2
@@ -89,7 +90,7 @@ def test_a_user_s_error_is_told_with_place_expectation_and_next_step(run):
     assert result.stdout == ""
 
 
-def test_a_failure_of_ours_is_one_line(run):
+def test_an_internal_error_is_one_line(run):
     result = run("list", body=raising(ZeroDivisionError("by\nzero")))
     assert result.exit_code == 1
     assert result.stderr == ("gnnzoo failed: ZeroDivisionError: by zero; run again with --debug for the traceback\n")
@@ -97,7 +98,7 @@ def test_a_failure_of_ours_is_one_line(run):
 
 @pytest.mark.parametrize("arguments", [("--debug", "list"), ("list", "--debug")], ids=" ".join)
 @pytest.mark.parametrize(("error", "code"), [(ZeroDivisionError("by zero"), 1), (DataError("no forces"), 2)])
-def test_debug_shows_the_traceback_wherever_it_stands(run, arguments, error, code):
+def test_debug_prints_the_traceback_before_or_after_the_command(run, arguments, error, code):
     result = run(*arguments, body=raising(error))
     assert result.exit_code == code
     assert "Traceback (most recent call last)" in result.stderr
@@ -132,10 +133,45 @@ def test_wrong_options_are_usage_errors(run):
     assert "No such option" in result.stderr
 
 
+# --- messages -------------------------------------------------------------------------------------------------------
+
+
+def working():
+    """A command that logs, tracks a task and prints a result."""
+    log = logging.getLogger("gnnzoo.somewhere")
+    log.debug("a detail")
+    log.info("a message")
+    with track("reading a.dump", 3) as task, track("hidden", 3, "steps", transient=True):
+        task.advance(3)
+    log.warning("a doubt")
+    console.say("a result")
+
+
+def test_messages_go_to_stderr_and_results_to_stdout(run):
+    result = run("list", body=working)
+    assert result.stdout == "a result\n"
+    assert result.stderr.splitlines() == [
+        "a message",
+        "reading a.dump: 3 frames",
+        "reading a.dump: 3 frames in 0.0 s",
+        "warning: a doubt",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("--quiet", "list"), ("list", "--quiet")], ids=" ".join)
+def test_quiet_leaves_results_and_warnings(run, arguments):
+    result = run(*arguments, body=working)
+    assert (result.stdout, result.stderr) == ("a result\n", "warning: a doubt\n")
+
+
+def test_debug_adds_debug_messages(run):
+    assert run("list", "--debug", body=working).stderr.startswith("a detail\na message\n")
+
+
 # --- console --------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_in_a_pipe_keeps_its_lines_whole(capsys):
+def test_a_table_in_a_pipe_is_not_wrapped(capsys):
     console.table("errors", ("part [A]", "MAE"), [("x" * 200, 1.5), ("y", "12.25 %")])
     title, head, _, first, second, _ = capsys.readouterr().out.splitlines()
     assert title == "errors"
@@ -144,29 +180,20 @@ def test_a_table_in_a_pipe_keeps_its_lines_whole(capsys):
     assert first.index("1.5") + 3 == second.index("12.25 %") + 7  # numbers end in one column
 
 
-def test_progress_without_a_terminal_is_a_line_before_and_one_after(capsys):
-    with console.reporting(console.Verbosity()), track("reading a.dump", 3) as shown:
-        for _ in range(3):
-            shown.advance()
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == ["reading a.dump: 3 frames", "reading a.dump: 3 frames in 0.0 s"]
-
-
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.42, "0.4 s"), (3, "3 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
 )
-def test_durations_read_well(seconds, text):
+def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_tensorflow_keeps_quiet():
+def test_tensorflow_is_imported_in_silence():
     code = "import os, gnnzoo.tensorflow_env as c; c.quiet_tensorflow(); import tensorflow; os.write(2, b'still here')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "still here"
 
 
-def test_what_is_no_early_log_survives_the_loading_of_tensorflow(folder):
+def test_other_output_of_the_import_of_tensorflow_is_kept(folder):
     (folder / "tensorflow.py").write_text("import sys\nsys.stderr.write('I0000 noise\\nsomething important\\n')\n")
     code = "from gnnzoo.tensorflow_env import quiet_tensorflow\nquiet_tensorflow()\nimport tensorflow"
     done = subprocess.run(

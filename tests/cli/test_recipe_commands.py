@@ -1,4 +1,4 @@
-"""validate, schema, list and simulate, as they are typed."""
+"""The commands validate, schema, list and simulate."""
 
 import json
 import zipfile
@@ -20,7 +20,7 @@ def gnnzoo(*arguments):
     return CliRunner().invoke(main, arguments)
 
 
-def test_validate_tells_what_a_recipe_declares(folder):
+def test_validate_prints_a_summary(folder):
     result = gnnzoo("validate", "water", "argon-reference", "--set", "training.epochs=7")
     assert result.exit_code == 0
     assert result.stdout.count("7 epochs") == 2
@@ -28,7 +28,7 @@ def test_validate_tells_what_a_recipe_declares(folder):
     assert result.stdout.endswith("argon-reference: ok\n")
 
 
-def test_validate_tells_the_problems_of_every_recipe(folder):
+def test_validate_prints_the_problems_of_every_recipe(folder):
     for name in ("a", "b"):
         raw = resolved(load_recipe("argon")) | {"name": name, "training": {"epoch": 3}}
         Path(f"{name}.json").write_text(json.dumps(raw))
@@ -39,12 +39,12 @@ def test_validate_tells_the_problems_of_every_recipe(folder):
         assert f"{name}.json, line 1, training.epoch: unknown key. Did you mean 'epochs'?" in result.stderr
 
 
-def test_schema_prints_json_for_editors_and_text_for_people(folder):
+def test_schema_prints_json_or_markdown(folder):
     assert json.loads(gnnzoo("schema").stdout) == json_schema()
     assert "- `cutoff`: number > 0 (required)." in gnnzoo("schema", "--markdown").stdout
 
 
-def test_list_shows_recipes_and_models_with_their_figures(folder):
+def test_list_shows_recipes_and_models_with_their_errors(folder):
     assert "no models in this folder yet" in gnnzoo("list").stdout
     figures = {"validation": {"relative": 0.5, "mae": 1}, "test": {"relative": 0.0423, "mae": 0.0312}}
     info = {"recipe": {"name": "argon"}, "species": ["Ar"], "units": "real", "figures": figures, "trained": "today"}
@@ -63,18 +63,18 @@ def test_list_shows_recipes_and_models_with_their_figures(folder):
     assert "invalid: gnnzoo validate recipes/broken.json" in result.stdout
 
 
-def test_simulate_without_a_simulation_is_a_user_s_error(folder):
+def test_simulate_without_a_simulation_is_a_user_error(folder):
     result = gnnzoo("simulate", "argon", "--set", "data.simulate=null")
     assert result.exit_code == 2
     assert "recipe 'argon' names no simulation" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["argon", "water"])
-def test_a_recipe_is_typed_as_in_the_manual(folder, name):
+def test_recipes_of_the_manual_are_found(folder, name):
     assert gnnzoo("validate", f"recipes/{name}.json").exit_code == 0
 
 
-def test_simulate_names_what_comes_next(folder):
+def test_simulate_prints_the_next_command(folder):
     script = installed_recipes() / "simulations/argon.in"
     Path("data").mkdir()
     dumps.argon_dump(Path("data/argon.lammpstrj"))

@@ -1,6 +1,6 @@
 """Evaluation sets of a recipe: selection by name, and a recipe for the data of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gnnzoo.errors import Location, UserError, did_you_mean
@@ -19,18 +19,18 @@ def chosen_sets(recipe: Recipe, names: str | Iterable[str]) -> list[str]:
         The names, each once.
 
     Raises:
-        UserError: the recipe declares no set of that name, or none at all.
+        UserError: the recipe declares no set of that name.
     """
     declared = list(recipe.data.evaluation)
-    found: dict[str, None] = {}
+    chosen: dict[str, None] = {}
     for name in [names] if isinstance(names, str) else names:
         if name == ALL_SETS and declared:
-            found |= dict.fromkeys(declared)
+            chosen |= dict.fromkeys(declared)
         elif name in declared:
-            found[name] = None
+            chosen[name] = None
         else:
             raise _unknown(recipe, name, declared)
-    return list(found)
+    return list(chosen)
 
 
 def as_recipe(recipe: Recipe, name: str) -> Recipe:
@@ -53,7 +53,7 @@ def as_recipe(recipe: Recipe, name: str) -> Recipe:
     return recipe.model_copy(update={"name": f"{recipe.name}-{name}", "data": data})
 
 
-def _unknown(recipe: Recipe, name: str, declared: list[str]) -> UserError:
+def _unknown(recipe: Recipe, name: str, declared: Sequence[str]) -> UserError:
     if not declared:
         return UserError(
             f"the recipe '{recipe.name}' declares no evaluation sets, so there is no '{name}'",
@@ -62,11 +62,8 @@ def _unknown(recipe: Recipe, name: str, declared: list[str]) -> UserError:
             hint="gnnzoo evaluate MODEL DATA evaluates on any data",
         )
     near = did_you_mean(name, [*declared, ALL_SETS])
-    hint = None
-    if Path(name).exists():
-        hint = f"gnnzoo evaluate MODEL {name}, without --on: it is a file"
     return UserError(
         f"the recipe '{recipe.name}' declares no evaluation set '{name}'.{near}",
         expected=" or ".join(["one of " + ", ".join(declared) if len(declared) > 1 else declared[0], ALL_SETS]),
-        hint=hint,
+        hint=f"gnnzoo evaluate MODEL {name}, without --on: it is a file" if Path(name).exists() else None,
     )
