@@ -14,23 +14,12 @@ from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _messages_on_stderr(request):
-    """Temporary: messages and progress go to stderr as under the command line, for tests that read them there.
-
-    New tests read messages from `caplog`.
-    """
-    from gnnzoo.cli.console import Verbosity, reporting
-
-    with reporting(Verbosity()):
-        yield
+logging.getLogger("gnnzoo").setLevel(logging.INFO)  # so that `caplog` gets all messages
 
 
 @pytest.fixture
 def messages(caplog):
     """Returns the messages that were logged since its last call, one a line, warnings marked with "warning: "."""
-    caplog.set_level(logging.INFO, logger="gnnzoo")
 
     def read() -> str:
         lines = [

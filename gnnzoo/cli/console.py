@@ -6,17 +6,23 @@ Messages come from the logger `gnnzoo`, progress from `gnnzoo.progress`; `report
 import contextlib
 import logging
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
-from gnnzoo.console import say, table
 from gnnzoo.formatting import amount, duration
 from gnnzoo.progress import Task, displayed
 from gnnzoo.progress_bar import progress_bar
 
-__all__ = ["note", "reporting", "say", "table", "warn"]
+# Cells of a column that is aligned to the right.
+_NUMBER = re.compile(r"^[-+]?[0-9.,]+(e[-+]?\d+)?( ?%)?$|^-?$|^nan$")
+
+
+def say(text: str = "") -> None:
+    """Print a result to stdout."""
+    print(text, flush=True)
 
 
 def note(text: str) -> None:
@@ -32,6 +38,36 @@ def warn(text: str) -> None:
 
 def _is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table to stdout; columns of numbers are aligned to the right.
+
+    Args:
+        title: line above the table, or None.
+        columns: heads of the columns.
+        rows: cells; None is empty.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for index, column in enumerate(columns):
+        numeric = bool(cells) and all(_NUMBER.match(row[index]) for row in cells)
+        drawn.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        drawn.add_row(*map(Text, row))
+    # Only a terminal has a width; a file or a pipe gets its lines whole.
+    width = None if sys.stdout.isatty() else 1000
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    with console.capture() as captured:
+        if title:  # a title of the table's own would be folded to the table's width
+            console.print(Text(title, style="bold"))
+        console.print(drawn)
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
 
 
 class Verbosity:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ from gnnzoo.workflows.steps.training_data import evaluation_dataset
 
 logger = logging.getLogger(__name__)
 
-Data = str | Path | Dataset
+Data = str | os.PathLike[str] | Dataset
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def evaluate_each(
         The errors on each dataset, once they are known.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model)
-    items = [] if data is None else [data] if isinstance(data, str | Path | Dataset) else list(data)
+    items = [] if data is None else [data] if isinstance(data, str | os.PathLike | Dataset) else list(data)
     sets = chosen_sets(force_field.recipe, on)
     if not items and not sets:
         raise _no_data(force_field)
@@ -202,7 +203,7 @@ def _opened(model: ForceField, item: Data) -> Iterator[tuple[Dataset, str]]:
         yield declared, str(item)
 
 
-def _with_metadata_of(model: ForceField, dataset: Dataset, path: str | Path) -> Dataset:
+def _with_metadata_of(model: ForceField, dataset: Dataset, path: str | os.PathLike[str]) -> Dataset:
     """The dataset, with undeclared units and type names taken from the model."""
     units: str | None = None
     types: dict[int | str, str] | None = None

@@ -25,7 +25,7 @@ _FRAMES = 3  # compared between exported and live model: the first, middle and l
 
 @dataclass(frozen=True)
 class FreezeResult:
-    """An exported model.
+    """An exported model; can be used in place of its path.
 
     Attributes:
         folder: SavedModel, card and example.
@@ -36,6 +36,12 @@ class FreezeResult:
     folder: Path
     comparison: Comparison
     compared_on: str
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __str__(self) -> str:
+        return str(self.folder)
 
     def to_json(self) -> dict[str, object]:
         """ "folder", "compared_on", "frames", "largest_difference" and "largest_force"."""

@@ -24,7 +24,6 @@ FLOORS = [
         {
             "",
             "choices",
-            "console",
             "elements",
             "errors",
             "fields",

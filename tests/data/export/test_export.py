@@ -105,7 +105,7 @@ def test_boxes_of_any_size_and_place_come_back(folder):
     assert_same(gnnzoo.open_dataset(first), gnnzoo.open_dataset("b.lammpstrj"))
 
 
-def test_general_cells_and_steps_that_go_back_come_back(folder, capsys):
+def test_general_cells_and_steps_that_go_back_come_back(folder, messages):
     turn = random_rotation(3)
     frame = water_frame()
     frames = [
@@ -126,7 +126,7 @@ def test_general_cells_and_steps_that_go_back_come_back(folder, capsys):
         for name in ("cell", "origin", "positions", "forces", "molecules", "names"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     gnnzoo.export("a.dump", "b.dump", units="real")
-    assert "LAMMPS' read_dump does not" in capsys.readouterr().err
+    assert "LAMMPS' read_dump does not" in messages()
 
 
 @pytest.mark.parametrize("units", [None, "lj", "metal"])
@@ -282,16 +282,16 @@ def run(capsys, *arguments):
     return (ended.value.code, *capsys.readouterr())
 
 
-def test_the_command(folder, capsys):
+def test_the_command(folder, messages):
     dumps.argon_dump(folder / "a.lammpstrj")
-    code, out, _ = run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
+    code, out, _ = run(messages, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
     assert (code, "wrote b.extxyz: 4 frames" in out) == (0, True)
     before = (folder / "b.extxyz").read_bytes()
-    code, _, err = run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
+    code, _, err = run(messages, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
     assert (code, "exists already" in err) == (2, True)
     assert (folder / "b.extxyz").read_bytes() == before
     assert (
-        run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "metal", "--types", "1=Ar", "--overwrite")[0] == 0
+        run(messages, "export", "a.lammpstrj", "b.extxyz", "--units", "metal", "--types", "1=Ar", "--overwrite")[0] == 0
     )
     assert (folder / "b.extxyz.old-1").read_bytes() == before != (folder / "b.extxyz").read_bytes()
 
@@ -332,7 +332,7 @@ def test_names_with_blanks_are_refused(folder):
         ({"energy": 1.5, "virial": np.eye(3)}, "the energy and the virial of a frame"),
     ],
 )
-def test_what_a_frame_has_as_a_whole_is_said_to_be_lost(folder, capsys, values, said):
+def test_what_a_frame_has_as_a_whole_is_said_to_be_lost(folder, messages, values, said):
     write_text(MemoryDataset([changed(water_frame(), **values)]), folder / "a.extxyz", "xyz")
     gnnzoo.export("a.extxyz", "b.lammpstrj")
-    assert f"no place for {said}" in capsys.readouterr().err
+    assert f"no place for {said}" in messages()

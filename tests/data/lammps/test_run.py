@@ -61,21 +61,21 @@ def frames_of(dump: Path) -> int:
     return dump.read_text().count("ITEM: TIMESTEP")
 
 
-def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, capsys):
+def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, messages):
     dump = simulate(recipe_from_dict(RECIPE)).dump
     assert dump == Path("data/tiny.lammpstrj")
     assert frames_of(dump) == 5
     assert "Loop time" in Path("data/tiny.log").read_text()
-    assert "simulating: 40 steps in" in capsys.readouterr().err
+    assert "simulating tiny with LAMMPS" in messages()
     assert sorted(os.listdir("data")) == ["tiny.lammpstrj", "tiny.log", "tiny.simulation.json"]
     assert sorted(os.listdir(".")) == ["data", "scripts"]
 
 
-def test_the_same_simulation_is_not_run_twice_and_another_is_refused(scripts, capsys):
+def test_the_same_simulation_is_not_run_twice_and_another_is_refused(scripts, messages):
     dump = simulate(recipe_from_dict(RECIPE)).dump
     before = dump.stat().st_mtime_ns
     assert simulate(recipe_from_dict(RECIPE)) == SimulationResult(dump, Path("data/tiny.log"), kept=True)
-    assert "kept data/tiny.lammpstrj" in capsys.readouterr().err
+    assert "kept data/tiny.lammpstrj" in messages()
     assert dump.stat().st_mtime_ns == before
 
     (scripts / "atoms.settings").write_text(SETTINGS + "# changed\n")

@@ -1,4 +1,4 @@
-"""What is said when a training with stages ends: which head was never trained, and how to repeat it."""
+"""Messages at the end of a training with stages: untrained heads, and options to repeat it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from gnnzoo.workflows.train import train
 from small import recipe
 from trainers import STAGES, TWO_HEADS
 
-UNTRAINED = "the energy head, whose output the model returns, was never trained"
+UNTRAINED = "energy head"
 
 
 @pytest.fixture(scope="module")
@@ -17,24 +17,24 @@ def argon(workshop):
     return convert("argon.lammpstrj", units="real", types={1: "Ar"}).path.resolve()
 
 
-def said(argon, capsys, **training):
+def logged(argon, messages, **training):
     settings = {"stages": STAGES, "warmup": {"epochs": 0}, "validation_frames": 1}
     train(recipe(model=TWO_HEADS, training=settings | training), data=argon)
-    return capsys.readouterr().err
+    return messages()
 
 
 @pytest.mark.parametrize(("stop_after", "warned"), [(2, True), (3, False)])
-def test_an_energy_head_that_was_never_trained_is_told(argon, folder, capsys, stop_after, warned):
-    told = said(argon, capsys, steps=4, stop_after=stop_after)  # two of each stage
-    assert (UNTRAINED in told) == warned
+def test_an_untrained_energy_head_is_a_warning(argon, folder, messages, stop_after, warned):
+    text = logged(argon, messages, steps=4, stop_after=stop_after)  # two of each stage
+    assert (UNTRAINED in text) == warned
 
 
-def test_stages_of_a_fixed_number_of_steps_are_repeated_by_that_number(argon, folder, capsys):
-    assert "with --set training.steps=4 and without a time limit" in said(argon, capsys, steps=4)
+def test_stages_of_a_fixed_number_of_steps_are_repeated_by_that_number(argon, folder, messages):
+    assert "with --set training.steps=4 and without a time limit" in logged(argon, messages, steps=4)
 
 
-def test_stages_may_have_steps_alone(argon, folder, capsys):
+def test_stages_may_have_steps_alone(argon, folder, messages):
     stages = [{"head": stage["head"], "steps": 2} for stage in STAGES]
-    told = said(argon, capsys, stages=stages)
-    assert "--set 'training.stages[0].steps=2' --set 'training.stages[1].steps=2'" in told
-    assert UNTRAINED not in told
+    text = logged(argon, messages, stages=stages)
+    assert "--set 'training.stages[0].steps=2' --set 'training.stages[1].steps=2'" in text
+    assert UNTRAINED not in text

@@ -1,0 +1,71 @@
+"""The Python API prints nothing, but for one progress bar where it is asked for."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import dumps
+from small import recipe
+
+
+@pytest.fixture(scope="module")
+def run_script(tmp_path_factory):
+    """Runs Python code on a dump and a recipe in a process without an environment for TensorFlow; returns its output."""
+    folder = tmp_path_factory.mktemp("api")
+    dumps.argon_dump(folder / "argon.lammpstrj", frames=12)
+    settings = {"steps": 2, "warmup": {"epochs": 0}, "checkpoint_every": 1}
+    (folder / "tiny.json").write_text(recipe(training=settings).model_dump_json(by_alias=True, exclude_unset=True))
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(("TF_", "KERAS_", "COLUMNS"))}
+
+    def run(code: str) -> tuple[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=inherited, cwd=folder
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    return run
+
+
+def test_training_evaluation_and_export_print_nothing(run_script):
+    """Conversion of the dump, training, evaluation, inspection, pair curves and freezing."""
+    out, err = run_script(
+        "import gnnzoo\n"
+        "model = gnnzoo.train('tiny.json', output='silent.keras')\n"
+        "assert model.info['training']['steps'] == 2\n"
+        "gnnzoo.evaluate(model, 'argon.lammpstrj', plot=False)\n"
+        "gnnzoo.inspect('argon.lammpstrj')\n"
+        "gnnzoo.pairs(model, points=2)\n"
+        "gnnzoo.freeze(model)\n"
+    )
+    assert (out, err) == ("", "")
+
+
+def test_progress_is_one_bar(run_script):
+    """At its end the bar shows the last task; of the others and of messages nothing remains."""
+    out, err = run_script("import gnnzoo\ngnnzoo.train('tiny.json', output='bar.keras', progress=True)\n")
+    assert out == ""
+    (line,) = [line for line in err.splitlines() if line.strip()]
+    assert line.split()[0] == "training"
+    assert "2 of 2 steps" in line
+
+
+def test_messages_are_those_of_a_logger(run_script):
+    """Whoever configures logging gets the messages with their level and module."""
+    out, _ = run_script(
+        "import json, logging\n"
+        "records = []\n"
+        "class Keep(logging.Handler):\n"
+        "    def emit(self, record): records.append([record.levelname, record.name, record.getMessage()])\n"
+        "logging.getLogger('gnnzoo').addHandler(Keep())\n"
+        "logging.getLogger('gnnzoo').setLevel(logging.INFO)\n"
+        "import gnnzoo\n"
+        "gnnzoo.train('tiny.json', output='logged.keras')\n"
+        "print(json.dumps(records))\n"
+    )
+    records = json.loads(out)
+    assert {level for level, *_ in records} <= {"INFO", "WARNING"}
+    assert any(name.endswith("training_messages") and "parameters; run folder" in text for _, name, text in records)
