@@ -13,7 +13,7 @@ from small import recipe
 
 @pytest.fixture(scope="module")
 def run_script(tmp_path_factory):
-    """Runs Python code on a dump and a recipe in a process without an environment for TensorFlow; returns its output."""
+    """Runs Python code next to a dump and a recipe, without variables for TensorFlow; returns stdout and stderr."""
     folder = tmp_path_factory.mktemp("api")
     dumps.argon_dump(folder / "argon.lammpstrj", frames=12)
     settings = {"steps": 2, "warmup": {"epochs": 0}, "checkpoint_every": 1}
@@ -44,18 +44,9 @@ def test_training_evaluation_and_export_print_nothing(run_script):
     assert (out, err) == ("", "")
 
 
-def test_progress_is_one_bar(run_script):
-    """At its end the bar shows the last task; of the others and of messages nothing remains."""
-    out, err = run_script("import gnnzoo\ngnnzoo.train('tiny.json', output='bar.keras', progress=True)\n")
-    assert out == ""
-    (line,) = [line for line in err.splitlines() if line.strip()]
-    assert line.split()[0] == "training"
-    assert "2 of 2 steps" in line
-
-
-def test_messages_are_those_of_a_logger(run_script):
-    """Whoever configures logging gets the messages with their level and module."""
-    out, _ = run_script(
+def test_progress_is_one_bar_and_messages_are_those_of_a_logger(run_script):
+    """At its end the bar shows the last task; a handler of the application gets the messages."""
+    out, err = run_script(
         "import json, logging\n"
         "records = []\n"
         "class Keep(logging.Handler):\n"
@@ -63,9 +54,12 @@ def test_messages_are_those_of_a_logger(run_script):
         "logging.getLogger('gnnzoo').addHandler(Keep())\n"
         "logging.getLogger('gnnzoo').setLevel(logging.INFO)\n"
         "import gnnzoo\n"
-        "gnnzoo.train('tiny.json', output='logged.keras')\n"
+        "gnnzoo.train('tiny.json', output='bar.keras', progress=True)\n"
         "print(json.dumps(records))\n"
     )
+    (line,) = [line for line in err.splitlines() if line.strip()]
+    assert line.split()[0] == "training"
+    assert "2 of 2 steps" in line
     records = json.loads(out)
     assert {level for level, *_ in records} <= {"INFO", "WARNING"}
     assert any(name.endswith("training_messages") and "parameters; run folder" in text for _, name, text in records)

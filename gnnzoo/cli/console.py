@@ -71,7 +71,7 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
 
 
 class Verbosity:
-    """How much is printed besides results: set by the options --quiet and --debug, wherever they stand."""
+    """What is printed in addition to results: set by the options --quiet and --debug, wherever they stand."""
 
     def __init__(self) -> None:
         self.quiet = False

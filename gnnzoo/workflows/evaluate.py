@@ -75,7 +75,11 @@ class Evaluation:
         return self.evaluation_set or self.data
 
     def to_json(self) -> dict[str, object]:
-        """Errors by kind with "model", "data", "part", and "on" for an evaluation set."""
+        """The evaluation as JSON values.
+
+        Returns:
+            Errors by kind with "model", "data", "part", and "on" for an evaluation set.
+        """
         return {
             **self.forces.to_json(),
             "energy": self.energy.to_json() if self.energy else None,
@@ -133,7 +137,10 @@ def evaluate_each(
     plot: bool | str | Path = True,
     overwrite: bool = False,
 ) -> Iterator[Evaluation]:
-    """Evaluate a model on one dataset after the other; see `evaluate`.
+    """Evaluate a model on one dataset after the other.
+
+    Args:
+        model, data, on, json_output, plot, overwrite: see `evaluate`.
 
     Yields:
         The errors on each dataset, once they are known.
@@ -255,7 +262,7 @@ def _stem(path: str | Path) -> str:
 
 
 def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
-    """Warn if either training or evaluation data lack molecule ids, so that edges belong to other classes."""
+    """Warn if only training or only evaluation data have molecule ids, so that edges belong to other classes."""
     trained_with = (model.info.get("dataset") or {}).get("molecules")
     if not reads_molecules(model.recipe) or trained_with in (None, dataset.has_molecules):
         return

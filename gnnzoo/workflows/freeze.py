@@ -44,7 +44,11 @@ class FreezeResult:
         return str(self.folder)
 
     def to_json(self) -> dict[str, object]:
-        """ "folder", "compared_on", "frames", "largest_difference" and "largest_force"."""
+        """The result as JSON values.
+
+        Returns:
+            "folder", "compared_on", "frames", "largest_difference" and "largest_force".
+        """
         return {
             "folder": str(self.folder),
             "compared_on": self.compared_on,

@@ -34,7 +34,11 @@ class PairForces:
     csv: Path
 
     def to_json(self) -> dict[str, object]:
-        """Attributes by name."""
+        """The curves as JSON values.
+
+        Returns:
+            Attributes by name.
+        """
         curves = {name: [curve.to_json() for curve in of_model] for name, of_model in self.curves.items()}
         return {"curves": curves, "units": self.units, "plot": str(self.plot), "csv": str(self.csv)}
 

@@ -38,7 +38,11 @@ class SimulationResult:
     kept: bool
 
     def to_json(self) -> dict[str, object]:
-        """Attributes by name."""
+        """The result as JSON values.
+
+        Returns:
+            Attributes by name.
+        """
         return {"dump": str(self.dump), "log": str(self.log), "kept": self.kept}
 
 
@@ -161,8 +165,8 @@ def _run(script: Path, dump: Path, simulation: Simulation, log: Path) -> None:
 
 def _script(simulation: Simulation, recipe_path: Path | None) -> Path:
     """The input script: from the working folder, the folder of the recipe, or gnnzoo's own."""
-    beside = [Path(recipe_path).parent] if recipe_path is not None else []
-    folders = [Path(), *beside, installed_recipes()]
+    recipe_folder = [Path(recipe_path).parent] if recipe_path is not None else []
+    folders = [Path(), *recipe_folder, installed_recipes()]
     for folder in folders:
         if (folder / simulation.input).is_file():
             return folder / simulation.input

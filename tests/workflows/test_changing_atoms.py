@@ -1,4 +1,4 @@
-"""Frames of different atoms, from the dump to the judgement: each frame keeps its own."""
+"""Frames of different atoms, from the dump to the evaluation: each frame keeps its own."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ def places(tmp_path_factory):
     return folder, dump, gnnzoo.convert(dump, folder / "argon.h5", types={1: "Ar"})
 
 
-def test_training_and_judgement_take_each_frame_with_its_own_atoms(places, folder, uncompiled):
+def test_training_and_evaluation_take_each_frame_with_its_own_atoms(places, folder, uncompiled):
     _, dump, dataset = places
     recipe = small.recipe(data={"source": str(dataset)}, training={"epochs": 2})
     model = gnnzoo.train(recipe, output=folder / "a.keras")
     figures = gnnzoo.evaluate(model, dataset, plot=False)
     with gnnzoo.open_dataset(dataset) as frames:
-        judged = model.info["split"]["test"]
-        assert figures.forces.atoms == sum(len(frames[i]) for i in judged)
+        test_frames = model.info["split"]["test"]
+        assert figures.forces.atoms == sum(len(frames[i]) for i in test_frames)
         for index in (0, 1):
             forces = model.forces(frames[index])
             assert forces.shape == frames[index].forces.shape

@@ -161,9 +161,9 @@ def test_molecule_ids_in_either_data_only_are_a_warning(model, folder, messages)
         for asked in recipes
     }
     for asked in ("bonds", "prior"):
-        lacks, has = logged.pop(("without.lammpstrj", True, asked)), logged.pop(("with.lammpstrj", False, asked))
-        assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in lacks
-        assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in has
+        without, with_ids = logged.pop(("without.lammpstrj", True, asked)), logged.pop(("with.lammpstrj", False, asked))
+        assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in without
+        assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in with_ids
     assert not any("molecule ids" in text for text in logged.values())
 
 

@@ -92,9 +92,9 @@ def test_the_reference_stands_next_to_the_forces(both):
     pairs("argon.keras", first=3.0, points=3)
     rows = [row for row in rows_of("argon-pairs.csv") if row[0] == "argon.keras"]
     assert [float(row[2]) for row in rows] == [3.0, 4.5, 6.0]
-    for _, _, distance, _, truth, _ in rows:
+    for _, _, distance, _, reference, _ in rows:
         power = (SIGMA / float(distance)) ** 6
-        assert float(truth) == pytest.approx(24 * EPSILON * power * (2 * power - 1) / float(distance))
+        assert float(reference) == pytest.approx(24 * EPSILON * power * (2 * power - 1) / float(distance))
 
 
 def test_zero_shot_curves_are_those_of_the_copied_weights(moved, both, argon):

@@ -105,7 +105,7 @@ def open_run(job: TrainingJob, output: Path, run: Run | None) -> Iterator[Run]:
         The run.
 
     Raises:
-        UserError: the data lack a quantity of the loss, or another process holds the run.
+        UserError: a quantity of the loss is missing in the data, or another process holds the run.
     """
     check_targets(job.settings, job.prepared.source, job.prepared.split)
     run = run or new_run(output.stem)
