@@ -101,7 +101,7 @@ def test_library_prints_nothing(folder, capsys, monkeypatch):
     monkeypatch.setattr(logging.getLogger("gnnzoo"), "handlers", [logging.NullHandler()])
     dumps.argon_dump(folder / "a.lammpstrj")
     convert("a.lammpstrj", "b.h5")
-    export("b.h5", "b.extxyz", units="metal")
+    export("b.h5", "b.extxyz", units="metal", types={1: "Ar"})
     out, err = capsys.readouterr()
     assert out == ""
     assert "warning" not in err
