@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from gnnzoo.layers.basic import StackLayer
+from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.models.layer_classes import layer_class
 from gnnzoo.recipe.layer_registry import layer_name, layers_with, registry
 
