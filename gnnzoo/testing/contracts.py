@@ -79,7 +79,11 @@ class ModelContract:
 
     @classmethod
     def checks(cls) -> list[str]:
-        """Names of all checks."""
+        """Names of all checks.
+
+        Returns:
+            Names of methods, which begin with "check_".
+        """
         return [name for name, _ in inspect.getmembers(cls, inspect.isfunction) if name.startswith("check_")]
 
     def run(self, check: str, folder: Path | None = None, report: Callable[[str, float], None] = _ignore) -> None:
@@ -159,7 +163,14 @@ class ModelContract:
         return self.outputs(*frames, network=network, dtype=dtype)[fields.FORCES][: sum(map(len, frames))]
 
     def largest(self) -> float:
-        """The largest force component on the frame."""
+        """The largest force component on the frame.
+
+        Returns:
+            Its absolute value.
+
+        Raises:
+            AssertionError: all forces are zero.
+        """
         size = np.max(np.abs(self.forces(self.frame)))
         assert size > 1e-3, "a network whose output is zero satisfies every symmetry"
         return float(size)
@@ -245,7 +256,11 @@ class ModelContract:
     # --- symmetries that follow from the recipe -------------------------------------------------------------------
 
     def check_rotation_and_reflection(self, report: Callable[[str, float], None]) -> None:
-        """Forces rotate with the atoms where that is stated; of a network that learns it the error is reported."""
+        """Forces rotate with the atoms where that is stated; the error is reported.
+
+        Args:
+            report: called with name and value of the error relative to the largest force.
+        """
         worst: dict[str, float] = {}
         for dtype in ("float64", "float32") if isinstance(self.network, keras.Model) else ("float64",):
             network = None if dtype == "float64" else self.single
@@ -341,14 +356,22 @@ class ModelContract:
     # --- the same wherever it runs --------------------------------------------------------------------------------
 
     def check_saving(self, folder: Path) -> None:
-        """A network that Keras saved and loaded has the same outputs to the last digit."""
+        """A network that Keras saved and loaded has the same outputs to the last digit.
+
+        Args:
+            folder: for the file.
+        """
         path = folder / "network.keras"
         self.network.save(path)
         again = keras.models.load_model(path, compile=False)
         np.testing.assert_array_equal(self.forces(self.frame, network=again), self.forces(self.frame))
 
     def check_deployment(self, folder: Path) -> None:
-        """The .keras file and the frozen SavedModel have the outputs of the network in memory."""
+        """The .keras file and the frozen SavedModel have the outputs of the network in memory.
+
+        Args:
+            folder: for the files.
+        """
         if self.head == "direct":  # the energy head is the one that is deployed
             return
         info = ModelInfo(species=self.species, types=self.recipe.data.types or {}, units="real")
