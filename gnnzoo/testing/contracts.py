@@ -31,6 +31,7 @@ from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.testing.frames import changed, contract_frame, few_atoms, random_rotation, replicated
 
 Network = Callable[..., dict[str, tf.Tensor]]
+Report = Callable[[str, float], None]  # name and value of a measured error
 
 # Tolerances relative to the largest force, in float64 and in float32.
 EXACT, SINGLE = 1e-10, 1e-5
@@ -40,10 +41,6 @@ STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
 # Tolerance of a numerical derivative, relative to the largest one, and its step in A. The step is small because the
 # energy of random weights is rough: the error of the stencil falls with its fourth power, rounding adds 1e-11.
 DERIVATIVE, STEP = 1e-7, 3e-6
-
-
-def _ignore(name: str, value: float) -> None:
-    """Report nothing."""
 
 
 class ModelContract:
@@ -86,7 +83,7 @@ class ModelContract:
         """
         return [name for name, _ in inspect.getmembers(cls, inspect.isfunction) if name.startswith("check_")]
 
-    def run(self, check: str, folder: Path | None = None, report: Callable[[str, float], None] = _ignore) -> None:
+    def run(self, check: str, folder: Path | None = None, report: Report = lambda name, value: None) -> None:
         """Run one check.
 
         Args:
@@ -255,12 +252,8 @@ class ModelContract:
 
     # --- symmetries that follow from the recipe -------------------------------------------------------------------
 
-    def check_rotation_and_reflection(self, report: Callable[[str, float], None]) -> None:
-        """Forces rotate with the atoms where that is stated; the error is reported.
-
-        Args:
-            report: called with name and value of the error relative to the largest force.
-        """
+    def check_rotation_and_reflection(self, report: Report) -> None:
+        """Forces rotate with the atoms where that is stated; `report` gets the error relative to the largest force."""
         worst: dict[str, float] = {}
         for dtype in ("float64", "float32") if isinstance(self.network, keras.Model) else ("float64",):
             network = None if dtype == "float64" else self.single
