@@ -85,7 +85,7 @@ class BatchSampler:
 
 @dataclass(frozen=True)
 class Replay:
-    """Frames of an earlier training that a share of the steps goes on with, against forgetting them.
+    """Frames of an earlier training for a share of the steps, against forgetting them.
 
     Attributes:
         source: their graphs, with the species of the network that is trained now.
@@ -115,7 +115,7 @@ class ReplaySampler:
     @property
     def steps_per_epoch(self) -> int:
         """Steps in which every new frame is used once, with the old ones in between."""
-        return math.ceil(self.new.steps_per_epoch / (1 - self.share) - 1e-9)
+        return math.ceil(self.new.steps_per_epoch / (1 - self.share) - 1e-9)  # against rounding up an exact quotient
 
     def batch(self, step: int) -> Batch:
         """The padded batch of step number `step`.

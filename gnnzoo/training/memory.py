@@ -20,4 +20,4 @@ def keep_freed_memory() -> None:
         return
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(_M_TOP_PAD, 256 * 2**20)
+    mallopt(_M_TOP_PAD, 256 * 2**20)  # grow the heap by several times what a step of a small network allocates

@@ -30,7 +30,7 @@ class Patience:
         """
         if error < self.best:
             self.best, self.since = error, epoch
-        return epoch - self.since >= patience - 1e-9
+        return epoch - self.since >= patience - 1e-9  # epochs are fractions of steps, rounded
 
 
 @dataclass
