@@ -9,6 +9,7 @@ import pytest
 
 import dumps
 from gnnzoo.cli import main
+from lines import line_with
 
 
 def run(capsys, *arguments):
@@ -22,7 +23,7 @@ def test_a_dump_becomes_a_dataset_that_can_be_inspected(folder, capsys):
     dumps.water_dump(folder / "water.lammpstrj")
     code, out, _ = run(capsys, "convert", "water.lammpstrj", "--units", "real", "--types", "1=O, 2=H")
     assert code == 0
-    assert "wrote water.h5: 4 frames of 24 atoms" in out
+    line_with(out, "water.h5", "4 frames", "24 atoms")
     code, out, err = run(capsys, "inspect", "water.h5", "--cutoff", "3", "--json", "out.json")
     assert code == 0
     for text in ("1=O (8), 2=H (16)", "g/cm3", "id mol type x y z fx fy fz", "kcal/mol/A", "6 in positions", "O-H"):
@@ -49,7 +50,7 @@ def test_a_dump_without_forces_is_refused_with_the_dump_command(folder, capsys):
     dumps.write_dump(folder / "water.lammpstrj", dumps.water(), columns)
     code, _, err = run(capsys, "convert", "water.lammpstrj")
     assert code == 2
-    assert "water.lammpstrj, line 9: " in err
+    line_with(err, "error", "water.lammpstrj", "line 9")
     assert "dump 1 all custom 100 water.lammpstrj id mol type x y z fx fy fz" in err
     assert not (folder / "water.h5").exists()
 
@@ -71,7 +72,7 @@ def test_choices_of_a_new_recipe(folder, capsys, snapshot, monkeypatch):
     assert max(map(len, lines)) <= 100
     snapshot("init", "".join(f"{line}\n" for line in lines if not line.startswith("reading")))
     _, _, err = run(capsys, "init", "water.lammpstrj", "--units", "real", "--quiet", "--overwrite")
-    assert err == "warning: types without a name: --types 1=NAME,2=NAME\n"
+    assert err.splitlines() == [line_with(err, "warning", "--types 1=NAME,2=NAME")]
 
 
 def reduced(path, **options):
@@ -86,10 +87,10 @@ def test_impossible_units_are_an_error_after_the_report(folder, capsys):
     reduced(folder / "a.lammpstrj")
     code, out, err = run(capsys, "inspect", "a.lammpstrj", "--units", "real", "--json", "out.json")
     assert code == 2
-    assert "units: real is declared, but" in out
+    line_with(out, "units", "real", "declared")
     assert "cutoffs, A" in out
-    assert "denser than diamond" in err
-    assert "next: --units lj" in err
+    line_with(err, "error", "a.lammpstrj", "diamond")
+    line_with(err, "next", "--units lj")
     assert json.loads((folder / "out.json").read_text())["unit_evidence"]["verdict"] == "contradicted"
     assert run(capsys, "inspect", "a.lammpstrj", "--units", "lj")[0] == 0
 
@@ -98,7 +99,7 @@ def test_a_dump_with_impossible_units_is_converted_once_its_line_is_fixed(folder
     dump = reduced(folder / "a.lammpstrj", units="metal")
     code, _, err = run(capsys, "convert", "a.lammpstrj")
     assert code == 2
-    assert "ITEM: UNITS of the dump says metal, fix that line" in err
+    line_with(err, "ITEM: UNITS", "metal")
     dump.write_text(dump.read_text().replace("ITEM: UNITS\nmetal", "ITEM: UNITS\nlj"))
     assert run(capsys, "convert", "a.lammpstrj", "--units", "lj")[0] == 0
 
@@ -135,8 +136,8 @@ def test_existing_results_of_inspect_are_kept(folder, capsys):
     for name in ("json", "html"):
         code, _, err = run(capsys, "inspect", "argon.lammpstrj", f"--{name}", f"out.{name}")
         assert code == 2
-        assert f"out.{name}: exists already" in err
-        assert "--overwrite" in err
+        line_with(err, "error", f"out.{name}")
+        line_with(err, "next", "--overwrite")
     assert run(capsys, *both, "--units", "real", "--overwrite")[0] == 0
     assert (folder / "out.json.old-1").read_text() == first != (folder / "out.json").read_text()
     assert (folder / "out.html.old-1").exists()
@@ -145,7 +146,7 @@ def test_existing_results_of_inspect_are_kept(folder, capsys):
 def test_types_that_do_not_occur_are_a_warning(folder, capsys):
     dumps.argon_dump(folder / "argon.lammpstrj")
     _, _, err = run(capsys, "inspect", "argon.lammpstrj", "--types", "1=Ar,3=K", "--units", "real")
-    assert "warning: --types names type 3" in err and "hold 1" in err
+    line_with(err, "warning", "--types", "type 3", "hold 1")
 
 
 @pytest.mark.parametrize("types", ["O,H", "1=", "one=O"])

@@ -15,6 +15,7 @@ from gnnzoo.cli import COMMANDS, console, main
 from gnnzoo.errors import DataError, Location
 from gnnzoo.formatting import duration
 from gnnzoo.progress import track
+from lines import line_with
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "h5py", "pydantic", "matplotlib", "rich")
 
@@ -79,14 +80,14 @@ def test_the_version(run):
 def test_an_unknown_command_suggests_the_nearest(run):
     result = run("trian")
     assert result.exit_code == 2
-    assert "There is no command 'trian'. Did you mean 'train'?" in result.stderr
+    line_with(result.stderr, "'trian'", "'train'")
 
 
-def test_a_user_error_is_printed_with_place_expectation_and_next_step(run):
+def test_a_user_error_is_printed_with_place_expectation_and_next_step(run, snapshot):
     error = DataError("no forces", location=Location("a.dump", 9), expected="fx fy fz", hint="dump custom")
     result = run("list", body=raising(error))
     assert result.exit_code == 2
-    assert result.stderr == "error: a.dump, line 9: no forces\n  expected: fx fy fz\n  next: dump custom\n"
+    snapshot("error", result.stderr)
     assert result.stdout == ""
 
 
@@ -101,7 +102,7 @@ def test_an_internal_error_is_one_line(run):
 def test_debug_prints_the_traceback_before_or_after_the_command(run, arguments, error, code):
     result = run(*arguments, body=raising(error))
     assert result.exit_code == code
-    assert "Traceback (most recent call last)" in result.stderr
+    assert "Traceback" in result.stderr
     assert "in body" in result.stderr
 
 
@@ -130,7 +131,7 @@ def test_sigterm_cleans_up_like_ctrl_c(run):
 def test_wrong_options_are_usage_errors(run):
     result = run("list", "--nonsense")
     assert result.exit_code == 2
-    assert "No such option" in result.stderr
+    assert "--nonsense" in result.stderr
 
 
 # --- messages -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from gnnzoo.recipe.io.find import installed_recipes, recipe_names
 from gnnzoo.recipe.io.load import load_recipe, resolved
 from gnnzoo.recipe.text.reference import json_schema
 from gnnzoo.workflows.convert import convert
+from lines import line_with
 
 
 def gnnzoo(*arguments):
@@ -34,18 +35,18 @@ def test_validate_prints_the_problems_of_every_recipe(folder):
         Path(f"{name}.json").write_text(json.dumps(raw))
     result = gnnzoo("validate", "a.json", "argon", "b.json")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: 2 of 3 recipes are wrong\n")
+    assert "2 of 3" in result.stderr.splitlines()[0]
     for name in ("a", "b"):
-        assert f"{name}.json, line 1, training.epoch: unknown key. Did you mean 'epochs'?" in result.stderr
+        line_with(result.stderr, f"{name}.json", "line 1", "training.epoch", "'epochs'")
 
 
 def test_schema_prints_json_or_markdown(folder):
     assert json.loads(gnnzoo("schema").stdout) == json_schema()
-    assert "- `cutoff`: number > 0 (required)." in gnnzoo("schema", "--markdown").stdout
+    line_with(gnnzoo("schema", "--markdown").stdout, "- `cutoff`", "number > 0", "required")
 
 
 def test_list_shows_recipes_and_models_with_their_errors(folder):
-    assert "no models in this folder yet" in gnnzoo("list").stdout
+    assert "no models" in gnnzoo("list").stdout
     figures = {"validation": {"relative": 0.5, "mae": 1}, "test": {"relative": 0.0423, "mae": 0.0312}}
     info = {"recipe": {"name": "argon"}, "species": ["Ar"], "units": "real", "figures": figures, "trained": "today"}
     with zipfile.ZipFile("mine.keras", "w") as archive:
@@ -59,14 +60,14 @@ def test_list_shows_recipes_and_models_with_their_errors(folder):
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
     assert set(recipe_names()) <= set(rows)
     assert rows["mine.keras"][1:] == ["argon", "Ar", "4.23%", "0.0312", "kcal/mol/A", "today"]
-    assert "not a model of gnnzoo" in result.stdout
-    assert "invalid: gnnzoo validate recipes/broken.json" in result.stdout
+    assert "not a model" in line_with(result.stdout, "other.keras")
+    line_with(result.stdout, "broken", "invalid", "gnnzoo validate recipes/broken.json")
 
 
 def test_simulate_without_a_simulation_is_a_user_error(folder):
     result = gnnzoo("simulate", "argon", "--set", "data.simulate=null")
     assert result.exit_code == 2
-    assert "recipe 'argon' names no simulation" in result.stderr
+    line_with(result.stderr, "error", "'argon'", "simulation")
 
 
 @pytest.mark.parametrize("name", ["argon", "water"])
@@ -82,9 +83,9 @@ def test_simulate_prints_the_next_command(folder):
     made_by = {"input": script.name, "sha256": script_digest(script), "variables": variables}
     Path("data/argon.simulation.json").write_text(json.dumps(made_by))  # so that nothing is run
     command = ("simulate", "argon", "--set", "data.simulate.variables.T=91", "--set", "data.source=argon.h5")
-    train = f"gnnzoo train {' '.join(command[1:])}, which converts it first"
-    assert train in gnnzoo(*command).stderr
+    train = f"gnnzoo train {' '.join(command[1:])}"
+    assert "converts" in line_with(gnnzoo(*command).stderr, train)
     convert("data/argon.lammpstrj", "argon.h5")
-    result = gnnzoo(*command)
-    assert "Training takes argon.h5, which was here before" in result.stderr
-    assert "converts it first" not in result.stderr
+    printed = gnnzoo(*command).stderr
+    line_with(printed, "argon.h5", "before")
+    assert "converts" not in printed

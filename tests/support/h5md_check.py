@@ -147,7 +147,7 @@ def _element(item) -> Iterator[str]:
             continue
         if series.shape != (length,):
             yield f"{item.name}/{name}: has the shape {series.shape} for {length} frames"
-        known = series[()][np.isfinite(series[()])]  # no number where nobody knows
+        known = series[()][np.isfinite(series[()])]  # no number where it is unknown
         if np.any(np.diff(known) < 0):
             yield f"{item.name}/{name}: goes back"
 

@@ -8,6 +8,7 @@ from correlated_runs import frame, liquid
 from gnnzoo.data.split.make_split import make_split
 from gnnzoo.data.split.methods import Shares
 from gnnzoo.workflows.steps.split_messages import split_messages
+from lines import line_with
 from small import MemoryDataset
 
 
@@ -17,53 +18,50 @@ def messages_of(frames, files=None, names=("memory",), **changes):
     settings = {"method": "blocks", "blocks": 10, "gap": "auto", "seed": 0} | changes
     split, report = make_split(dataset, Shares(0.8, 0.1, 0.1), **settings)
     messages = split_messages(dataset, split, report)
-    notes = " | ".join(text for level, text in messages if level == logging.INFO)
-    warnings = " | ".join(text for level, text in messages if level == logging.WARNING)
+    notes = "\n".join(text for level, text in messages if level == logging.INFO)
+    warnings = "\n".join(text for level, text in messages if level == logging.WARNING)
     assert len(messages) == len(split_messages(dataset, split, report))
     return notes, warnings, report
 
 
 def test_a_gap_that_fits_is_explained():
     notes, warnings, report = messages_of(liquid(400, 6, 1))
-    assert "memory: 400 frames" in notes and f"{report.gap_frames} left out" in notes
-    assert f"{report.blocks} blocks" in notes
-    assert f"gaps of {report.gap} frames ({10 * report.gap} timesteps)" in notes
-    assert f"about {report.required_gap} frames" in notes
+    line_with(notes, "memory", "400 frames", f"{report.gap_frames} left out")
+    gaps = f"gaps of {report.gap} frames", f" {report.required_gap} frames"
+    line_with(notes, f"{report.blocks} blocks", *gaps, f"({10 * report.gap} timesteps)")
     assert not warnings
 
 
 def test_a_run_too_short_is_warned_of():
     _, warnings, report = messages_of(liquid(100, 300, 2))
-    assert "too short" in warnings and f"gap of {report.gap} frames" in warnings
-    assert f"keeps {report.structure_correlation:.0%}" in warnings
-    assert f"correlate by {report.force_correlation:.0%}" in warnings
+    structure, forces = f"structure keeps {report.structure_correlation:.0%}", f"by {report.force_correlation:.0%}"
+    line_with(warnings, "too short", f"gap of {report.gap} frames", structure, forces)
     assert "method=file" not in warnings
 
 
 def test_a_gap_that_does_not_fit_is_warned_of():
     _, warnings, report = messages_of(liquid(200, 40, 1, seed=2))
-    assert f"gap of {report.required_gap} frames" in warnings and "a fifth" in warnings
+    line_with(warnings, f"gap of {report.required_gap} frames", "a fifth")
     notes, warnings, report = messages_of(liquid(400, 20, 1), gap=2)
-    assert "gaps of 2 frames (20 timesteps): declared" in notes
-    assert f"gap of {report.required_gap} frames" in warnings and "recipe" in warnings
+    line_with(notes, "gaps of 2 frames", "20 timesteps", "declared")
+    line_with(warnings, f"gap of {report.required_gap} frames", "recipe")
 
 
 def test_a_random_split_is_warned_of():
     _, warnings, report = messages_of(liquid(200, 10, 3), method="random")
-    assert "random" in warnings and f"keeps {report.structure_correlation:.0%}" in warnings
-    assert f"correlate by {report.force_correlation:.0%}" in warnings
+    structure, forces = f"structure keeps {report.structure_correlation:.0%}", f"by {report.force_correlation:.0%}"
+    line_with(warnings, "random", structure, forces)
 
 
 @pytest.mark.parametrize("method", ["blocks", "cut"])
 def test_drift_is_a_warning_for_a_single_cut(method):
     frames = [frame(f.positions, f.forces * (1 + n / 50), f.step) for n, f in enumerate(liquid(100, 3, 1))]
     notes, warnings, report = messages_of(frames, method=method)
-    line = f"mean |F| goes from {report.force_by_fifth[0]:.3g} to {report.force_by_fifth[-1]:.3g}"
+    drift = "mean |F|", f"from {report.force_by_fifth[0]:.3g}", f"to {report.force_by_fifth[-1]:.3g}"
     if method == "blocks":
-        assert line in notes
+        line_with(notes, *drift)
     else:
-        sizes = [f"{report.force_by_part[part]:.3g}" for part in ("train", "validation", "test")]
-        assert line in warnings and all(size in warnings for size in sizes)
+        line_with(warnings, *drift, *(f"{report.force_by_part[part]:.3g}" for part in ("train", "validation", "test")))
 
 
 def test_duplicates_and_whole_files():
@@ -73,7 +71,8 @@ def test_duplicates_and_whole_files():
     files = [number for number, run in enumerate(twice) for _ in run]
     names = tuple(f"run{number}" for number in range(6))
     notes, _, report = messages_of(frames, files, names)
-    assert report.duplicates == 20 and "20 left out as duplicates" in notes
+    assert report.duplicates == 20
+    line_with(notes, "20 left out", "duplicates")
     notes, warnings, _ = messages_of(frames, files, names, method="file")
     assert "whole files" in notes and not warnings
 
@@ -88,4 +87,4 @@ def test_runs_of_single_frames_and_uneven_steps():
     notes, warnings, _ = messages_of(single)
     assert "no gaps" in notes and not warnings
     uneven = [frame(f.positions, f.forces, n**3) for n, f in enumerate(liquid(4, 2, 1))]
-    assert "1 block " in messages_of(uneven)[0]
+    line_with(messages_of(uneven)[0], " 1 block ")
