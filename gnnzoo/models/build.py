@@ -164,8 +164,8 @@ def build_prior(recipe: Recipe, species: list[str]) -> ConservativeModel | None:
         species: names in the order of the `species` input.
 
     Returns:
-        A model of forces, energy and virial; None where the recipe has no prior other than a repulsion, which is zero on
-        training frames.
+        A model of forces, energy and virial; None where the recipe has no prior other than a repulsion, which is zero
+        on training frames.
     """
     terms = prior_terms(recipe, species, None)
     if not terms:
