@@ -40,10 +40,15 @@ def command(
     for result in evaluate_each(
         model, data or None, on=on, json_output=json_output, plot=plot or not no_plot, overwrite=overwrite
     ):
-        _show(result)
+        show_evaluation(result)
 
 
-def _show(result: "Evaluation") -> None:
+def show_evaluation(result: "Evaluation") -> None:
+    """Print the tables of errors.
+
+    Args:
+        result: of one dataset.
+    """
     from gnnzoo.cli.console import table
     from gnnzoo.evaluation import report
 

@@ -19,6 +19,7 @@ from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
+from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.io.template import as_name, is_name, recipe_text
 from gnnzoo.recipe.schema.recipe import Recipe
@@ -64,6 +65,7 @@ class InitResult:
         return {"path": str(self.path), "choices": choices, "warnings": list(self.warnings)}
 
 
+@displays_progress
 def init(
     data: Source,
     output: str | Path | None = None,
@@ -74,6 +76,7 @@ def init(
     cutoff: float | None = None,
     name: str | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> InitResult:
     """Write a recipe that fits data, with a reason for each choice.
 
@@ -84,6 +87,7 @@ def init(
         cutoff: of the edges in the data's length unit, instead of one from the shells of neighbours.
         name: the recipe's name; by default from that of the data.
         overwrite: replace an existing recipe; a backup of it is kept.
+        progress: show a progress bar.
 
     Returns:
         The path of the recipe, which `gnnzoo.train` takes as it is, and the choices.

@@ -16,6 +16,7 @@ from gnnzoo.models.archive import origins, read_info
 from gnnzoo.models.info import ModelInfo
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
+from gnnzoo.progress_bar import displays_progress
 from gnnzoo.records import Record, plain
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class ModelInspection(Record):
         }
 
 
+@displays_progress
 def inspect(
     source: Source,
     *,
@@ -97,6 +99,7 @@ def inspect(
     json: str | Path | None = None,
     html: str | Path | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> DataInspection | ModelInspection:
     """Describe data or a model.
 
@@ -107,6 +110,7 @@ def inspect(
         json: output file of the description.
         html: output file of the description as a page with plots; data only.
         overwrite: replace existing files; backups of them are kept.
+        progress: show a progress bar.
 
     Returns:
         What the data, or the model's file, hold.

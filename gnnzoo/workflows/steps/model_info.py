@@ -4,6 +4,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from gnnzoo import __version__
 from gnnzoo.data.frames import Dataset
 from gnnzoo.metrics import ForceMetrics, force_errors
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.info import DatasetInfo, ExampleFrame, ModelInfo, Origin
+from gnnzoo.models.info import DatasetInfo, ExampleFrame, ModelInfo, Origin, StatisticsInfo
 from gnnzoo.training.loop import Outcome
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
@@ -48,7 +49,7 @@ def model_info(
         "dataset": dataset_info(dataset),
         "split": prepared.split.as_dict(),
         "split_report": prepared.split_report.to_json(),
-        "statistics": prepared.statistics.as_dict(),
+        "statistics": cast(StatisticsInfo, prepared.statistics.as_dict()),  # of a lower floor, which knows no ModelInfo
         "energy_offsets": prepared.scales.energy_offsets,
         "training": {
             "run": str(run.folder),
