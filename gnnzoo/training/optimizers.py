@@ -6,6 +6,9 @@ import keras
 
 from gnnzoo.recipe.schema.training import Training
 
+# By lower-case names, as recipes have them; `keras.optimizers.get` does not know all of them (lamb).
+_CLASSES = {name.lower(): item for name, item in vars(keras.optimizers).items() if isinstance(item, type)}
+
 
 def make_optimizer(settings: Training, variables: Sequence[keras.Variable]) -> keras.Optimizer:
     """The optimizer that a recipe names.
@@ -17,18 +20,15 @@ def make_optimizer(settings: Training, variables: Sequence[keras.Variable]) -> k
     Returns:
         Optimizer with its variables built.
     """
-    config: dict[str, float | bool | None] = {
-        "learning_rate": settings.learning_rate.initial,
-        "global_clipnorm": settings.clip_norm,
-    }
+    options: dict[str, float | bool | None] = {"global_clipnorm": settings.clip_norm}
     if settings.weight_decay is not None:
-        config["weight_decay"] = settings.weight_decay
+        options["weight_decay"] = settings.weight_decay
         if settings.optimizer == "muon":  # which updates weights that are not matrices by Adam
-            config["adam_weight_decay"] = settings.weight_decay
+            options["adam_weight_decay"] = settings.weight_decay
     if settings.momentum is not None:
-        config["momentum"] = settings.momentum
+        options["momentum"] = settings.momentum
     if settings.optimizer == "adafactor":  # otherwise it limits the learning rate by a schedule of its own
-        config["relative_step"] = False
-    optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
+        options["relative_step"] = False
+    optimizer = _CLASSES[settings.optimizer](settings.learning_rate.initial, **options)
     optimizer.build(variables)
     return optimizer
