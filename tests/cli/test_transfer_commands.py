@@ -30,9 +30,8 @@ def asked(monkeypatch):
 
     def instead(model, target, **options):
         arguments.update(options, model=model, target=target)
-        return SimpleNamespace(
-            path="made.keras", info={"parameters": 1, "species": ["Ar"], "units": None, "figures": {}}
-        )
+        info = {"parameters": 1, "species": ["Ar"], "units": None, "figures": {}}
+        return SimpleNamespace(path="made.keras", species=["Ar"], units=None, info=info)
 
     monkeypatch.setattr(transferring, "transfer", instead)
     return arguments
