@@ -20,6 +20,7 @@ from gnnzoo.models.info import ModelInfo
 from gnnzoo.models.layer_classes import import_layers, layer_packages, require_layers
 from gnnzoo.models.predict import Predictor
 from gnnzoo.outputs import atomic_write
+from gnnzoo.recipe.layer_registry import layers_with
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -97,7 +98,7 @@ class ForceField:
             raise ModelError(
                 "has forces only, no energy",
                 location=Location(file=self.path),
-                hint="a recipe that ends in an energy head",
+                hint=f"a recipe that ends in {' or '.join(layers_with(head='energy'))}",
             )
         return self.total_energy(outputs, graph)
 
