@@ -282,16 +282,16 @@ def run(capsys, *arguments):
     return (ended.value.code, *capsys.readouterr())
 
 
-def test_the_command(folder, messages):
+def test_the_command(folder, capsys):
     dumps.argon_dump(folder / "a.lammpstrj")
-    code, out, _ = run(messages, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
+    code, out, _ = run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
     assert (code, "wrote b.extxyz: 4 frames" in out) == (0, True)
     before = (folder / "b.extxyz").read_bytes()
-    code, _, err = run(messages, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
+    code, _, err = run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
     assert (code, "exists already" in err) == (2, True)
     assert (folder / "b.extxyz").read_bytes() == before
     assert (
-        run(messages, "export", "a.lammpstrj", "b.extxyz", "--units", "metal", "--types", "1=Ar", "--overwrite")[0] == 0
+        run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "metal", "--types", "1=Ar", "--overwrite")[0] == 0
     )
     assert (folder / "b.extxyz.old-1").read_bytes() == before != (folder / "b.extxyz").read_bytes()
 

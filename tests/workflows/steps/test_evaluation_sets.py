@@ -69,7 +69,7 @@ def test_a_declared_set_is_simulated_once_and_evaluated_as_a_whole(model, script
     assert (result.data, result.evaluation_set, result.to_json()["on"]) == ("large.h5", "large", "large")
     assert Path("data/large.lammpstrj").exists()
     assert Path("tiny-large-parity.png").exists()
-    assert "large.h5 is not here: running the simulation that the recipe names" in messages()
+    assert "large.h5 is missing: running the simulation" in messages()
     shutil.rmtree("data")
     assert evaluate(model, on=["large"], plot=False) == result
     assert "simulation" not in messages()
