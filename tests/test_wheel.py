@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 INSTALLED = """
 from pathlib import Path
 import gnnzoo
-from gnnzoo.recipe.io.load import load_recipe, recipe_names
+from gnnzoo.recipe.io.find import recipe_names
+from gnnzoo.recipe.io.load import load_recipe
 
 here = Path(gnnzoo.__file__).parent
 print(gnnzoo.__version__, here)

@@ -90,8 +90,8 @@ def known_virial(virial: np.ndarray | None) -> np.ndarray | None:
 
 
 def frame_signatures(forces: np.ndarray) -> np.ndarray:
-    """Sums of |F|^2 over the atoms, by which duplicate frames are found: the printed force of an atom is independent of
-    its periodic image or on the file. Frames with equal signatures may still differ.
+    """Sums of |F|^2 over the atoms, by which duplicate frames are found: the printed force of an atom depends neither
+    on its periodic image nor on the file. Frames with equal signatures may still differ.
 
     Args:
         forces: (frames, atoms, 3), atoms ordered by id.

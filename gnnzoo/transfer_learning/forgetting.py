@@ -44,7 +44,7 @@ def measure_forgetting(
         ModelError: the source was not read from a file.
     """
     with open_training_dataset(source) as dataset:
-        split = Split.from_dict(source.info["split"])
+        split = Split.from_json(source.info["split"])
         part = "test" if len(split.test) else "validation"
         frames = even_sample(getattr(split, part), _FRAMES)
         if not len(frames):

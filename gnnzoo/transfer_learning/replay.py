@@ -119,5 +119,5 @@ def source_replay(source: ForceField, recipe: Recipe, species: list[str], factor
     """
     dataset = open_training_dataset(source)
     graphs = GraphSource(dataset, species, recipe.graph.cutoff, recipe.graph.bonds, factor)
-    train: np.ndarray = Split.from_dict(source.info["split"]).train
+    train: np.ndarray = Split.from_json(source.info["split"]).train
     return Replay(graphs, train, training_statistics(graphs, train), transfer_settings(recipe).replay)

@@ -297,7 +297,7 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
             location=Location(file=dataset.path),
             hint=f"gnnzoo convert DUMP --units {trained_on['units']}",
         )
-    split = Split.from_dict(model.info["split"])
+    split = Split.from_json(model.info["split"])
     for part, indices in (("test", split.test), ("validation", split.validation)):
         if len(indices):
             why = "" if part == "test" else ", as there is no test part; the best checkpoint was chosen on it"

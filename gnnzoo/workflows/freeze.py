@@ -141,7 +141,7 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
     try:
         with open_dataset(info["path"], units=model.units, types=types) as dataset:
             if dataset.fingerprint == info["fingerprint"]:
-                split = Split.from_dict(model.info["split"])
+                split = Split.from_json(model.info["split"])
                 held_out = [*split.test, *split.validation, *split.train]
                 chosen = np.unique(np.linspace(0, len(held_out) - 1, _FRAMES).astype(int))
                 return [dataset[int(held_out[index])] for index in chosen], str(dataset.path)

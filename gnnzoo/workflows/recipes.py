@@ -8,7 +8,8 @@ from typing import TypeVar
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.models.archive import read_info
 from gnnzoo.models.info import ModelInfo
-from gnnzoo.recipe.io.load import load_recipe, recipe_names
+from gnnzoo.recipe.io.find import recipe_names
+from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.recipe import Recipe
 
 _T = TypeVar("_T")

@@ -11,8 +11,8 @@ from gnnzoo.data.lammps.run import record_path, run_lammps, script_digest, simul
 from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import atomic_write
 from gnnzoo.progress import track
-from gnnzoo.recipe.io.find import find_recipe, installed_recipes
-from gnnzoo.recipe.io.load import find_source_files, load_recipe
+from gnnzoo.recipe.io.find import find_recipe, find_source_files, installed_recipes
+from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe

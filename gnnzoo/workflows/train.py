@@ -8,7 +8,8 @@ import keras
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.progress_bar import displays_progress
-from gnnzoo.recipe.io.load import find_recipe, load_recipe
+from gnnzoo.recipe.io.find import find_recipe
+from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.training.prepare import prepare
 from gnnzoo.training.resume import check_same, origin_of, source_of, with_scales_of, with_start_of

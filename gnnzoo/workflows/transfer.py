@@ -17,7 +17,8 @@ from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.info import ModelInfo, Origin, StatisticsInfo
 from gnnzoo.models.predict import Predictor
 from gnnzoo.progress_bar import displays_progress
-from gnnzoo.recipe.io.load import find_recipe, load_recipe, recipe_from_dict, resolved
+from gnnzoo.recipe.io.find import find_recipe
+from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict, resolved
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.training.prepare import prepare
 from gnnzoo.training.resume import check_same, with_scales_of
@@ -276,8 +277,8 @@ def _pair_curves(start: TransferStart, dataset: Dataset) -> list[dict[str, objec
         "species": prepared.species,
         "types": {str(number): name for number, name in dataset.type_names.items()},
         "units": dataset.units,
-        # as_dict has these keys; data/ stands below models/info and cannot name the type
-        "statistics": cast(StatisticsInfo, prepared.statistics.as_dict()),
+        # to_json has these keys; data/ stands below models/info and cannot name the type
+        "statistics": cast(StatisticsInfo, prepared.statistics.to_json()),
     }
     uncompiled = ForceField(start.model.network, start.model.recipe, info)
     uncompiled.predictor = Predictor(start.model.network, xla=False)

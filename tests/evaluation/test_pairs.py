@@ -122,7 +122,7 @@ def force_field(made, dataset, measured=True):
     statistics = training_statistics(source, np.arange(len(dataset)))
     network = build_network(made, species, Scales(statistics.force_rms, statistics.mean_neighbors))
     info = {"species": species, "types": {str(n): name for n, name in dataset.type_names.items()}, "units": "real"}
-    return ForceField(network, made, info | ({"statistics": statistics.as_dict()} if measured else {}))
+    return ForceField(network, made, info | ({"statistics": statistics.to_json()} if measured else {}))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import pytest
 
 from gnnzoo.models.symmetries import heads
-from gnnzoo.recipe.io.load import load_recipe, recipe_names
+from gnnzoo.recipe.io.find import recipe_names
+from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.testing import ModelContract
 
 NETWORKS = [(name, head) for name in sorted(recipe_names()) for head in heads(load_recipe(name))]

@@ -33,7 +33,7 @@ def test_files_that_the_recipe_names_are_held_out():
     frames = [one for run in range(3) for one in argon_liquid(6, 4, 1, atoms=30, seed=run, segment=run)]
     dataset = MemoryDataset(frames, np.repeat(np.arange(3), 6).tolist(), ("a.dump", "b.dump", "c.dump"))
     made = prepare(declared(method="file", validation_files=["b*"], test_files=["c.dump"]), dataset)
-    assert made.split.as_dict() == {
+    assert made.split.to_json() == {
         "train": list(range(6)),
         "validation": list(range(6, 12)),
         "test": list(range(12, 18)),
@@ -51,7 +51,7 @@ def test_scales_come_from_the_training_part_alone():
         for number, f in enumerate(dataset.frames)
     ]
     changed = prepare(declared(**ARGON["data"]["split"]), MemoryDataset(loud))
-    assert changed.split.as_dict() == prepared.split.as_dict()
+    assert changed.split.to_json() == prepared.split.to_json()
     assert changed.scales == prepared.scales
 
 

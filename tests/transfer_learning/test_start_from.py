@@ -280,6 +280,6 @@ def test_few_frames_are_evenly_spaced_and_determine_the_scales(started, argon, m
     assert few["train"] == even_sample(np.array(everything["train"]), 2).tolist()
     assert (few["validation"], few["test"]) == (everything["validation"], everything["test"])
     statistics = training_statistics(GraphSource(open_dataset(argon), ["Ar"], 6.0), np.array(few["train"]))
-    assert model.info["statistics"] == json.loads(json.dumps(statistics.as_dict()))
+    assert model.info["statistics"] == json.loads(json.dumps(statistics.to_json()))
     assert model.network.get_layer(SCALE).factor.numpy() == pytest.approx(statistics.force_rms, rel=1e-6)
     assert statistics.force_rms != pytest.approx(started.info["statistics"]["force_rms"], rel=1e-3)

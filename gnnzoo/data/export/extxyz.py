@@ -1,6 +1,6 @@
 """Frames as extended XYZ (https://github.com/libAtoms/extxyz), in eV and A, readable by ASE and most fitting codes.
 
-The comment line of a frame holds Lattice, Properties, pbc, energy, virial (see `ase_reader`), step, time (ps), Origin
+The comment line of a frame holds Lattice, Properties, pbc, energy, virial (see `ase_dataset`), step, time (ps), Origin
 (OVITO's name for the corner of the cell) and boundary (LAMMPS' letters); the rows hold species, pos, forces and the
 optional fields.
 """

@@ -16,11 +16,17 @@ class Graph:
     """One frame as a graph; arrays as in `gnnzoo.fields`, unpadded.
 
     Attributes:
+        species: (atoms,) int32 index of the model's species.
+        senders, receivers: (edges,) int32 index of atom j and of atom i; receivers ascend.
+        vectors: (edges, 3) float32 from receiver to sender, length unit.
+        edge_class: (edges,) int32 index of `fields.EDGE_CLASSES`.
         forces: (atoms, 3) float32 in the model's unit, or None if unknown.
         energy: potential energy of the frame in the model's unit, or None.
         virial: (3, 3) float64 -dE/d(strain) in the model's unit of energy, or None.
-        positions: (atoms, 3) float64 inside the cell, relative to its corner; only for wave vectors, as are
-        cell, pbc: of the frame.
+        positions: (atoms, 3) float64 inside the cell, relative to its corner; only for wave vectors, as are `cell`
+            and `pbc`.
+        cell: (3, 3) float64, rows are the lattice vectors; length unit.
+        pbc: (3,) bool, periodic along each lattice vector.
     """
 
     species: np.ndarray

@@ -42,7 +42,7 @@ class TrainingStatistics:
     distances: dict
     frames: int
 
-    def as_dict(self) -> dict:
+    def to_json(self) -> dict:
         """Plain numbers for JSON.
 
         Returns:

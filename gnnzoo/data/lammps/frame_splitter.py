@@ -23,6 +23,7 @@ class RawFrame:
     """One frame before its rows are parsed.
 
     Attributes:
+        header: the parsed header.
         rows: exactly `header.n_atoms` lines, each with its line end.
         start, rows_start, stop: byte offsets of header, rows and end in the (decompressed) file.
         file: number of the dump, in the order of reading.

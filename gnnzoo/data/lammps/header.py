@@ -75,7 +75,12 @@ class Header:
     """The header of one frame.
 
     Attributes:
-        units, time: None where the dump has none; LAMMPS writes the units into the first frame only.
+        step: timestep.
+        n_atoms: number of atoms, and of the rows below the header.
+        box: simulation box.
+        columns: names of the columns of the rows, in their order.
+        units: LAMMPS unit style; None where the dump has none, as LAMMPS writes it into the first frame only.
+        time: simulation time in the time unit of the dump; None where it has none.
         file, line: where the header starts.
         rows_line: line of the first row of atoms.
     """

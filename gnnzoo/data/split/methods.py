@@ -41,7 +41,7 @@ class Split:
         """
         return {part: getattr(self, part) for part in PARTS}
 
-    def as_dict(self) -> dict[str, list[int]]:
+    def to_json(self) -> dict[str, list[int]]:
         """The parts as plain values, for JSON.
 
         Returns:
@@ -50,8 +50,8 @@ class Split:
         return {part: frames.tolist() for part, frames in self.parts().items()}
 
     @classmethod
-    def from_dict(cls, parts: dict[str, list[int]]) -> "Split":
-        """The inverse of `as_dict`.
+    def from_json(cls, parts: dict[str, list[int]]) -> "Split":
+        """The inverse of `to_json`.
 
         Args:
             parts: lists of indices by name of the part.

@@ -47,9 +47,9 @@ def model_info(
         "cutoff": model.recipe.graph.cutoff,
         "parameters": parameters(model),
         "dataset": dataset_info(dataset),
-        "split": prepared.split.as_dict(),
+        "split": prepared.split.to_json(),
         "split_report": prepared.split_report.to_json(),
-        "statistics": cast(StatisticsInfo, prepared.statistics.as_dict()),  # of a lower floor, which knows no ModelInfo
+        "statistics": cast(StatisticsInfo, prepared.statistics.to_json()),  # of a lower floor, which knows no ModelInfo
         "energy_offsets": prepared.scales.energy_offsets,
         "training": {
             "run": str(run.folder),

@@ -124,7 +124,7 @@ def test_errors_about_too_few_frames_state_what_takes_them():
 
 def test_a_split_survives_json():
     split = split_of(30).split
-    again = Split.from_dict(split.as_dict())
+    again = Split.from_json(split.to_json())
     assert again.train.tolist() == split.train.tolist()
 
 
