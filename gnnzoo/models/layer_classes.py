@@ -7,7 +7,7 @@ from pathlib import Path
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.models.info import PackageInfo
-from gnnzoo.recipe.layer_registry import registry
+from gnnzoo.recipe.layer_registry import Package, registry
 from gnnzoo.recipe.schema.entry import Entry
 
 
@@ -73,13 +73,13 @@ def require_layers(packages: Mapping[str, PackageInfo], file: Path | str) -> Non
     for layer, known in packages.items():
         if layer in registry().entries:
             continue
-        name = f"{known['package']}=={known['version']}"
+        package = Package(known["package"], known["version"])
         broken = registry().broken.get(layer)
         raise ModelError(
-            f"the layer '{layer}' {broken}" if broken else f"the layer '{layer}' needs the package {known['package']}",
+            f"the layer '{layer}' {broken}" if broken else f"the layer '{layer}' needs the package {package.name}",
             location=Location(file=file),
-            expected=f"{name}, with which the model was saved",
-            hint=f"pip install {name}",
+            expected=f"{package.requirement}, with which the model was saved",
+            hint=package.install,
         )
 
 

@@ -2,7 +2,8 @@
 
 A package adds layers by entry points of the group `gnnzoo.layers`: the name is that of the layer, the object is its
 entry, a subclass of `gnnzoo.recipe.schema.entry.Entry`. They are loaded when the recipe's schema is imported. A layer
-that cannot be loaded is left out with a warning, and is an error for recipes that name it.
+that cannot be loaded is left out, with a warning when the first recipe is loaded, and is an error for recipes that name
+it.
 """
 
 import logging
@@ -30,9 +31,14 @@ class Package:
     version: str
 
     @property
+    def requirement(self) -> str:
+        """What pip calls exactly this version."""
+        return f"{self.name}=={self.version}"
+
+    @property
     def install(self) -> str:
         """Command that installs it."""
-        return f"pip install {self.name}=={self.version}"
+        return f"pip install {self.requirement}"
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,14 @@ def registry() -> LayerRegistry:
         except Exception as error:  # whatever the import of a foreign module raises
             reason = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
             broken[point.name] = BrokenLayer(package, reason)
-            _log.warning("the layer '%s' %s", point.name, broken[point.name])
     return LayerRegistry(*map(MappingProxyType, (entries, packages, broken)))
+
+
+@cache
+def warn_about_broken_layers() -> None:
+    """Log a warning for each layer of an installed package that cannot be used; once in a process."""
+    for name, layer in registry().broken.items():
+        _log.warning("the layer '%s' %s", name, layer)
 
 
 def layers_with(**traits: object) -> list[str]:

@@ -11,13 +11,13 @@ from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.file_formats import COMPRESSIONS, DUMP, HDF5, read_head
 from gnnzoo.recipe.checks.all import check
 from gnnzoo.recipe.io import json_positions
-from gnnzoo.recipe.io.find import find_recipe, find_source_files, recipe_names
+from gnnzoo.recipe.io.find import find_recipe
 from gnnzoo.recipe.io.json_positions import JsonValue
+from gnnzoo.recipe.io.old_keys import at_old_keys
 from gnnzoo.recipe.io.validation_errors import Problem, dotted, validation_problems
+from gnnzoo.recipe.layer_registry import warn_about_broken_layers
 from gnnzoo.recipe.schema.recipe import Recipe
-from gnnzoo.recipe.schema.upgrade import RENAMED, upgraded
-
-__all__ = ["find_recipe", "find_source_files", "load_recipe", "recipe_from_dict", "recipe_names", "resolved"]
+from gnnzoo.recipe.schema.upgrade import upgraded
 
 Locations = dict[json_positions.Path, Location]
 
@@ -101,17 +101,16 @@ def _read(path: Path) -> tuple[dict[str, JsonValue], dict[json_positions.Path, i
 
 
 def _validated(raw: dict[str, JsonValue], locations: Locations, file: Path | None) -> Recipe:
-    raw = upgraded(raw)
-    locations = {new: locations[old] for new, old in RENAMED.items() if old in locations} | locations
+    warn_about_broken_layers()
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
-        problems = validation_problems(error.errors(), raw)
+        problems = validation_problems(error.errors(), upgraded(raw))
     else:
         problems = check(recipe)
         if not problems:
             return recipe
-    errors = [_located(problem, locations, file) for problem in problems]
+    errors = [_located(problem, locations, file) for problem in at_old_keys(problems, raw)]
     errors.sort(key=lambda error: (error.location and error.location.line) or 0)
     if len(errors) == 1:
         raise errors[0]

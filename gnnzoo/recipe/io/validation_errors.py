@@ -98,7 +98,7 @@ def _explain(error: ErrorDetails, path: Path, raw: JsonValue) -> Problem:
     if explain is not None:
         return explain(error, path, raw)
     expected = _EXPECTED.get(error["type"]) or error["msg"].replace("Input should be ", "")
-    return Problem(path, f"{_short(error['input'])} is not possible", expected)
+    return Problem(path, f"{short(error['input'])} is not possible", expected)
 
 
 def _unknown_key(_error: ErrorDetails, path: Path, raw: JsonValue) -> Problem:
@@ -147,7 +147,7 @@ def _kind_key(error: ErrorDetails) -> str:
 def _not_among(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
     expected = error["ctx"]["expected"]
     near = did_you_mean(str(error["input"]), re.findall(r"'([^']*)'", expected))
-    return Problem(path, f"{_short(error['input'])} is not possible.{near}", expected)
+    return Problem(path, f"{short(error['input'])} is not possible.{near}", expected)
 
 
 def _contradiction(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
@@ -156,7 +156,7 @@ def _contradiction(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
 
 def _pattern(error: ErrorDetails, path: Path, _raw: JsonValue) -> Problem:
     pattern = error["ctx"]["pattern"]
-    return Problem(path, f"{_short(error['input'])} is not possible", _PATTERNS.get(pattern, pattern))
+    return Problem(path, f"{short(error['input'])} is not possible", _PATTERNS.get(pattern, pattern))
 
 
 # Errors of other types have pydantic's own words.
@@ -184,7 +184,15 @@ _PATTERNS = {
 _LONGEST = 60  # characters of a value that an error quotes: the message stays on one line
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value as JSON on one line, for errors.
+
+    Args:
+        value: of the recipe.
+
+    Returns:
+        The text, cut where it is long.
+    """
     text = json.dumps(value, default=str)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 

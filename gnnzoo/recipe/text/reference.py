@@ -3,7 +3,7 @@
 import json
 from functools import cache
 
-from gnnzoo.recipe.layer_registry import registry
+from gnnzoo.recipe.layer_registry import registry, warn_about_broken_layers
 from gnnzoo.recipe.schema.recipe import Recipe
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -43,6 +43,7 @@ def markdown() -> str:
     Returns:
         A list of keys for the recipe, then one under a heading for each object, layer and prior.
     """
+    warn_about_broken_layers()
     lines = ["# Recipe", ""]
     _describe_object(json_schema(), "", lines)
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Recipes of 0.1.0 are read: their interactions become `data.reference`, with errors at the line of the old key."""
+"""Recipes of 0.1.0 are read: their interactions become `data.reference`, with errors at the keys that the file has."""
 
 import json
 from pathlib import Path
@@ -40,24 +40,35 @@ def test_interactions_of_0_1_0_are_prior_entries(value, entries):
 @pytest.mark.parametrize(
     ("value", "key", "names"),
     [
-        ({"lennard_jones": "arithmetik"}, "data.reference[0].mixing", ["Did you mean 'arithmetic'?"]),
-        ({"charges": True, "bonds": [BOND | {"k": -1}]}, "data.reference[1].bonds[0].k", [-1]),
-        ({"bonds": [BOND | {"types": ["O", "N"]}]}, "data.reference[0].bonds[0].types", ["'N'"]),
-        ({"lenard_jones": "arithmetic"}, "data." + OLD, ["reference"]),
+        ({"lennard_jones": "arithmetik"}, ".lennard_jones", ["Did you mean 'arithmetic'?"]),
+        ({"charges": "maybe"}, ".charges", ['"maybe"', "true or false"]),
+        ({"charges": True, "bonds": [BOND | {"k": -1}]}, ".bonds[0].k", [-1]),
+        ({"bonds": [BOND | {"types": ["O", "N"]}]}, ".bonds[0].types", ["'N'"]),
+        ({"bonds": 3}, ".bonds", [3]),
+        ({"lenard_jones": "arithmetic"}, ".lenard_jones", ["Did you mean 'lennard_jones'?", "charges", "bonds"]),
+        ([LENNARD_JONES], "", ["lennard_jones", "charges", "bonds"]),
     ],
 )
-def test_errors_in_them_have_the_line_of_the_old_key(folder, value, key, names):
+def test_errors_in_them_have_the_key_and_line_of_the_file(folder, value, key, names):
     text = json.dumps(old(value), indent=1)
     Path("old.json").write_text(text)
-    line = next(number for number, line in enumerate(text.splitlines(), 1) if f'"{OLD}"' in line)
-    with refused(RecipeError, *names, file="old.json", line=line, key=key):
+    last = key.rpartition(".")[2] or OLD
+    line = max(number for number, line in enumerate(text.splitlines(), 1) if f'"{last.split("[")[0]}"' in line)
+    with refused(RecipeError, *names, file="old.json", line=line, key=f"data.{OLD}{key}", hint="data.reference"):
         load_recipe("old.json")
+
+
+def test_all_errors_in_them_are_reported():
+    wrong = old({"lenard_jones": "arithmetic", "lennard_jones": "arithmetik"})
+    for key in ("lenard_jones", "lennard_jones"):
+        with refused(RecipeError, "Did you mean", key=f"data.{OLD}.{key}"):
+            recipe_from_dict(wrong)
 
 
 def test_both_keys_together_are_an_error():
     both = old({})
     both["data"] |= {"reference": []}
-    with refused(RecipeError, key="data." + OLD):
+    with refused(RecipeError, key="data." + OLD, hint="data.reference"):
         recipe_from_dict(both)
 
 
