@@ -16,8 +16,8 @@ from gnnzoo.models.conservative import ConservativeModel
 from gnnzoo.models.layer_classes import layer_class
 from gnnzoo.models.priors import prior_terms
 from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.layer_traits import SpeciesInputs
 from gnnzoo.recipe.schema.entry import Entry
-from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -60,7 +60,7 @@ def network_species(recipe: Recipe, names: list[str] | None = None) -> list[str]
     return list(dict.fromkeys(names or []))
 
 
-def species_table(recipe: Recipe, species: list[str], inputs: str) -> list[list[float]]:
+def species_table(recipe: Recipe, species: list[str], inputs: SpeciesInputs) -> list[list[float]]:
     """Input features of an atom encoder.
 
     Args:
@@ -186,17 +186,15 @@ def _derived(
     entry: Entry, name: str, recipe: Recipe, species: list[str], scales: Scales
 ) -> dict[str, Callable[[], object]]:
     """Constructor arguments that follow from the rest of the recipe and from the data; a layer takes what it names."""
-    has_bonds = "bond" in recipe.graph.edges
-    # Whether each layer that reads edges reads them with the bond one-hot.
-    bonded = [getattr(e, "bond_features", has_bonds) for e in recipe.model.layers if e.traits.reads_edges]
-    inputs = entry.inputs if isinstance(entry, AtomEncoder) else "species"
+    edges = recipe.graph.edges
+    bonded = [other.reads_bonds(edges) for other in recipe.model.layers if other.traits.reads_edges]
     return {
         "largest_wave": lambda: recipe.graph.waves,
         "neighbor_scale": lambda: scales.neighbors**-0.5,
-        "bond_features": lambda: has_bonds,
+        "bond_features": lambda: entry.reads_bonds(edges),
         "cutoff": lambda: recipe.graph.cutoff,
         "plain": lambda: not all(bonded),
         "bonded": lambda: any(bonded),
         "seed": lambda: derived_seed(recipe.training.seed, name),
-        "table": lambda: species_table(recipe, species, inputs),
+        "table": lambda: species_table(recipe, species, entry.species_inputs()),
     }

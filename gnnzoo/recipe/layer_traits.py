@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-EdgeFeature = Literal["bond", "distance", "direction", "radial"]
+EdgeFeature = Literal["bond", "distance", "direction", "radial"]  # in the order in which they are concatenated
+SpeciesInputs = Literal["parameters", "species"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,18 @@ class Option:
 class LayerTraits:
     """Properties of a layer that other parts of gnnzoo must know; by default those of a layer on atom features alone.
 
+    Four options have the same meaning in every entry that has them, and need no trait:
+    - `units`: width of the atom features after the layer, see `sets_width`.
+    - `activation`: must be smooth under an energy head.
+    - `bond_features`: whether a layer that reads or encodes edges reads the bond one-hot; without the option it does
+      where `graph.edges` has "bond" (`Entry.reads_bonds`).
+    - `functions`: of a layer that `reads_radial`, number of radial functions that it reads; without the option, or
+      where it is null, all of `graph.radial` (`Entry.radial_functions`).
+
     Attributes:
         encodes_atoms: makes the atom features from the species; such a layer stands first, and only there.
+        species_inputs: of a layer that encodes atoms, the option that selects what its argument `table` holds for each
+            species: "parameters" for charge, epsilon and sigma, "species" for a one-hot. Without this trait a one-hot.
         encodes_edges: replaces the edge features; it stands before the layers that read them.
         activation: a function of each number of the atom features by itself.
         head: "direct" for a head that returns forces, "energy" for one that returns atom energies.
@@ -42,6 +53,7 @@ class LayerTraits:
     """
 
     encodes_atoms: bool = False
+    species_inputs: str | None = None
     encodes_edges: bool = False
     activation: bool = False
     head: Literal["direct", "energy"] | None = None

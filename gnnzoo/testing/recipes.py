@@ -11,12 +11,15 @@ from gnnzoo.testing.frames import SPCFW, WATER_TYPES
 WIDTH = 8
 
 
-def layer_recipe(*entries: Mapping[str, object], **sections: Mapping[str, object]) -> Recipe:
+def layer_recipe(
+    entry: Mapping[str, object], /, *entries: Mapping[str, object], **sections: Mapping[str, object]
+) -> Recipe:
     """The recipe of a small network of water: an atom encoder, the given layers, a head of pair forces.
 
     Args:
-        entries: of the stack, such as {"layer": "dense", "units": 8}; the atom features before them have 8 channels. An
-            encoder at their beginning or a head at their end takes the place of the usual one.
+        entry: of the stack, such as {"layer": "dense", "units": 8}; the atom features before it have 8 channels. An
+            encoder takes the place of the usual one.
+        entries: that follow it in the stack. A head as the last entry takes the place of the usual one.
         sections: keys of the sections of the recipe that differ, such as graph={"cutoff": 3}.
 
     Returns:
@@ -28,10 +31,10 @@ def layer_recipe(*entries: Mapping[str, object], **sections: Mapping[str, object
     perceptron = {"units": WIDTH, "hidden_layers": 0, "activation": SMOOTH_ACTIVATION}
     encoders = layers_with(encodes_atoms=True)
     heads = [*layers_with(head="direct", needs_edges=(), reads_vectors=False), *layers_with(head="direct")]
-    stack = list(entries)
-    if entries[0]["layer"] not in encoders:
+    stack = [entry, *entries]
+    if stack[0]["layer"] not in encoders:
         stack.insert(0, {"layer": encoders[0], **perceptron})
-    if entries[-1]["layer"] not in (*heads, *layers_with(head="energy")):
+    if stack[-1]["layer"] not in (*heads, *layers_with(head="energy")):
         stack.append({"layer": heads[0], **perceptron})
     raw: dict[str, Mapping[str, object]] = {
         "data": {

@@ -6,6 +6,7 @@ what was copied, with the reason for every weight that was not.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import keras
 import numpy as np
@@ -15,9 +16,9 @@ from gnnzoo.layers.heads import ForceScale
 from gnnzoo.layers.stack_layer import StackLayer
 from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.checks.stack import layer_names
+from gnnzoo.recipe.layer_traits import EdgeFeature, SpeciesInputs
 from gnnzoo.recipe.schema.entry import Entry
 from gnnzoo.recipe.schema.graph import Graph
-from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import StartFrom, matching
 from gnnzoo.transfer_learning.provenance import Action, LayerTransfer
@@ -186,8 +187,9 @@ class _WeightCopier:
             return "reset as requested"
         if theirs is None:
             return "the source has no layer of this name"
-        if layer_kind(theirs) != layer_kind(ours):
-            return f"{layer_kind(theirs)} in the source, {layer_kind(ours)} in the target"
+        entries = self._entries(ours.name)
+        if entries is not None and entries[0].layer != entries[1].layer:
+            return f"{entries[0].layer} in the source, {entries[1].layer} in the target"
         if ours.species_weights():
             inputs = species_inputs(self.source.recipe), species_inputs(self.recipe)
             if inputs[0] != inputs[1]:
@@ -275,7 +277,7 @@ class _WeightCopier:
         if path not in [_inner_path(weight) for weight, _ in layer.radial_weights()]:
             return None
         recipes = (self.source.recipe, self.recipe)
-        with_bonds = [bool(getattr(entry, "bond_features", True)) for entry in entries]
+        with_bonds = [entry.reads_bonds(made.graph.edges) for entry, made in zip(entries, recipes, strict=True)]
         if any(entry.traits.encodes_edges for recipe in recipes for entry in recipe.model.layers):
             if not entries[1].traits.encodes_edges:
                 return None  # it reads the output of the encoder
@@ -283,7 +285,7 @@ class _WeightCopier:
         source, target = (
             [
                 feature
-                for feature in ("bond", "distance", "direction", "radial")
+                for feature in get_args(EdgeFeature)
                 if feature in recipe.graph.edges and (feature != "bond" or bonds)
             ]
             for recipe, bonds in zip(recipes, with_bonds, strict=True)
@@ -312,7 +314,10 @@ class _WeightCopier:
         """
         graphs = self.source.recipe.graph, self.recipe.graph
         entries = self.source_entries[layer], self.target_entries[layer]
-        counts = _radial_functions(entries[0], graphs[0]), _radial_functions(entries[1], graphs[1])
+        counts = (
+            entries[0].radial_functions(graphs[0].radial.functions),
+            entries[1].radial_functions(graphs[1].radial.functions),
+        )
         if same_basis(*graphs) and counts[0] == counts[1]:
             return value, "", 0.0
         other_rows = value.shape[0] - rows * counts[0]
@@ -330,11 +335,6 @@ class _WeightCopier:
         source, target = (_basis_text(graph, count) for graph, count in zip(graphs, counts, strict=True))
         remark = f"radial basis {self.start.radial}ed: {source} in the source, {target} in the target"
         return np.concatenate([value[:other_rows], refitted]).astype(value.dtype), remark, lost
-
-
-def _radial_functions(entry: Entry, graph: Graph) -> int:
-    """Number of radial functions that a layer reads."""
-    return getattr(entry, "functions", None) or graph.radial.functions
 
 
 def _basis_text(graph: Graph, functions: int) -> str:
@@ -363,23 +363,13 @@ def entries_by_name(recipe: Recipe) -> dict[str, Entry]:
     return dict(zip(layer_names(recipe), recipe.model.layers, strict=True))
 
 
-def layer_kind(layer: keras.layers.Layer) -> str:
-    """Kind of a `layer`.
-
-    Returns:
-        The name under which its class is registered for recipes.
-    """
-    return keras.saving.get_registered_name(type(layer)).removeprefix("gnnzoo>")
-
-
-def species_inputs(recipe: Recipe) -> str:
+def species_inputs(recipe: Recipe) -> SpeciesInputs:
     """Inputs of the atom encoder of a `recipe`.
 
     Returns:
         "parameters" or "species".
     """
-    encoder = recipe.model.layers[0]
-    return encoder.inputs if isinstance(encoder, AtomEncoder) else "species"
+    return recipe.model.layers[0].species_inputs()
 
 
 def _inner_path(weight: keras.Variable) -> str:

@@ -9,7 +9,6 @@ from gnnzoo.recipe.checks.training import check_training
 from gnnzoo.recipe.checks.transfer import check_transfer
 from gnnzoo.recipe.io.validation_errors import Problem
 from gnnzoo.recipe.layer_registry import missing_packages
-from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 
@@ -44,12 +43,12 @@ def _requires(recipe: Recipe) -> Iterator[Problem]:
 
 def _atoms(recipe: Recipe) -> Iterator[Problem]:
     """Atom features by parameters need the parameters of every named species."""
-    encoder = next((e for e in recipe.model.layers if isinstance(e, AtomEncoder) and e.inputs == "parameters"), None)
+    encoder = next((entry for entry in recipe.model.layers if entry.species_inputs() == "parameters"), None)
     if encoder is None:
         return
     data = recipe.data
     named = dict.fromkeys((data.types or {}).values())
-    hint = f'"inputs": "species" in the {encoder.layer} needs no parameters'
+    hint = f'"{encoder.traits.species_inputs}": "species" in the {encoder.layer} needs no parameters'
     if not data.atoms:
         yield Problem(
             ("data", "atoms"), "no species has parameters", '{"Ar": {"charge": 0, "epsilon": ..., "sigma": ...}}', hint

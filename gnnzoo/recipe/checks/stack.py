@@ -70,7 +70,7 @@ def _edges(recipe: Recipe) -> Iterator[Problem]:
         yield Problem(("graph", "edges"), "bonds alone do not give the distance of two atoms", '"distance" too')
     for number, entry in enumerate(entries):
         path = (*_STACK, number)
-        if getattr(entry, "bond_features", False) and "bond" not in edges:
+        if entry.reads_bonds(edges) and "bond" not in edges:
             yield Problem((*path, "bond_features"), "edges have no bond feature", '"bond" in graph.edges')
         needed = entry.traits.needs_edges
         if needed and not set(needed) & set(edges):

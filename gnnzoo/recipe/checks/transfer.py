@@ -6,7 +6,6 @@ from gnnzoo.errors import did_you_mean
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.io.json_positions import Path
 from gnnzoo.recipe.io.validation_errors import Problem
-from gnnzoo.recipe.schema.layers import AtomEncoder
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.transfer import HEADS_FIRST, StartFrom, matching
 
@@ -40,11 +39,11 @@ def _start(recipe: Recipe, start: StartFrom) -> Iterator[Problem]:
         what = f"the first stage, {first:g} epochs of the heads alone, would end within its warm-up"
         expected = f"training.warmup.epochs below {first:g}, or more training.epochs"
         yield Problem((*_START, "strategy"), what, expected)
-    if start.map and isinstance(encoder, AtomEncoder) and encoder.inputs != "species":
+    if start.map and encoder.species_inputs() != "species":
         yield Problem(
             (*_START, "map"),
             f"species are mapped, but the {encoder.layer} reads their charge, epsilon and sigma",
-            f'no map, or "inputs": "species" in the {encoder.layer}',
+            f'no map, or "{encoder.traits.species_inputs}": "species" in the {encoder.layer}',
             "with parameters a new substance is another point of the same space, and needs no map",
         )
 

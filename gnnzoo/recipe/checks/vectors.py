@@ -53,8 +53,8 @@ def _radial(recipe: Recipe) -> Iterator[Problem]:
         path = (*_STACK, number)
         if entry.traits.reads_radial and "radial" not in recipe.graph.edges:
             yield Problem(path, f"{entry.layer}: edges have no radial basis", '"radial" in graph.edges')
-        functions: int | None = getattr(entry, "functions", None) if entry.traits.reads_radial else None
-        if functions is not None and functions > there:
+        functions = entry.radial_functions(there)
+        if functions > there:
             what = f"{functions} radial functions, and graph.radial has {there}"
             yield Problem((*path, "functions"), what, f"{there} or fewer, or null for all")
 

@@ -1,10 +1,11 @@
 """The base of all entries of the layer stack, and the options that several of them share."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from gnnzoo.recipe.layer_traits import LayerTraits, Option
+from gnnzoo.recipe.layer_traits import EdgeFeature, LayerTraits, Option, SpeciesInputs
 from gnnzoo.recipe.schema.base import Fraction, Name, Section
 
 SMOOTH_ACTIVATION = "silu"
@@ -61,10 +62,44 @@ class Entry(Section):
         """
         return getattr(self, trait.key) == trait.value if isinstance(trait, Option) else trait
 
+    def species_inputs(self) -> SpeciesInputs:
+        """Inputs of an atom encoder for each species.
+
+        Returns:
+            Value of the option that the trait `species_inputs` names; "species" without that trait.
+        """
+        inputs: SpeciesInputs = getattr(self, self.traits.species_inputs) if self.traits.species_inputs else "species"
+        return inputs
+
+    def reads_bonds(self, edges: Collection[EdgeFeature]) -> bool:
+        """Whether a layer that reads or encodes edges reads the bond one-hot.
+
+        Args:
+            edges: `graph.edges`.
+
+        Returns:
+            Value of the option `bond_features`; without that option, whether `edges` has "bond".
+        """
+        return bool(getattr(self, "bond_features", "bond" in edges))
+
+    def radial_functions(self, available: int) -> int:
+        """Number of radial functions that a layer reads.
+
+        Args:
+            available: `graph.radial.functions`.
+
+        Returns:
+            Value of the option `functions` of a layer that `reads_radial`; `available` where it is null, and without
+            that option.
+        """
+        functions: int | None = getattr(self, "functions", None) if self.traits.reads_radial else None
+        return functions or available
+
     def constructor_arguments(self) -> dict[str, object]:
         """Arguments of the Keras class that the entry gives.
 
         Returns:
-            All options; a subclass may leave out some that the class does not take.
+            All options but the one that selects species inputs, which determines the argument `table`; a subclass may
+            leave out others that the class does not take.
         """
-        return self.model_dump(exclude={"layer", "name"})
+        return self.model_dump(exclude={"layer", "name", self.traits.species_inputs or "layer"})

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from gnnzoo.recipe.layer_traits import EdgeFeature
 from gnnzoo.recipe.schema.base import Name, Section
 
 
@@ -22,9 +23,7 @@ class Graph(Section):
 
     cutoff: PositiveFloat
     """Pairs nearer than this are edges, periodic images included; in the data's length unit."""
-    edges: list[Literal["bond", "distance", "direction", "radial"]] = Field(
-        default=["bond", "distance", "direction"], min_length=1
-    )
+    edges: list[EdgeFeature] = Field(default=["bond", "distance", "direction"], min_length=1)
     """Edge features. `bond`: one-hot of {different molecules, bonded, same molecule}. `distance`: one number.
     `direction`: the unit vector (then rotations must be learned). `radial`: the distance in a radial basis."""
     bonds: list[tuple[Name, Name]] | None = None

@@ -13,21 +13,13 @@ class AtomEncoder(Entry, Mlp):
     """Perceptron from the parameters or the one-hot of a species to the atom features."""
 
     keras_class: ClassVar = "gnnzoo.layers.encoders:AtomEncoder"
-    traits: ClassVar = LayerTraits(encodes_atoms=True)
+    traits: ClassVar = LayerTraits(encodes_atoms=True, species_inputs="inputs")
 
     layer: Literal["atom_encoder"]
     inputs: Literal["parameters", "species"] = "parameters"
     """`parameters`: charge, epsilon and sigma of `data.atoms`, so that another element is another point of the same
     space. `species`: a one-hot of the species, for substances with unknown parameters; with `"hidden_layers": 0`
     it is a learned embedding: each species has a vector of its own, followed by an activation and a linear map."""
-
-    def constructor_arguments(self) -> dict[str, object]:
-        """Arguments of the Keras class that the entry gives.
-
-        Returns:
-            All options but `inputs`, from which the table of the species follows.
-        """
-        return self.model_dump(exclude={"layer", "name", "inputs"})
 
 
 class EdgeEncoder(Entry, Mlp):
