@@ -124,5 +124,5 @@ def test_wave_vectors_equal_those_of_batches(box):
 
 
 def test_an_open_box_is_refused():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="periodic in all directions"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="periodic"):
         wave_inputs(tf.zeros((1, 3), tf.float64), tf.eye(3, dtype=tf.float64), tf.constant([True, False, True]), 1.0)

@@ -16,6 +16,7 @@ from errors import refused
 from gnnzoo.cli import main
 from gnnzoo.data.export.write import write_text
 from gnnzoo.errors import DataError, UserError
+from lines import line_with
 from small import MemoryDataset
 from systems import changed, random_rotation, water_frame
 
@@ -126,7 +127,7 @@ def test_general_cells_and_steps_that_go_back_come_back(folder, messages):
         for name in ("cell", "origin", "positions", "forces", "molecules", "names"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     gnnzoo.export("a.dump", "b.dump", units="real")
-    assert "LAMMPS' read_dump does not" in messages()
+    line_with(messages(), "LAMMPS", "read_dump")
 
 
 @pytest.mark.parametrize("units", [None, "lj", "metal"])
@@ -285,10 +286,12 @@ def run(capsys, *arguments):
 def test_the_command(folder, capsys):
     dumps.argon_dump(folder / "a.lammpstrj")
     code, out, _ = run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
-    assert (code, "wrote b.extxyz: 4 frames" in out) == (0, True)
+    assert code == 0
+    line_with(out, "b.extxyz", "4 frames")
     before = (folder / "b.extxyz").read_bytes()
     code, _, err = run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "real", "--types", "1=Ar")
-    assert (code, "exists already" in err) == (2, True)
+    assert code == 2
+    line_with(err, "error", "b.extxyz")
     assert (folder / "b.extxyz").read_bytes() == before
     assert (
         run(capsys, "export", "a.lammpstrj", "b.extxyz", "--units", "metal", "--types", "1=Ar", "--overwrite")[0] == 0
@@ -325,14 +328,10 @@ def test_names_with_blanks_are_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        ({"energy": 1.5}, "the energy of a frame"),
-        ({"virial": np.eye(3)}, "the virial of a frame"),
-        ({"energy": 1.5, "virial": np.eye(3)}, "the energy and the virial of a frame"),
-    ],
+    "values", [{"energy": 1.5}, {"virial": np.eye(3)}, {"energy": 1.5, "virial": np.eye(3)}], ids=" and ".join
 )
-def test_what_a_frame_has_as_a_whole_is_said_to_be_lost(folder, messages, values, said):
+def test_what_a_frame_has_as_a_whole_is_said_to_be_lost(folder, messages, values):
     write_text(MemoryDataset([changed(water_frame(), **values)]), folder / "a.extxyz", "xyz")
     gnnzoo.export("a.extxyz", "b.lammpstrj")
-    assert f"no place for {said}" in messages()
+    line = line_with(messages(), "no place")
+    assert {name for name in ("energy", "virial") if name in line} == values.keys()

@@ -14,6 +14,7 @@ from gnnzoo.data.inspection.data_warnings import data_warnings
 from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.html_report import figures, html_page
 from gnnzoo.data.inspection.text_report import main_pairs, overview, unit_lines
+from lines import line_with
 from systems import changed
 
 
@@ -57,7 +58,7 @@ def test_of_many_types_the_frequent_ones_are_shown():
     assert len(report.rdf.pairs) == 21
     assert len(figures(report)["rdf"].axes) == len(main_pairs(report)) == 12
     assert "6-6" in main_pairs(report)
-    assert "9 more pairs" in page_of(report)
+    line_with(page_of(report), "9 more")
 
 
 def test_temperature_is_plotted_with_velocities(water):
@@ -77,9 +78,9 @@ def test_several_segments_are_plotted_by_frame():
 def test_overview_of_water(water):
     rows = dict(overview(water))
     assert rows["units"] == "real"
-    assert " % of mean |F|" in rows["rounding error"] and "O-H" in rows["rounding error"]
+    line_with(rows["rounding error"], " % of ", "|F|", "O-H")
     assert "g/cm3" in rows["density"]
-    assert unit_lines(water.unit_evidence)[0].startswith("units: real is declared")
+    line_with(unit_lines(water.unit_evidence)[0], "units: ", "real", "declared")
     assert data_warnings(water) == []
 
 
@@ -92,19 +93,15 @@ def warning_about(frames, word, **provenance):
 def test_each_warning():
     cold = frames_of(dumps.argon(frames=10, side=3), type_names={1: "Ar"}, units="real")
     heating = [changed(each, forces=each.forces * (0.4 + 0.1 * number)) for number, each in enumerate(cold)]
-    line = warning_about(heating, "equilibrated")
-    assert "mean |F|" in line
-    assert "blocks" in line
+    line_with(warning_about(heating, "equilibrated"), "mean |F|", "blocks")
     pushed = [changed(each, forces=each.forces + np.array([0.1, 0, 0])) for each in cold]
-    assert "do not sum to zero" in warning_about(pushed, "net force")
+    assert "zero" in warning_about(pushed, "net force")
     held = [changed(each, forces=np.where(np.arange(27)[:, None] < 3, 0, each.forces)) for each in cold]
-    assert "3 atoms in every frame" in warning_about(held, "setforce")
+    assert "3 atoms" in warning_about(held, "setforce")
     hit = [changed(each, forces=each.forces + (np.arange(27)[:, None] == 5) * 1e5) for each in cold]
-    assert "atom 6 (Ar)" in warning_about(hit, "times the median")
+    line_with(warning_about(hit, "median"), "atom 6", "Ar")
     coarse = [changed(each, positions=np.round(each.positions, 1)) for each in cold]
-    assert "dump_modify ID format float %.9g" in warning_about(
-        coarse, "digits printed", digits={"positions": 2, "forces": 6}
-    )
+    assert "format float %.9g" in warning_about(coarse, "digits", digits={"positions": 2, "forces": 6})
     nameless = [changed(each, type_names={}, units=None) for each in cold]
     assert "--units" in warning_about(nameless, "units")
     assert "--types 1=NAME" in warning_about(nameless, "types")
