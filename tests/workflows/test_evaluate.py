@@ -18,6 +18,7 @@ from gnnzoo.outputs import OutputError
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
+from lines import line_with
 from small import argon_dataset, recipe
 from systems import changed
 from trainers import with_energies, with_virials
@@ -68,7 +69,7 @@ def test_the_training_dataset_is_evaluated_on_its_test_part(model, own, folder, 
     assert (result.part, result.forces.frames, result.forces.atoms) == ("test", 4, 4 * 27)
     assert result.forces.overall.mae == pytest.approx(np.abs(errors_of(model, own, [11, 12, 13, 14])).mean(), rel=1e-6)
     assert result.forces.overall.to_json() == pytest.approx(model.info["figures"]["test"])
-    assert f"{own} is the dataset of the training: evaluated on its test part\n" in messages()
+    line_with(messages(), own, "test part")
 
 
 def test_the_training_dataset_is_identified_by_its_content(model, own, workshop, folder):
@@ -101,7 +102,7 @@ def test_without_a_test_part_the_validation_part_is_used(model, own, folder, mes
     assert (result.part, result.forces.frames, result.model) == ("validation", 4, "tiny")
     errors = errors_of(model, own, split["validation"])
     assert result.forces.overall.mae == pytest.approx(np.abs(errors).mean(), rel=1e-6)
-    assert "the best checkpoint was chosen on it" in messages()
+    line_with(messages(), "validation", "chosen")
     chosen.info["split"] |= {"validation": []}
     with refused(DataError, file=own, hint="data.split.test"):
         evaluate(chosen, own, plot=False)
@@ -123,7 +124,7 @@ def test_data_from_a_file_of_the_training_are_evaluated_with_a_warning(model, fo
     for known in (trained, transferred):
         result = evaluate(known, "both.h5", plot=False)
         assert (result.part, result.forces.frames) == ("whole, partly trained on", 25)
-        assert "warning: both.h5 was made from files that the model was trained on" in messages()
+        line_with(messages(), "warning: ", "both.h5", "trained on")
         assert evaluate(known, foreign, plot=False).part == "whole"
         assert "warning" not in messages()
     assert evaluate(trained, workshop / "argon.lammpstrj", plot=False).part == "test"
@@ -162,8 +163,8 @@ def test_molecule_ids_in_either_data_only_are_a_warning(model, folder, messages)
     }
     for asked in ("bonds", "prior"):
         without, with_ids = logged.pop(("without.lammpstrj", True, asked)), logged.pop(("with.lammpstrj", False, asked))
-        assert "warning: without.lammpstrj carries no molecule ids, and the model was trained with them" in without
-        assert "warning: with.lammpstrj carries molecule ids, and the model was trained without" in with_ids
+        line_with(without, "warning: ", "without.lammpstrj", "no molecule ids", "trained with them")
+        line_with(with_ids, "warning: ", "with.lammpstrj", "carries molecule ids", "trained without")
     assert not any("molecule ids" in text for text in logged.values())
 
 
@@ -177,7 +178,7 @@ def logged_by(model, data, messages):
 def test_truncated_frames_of_a_dump_are_a_warning(model, folder, messages):
     text = dumps.dump_text(dumps.argon(frames=3))
     (folder / "short.lammpstrj").write_text(text[:-30])
-    assert "warning: short.lammpstrj, line 73" in logged_by(model, "short.lammpstrj", messages)
+    line_with(logged_by(model, "short.lammpstrj", messages), "warning: ", "short.lammpstrj", "line 73")
     convert("short.lammpstrj", **DECLARED)
     assert "line 73" not in logged_by(model, "short.h5", messages)  # reported by the conversion
 
@@ -201,7 +202,7 @@ def test_forces_in_metal_units_are_converted_to_those_of_the_model(model, foreig
     assert result.forces.units == "real"
     assert result.forces.overall.to_json() == pytest.approx(expected.forces.overall.to_json(), rel=1e-5)
     assert result.forces.mean_force == pytest.approx(expected.forces.mean_force, rel=1e-6)
-    assert "from metal to real units: x 23.0605" in messages()
+    line_with(messages(), "metal", "real", "23.0605")
 
 
 def test_forces_in_reduced_units_are_refused(model, folder):
@@ -215,9 +216,9 @@ def test_undeclared_units_and_types_are_those_of_the_model(model, foreign, folde
     messages()
     assert evaluate(model, silent, plot=False).forces == evaluate(model, foreign, plot=False).forces
     logged = messages()
-    assert f"{silent} does not declare its units: taken to be real, as the model's" in logged
-    assert f"{silent} does not name its types: taken to be 1=Ar, as the model's" in logged
-    assert f"{foreign} does not" not in logged
+    line_with(logged, silent, "units", "real")
+    line_with(logged, silent, "types", "1=Ar")
+    assert str(foreign) not in logged
 
 
 def test_an_unknown_species_is_refused(model, folder):
@@ -277,7 +278,7 @@ def test_data_are_opened_once_and_closed(model, folder, monkeypatch):
     )
     evaluate(model, silent, plot=False)
     (dataset,) = opened
-    with pytest.raises(DataError, match="cannot be read"):
+    with refused(DataError, "read", file=silent):
         dataset[0]
     with open_dataset(silent, **DECLARED) as mine:
         evaluate(model, mine, plot=False)

@@ -23,6 +23,7 @@ from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.init import init
 from gnnzoo.workflows.steps.recipe_choices import bonded_species, names_by_mass, schedule
 from gnnzoo.workflows.train import train
+from lines import line_with
 from systems import changed, water_frame
 
 WATER = {"units": "real", "types": {"1": "O", "2": "H"}}
@@ -59,7 +60,7 @@ def test_argon(folder):
     assert recipe.graph.cutoff == report.recommended_cutoff
     labels = [choice.label for choice in result.choices]
     assert labels == ["source", "units", "types", "atoms", "cutoff", "model", "split", "split", "training"]
-    assert "end of shell" in text_of(result, "cutoff") and "ms" in text_of(result, "cutoff")
+    line_with(text_of(result, "cutoff"), "shell", "ms")
     assert "30 frames" in text_of(result, "split")
     assert json.loads(json.dumps(result.to_json()))["choices"][1]["label"] == "units"
 
@@ -160,7 +161,7 @@ def test_types_are_named_by_element_or_by_mass(folder):
     with_columns(folder / "m.dump", dumps.water(frames=20), dumps.WATER_COLUMNS, mass={1: 15.9994, 2: 1.008})
     result = init("m.dump", units="real")
     assert load_recipe(result.path).data.types == {"1": "O", "2": "H"}
-    assert "15.9994 is O, 1.008 is H" in text_of(result, "types")
+    line_with(text_of(result, "types"), "15.9994 is O", "1.008 is H")
 
 
 def test_masses_of_no_element_name_nothing(folder):
@@ -189,7 +190,7 @@ def test_parameters_of_a_known_recipe_need_its_charges(folder):
     result = init("b.dump", **WATER)
     assert result.recipe.data.atoms == {}
     assert result.recipe.model.layers[0].inputs == "species"
-    assert "H +0.417, O -0.834" in text_of(result, "atoms")
+    line_with(text_of(result, "atoms"), "H +0.417", "O -0.834")
 
 
 # --- cutoff, split, schedule ----------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def test_few_frames_have_no_test_part(folder):
     result = init("a.dump", units="real")
     split = result.recipe.data.split
     assert (split.train, split.validation, split.test) == (0.8, 0.2, 0.0)
-    assert "no test part" in text_of(result, "split")
+    assert "no test" in text_of(result, "split")
     dumps.argon_dump(folder / "b.dump", frames=1)
     with refused(DataError, "1 frame", file="b.dump", hint="gnnzoo init DUMP DUMP"):
         init("b.dump", units="real")
