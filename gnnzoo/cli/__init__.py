@@ -7,6 +7,9 @@ prints the results.
 
 import contextlib
 import importlib
+import importlib.metadata
+import logging
+import platform
 import signal
 import sys
 import threading
@@ -20,6 +23,8 @@ from gnnzoo import __version__
 from gnnzoo.cli.console import Verbosity, note, reporting
 from gnnzoo.errors import UserError, did_you_mean
 from gnnzoo.tensorflow_env import quiet_tensorflow
+
+logger = logging.getLogger(__name__)
 
 # In the order of a project.
 COMMANDS = {
@@ -48,6 +53,9 @@ def _set_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None
     verbosity = ctx.ensure_object(Verbosity)
     verbosity.debug = verbosity.debug or value
     quiet_tensorflow(debug=verbosity.debug)
+    if value:
+        versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "numpy"))
+        logger.debug(f"gnnzoo {__version__}, Python {platform.python_version()}, {versions}")
 
 
 def _common_options() -> list[click.Parameter]:

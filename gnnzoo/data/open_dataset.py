@@ -1,6 +1,7 @@
 """Opens data of any kind as a dataset: the public entrance to all readers."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from gnnzoo.data.data_source import DataSource, Source, SourceKind, resolve_sour
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.metadata import TypeNames, apply_metadata
 from gnnzoo.errors import DataError, Location, UserError
+
+logger = logging.getLogger(__name__)
 
 
 def open_dataset(
@@ -35,7 +38,9 @@ def open_dataset(
     Raises:
         DataError: the data are missing or cannot be read, or contradict `units` or `types`.
     """
-    dataset = _reader(resolve_source(source, streams=True), columns)
+    resolved = resolve_source(source, streams=True)
+    logger.debug(f"{resolved.label}: opened as {resolved.kind.value}")
+    dataset = _reader(resolved, columns)
     try:
         return apply_metadata(dataset, units, types)
     except UserError:

@@ -1,5 +1,6 @@
 """Prediction: run a network on graphs, compiled once for each shape."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar, TypeVarTuple
 
@@ -11,6 +12,8 @@ from gnnzoo import fields
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.layers.stack_layer import GraphTensors
+
+logger = logging.getLogger(__name__)
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -34,6 +37,7 @@ class ShapeSpecializedFunction(Generic[*Arguments, Result]):
     def __call__(self, *arguments: *Arguments) -> Result:
         key = shapes(arguments)
         if key not in self._traced:  # a tf.function for each, so that none is traced twice
+            logger.debug(f"shapes number {len(self) + 1}: traced{', compiled by XLA' if self._xla else ''}")
             self._traced[key] = tf.function(self._function, jit_compile=self._xla)
         return self._traced[key](*arguments)
 

@@ -166,7 +166,9 @@ def test_quiet_leaves_results_and_warnings(run, arguments):
 
 
 def test_debug_adds_debug_messages(run):
-    assert run("list", "--debug", body=working).stderr.startswith("a detail\na message\n")
+    stderr = run("list", "--debug", body=working).stderr
+    assert "a detail\na message\n" in stderr
+    assert f"gnnzoo {__version__}, Python 3" in stderr
 
 
 # --- console --------------------------------------------------------------------------------------------------------

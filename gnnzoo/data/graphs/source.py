@@ -1,5 +1,6 @@
 """Graphs by frame number, cached in memory."""
 
+import logging
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +16,8 @@ from gnnzoo.data.graphs.graph import (
     wrapped_positions,
 )
 from gnnzoo.errors import DataError, Location
+
+logger = logging.getLogger(__name__)
 
 # Cached graphs fill at most this much memory; others are computed again in each epoch. A few thousand frames of
 # hundreds of atoms fit, and the whole training stays below 2 GB.
@@ -65,7 +68,7 @@ class GraphSource:
         if self._stored is not None:
             self._check_stored_edges(self._stored)
         self._cache: dict[int, Graph] = {}
-        self._cached_bytes = 0
+        self._cached_bytes, self._full = 0, False
 
     def _check_stored_edges(self, edges: StoredEdges) -> None:
         if abs(edges.cutoff - self.cutoff) > 1e-6:
@@ -105,6 +108,9 @@ class GraphSource:
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
             self._cached_bytes += graph.nbytes
+        elif not self._full:
+            self._full = True
+            logger.debug(f"the cache of graphs is full: {len(self._cache):,} of {len(self):,} frames")
         return graph
 
     def _make(self, index: int) -> Graph:

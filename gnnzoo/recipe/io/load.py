@@ -1,6 +1,7 @@
 """Reading a recipe: its file is found, parsed, changed by overrides, and validated as a whole."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from gnnzoo.recipe.io.validation_errors import Problem, dotted, validation_probl
 from gnnzoo.recipe.layer_registry import warn_about_broken_layers
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.upgrade import upgraded
+
+logger = logging.getLogger(__name__)
 
 Locations = dict[json_positions.Path, Location]
 
@@ -37,6 +40,7 @@ def load_recipe(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Reci
         RecipeError: it cannot be found or read, or it is not valid: then with all its problems.
     """
     path = find_recipe(path_or_name)
+    logger.debug(f"recipe '{path_or_name}': {path}")
     raw, lines = _read(path)
     locations = {key: Location(file=path, line=line, key=dotted(key)) for key, line in lines.items()}
     for text in overrides:

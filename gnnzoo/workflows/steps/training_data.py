@@ -82,6 +82,7 @@ def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role) -> Dataset:
     """Open the source of a recipe, or of an evaluation set of it."""
     wanted = recipe if role.on is None else as_recipe(recipe, role.on)
     paths = find_source_files(wanted, recipe_path)
+    logger.debug(f"{role.key}.source: {', '.join(map(str, paths)) or 'missing'}")
     source = resolve_source(paths) if paths else _simulated(recipe, wanted, recipe_path, role)
     dataset = _opened(source, wanted)
     try:
