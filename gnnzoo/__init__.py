@@ -1,7 +1,12 @@
 """gnnzoo: a declarative model zoo and command line for graph-neural-network force fields.
 
-The public Python API; every name is imported on first use, so that `import gnnzoo` is fast. Nothing is printed:
-messages go to the logger `gnnzoo`, and `progress=True` of a function shows a progress bar.
+The public Python API; every name is imported on first use, so that `import gnnzoo` is fast. `train`, `transfer` and
+`load_model` return the model (a `ForceField` with `.info`), the other workflows records with `to_json()`. Nothing is
+printed: messages go to the logger `gnnzoo`, and `progress=True` of a long-running function shows a progress bar.
+
+The first use of a name that needs TensorFlow sets defaults for TensorFlow (`gnnzoo.tensorflow_env`): the environment
+variables TF_USE_LEGACY_KERAS, KERAS_BACKEND and TF_CPP_MIN_LOG_LEVEL where they are not set, and filters for warnings
+of its packages after those of the program.
 """
 
 import importlib
@@ -17,7 +22,7 @@ _API = {
     "open_dataset": "gnnzoo.data.open_dataset",
     "load_recipe": "gnnzoo.recipe.io.load",
     "build_model": "gnnzoo.workflows.models",
-    "load_model": "gnnzoo.workflows.models",
+    "load_model": "gnnzoo.models.files",
     "convert": "gnnzoo.workflows.convert",
     "export": "gnnzoo.workflows.export",
     "inspect": "gnnzoo.workflows.inspect",
@@ -28,13 +33,14 @@ _API = {
     "pairs": "gnnzoo.workflows.pairs",
     "freeze": "gnnzoo.workflows.freeze",
 }
+_WITH_TENSORFLOW = {"build_model", "load_model", "convert", "train", "evaluate", "transfer", "pairs", "freeze"}
 __all__ = ["__version__", *_API]
 
 
 def __getattr__(name: str) -> object:
     if name in _API:
-        if "tensorflow" not in sys.modules:
-            importlib.import_module("gnnzoo.tensorflow_env").quiet_tensorflow()
+        if name in _WITH_TENSORFLOW and "tensorflow" not in sys.modules:
+            importlib.import_module("gnnzoo.tensorflow_env").set_defaults()
         return getattr(importlib.import_module(_API[name]), name)
     raise AttributeError(f"module 'gnnzoo' has no attribute '{name}'")
 

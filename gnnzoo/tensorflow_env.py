@@ -12,27 +12,57 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from gnnzoo.errors import UserError
+
 # Packages whose deprecation warnings the user can do nothing about.
 _CHATTY_PACKAGES = r"(tensorflow|tensorflow_gnn|tf_keras|keras|absl|google|apache_beam|networkx|ml_dtypes)(\.|$)"
 
+# TF-GNN next to Keras 3 needs tf-keras; the networks need Keras on TensorFlow; 3 is silent.
+_DEFAULTS = {"TF_USE_LEGACY_KERAS": "1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
 
 def quiet_tensorflow(debug: bool = False) -> None:
-    """Prepare the process for TensorFlow, before it is imported.
+    """Prepare the process of a command for TensorFlow, before it is imported.
 
-    Sets the environment variables that the libraries read at import (TF-GNN next to Keras 3 needs tf-keras), and
-    suppresses TensorFlow's log.
+    Sets the environment variables that the libraries read at import, whatever their values were, and suppresses
+    TensorFlow's log.
 
     Args:
         debug: show the log instead.
     """
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ |= _DEFAULTS | {"TF_CPP_MIN_LOG_LEVEL": "0" if debug else "3"}
+    _remove_quiet_import()
+    if not debug:
+        warnings.filterwarnings("ignore", module=_CHATTY_PACKAGES)
+        _add_quiet_import()
+
+
+def set_defaults() -> None:
+    """Prepare the process of a program that uses gnnzoo as a library, before TensorFlow is imported.
+
+    Environment variables that are set are kept, and the program's own filters of warnings come first. TensorFlow's log
+    is suppressed unless TF_CPP_MIN_LOG_LEVEL is set to another value than 3.
+
+    Raises:
+        UserError: KERAS_BACKEND is not tensorflow.
+    """
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if os.environ["KERAS_BACKEND"] != _DEFAULTS["KERAS_BACKEND"]:
+        raise UserError(
+            f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}", expected="tensorflow", hint="unset KERAS_BACKEND"
+        )
+    warnings.filterwarnings("ignore", module=_CHATTY_PACKAGES, append=True)
+    _remove_quiet_import()
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == _DEFAULTS["TF_CPP_MIN_LOG_LEVEL"]:
+        _add_quiet_import()
+
+
+def _remove_quiet_import() -> None:
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _QuietImport)]
-    if debug:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    warnings.filterwarnings("ignore", module=_CHATTY_PACKAGES)
+
+
+def _add_quiet_import() -> None:
     if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _QuietImport())
 

@@ -66,3 +66,17 @@ def test_progress_is_one_bar_and_messages_are_those_of_a_logger(run_script):
         name.endswith("training_messages") and "parameters" in text and "run folder" in text
         for _, name, text in records
     )
+
+
+def test_variables_that_the_program_has_set_are_kept(run_script):
+    """Defaults for TensorFlow are set by the first name that needs it."""
+    out, _ = run_script(
+        "import os\n"
+        "os.environ['TF_CPP_MIN_LOG_LEVEL'] = '2'\n"
+        "import gnnzoo\n"
+        "gnnzoo.open_dataset('argon.lammpstrj')\n"
+        "assert 'KERAS_BACKEND' not in os.environ\n"
+        "gnnzoo.pairs\n"
+        "print(*(os.environ[name] for name in ('TF_CPP_MIN_LOG_LEVEL', 'KERAS_BACKEND', 'TF_USE_LEGACY_KERAS')))\n"
+    )
+    assert out == "2 tensorflow 1\n"
