@@ -44,7 +44,7 @@ FILES = sorted(
 def hits(text: str) -> list[str]:
     """Lines of a text in which a word stands that the glossary replaces; snake_case identifiers count as words.
 
-    The quoted "truth" is a key of files: of 0.1.0 recipes, of pair curves in models and CSV files.
+    The quoted "truth" is a key of files: of 0.1.0 recipes, and of pair curves in models.
     """
     found = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -32,7 +32,7 @@ def command(
     overwrite: bool,
 ) -> None:
     """Describe FILE: a LAMMPS dump (or several of one trajectory), a dataset, or a .keras model."""
-    from gnnzoo.data.inspection.unit_checks import refuse_contradicted
+    from gnnzoo.data.inspection.unit_checks import refuse_contradicted, units_hint
     from gnnzoo.workflows.inspect import DataInspection, inspect
 
     report = inspect(
@@ -47,7 +47,7 @@ def command(
     )
     if isinstance(report, DataInspection):
         _print_data(report)
-        refuse_contradicted(report.data.unit_evidence, report.path)
+        refuse_contradicted(report.data.unit_evidence, report.path, units_hint(report.source.kind))
     else:
         _print_model(report)
 

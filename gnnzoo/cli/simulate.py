@@ -1,8 +1,11 @@
 """gnnzoo simulate"""
 
+import logging
 import shlex
 
 import click
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -20,7 +23,7 @@ def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: 
     gnnzoo simulate argon --set data.simulate.variables.T=120
     gnnzoo simulate argon --on hot
     """
-    from gnnzoo.cli.console import note, say
+    from gnnzoo.cli.console import say
     from gnnzoo.workflows.simulate import older_source, simulate
 
     dump = simulate(recipe, overrides=overrides, on=on, overwrite=overwrite).dump
@@ -32,6 +35,6 @@ def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: 
     else:
         user, what = f"gnnzoo evaluate MODEL --on {on}", f"Evaluation on {on} takes"
     if older is None:
-        note(f"next: gnnzoo inspect {dump}, or {user}, which converts it first")
+        logger.info(f"next: gnnzoo inspect {dump}, or {user}, which converts it first")
     else:
-        note(f"next: gnnzoo inspect {dump}. {what} {older}, which was here before: remove or rename it first")
+        logger.info(f"next: gnnzoo inspect {dump}. {what} {older}, which was here before: remove or rename it first")

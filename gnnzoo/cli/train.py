@@ -34,7 +34,7 @@ def command(
     overwrite: bool,
 ) -> None:
     """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows)."""
-    from gnnzoo.cli.transfer_tables import print_report
+    from gnnzoo.cli.transfer_tables import print_transfer
     from gnnzoo.workflows.train import train
 
     model = train(
@@ -45,7 +45,7 @@ def command(
         resume=resume,
         overrides=overrides,
         overwrite=overwrite,
-        on_report=print_report,
+        on_report=print_transfer,
     )
     show_trained(model)
 

@@ -100,28 +100,25 @@ def command(
     gnnzoo transfer water.keras --target argon --frames 10 --strategy staged
     gnnzoo transfer water.keras --target argon --compare --sizes 3,10
     """
-    from gnnzoo.cli.transfer_tables import print_report
-    from gnnzoo.workflows.transfer import transfer
+    from gnnzoo.cli.transfer_tables import print_comparison, print_transfer
+    from gnnzoo.workflows.transfer import transfer_to
 
     if sizes and not compare:
         raise click.UsageError("--sizes goes with --compare")
-    result = transfer(
+    result = transfer_to(
         model,
         target,
+        dict(strategy=strategy, freeze=freeze, reset=reset, radial=radial, map=mapping, replay=replay),
         data=list(data) or None,
         frames=frames,
-        strategy=strategy,
-        freeze=freeze,
-        reset=reset,
-        radial=radial,
-        map=mapping,
-        replay=replay,
         time_limit=time_limit,
         output=output,
         resume=resume,
         overwrite=overwrite,
         overrides=overrides,
         sizes=(sizes or COMPARISON_SIZES) if compare else None,
-        on_report=print_report,
+        on_report=print_transfer,
     )
-    show_trained(result)
+    if result.comparison is not None:
+        print_comparison(result.comparison)
+    show_trained(result.model)

@@ -9,17 +9,7 @@ if TYPE_CHECKING:
     from gnnzoo.workflows.compare import ComparisonResult
 
 
-def print_report(report: "TransferReport | ComparisonResult") -> None:
-    """Print what a transfer copies, or what it gains."""
-    from gnnzoo.transfer_learning.report import TransferReport
-
-    if isinstance(report, TransferReport):
-        _print_transfer(report)
-    else:
-        _print_comparison(report)
-
-
-def _print_transfer(report: "TransferReport") -> None:
+def print_transfer(report: "TransferReport") -> None:
     """Print what was copied layer by layer, before training."""
     rows = [
         [
@@ -35,7 +25,7 @@ def _print_transfer(report: "TransferReport") -> None:
     table(title, ["layer", "initial weights", "copied", "training", "remarks"], rows)
 
 
-def _print_comparison(result: "ComparisonResult") -> None:
+def print_comparison(result: "ComparisonResult") -> None:
     """Print gains and verdict of a comparison with training from scratch."""
     transfers = {curve.frames: curve for curve in result.runs if curve.start == "transfer"}
     rows = []

@@ -126,7 +126,11 @@ class ValidationMonitor:
 
 
 class _TotalErrors:
-    """Absolute errors of energy and virial per atom, of each frame that has them."""
+    """Absolute errors of energy and virial per atom, of each frame that has them.
+
+    `gnnzoo.metrics.EnergyErrors` and `VirialErrors` divide by the number of atoms before they subtract and take the
+    mean over all components at once, which rounds differently; the logs of resumed runs would not continue exactly.
+    """
 
     def __init__(self) -> None:
         self._energies: list[float] = []

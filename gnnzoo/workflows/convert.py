@@ -21,7 +21,7 @@ from gnnzoo.data.data_source import (
     resolve_source,
 )
 from gnnzoo.data.frames import Dataset
-from gnnzoo.data.inspection.unit_checks import checked_units
+from gnnzoo.data.inspection.unit_checks import checked_units, units_hint
 from gnnzoo.data.lammps.events import EVENT_KINDS
 from gnnzoo.data.metadata import TypeNames
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
@@ -253,7 +253,7 @@ def _dumps_to_h5(request: _Request) -> ConvertResult:
         )
         seconds = time.monotonic() - start
         with H5mdDataset(temporary) as dataset:
-            evidence = checked_units(dataset, source.path, hint="--units {style}")
+            evidence = checked_units(dataset, source.path, hint=units_hint(source.kind))
     absent = [str(number) for number in request.types or () if int(number) not in done.type_names]
     missing = f"--types names type {', '.join(absent)}, of which the dumps hold no atom"
     messages = conversion_messages(done, evidence).with_doubts([missing] if absent else [])
@@ -279,7 +279,7 @@ def _data_to_h5(request: _Request) -> ConvertResult:
                 compress=request.compress,
                 advance=task.advance,
             )
-        evidence = checked_units(dataset)
+        evidence = checked_units(dataset, hint=units_hint(source.kind))
     messages = conversion_messages(done, evidence, again=source.kind.is_dataset)
     if source.kind is SourceKind.TFRECORD:
         messages = messages.with_doubts([f"{source.path} holds numbers rounded to float32, and so does {output}"])
@@ -314,7 +314,7 @@ def _to_tfrecord(request: _Request) -> ConvertResult:
 
     start = time.monotonic()
     with open_dataset(request.source, units=request.units, types=request.types, columns=request.columns) as dataset:
-        evidence = checked_units(dataset)
+        evidence = checked_units(dataset, hint=units_hint(request.source.kind))
         messages = DataMessages() if request.source.kind.is_dataset else dataset_messages(dataset, evidence)
         messages.log()
         hint = "--cutoff R with a smaller R, in the data's length unit"

@@ -14,7 +14,7 @@ import numpy as np
 from gnnzoo.data.data_source import resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
+from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning, units_hint
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
@@ -204,7 +204,7 @@ def _opened(model: ForceField, item: Data) -> Iterator[tuple[Dataset, str]]:
             for line in event_messages(dataset.provenance, ("truncated", "repeated")):
                 logger.warning(line)
         declared = _with_metadata_of(model, dataset, item)
-        doubt = unit_warning(checked_units(declared))
+        doubt = unit_warning(checked_units(declared, hint=units_hint(source.kind)))
         if doubt:
             logger.warning(doubt)
         yield declared, str(item)
@@ -312,7 +312,7 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
 
 def _partly_trained_on(model: ForceField, dataset: Dataset) -> bool:
     """Whether the model, or one that it was transferred from, was trained on files that the dataset was made from."""
-    sources = {source["sha256"] for source in getattr(dataset, "provenance", {}).get("sources", [])}
+    sources = {source["sha256"] for source in dataset.provenance.get("sources", [])}
     trainings = [made.get("dataset") or {} for made in (model.info, *origins(model.info))]
     return any(
         sources & set(known.get("sources", [])) or dataset.fingerprint == known.get("fingerprint")

@@ -12,7 +12,7 @@ from gnnzoo.data.data_source import DataSource, Source, resolve_source
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.data_warnings import data_warnings
 from gnnzoo.data.inspection.describe import DatasetReport, describe_dataset
-from gnnzoo.data.inspection.unit_checks import choose_units
+from gnnzoo.data.inspection.unit_checks import UnitChoice, choose_units, units_hint
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
@@ -111,7 +111,8 @@ def init(
             raise DataError(
                 f"{len(dataset)} frame is too few to train and evaluate on", location=Location(files[0]), hint=MORE_DATA
             )
-        raw, choices, warnings = _recipe(dataset, _source(data, files, output.parent), name, columns, cutoff)
+        chosen = choose_units(dataset, units_hint(source.kind))
+        raw, choices, warnings = _recipe(dataset, _source(data, files, output.parent), name, chosen, columns, cutoff)
     recipe = recipe_from_dict(raw)
     if (output.parent / "recipe.schema.json").is_file():
         raw = {"$schema": "recipe.schema.json", **raw}
@@ -165,12 +166,17 @@ def _found_from(path: Path, folder: Path) -> str:
 
 
 def _recipe(
-    dataset: Dataset, source: str | list[str], name: str, columns: Mapping[str, str] | None, cutoff: float | None
+    dataset: Dataset,
+    source: str | list[str],
+    name: str,
+    units: UnitChoice,
+    columns: Mapping[str, str] | None,
+    cutoff: float | None,
 ) -> tuple[dict, list[Choice], list[str]]:
     """The recipe as JSON values, the choices, and warnings."""
     shown = source if isinstance(source, str) else f"{len(source)} files, {source[0]} to {source[-1]}"
     place = f"{shown}: {len(dataset):,} frames; looked up from the working folder, then from the recipe's"
-    units, warnings = choose_units(dataset), []
+    warnings = []
     apply_metadata(dataset, units=units.style)
     if units.inferred:
         others = " or ".join(other for other in STYLES if other != units.style)

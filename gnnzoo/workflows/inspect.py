@@ -4,6 +4,7 @@ import json as json_text
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from gnnzoo.data.data_source import DataSource, Source, resolve_source
@@ -11,7 +12,7 @@ from gnnzoo.data.inspection.data_warnings import data_warnings
 from gnnzoo.data.inspection.describe import DatasetReport, describe_dataset
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
-from gnnzoo.errors import UserError
+from gnnzoo.errors import DataError, ModelError, UserError
 from gnnzoo.models.archive import origins, read_info
 from gnnzoo.models.info import ModelInfo
 from gnnzoo.outputs import atomic_write, refuse_existing
@@ -36,14 +37,19 @@ class DataInspection(Record):
     """Description of data.
 
     Attributes:
-        path: the data, or the first of several dumps.
+        source: the data.
         data: what they hold.
         warnings: what should be known before training, in sentences.
     """
 
-    path: str
+    source: DataSource
     data: DatasetReport
     warnings: list[str]
+
+    @property
+    def path(self) -> str:
+        """Path of the data, or of the first of several dumps."""
+        return str(self.source.path)
 
     def to_json(self) -> dict[str, object]:
         """The description as one object."""
@@ -119,7 +125,7 @@ def inspect(
         DataError, ModelError: it cannot be read.
         UserError: the cutoff is not a length; an output exists.
     """
-    found = resolve_source(source)
+    found = _found(source)
     if cutoff is not None and not 0 < cutoff < float("inf"):
         raise UserError(f"a cutoff of {cutoff:g} gives no edges", expected="a positive length", hint="--cutoff 5")
     for output in (json, html):
@@ -145,6 +151,19 @@ def inspect(
     return report
 
 
+def _found(source: Source) -> DataSource:
+    """The files that are named; a missing .keras file is a missing model."""
+    try:
+        return resolve_source(source)
+    except DataError as error:
+        names = [source] if isinstance(source, str | PathLike) else [] if isinstance(source, DataSource) else source
+        if not any(Path(name).suffix == ".keras" and not Path(name).exists() for name in names):
+            raise
+        hint = "gnnzoo list shows the models in this folder"
+        expected = "a model, a dump or a dataset"
+        raise ModelError(error.what, location=error.location, expected=expected, hint=hint) from error
+
+
 def _inspect_data(
     source: DataSource,
     cutoff: float | None,
@@ -167,7 +186,7 @@ def _inspect_data(
             f"--types names type{'s' if len(absent) > 1 else ''} {', '.join(absent)}, which the data do not hold: they "
             f"hold {', '.join(report.types)}",
         )
-    return DataInspection(str(source.path), report, warnings)
+    return DataInspection(source, report, warnings)
 
 
 def _inspect_model(path: Path) -> ModelInspection:

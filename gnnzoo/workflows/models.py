@@ -1,4 +1,4 @@
-"""Build and load models: the public Python API around `gnnzoo.models`."""
+"""Build the untrained network of a recipe."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,6 @@ from pathlib import Path
 import keras
 
 from gnnzoo.models.build import RAW, Scales, build_network, network_species
-from gnnzoo.models.files import ForceField
-from gnnzoo.models.files import load_model as _load_model
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.recipe import Recipe
 
@@ -28,18 +26,3 @@ def build_model(recipe: Recipe | str | Path, species: Sequence[str] | None = Non
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     return build_network(recipe, network_species(recipe, None if species is None else list(species)), scales)
-
-
-def load_model(path: str | Path) -> ForceField:
-    """Read a .keras file written by gnnzoo.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The model; see `gnnzoo.models.files.ForceField`.
-
-    Raises:
-        ModelError: the file is missing, was not written by gnnzoo, or is damaged.
-    """
-    return _load_model(path)

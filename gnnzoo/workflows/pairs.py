@@ -14,7 +14,7 @@ from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 
 logger = logging.getLogger(__name__)
 
-_COLUMNS = ("model", "pair", "distance", "force", "truth", "training_pairs")
+_COLUMNS = ("model", "pair", "distance", "force", "reference", "training_pairs")
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def train(
             overwrite=overwrite,
             callbacks=callbacks,
             on_report=on_report,
-        )
+        ).model
     check_output(file, overwrite)
     dataset = recipe_dataset(resolved, path, data)
     prepared = prepare(resolved, dataset)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -39,12 +39,27 @@ from gnnzoo.workflows.steps.training_data import recipe_dataset
 
 logger = logging.getLogger(__name__)
 
-OnReport = Callable[[TransferReport | ComparisonResult], None]
+OnReport = Callable[[TransferReport], None]  # called before training
 
 # Distances of the dimer force curves before training: enough for a smooth plot line; each one is a prediction.
 PAIR_POINTS = 60
 # Relative error above which the forgetting is reported as "more than": the exact number has no meaning there.
 _LARGE_ERROR = 10.0
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """Result of a transfer.
+
+    Attributes:
+        model: the new model.
+        report: what was copied; None where a run was resumed.
+        comparison: with training from scratch; None without `sizes`.
+    """
+
+    model: ForceField
+    report: TransferReport | None = None
+    comparison: ComparisonResult | None = None
 
 
 @displays_progress
@@ -66,6 +81,7 @@ def transfer(
     resume: bool = False,
     overwrite: bool = False,
     overrides: Iterable[str] = (),
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
     sizes: Sequence[int] | None = None,
     on_report: OnReport | None = None,
     progress: bool = False,
@@ -91,8 +107,10 @@ def transfer(
         resume: continue the newest unfinished run with this output.
         overwrite: replace an existing output, and keep the old one under another name.
         overrides: changes of the target's recipe such as "training.epochs=3".
-        sizes: numbers of training frames at which to compare with training from scratch, see `workflows.compare`.
-        on_report: called with the `TransferReport` before training and the `ComparisonResult` of `sizes`.
+        callbacks: Keras callbacks; each validation is the end of an epoch.
+        sizes: numbers of training frames at which to compare with training from scratch; the comparison is written to
+            files next to the model, see `workflows.compare`, and is an attribute of what `transfer_to` returns.
+        on_report: called with the `TransferReport` before training.
         progress: show a progress bar.
 
     Returns:
@@ -102,19 +120,64 @@ def transfer(
         UserError: model, recipe, data or options are invalid, or no weight can be copied; before training starts.
         Interrupted: training was stopped by a signal, after its state was saved.
     """
+    return transfer_to(
+        model,
+        target,
+        dict(strategy=strategy, freeze=freeze, reset=reset, radial=radial, map=map, rank=rank, replay=replay),
+        data=data,
+        frames=frames,
+        time_limit=time_limit,
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        overrides=overrides,
+        callbacks=callbacks,
+        sizes=sizes,
+        on_report=on_report,
+    ).model
+
+
+def transfer_to(
+    model: str | Path | ForceField,
+    target: Recipe | str | Path,
+    settings: Mapping[str, object],
+    *,
+    data: str | Path | Sequence[str | Path] | None = None,
+    frames: int | None = None,
+    time_limit: str | float | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    overrides: Iterable[str] = (),
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    sizes: Sequence[int] | None = None,
+    on_report: OnReport | None = None,
+) -> TransferResult:
+    """Do what `transfer` does, and return its report and comparison with the model.
+
+    Args:
+        model, target: source and recipe of the target.
+        settings: keys of `training.start_from`; None keeps the recipe's value or the default.
+        data, frames, time_limit, output, resume, overwrite, overrides, callbacks, sizes, on_report: see `transfer`.
+
+    Returns:
+        The new model with report and comparison.
+
+    Raises:
+        UserError, Interrupted: see `transfer`.
+    """
     source = model if isinstance(model, ForceField) else load_model(model)
     declared = target if isinstance(target, Recipe) else load_recipe(target, overrides)
-    settings = dict(strategy=strategy, freeze=freeze, reset=reset, radial=radial, map=map, rank=rank, replay=replay)
-    recipe = transfer_recipe(declared, source, settings, frames)
     return run_transfer(
         source,
-        recipe,
+        transfer_recipe(declared, source, settings, frames),
         None if isinstance(target, Recipe) else find_recipe(target),
         data=data,
         time_limit=time_limit,
         output=output,
         resume=resume,
         overwrite=overwrite,
+        callbacks=callbacks,
         sizes=sizes,
         on_report=on_report,
     )
@@ -159,18 +222,17 @@ def run_transfer(
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
     sizes: Sequence[int] | None = None,
     on_report: OnReport | None = None,
-) -> ForceField:
+) -> TransferResult:
     """Train a recipe that declares `training.start_from`, starting from the weights of a model.
 
     Args:
         source: the trained model.
         recipe: the target's recipe.
         recipe_path: where it was read from.
-        data, time_limit, output, resume, overwrite, sizes, on_report: see `transfer`.
-        callbacks: Keras callbacks.
+        data, time_limit, output, resume, overwrite, callbacks, sizes, on_report: see `transfer`.
 
     Returns:
-        The new model.
+        The new model with report and comparison.
 
     Raises:
         UserError, Interrupted: see `transfer`.
@@ -193,8 +255,12 @@ def run_transfer(
     if sizes is not None:
         check_held_out(prepared)
     start = initialize_transfer(source, recipe, dataset, prepared)
+    report = comparison = None
     if run is None:
-        origin = _origin(source, start, dataset, on_report)
+        report = transfer_report(source, start, dataset.units)
+        if on_report is not None:
+            on_report(report)
+        origin = _origin(source, start, dataset, report)
     else:
         origin = TransferOrigin.from_json(run.state["origin"])
         start = replace(start, prepared=with_scales_of(run, start.prepared))
@@ -204,12 +270,10 @@ def run_transfer(
         job.model.info["origin"] = origin.after_training(_forgetting(source, job.model, start)).to_json()
         finish(job, folder, outcome, file, overwrite)
     if sizes is not None:
-        result = compare(
+        comparison = compare(
             source, recipe, dataset, prepared, sizes=sizes, time_limit=limit, output=file, overwrite=overwrite
         )
-        if on_report is not None:
-            on_report(result)
-    return job.model
+    return TransferResult(job.model, report, comparison)
 
 
 def start_model(recipe: Recipe, recipe_path: Path | None) -> ForceField:
@@ -239,11 +303,8 @@ def start_model(recipe: Recipe, recipe_path: Path | None) -> ForceField:
     )
 
 
-def _origin(source: ForceField, start: TransferStart, dataset: Dataset, on_report: OnReport | None) -> TransferOrigin:
-    """Report what was copied, and measure errors and dimer force curves before training."""
-    report = transfer_report(source, start, dataset.units)
-    if on_report is not None:
-        on_report(report)
+def _origin(source: ForceField, start: TransferStart, dataset: Dataset, report: TransferReport) -> TransferOrigin:
+    """Log what was copied, and measure errors and dimer force curves before training."""
     for remark in report.remarks:
         logger.info(remark)
     if report.warning is not None:

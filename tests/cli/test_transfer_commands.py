@@ -28,12 +28,12 @@ def asked(monkeypatch):
     """Arguments with which the command calls the workflow, which does nothing."""
     arguments = {}
 
-    def instead(model, target, **options):
-        arguments.update(options, model=model, target=target)
+    def instead(model, target, settings, **options):
+        arguments.update(options, **settings, model=model, target=target)
         info = {"parameters": 1, "species": ["Ar"], "units": None, "figures": {}}
-        return SimpleNamespace(path="made.keras", species=["Ar"], units=None, info=info)
+        return transferring.TransferResult(SimpleNamespace(path="made.keras", species=["Ar"], units=None, info=info))
 
-    monkeypatch.setattr(transferring, "transfer", instead)
+    monkeypatch.setattr(transferring, "transfer_to", instead)
     return arguments
 
 

@@ -21,7 +21,7 @@ LAYERS = [*ARGON["model"]["layers"][:3], {"layer": "filtered_sum"}, ARGON["model
 def working_folder():
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(FOLDER)
-        patch.setattr("gnnzoo.workflows.transfer._POINTS", 2, raising=False)
+        patch.setattr("gnnzoo.workflows.transfer.PAIR_POINTS", 2)
         dumps.argon_dump(FOLDER / "argon.lammpstrj", frames=10, side=2)
         yield
 

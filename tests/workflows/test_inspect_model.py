@@ -7,7 +7,9 @@ import zipfile
 import pytest
 from click.testing import CliRunner
 
+from errors import refused
 from gnnzoo.cli import main
+from gnnzoo.errors import ModelError
 from gnnzoo.recipe.io.load import resolved
 from gnnzoo.workflows.inspect import inspect
 from small import WATER, recipe
@@ -64,3 +66,8 @@ def test_a_recipe_of_another_version_has_unknown_symmetries(model, caplog):
     with caplog.at_level(logging.INFO, "gnnzoo"):
         assert inspect(model({"name": "old"})).network is None
     assert "another version" in caplog.text
+
+
+def test_a_missing_model_is_refused_with_the_command_that_lists_models(folder):
+    with refused(ModelError, "nofile.keras", expected="a model", hint="gnnzoo list"):
+        inspect("nofile.keras")

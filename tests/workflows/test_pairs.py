@@ -23,7 +23,7 @@ from gnnzoo.workflows.transfer import transfer
 from transfers import argon_h5, target, transfer_start, water_model
 
 START = {"model": "water.keras"}
-COLUMNS = ["model", "pair", "distance", "force", "truth", "training_pairs"]
+COLUMNS = ["model", "pair", "distance", "force", "reference", "training_pairs"]
 EPSILON, SIGMA = 0.2378, 3.405
 
 

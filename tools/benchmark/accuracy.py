@@ -23,7 +23,7 @@ import statistics
 import time
 from pathlib import Path
 
-from gnnzoo.cli.console import note, say, table
+from gnnzoo.cli.console import Verbosity, note, reporting, say, table
 from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
@@ -241,4 +241,5 @@ def _cells(result: dict, sets: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with reporting(Verbosity()):
+        main()

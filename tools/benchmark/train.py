@@ -12,7 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from gnnzoo.cli.console import table
+from gnnzoo.cli.console import Verbosity, reporting, table
 from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
@@ -95,4 +95,5 @@ def _row(name: str, results: list[dict]) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    main()
+    with reporting(Verbosity()):
+        main()

@@ -14,7 +14,7 @@ import itertools
 import tempfile
 from pathlib import Path
 
-from gnnzoo.cli.console import note, say
+from gnnzoo.cli.console import Verbosity, note, reporting, say
 from gnnzoo.tensorflow_env import quiet_tensorflow
 
 quiet_tensorflow()
@@ -107,4 +107,5 @@ def ends(values) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    with reporting(Verbosity()):
+        main()

@@ -3,21 +3,32 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.data.data_source import resolve_source
+from gnnzoo.data.data_source import SourceKind
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence, unit_evidence
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
 
-def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint: str | None = None) -> UnitEvidence:
+def units_hint(kind: SourceKind) -> str:
+    """How to declare other units of data, for `checked_units`.
+
+    Args:
+        kind: of the data. The units of a dataset were declared when it was made and cannot be declared again.
+
+    Returns:
+        The next command; `{style}` stands for the unit style.
+    """
+    return "gnnzoo convert DUMP --units {style}" if kind.is_dataset else "--units {style}"
+
+
+def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint: str) -> UnitEvidence:
     """Check a dataset's units on a few frames, in negligible time; inspection samples more.
 
     Args:
         dataset: any.
         location: the file to name in an error, by default the dataset's.
-        hint: the next command of an error; `{style}` is replaced by a possible style. By default one that fits the
-            location.
+        hint: the next command of an error, see `units_hint`; `{style}` is replaced by a possible style.
 
     Returns:
         The evidence.
@@ -30,7 +41,7 @@ def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint:
     return evidence
 
 
-def refuse_contradicted(evidence: UnitEvidence, location: Path | str, hint: str | None = None) -> None:
+def refuse_contradicted(evidence: UnitEvidence, location: Path | str, hint: str) -> None:
     """Raise an error if the declared style is impossible.
 
     Args:
@@ -45,10 +56,6 @@ def refuse_contradicted(evidence: UnitEvidence, location: Path | str, hint: str 
         return
     certain = [piece for piece in evidence.against() if piece.certain]
     possible = [style for style in STYLES if all(style in piece.supports for piece in certain)]
-    if hint is None:
-        # The units of a dataset were declared when it was made; they cannot be declared again.
-        is_dataset = resolve_source(location, streams=True).kind.is_dataset
-        hint = "gnnzoo convert DUMP --units {style}" if is_dataset else "--units {style}"
     raise DataError(
         f"units {evidence.declared} are declared, but are impossible: {'; '.join(piece.text for piece in certain)}",
         location=Location(file=location),
@@ -85,11 +92,12 @@ class UnitChoice:
     inferred: bool
 
 
-def choose_units(dataset: Dataset) -> UnitChoice:
+def choose_units(dataset: Dataset, hint: str) -> UnitChoice:
     """Choose the unit style of a dataset: the declared one, or the one its numbers show.
 
     Args:
         dataset: any.
+        hint: see `checked_units`.
 
     Returns:
         The style with its reason.
@@ -98,7 +106,7 @@ def choose_units(dataset: Dataset) -> UnitChoice:
         DataError: the units are neither declared nor evident, or the declared ones are impossible.
     """
     evidence = unit_evidence(dataset)
-    refuse_contradicted(evidence, dataset.path)
+    refuse_contradicted(evidence, dataset.path, hint)
     if evidence.declared is not None:
         against = "see the warnings" if evidence.verdict == "doubtful" else "consistent with the data"
         return UnitChoice(evidence.declared, f"declared, and {against}", False)

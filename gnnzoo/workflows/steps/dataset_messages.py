@@ -10,6 +10,7 @@ import numpy as np
 from gnnzoo.data.frames import Dataset
 from gnnzoo.data.inspection.unit_checks import unit_warning
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence
+from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.units import force_unit, length_unit
 
@@ -86,7 +87,7 @@ def dataset_messages(dataset: Dataset, evidence: UnitEvidence) -> DataMessages:
     """
     first, last = dataset[0], dataset[-1]
     ends = [(frame.step, box_text(frame.cell, frame.boundary)) for frame in (first, last)]
-    atoms = getattr(dataset, "atoms", None)
+    atoms = dataset.atoms if isinstance(dataset, DumpDataset) else None
     return _messages(atoms, first.types, dataset.type_names, dataset.units, ends, dataset.provenance, evidence)
 
 

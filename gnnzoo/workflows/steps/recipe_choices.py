@@ -13,6 +13,7 @@ from gnnzoo.data.inspection.accumulator import dump_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING, CutoffCost
 from gnnzoo.data.inspection.describe import MAX_EDGES, DatasetReport, describe_dataset
 from gnnzoo.data.inspection.pair_sample import LARGEST_MOLECULE
+from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
@@ -364,7 +365,7 @@ def energy_columns(dataset: Dataset) -> list[Choice]:
     Returns:
         At most one choice.
     """
-    unused = getattr(getattr(dataset, "atoms", None), "unused", ())
+    unused = dataset.atoms.unused if isinstance(dataset, DumpDataset) else ()
     found = [
         name for name in unused if name[:2] in ("c_", "v_", "f_") and any(w in name.lower() for w in ("pe", "eng"))
     ]
