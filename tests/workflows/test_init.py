@@ -200,7 +200,7 @@ def test_the_cutoff_asked_for(folder):
     dumps.argon_dump(folder / "a.dump", frames=20)
     result = init("a.dump", units="real", cutoff=4.25)
     assert result.recipe.graph.cutoff == 4.25
-    assert text_of(result, "cutoff").startswith("4.25 A: asked for")
+    line_with(text_of(result, "cutoff"), "4.25 A", "asked for")
     with refused(UserError, "cutoff of 0", hint="--cutoff 5"):
         init("a.dump", units="real", cutoff=0.0, name="b")
     with refused(UserError, "cutoff of 0.5", file="a.dump", hint="--cutoff R"):

@@ -103,7 +103,7 @@ def test_the_summary_of_priors_waves_and_default_entries():
     made = recipe(WATER, model={"layers": layers, "prior": priors}, graph=graph)
     rows = summary(made)
     lines = dict(rows)
-    assert lines["graph"].endswith("edges: radial (6 bessel); waves up to 1.7 1/A")
+    line_with(lines["graph"], "radial (6 bessel)", "waves", "1.7 1/A")
     assert lines["wave_message_1"] == "channels 8, functions 2", "the defaults"
     assert lines["painn_update_2"] == "no options"
     assert lines["middle"] == "painn_update"
