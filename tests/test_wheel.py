@@ -50,7 +50,7 @@ def test_the_wheel_holds_every_module_recipe_and_simulation(wheel):
     recipes = {
         f"gnnzoo/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "recipes").rglob("*") if path.is_file()
     }
-    assert held == modules | recipes
+    assert held == modules | recipes | {"gnnzoo/py.typed"}
 
 
 def test_an_installed_wheel_finds_its_recipes_and_simulations(wheel, folder):

@@ -178,12 +178,12 @@ def test_a_replay_without_the_source_data_is_refused(model_copy, missing_data, a
 
 def test_a_replay_with_changed_source_data_is_refused(model_copy, missing_data, argon, workshop, no_run):
     dumps.water_dump(workshop / "other.lammpstrj", frames=10, seed=1)
-    path = convert(workshop / "other.lammpstrj", workshop / "water.h5", units="real", types={1: "O", 2: "H"})
+    made = convert(workshop / "other.lammpstrj", workshop / "water.h5", units="real", types={1: "O", 2: "H"})
     try:
         with refused(DataError, "water.keras", file=workshop / "water.h5", hint="without replay"):
             transfer("water.keras", target(), data=argon, replay=0.5)
     finally:
-        path.unlink()
+        made.path.unlink()
 
 
 def test_a_replay_with_energies_in_the_loss_is_refused(model_copy, argon, no_run):
