@@ -8,35 +8,13 @@ import pytest
 from gnnzoo.models.files import load_model
 from gnnzoo.recipe.io.load import recipe_from_dict, resolved
 from gnnzoo.transfer_learning.forgetting import measure_forgetting
-from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
-from small import WATER, recipe
-from transfers import ENCODER, HEAD, MESSAGES, STACK, argon_h5, stir, target, transfer_start, water_h5
+from transfers import ENCODER, HEAD, MESSAGES, STACK, argon_h5, stir, target, transfer_start
 
 START = {"model": "water.keras", "strategy": "full"}
 RAW = STACK | {"normalization": "none"}  # keeps the scales of the source
 
 pytestmark = pytest.mark.usefixtures("few_points")
-
-
-@pytest.fixture(scope="module")
-def argon(workshop):
-    return argon_h5(workshop)
-
-
-@pytest.fixture(scope="module")
-def water(workshop):
-    """A model that was trained on water for two steps."""
-    data = water_h5(workshop)
-    train(recipe(WATER, model=STACK, training={"steps": 2, "augmentation": {}}), data=data, output="water.keras")
-    return load_model("water.keras")
-
-
-@pytest.fixture
-def model_copy(water, workshop, folder):
-    """The water model copied to an empty working folder."""
-    shutil.copy(workshop / "water.keras", folder / "water.keras")
-    return folder
 
 
 def untrained(water, made, data):

@@ -19,36 +19,15 @@ from gnnzoo.transfer_learning.replay import add_source_species, open_training_da
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.steps import fit as fitting
 from gnnzoo.workflows.steps.model_info import held_out_errors
-from gnnzoo.workflows.train import train
 from gnnzoo.workflows.transfer import transfer
 from small import WATER, recipe
-from transfers import SCALE, SMALL, STACK, argon_h5, target, transfer_start, water_h5
+from transfers import SCALE, SMALL, STACK, target, transfer_start
 
 REPLAY = {"model": "water.keras", "strategy": "full", "replay": 0.5}
 RAW = STACK | {"normalization": "none"}  # keeps the scales of the source
 EV = 0.0433641  # 1 kcal/mol in eV
 
 pytestmark = pytest.mark.usefixtures("few_points")
-
-
-@pytest.fixture(scope="module")
-def argon(workshop):
-    return argon_h5(workshop)
-
-
-@pytest.fixture(scope="module")
-def water(workshop):
-    """A model that was trained on water for two steps."""
-    data = water_h5(workshop)
-    train(recipe(WATER, model=STACK, training={"steps": 2, "augmentation": {}}), data=data, output="water.keras")
-    return load_model("water.keras")
-
-
-@pytest.fixture
-def model_copy(water, workshop, folder):
-    """The water model copied to an empty working folder."""
-    shutil.copy(workshop / "water.keras", folder / "water.keras")
-    return folder
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ from transfers import (
     MESSAGES,
     SCALE,
     STACK,
-    argon_h5,
     assert_same,
     target,
     transfer_start,
@@ -45,11 +44,6 @@ pytestmark = pytest.mark.usefixtures("few_points")
 
 
 @pytest.fixture(scope="module")
-def argon(workshop):
-    return argon_h5(workshop)
-
-
-@pytest.fixture(scope="module")
 def water(workshop):
     return water_model()
 
@@ -58,13 +52,6 @@ def water(workshop):
 def started(water, argon, workshop):
     """The trained model of a recipe that starts from water.keras."""
     return train(target(START), data=argon, output="started.keras")
-
-
-@pytest.fixture
-def model_copy(water, workshop, folder):
-    """That model copied to an empty working folder."""
-    shutil.copy(workshop / "water.keras", folder / "water.keras")
-    return folder
 
 
 # --- training with start_from is a transfer -------------------------------------------------------------------------
