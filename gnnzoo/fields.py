@@ -7,7 +7,7 @@ Edge (j -> i) has sender j and receiver i. Its vector points from the receiver t
 where S counts the periodic images crossed. Edges are listed in both directions, sorted by receiver.
 """
 
-# --- a frame (gnnzoo.data.frames.Frame) ---------------------------------------------------------------------------
+# --- a frame (gnnzoo.data.frames.frame.Frame) -----------------------------------------------------------------------
 # positions   (atoms, 3)  float64 | length   | absolute, wrapped or unwrapped as in the dump
 # forces      (atoms, 3)  float64 | force    |
 # cell        (3, 3)      float64 | length   | rows are the lattice vectors

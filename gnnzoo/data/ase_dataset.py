@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.convert import Conversion, Description, write_h5md
-from gnnzoo.data.frames import known_virial
+from gnnzoo.data.frames.blocks import FrameBlock
+from gnnzoo.data.frames.frame import known_virial
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import translate_os_errors

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gnnzoo.data.blocks import FrameBlock, blocks_of
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.blocks import FrameBlock, blocks_of
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.metadata import TypeNames, agreed_types, agreed_units
 from gnnzoo.data.h5md.writer import H5mdWriter
 from gnnzoo.data.lammps.log_energies import LogEnergies
 from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
-from gnnzoo.data.metadata import TypeNames, agreed_types, agreed_units
-from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import Location
+from gnnzoo.threads import prefetch
 
 # Relative to the largest energy: above the rounding of printed energies. A tail correction or the energy of a fix is in
 # one of the two only; where it exceeds this, it deserves the warning.
@@ -38,7 +38,7 @@ class Conversion:
         frames: number of frames written.
         fewest, most: smallest and largest number of atoms of a frame.
         units, type_names: as agreed between the data and the caller.
-        fingerprint: see `gnnzoo.data.fingerprint`.
+        fingerprint: see `gnnzoo.data.frames.fingerprint`.
         provenance: as stored in the dataset.
         ends: the first and the last block.
         trajectory: of dumps: files, columns, frames left out.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gnnzoo.data.data_source import DataSource, Source, SourceKind, resolve_source
-from gnnzoo.data.frames import Dataset
-from gnnzoo.data.metadata import TypeNames, apply_metadata
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.metadata import TypeNames, apply_metadata
 from gnnzoo.errors import DataError, Location, UserError
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from gnnzoo import __version__
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.deploy.freeze import TOLERANCE, Comparison, has_energy, signature_names, takes_edges, type_text
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField

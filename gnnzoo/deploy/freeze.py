@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs

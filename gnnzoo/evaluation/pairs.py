@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.training_statistics import pair_name
 from gnnzoo.fields import EDGE_CLASSES
 from gnnzoo.models.files import ForceField

@@ -12,7 +12,7 @@ import numpy as np
 import gnnzoo.layers  # these two register the classes that Keras looks up
 import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info

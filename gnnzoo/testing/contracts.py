@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.deploy.freeze import FrozenForceField

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.recipe.schema.recipe import Recipe
 
 WATER_TYPES = {1: "O", 2: "H"}

@@ -10,12 +10,12 @@ from typing import NoReturn
 import keras
 import numpy as np
 
-from gnnzoo.data.sampling import even_sample
-from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import UserError
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.progress import track
 from gnnzoo.recipe.schema.training import Training
+from gnnzoo.sampling import even_sample
+from gnnzoo.threads import prefetch
 from gnnzoo.training.batches import Batch, BatchSampler, Replay, ReplaySampler
 from gnnzoo.training.checkpoints import Checkpoint, best_checkpoint, checkpoints, load_checkpoint, save_checkpoint
 from gnnzoo.training.interrupt import StopRequest

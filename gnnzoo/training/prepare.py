@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.graphs.graph import Graph, check_forces
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import (
@@ -13,7 +13,6 @@ from gnnzoo.data.graphs.training_statistics import (
     training_statistics,
 )
 from gnnzoo.data.graphs.wave_vectors import waves_of
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import Shares, Split
 from gnnzoo.errors import DataError, Location
@@ -21,6 +20,7 @@ from gnnzoo.fields import ENERGY
 from gnnzoo.models.build import Scales, build_prior, network_species
 from gnnzoo.models.predict import Predictor
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.sampling import even_sample
 
 
 @dataclass(frozen=True)

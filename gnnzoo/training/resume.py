@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.models.build import Scales
 from gnnzoo.models.files import ForceField, load_model

@@ -2,10 +2,10 @@
 
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, RecipeError, did_you_mean
 from gnnzoo.recipe.schema.training import Training
+from gnnzoo.sampling import even_sample
 from gnnzoo.training.stages import training_stages
 
 # Quantities of a whole frame: singular with article, plural, and where they come from.

@@ -8,9 +8,9 @@ import numpy as np
 from gnnzoo import fields
 from gnnzoo.data.graphs.graph import Graph, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.metrics import ForceErrors, ForceMetrics, ForceResult, Outputs, Reference, accumulate
 from gnnzoo.models.predict import Predictor
+from gnnzoo.sampling import even_sample
 
 # The bins of |F| are quartiles over the atoms of this many training frames: thousands of atoms fix a quartile to a per
 # cent or so, and the bins only group errors for the log.

@@ -3,14 +3,14 @@
 import keras
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, ModelError
 from gnnzoo.metrics import force_errors
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.recipe.schema.transfer import StartFrom
+from gnnzoo.sampling import even_sample
 from gnnzoo.transfer_learning.copy_weights import copy_weights, scale_output
 from gnnzoo.transfer_learning.provenance import Forgetting
 from gnnzoo.transfer_learning.replay import open_training_dataset

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnzoo import fields
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.graphs.graph import Graph
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.metrics import Outputs, force_errors
 from gnnzoo.models.build import build_network, build_prior
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.sampling import even_sample
 from gnnzoo.training.batches import Replay
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.transfer_learning.copy_weights import copy_weights, entries_by_name, scale_output, unit_factor

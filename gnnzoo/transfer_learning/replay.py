@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.data.open_dataset import open_dataset

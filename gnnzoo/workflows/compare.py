@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.choices import COMPARISON_SIZES
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.errors import UserError
 from gnnzoo.formatting import duration
 from gnnzoo.models.build import build_network

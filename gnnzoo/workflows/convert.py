@@ -20,10 +20,10 @@ from gnnzoo.data.data_source import (
     find_files,
     resolve_source,
 )
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.data.inspection.unit_checks import checked_units, units_hint
 from gnnzoo.data.lammps.events import EVENT_KINDS
-from gnnzoo.data.metadata import TypeNames
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import Location, UserError
 from gnnzoo.file_formats import uncompressed_name

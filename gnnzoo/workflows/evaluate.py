@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.data_source import resolve_source
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning, units_hint
 from gnnzoo.data.lammps.events import event_messages
-from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, UserError

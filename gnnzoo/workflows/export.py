@@ -10,8 +10,8 @@ import numpy as np
 from gnnzoo.data.data_source import PathLike, Source
 from gnnzoo.data.export.lammps_dump import is_restricted
 from gnnzoo.data.export.write import check_exportable, form_of, write_text
-from gnnzoo.data.frames import Dataset
-from gnnzoo.data.metadata import TypeNames
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.progress import track

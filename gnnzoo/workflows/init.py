@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.data_source import DataSource, Source, resolve_source
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.inspection.data_warnings import data_warnings
 from gnnzoo.data.inspection.describe import DatasetReport, describe_dataset
 from gnnzoo.data.inspection.unit_checks import UnitChoice, choose_units, units_hint
 from gnnzoo.data.lammps.events import event_messages
-from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing

@@ -9,7 +9,7 @@ from typing import cast
 import keras
 
 from gnnzoo.choices import RadialTransfer, Strategy
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.archive import without_curves

@@ -20,9 +20,9 @@ from errors import refused
 from gnnzoo.data.convert import to_h5md
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.outputs import OutputError
+from gnnzoo.threads import prefetch
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.export import export
 from gnnzoo.workflows.inspect import inspect

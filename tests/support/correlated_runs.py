@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 
 BOX = 20.0
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import dumps
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.units import EV_PER_KCAL_MOL
 from systems import changed
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from gnnzoo.data.blocks import ATOM_FIELDS
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.blocks import ATOM_FIELDS
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
 from gnnzoo.errors import UserError

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 import dumps
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.recipe.io.load import recipe_from_dict
 from systems import SPCFW
 

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 
 _INT = re.compile(rb"[+-]?[0-9]+\Z")
 _FLOAT = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")

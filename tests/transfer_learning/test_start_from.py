@@ -14,10 +14,10 @@ from errors import refused
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.errors import RecipeError
 from gnnzoo.models.files import load_model
 from gnnzoo.recipe.io.load import resolved
+from gnnzoo.sampling import even_sample
 from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
 from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.workflows.train import train

@@ -12,12 +12,12 @@ from errors import refused
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import training_statistics
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.errors import UserError
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import OutputError
 from gnnzoo.recipe.io.load import recipe_from_dict, resolved
+from gnnzoo.sampling import even_sample
 from gnnzoo.training.log import read_log
 from gnnzoo.training.loop import Trainer
 from gnnzoo.transfer_learning.learning_curves import LearningCurve, gains, verdict

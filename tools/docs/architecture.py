@@ -34,8 +34,9 @@ FLOORS = [
             "progress",
             "progress_bar",
             "records",
+            "sampling",
         }
-        | {"tensorflow_env", "units"},  # "": gnnzoo itself, for its version
+        | {"tensorflow_env", "threads", "units"},  # "": gnnzoo itself, for its version
     ),
     ("recipes, data and layers do not know each other", {"recipe", "data", "layers"}),
     ("a recipe's entry becomes a layer; the .keras file", {"models"}),
@@ -73,7 +74,7 @@ def imports(module: str) -> set[str]:
 
 
 def package(module: str) -> str:
-    """gnnzoo.data.frames -> data."""
+    """gnnzoo.data.frames.frame -> data."""
     return module.partition(".")[2].partition(".")[0]
 
 

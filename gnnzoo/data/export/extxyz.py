@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.export.text_rows import frame_texts, name_column, reals, vector_columns
-from gnnzoo.data.frames import known_virial
+from gnnzoo.data.frames.blocks import FrameBlock
+from gnnzoo.data.frames.frame import known_virial
 from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.units import EV_PER_KCAL_MOL, force_factor

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from gnnzoo.data.blocks import FrameBlock
 from gnnzoo.data.export.text_rows import frame_texts, name_column, reals, vector_columns
+from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.lammps.columns import FORCES
 from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Location

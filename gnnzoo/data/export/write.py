@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gnnzoo.data.blocks import blocks_of
 from gnnzoo.data.export.extxyz import check_xyz, xyz_texts
 from gnnzoo.data.export.lammps_dump import dump_texts
-from gnnzoo.data.frames import Dataset
-from gnnzoo.data.threads import prefetch
+from gnnzoo.data.frames.blocks import blocks_of
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.errors import Location, UserError, did_you_mean
+from gnnzoo.threads import prefetch
 
 DUMP_SUFFIXES = (".lammpstrj", ".dump")
 XYZ_SUFFIXES = (".extxyz", ".xyz")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame, known_virial
+from gnnzoo.data.frames.frame import Frame, known_virial
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
 from gnnzoo.errors import DataError, Location, did_you_mean
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.fields import EDGE_CLASSES
+from gnnzoo.sampling import even_sample
 
 # So many frames determine the scales to well below one per cent and are read within seconds.
 MAX_SAMPLE = 256

@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from gnnzoo.data.fingerprint import fingerprint_of
-from gnnzoo.data.frames import Dataset, Frame, known_virial
+from gnnzoo.data.frames.fingerprint import fingerprint_of
+from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
 from gnnzoo.errors import DataError, Location
 
 # Field of a frame -> (H5MD element, dtype on disk, kind of unit).

@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
-from gnnzoo.data.blocks import FrameBlock
-from gnnzoo.data.fingerprint import Fingerprint
-from gnnzoo.data.force_statistics import ForceStatistics
+from gnnzoo.data.frames.blocks import FrameBlock
+from gnnzoo.data.frames.fingerprint import Fingerprint
+from gnnzoo.data.frames.force_statistics import ForceStatistics
 from gnnzoo.data.h5md.disk import UnfailingFile
 from gnnzoo.data.h5md.reader import (
     BOUNDARY,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.inspection.temperature import kinetic_temperature
-from gnnzoo.data.sampling import even_sample
 from gnnzoo.elements import MASSES
 from gnnzoo.records import Record
+from gnnzoo.sampling import even_sample
 
 G_CM3 = 1.66053906892  # (g/mol)/A^3 in g/cm^3: 1e24 / Avogadro's number
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnnzoo.data.force_statistics import ForceStatistics
-from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.geometry import filled_volume
+from gnnzoo.data.frames.force_statistics import ForceStatistics
+from gnnzoo.data.frames.frame import Dataset, Frame
+from gnnzoo.data.frames.geometry import filled_volume
 from gnnzoo.data.inspection.accumulator import Histogram, Outliers, RunAccumulator, Series, ZeroForces, known_masses
 from gnnzoo.data.inspection.cost_estimate import VALID_FOR, CutoffCost, NeighborCount, cutoff_cost
 from gnnzoo.data.inspection.drift import Drift, drift

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.geometry import (
+from gnnzoo.data.frames.frame import Dataset, Frame
+from gnnzoo.data.frames.geometry import (
     cell_heights,
     filled_volume,
     largest_molecule,
@@ -20,8 +20,8 @@ from gnnzoo.data.geometry import (
     with_volume,
 )
 from gnnzoo.data.graphs.neighbors import edge_classes, expected_neighbors, neighbor_list
-from gnnzoo.data.sampling import ends_of_parts
 from gnnzoo.fields import EDGE_CLASSES
+from gnnzoo.sampling import ends_of_parts
 
 NEIGHBORS = 150  # pairs reach as far as an atom has about this many neighbours: two or three shells of a liquid
 # 16 frames fix mean distances, shells and stiffness to about a per cent; 1.5 million pairs are 100 MB and take seconds.

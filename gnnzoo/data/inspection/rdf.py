@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gnnzoo.data.geometry import filled_volume, image_distance
+from gnnzoo.data.frames.geometry import filled_volume, image_distance
 from gnnzoo.data.inspection.pair_sample import PairSample
 from gnnzoo.records import Record
 

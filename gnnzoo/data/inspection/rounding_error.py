@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.geometry import nearest_image, scaled_positions
+from gnnzoo.data.frames.frame import Dataset, Frame
+from gnnzoo.data.frames.geometry import nearest_image, scaled_positions
 from gnnzoo.data.inspection.pair_sample import PairSample
-from gnnzoo.data.printed_digits import SCALED, rms_rounding, root_mean_square
+from gnnzoo.data.lammps.printed_digits import SCALED, rms_rounding, root_mean_square
 from gnnzoo.records import Record
 
 # The command that reduces the error; ID stands for that of the user's own dump command.

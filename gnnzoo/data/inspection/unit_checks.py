@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.data_source import SourceKind
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence, unit_evidence
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.geometry import filled_volume
+from gnnzoo.data.frames.frame import Dataset, Frame
+from gnnzoo.data.frames.geometry import filled_volume
 from gnnzoo.data.inspection.accumulator import known_masses
 from gnnzoo.data.inspection.pair_sample import PairSample, sample_pairs
 from gnnzoo.data.inspection.rounding_error import Bond, stiffest_bond

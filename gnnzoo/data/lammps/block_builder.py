@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.lammps.columns import Layout, check_meanings, column_layout
 from gnnzoo.data.lammps.frame_splitter import RawFrame
 from gnnzoo.data.lammps.header import Header

@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gnnzoo.data.fingerprint import fingerprint_of
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames.fingerprint import fingerprint_of
+from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.lammps import trajectory as reading
 from gnnzoo.data.lammps.block_builder import BlockBuilder
 from gnnzoo.data.lammps.dump_file import Advance
@@ -20,9 +20,9 @@ from gnnzoo.data.lammps.frame_splitter import RawFrame, complete_rows, raw_frame
 from gnnzoo.data.lammps.header import parse_header
 from gnnzoo.data.lammps.rows import parse_rows
 from gnnzoo.data.lammps.trajectory import Batch, TrajectoryReader, alike, atoms_of_block, batches
-from gnnzoo.data.threads import ordered_map
 from gnnzoo.errors import DataError, Location
 from gnnzoo.outputs import translate_os_errors
+from gnnzoo.threads import ordered_map
 
 
 class _FrameOffset:

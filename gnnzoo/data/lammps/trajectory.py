@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.blocks import FrameBlock
+from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.lammps.block_builder import BlockBuilder
 from gnnzoo.data.lammps.columns import Layout
 from gnnzoo.data.lammps.dump_file import Advance
@@ -20,8 +20,8 @@ from gnnzoo.data.lammps.frame_splitter import RawFrame, raw_frames
 from gnnzoo.data.lammps.header import Header
 from gnnzoo.data.lammps.rows import parse_fields
 from gnnzoo.data.lammps.run import simulation_record
-from gnnzoo.data.threads import ordered_map, prefetch
 from gnnzoo.errors import DataError, Location
+from gnnzoo.threads import ordered_map, prefetch
 
 BATCH_BYTES = 1 << 21  # of rows that are parsed at a time: small enough for the cache, more only for larger frames
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
-from gnnzoo.data.sampling import even_sample, lag_grid, longest_lag
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.split.run_sample import RunSample, sample_runs
 from gnnzoo.records import Record
+from gnnzoo.sampling import even_sample, lag_grid, longest_lag
 
 # Fluctuations are taken about the run's own mean, which holds 2 / n of their variance in a run of n decay times: with 8
 # the decay comes out a third too short, with fewer it cannot be distinguished from a drift.

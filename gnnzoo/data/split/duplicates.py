@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.geometry import nearest_image, shared_atoms
-from gnnzoo.data.printed_digits import SCALED, printed_steps
-from gnnzoo.data.sampling import even_sample
+from gnnzoo.data.frames.frame import Dataset, Frame
+from gnnzoo.data.frames.geometry import nearest_image, shared_atoms
+from gnnzoo.data.lammps.printed_digits import SCALED, printed_steps
+from gnnzoo.sampling import even_sample
 
 # Where the printed digits are unknown: positions are equal within this share of the mean distance of atoms (1e-4 A in a
 # liquid, what %g leaves of coordinates of 100 A), forces within this share of the largest (six digits).

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
-from gnnzoo.data.sampling import even_sample
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.split.correlation import Correlations, correlations
 from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
 from gnnzoo.data.split.methods import Shares, Split, SplitResult, Timeline, split_frames
 from gnnzoo.records import Record
+from gnnzoo.sampling import even_sample
 
 # Mean |F| is taken from 6 frames of each part, and of each fifth of the run: enough for a tendency, read in no time.
 _FORCE_SAMPLE = 6

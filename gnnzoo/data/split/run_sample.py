@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame
-from gnnzoo.data.geometry import molecule_numbers, nearest_image, shared_atoms
-from gnnzoo.data.sampling import even_sample, lag_grid, longest_lag
+from gnnzoo.data.frames.frame import Dataset, Frame
+from gnnzoo.data.frames.geometry import molecule_numbers, nearest_image, shared_atoms
+from gnnzoo.sampling import even_sample, lag_grid, longest_lag
 
 # Frames read: at most 300,000 atoms x frames (some 20 MB), but 16 frames of any system and 400 of a small one, which
 # take about a second.

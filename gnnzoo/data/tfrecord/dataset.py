@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame, known_virial
+from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
 from gnnzoo.data.tfrecord.layout import (
     ATOMS,
     CONTEXT,

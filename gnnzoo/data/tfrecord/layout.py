@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
 from gnnzoo.fields import EDGE_CLASSES
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnnzoo import __version__
-from gnnzoo.data.frames import Dataset, Frame
+from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.tfrecord.dataset import ABOUT, FORMAT, SCHEMA, TfrecordDataset, file_sha256
 from gnnzoo.data.tfrecord.layout import (
     ATOMS,
@@ -25,9 +25,9 @@ from gnnzoo.data.tfrecord.layout import (
     encode,
     fields_of,
 )
-from gnnzoo.data.threads import ordered_map, thread_pool
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.threads import ordered_map, thread_pool
 from gnnzoo.units import STYLES
 
 if TYPE_CHECKING:

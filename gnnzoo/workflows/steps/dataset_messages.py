@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.inspection.unit_checks import unit_warning
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence
 from gnnzoo.data.lammps.dataset import DumpDataset

@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 
 from gnnzoo import __version__
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.errors import Location, UserError
 from gnnzoo.models.files import ForceField, save_model
 from gnnzoo.models.info import Origin

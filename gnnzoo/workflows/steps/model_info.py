@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from gnnzoo import __version__
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.metrics import ForceMetrics, force_errors
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.info import DatasetInfo, ExampleFrame, ModelInfo, Origin, StatisticsInfo

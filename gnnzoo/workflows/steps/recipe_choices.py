@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
-from gnnzoo.data.geometry import largest_molecule
+from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.geometry import largest_molecule
+from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.inspection.accumulator import dump_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING, CutoffCost
 from gnnzoo.data.inspection.describe import MAX_EDGES, DatasetReport, describe_dataset
 from gnnzoo.data.inspection.pair_sample import LARGEST_MOLECULE
 from gnnzoo.data.lammps.dataset import DumpDataset
-from gnnzoo.data.metadata import apply_metadata
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
 from gnnzoo.elements import MASSES

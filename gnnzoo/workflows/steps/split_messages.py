@@ -2,7 +2,7 @@
 
 import logging
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.split.make_split import SplitReport
 from gnnzoo.data.split.methods import Split
 

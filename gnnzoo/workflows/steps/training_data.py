@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.data_source import DataSource, PathLike, Source, SourceKind, kind_of_name, resolve_source
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, Location, UserError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.formatting import duration
 from gnnzoo.models.files import ForceField

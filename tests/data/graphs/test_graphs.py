@@ -10,8 +10,8 @@ from gnnzoo import fields
 from gnnzoo.data.graphs.batch import edge_slots, pad, padded_size
 from gnnzoo.data.graphs.graph import graph_of, species_index, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.threads import prefetch
 from gnnzoo.errors import DataError
+from gnnzoo.threads import prefetch
 from small import MemoryDataset
 from systems import changed, water_frame
 

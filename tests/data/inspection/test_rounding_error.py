@@ -8,7 +8,7 @@ from frames_in_memory import Frames, dimers, frame, frames_of
 from gnnzoo.data.inspection.pair_sample import pairs_of, sample_pairs
 from gnnzoo.data.inspection.rounding_error import _following, force_rounding_error, stiffest_bond
 from gnnzoo.data.inspection.temperature import thermal_energy
-from gnnzoo.data.printed_digits import rms_rounding
+from gnnzoo.data.lammps.printed_digits import rms_rounding
 from systems import changed
 
 

@@ -286,7 +286,8 @@ def test_frames_are_assigned_to_runs_at_minimal_cost():
             return backwards, missing, changes, minimized
 
         ways = list(itertools.combinations_with_replacement(range(len(runs)), n_frames))
-        cheapest = [way for way in ways if cost(way) == min(map(cost, ways))]
+        costs = [cost(way) for way in ways]
+        cheapest = [way for way, own in zip(ways, costs, strict=True) if own == min(costs)]
         matching = _Matching(runs, steps, segments, atoms)
         assert tuple(matching.runs(late=False)) == min(cheapest, key=lambda way: way[::-1])
         assert tuple(matching.runs(late=True)) == max(cheapest, key=lambda way: way[::-1])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
 from small import MemoryDataset
 from systems import changed

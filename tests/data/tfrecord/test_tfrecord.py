@@ -21,10 +21,10 @@ from gnnzoo.data.tfrecord.dataset import TfrecordDataset
 from gnnzoo.data.tfrecord.layout import _put as put
 from gnnzoo.data.tfrecord.layout import encode, fields_of
 from gnnzoo.data.tfrecord.writer import write
-from gnnzoo.data.threads import ordered_map, thread_pool
 from gnnzoo.errors import DataError
 from gnnzoo.models.build import build_network
 from gnnzoo.outputs import OutputError
+from gnnzoo.threads import ordered_map, thread_pool
 from gnnzoo.training.loop import Trainer
 from gnnzoo.training.prepare import prepare
 from lines import line_with

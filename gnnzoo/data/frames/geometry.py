@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gnnzoo.data.frames import Frame
+from gnnzoo.data.frames.frame import Frame
 
 # A cell is flat if its volume is below this share of the product of its edges: float64 leaves 1e-16 of a determinant,
 # and no real cell is sheared to a billionth.

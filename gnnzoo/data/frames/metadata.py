@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from gnnzoo import units as unit_styles
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.errors import DataError, Location
 
 D = TypeVar("D", bound=Dataset)

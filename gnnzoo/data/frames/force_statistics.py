@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnnzoo.data.frames import squares_and_signatures
+from gnnzoo.data.frames.frame import squares_and_signatures
 
 
 @dataclass

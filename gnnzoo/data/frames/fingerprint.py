@@ -10,8 +10,8 @@ import hashlib
 
 import numpy as np
 
-from gnnzoo.data.blocks import FrameBlock, blocks_of
-from gnnzoo.data.frames import Dataset
+from gnnzoo.data.frames.blocks import FrameBlock, blocks_of
+from gnnzoo.data.frames.frame import Dataset
 
 
 class Fingerprint:

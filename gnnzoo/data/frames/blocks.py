@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnnzoo.data.frames import Dataset, Frame, known_virial
+from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
 
 # Per-atom fields of a frame; positions and forces are always present.
 ATOM_FIELDS = ("positions", "forces", "velocities", "images", "charges", "molecules", "energies")
