@@ -1,14 +1,16 @@
 """Process environment for TensorFlow and Keras, set before they are imported, and suppression of their log output."""
 
+import contextlib
 import functools
 import importlib.abc
 import importlib.util
+import logging
 import os
 import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -56,6 +58,21 @@ def set_defaults() -> None:
     _remove_quiet_import()
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == _DEFAULTS["TF_CPP_MIN_LOG_LEVEL"]:
         _add_quiet_import()
+
+
+@contextlib.contextmanager
+def root_logger_kept() -> Iterator[None]:
+    """Keep absl, with which TensorFlow logs, from adding a handler to the root logger.
+
+    absl calls `logging.basicConfig` where the root logger has no handler; from then on it would print the messages of
+    every library to stderr.
+    """
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
 
 def _remove_quiet_import() -> None:

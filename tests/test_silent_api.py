@@ -30,33 +30,37 @@ def run_script(tmp_path_factory):
     return run
 
 
-def test_training_evaluation_and_export_print_nothing(run_script):
-    """Conversion of the dump, training, evaluation, inspection, pair curves and freezing."""
-    out, err = run_script(
-        "import gnnzoo\n"
-        "model = gnnzoo.train('tiny.json', output='silent.keras')\n"
-        "assert model.info['training']['steps'] == 2\n"
-        "gnnzoo.evaluate(model, 'argon.lammpstrj', plot=False)\n"
-        "gnnzoo.inspect('argon.lammpstrj')\n"
-        "gnnzoo.pairs(model, points=2)\n"
-        "gnnzoo.freeze(model)\n"
-    )
-    assert (out, err) == ("", "")
+SILENT_AND_WITH_PROGRESS = """
+import json, logging, sys
+import gnnzoo
+
+model = gnnzoo.train("tiny.json", output="silent.keras")
+assert model.info["training"]["steps"] == 2
+gnnzoo.evaluate(model, "argon.lammpstrj", plot=False)
+gnnzoo.inspect("argon.lammpstrj")
+gnnzoo.pairs(model, points=2)
+gnnzoo.freeze(model)
+
+for stream in (sys.stdout, sys.stderr):
+    print("BORDER", file=stream, flush=True)
+
+records = []
+class Keep(logging.Handler):
+    def emit(self, record): records.append([record.levelname, record.name, record.getMessage()])
+logging.getLogger("gnnzoo").addHandler(Keep())
+logging.getLogger("gnnzoo").setLevel(logging.INFO)
+gnnzoo.train("tiny.json", output="bar.keras", progress=True)
+print(json.dumps(records))
+"""
 
 
-def test_progress_is_one_bar_and_messages_are_those_of_a_logger(run_script):
-    """At its end the bar shows the last task; a handler of the application gets the messages."""
-    out, err = run_script(
-        "import json, logging\n"
-        "records = []\n"
-        "class Keep(logging.Handler):\n"
-        "    def emit(self, record): records.append([record.levelname, record.name, record.getMessage()])\n"
-        "logging.getLogger('gnnzoo').addHandler(Keep())\n"
-        "logging.getLogger('gnnzoo').setLevel(logging.INFO)\n"
-        "import gnnzoo\n"
-        "gnnzoo.train('tiny.json', output='bar.keras', progress=True)\n"
-        "print(json.dumps(records))\n"
-    )
+def test_only_progress_that_is_asked_for_is_shown_and_messages_go_to_a_logger(run_script):
+    """Conversion, training, evaluation, inspection, pair curves and freezing print nothing; then one progress bar,
+    which shows the last task at its end, and messages for a handler of the application.
+    """
+    out, err = run_script(SILENT_AND_WITH_PROGRESS)
+    (before, out), (silent, err) = out.split("BORDER\n"), err.split("BORDER\n")
+    assert (before, silent) == ("", "")
     (line,) = [line for line in err.splitlines() if line.strip()]
     assert line.split()[0] == "training"
     assert "2 of 2" in line

@@ -15,6 +15,7 @@ from typing import TextIO
 from gnnzoo.formatting import amount, duration
 from gnnzoo.progress import Task, displayed
 from gnnzoo.progress_bar import progress_bar
+from gnnzoo.tensorflow_env import root_logger_kept
 
 # Cells of a column that is aligned to the right.
 _NUMBER = re.compile(r"^[-+]?[0-9.,]+(e[-+]?\d+)?( ?%)?$|^-?$|^nan$")
@@ -124,7 +125,7 @@ def reporting(verbosity: Verbosity) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        with displayed(display):
+        with displayed(display), root_logger_kept():
             yield
     finally:
         logger.removeHandler(handler)

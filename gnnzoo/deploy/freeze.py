@@ -25,6 +25,7 @@ from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.models.symmetries import symmetries
+from gnnzoo.tensorflow_env import root_logger_kept
 
 # Largest allowed difference of exported and live forces, relative to the largest force component: well above the
 # rounding of float32 sums in another order, which is around 1e-6, and well below any error of a model.
@@ -181,7 +182,8 @@ def save(model: ForceField, folder: Path) -> None:
             "results_with_molecules": (module.results, _ATOMS | {"molecules": _MOLECULES}),
         }
     signatures = {name: _signature(*arguments[name]) for name in signature_names(model)}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    with root_logger_kept():
+        tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
 def _signature(
@@ -325,7 +327,9 @@ def compare(model: ForceField, folder: Path, frames: Iterable[Frame]) -> Compari
     Returns:
         The largest difference and what it was measured on.
     """
-    frozen, predictor = tf.saved_model.load(str(folder)), Predictor(model.network, xla=False)
+    with root_logger_kept():
+        frozen = tf.saved_model.load(str(folder))
+    predictor = Predictor(model.network, xla=False)
     count = atoms = 0
     difference = force = 0.0
     for frame in frames:
