@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from gnnzoo import fields
+from gnnzoo.records import Record
 from gnnzoo.units import mev_factor
 
 # What a network returns for one frame: fields.FORCES (atoms, 3), fields.ENERGY (1,), fields.VIRIAL (1, 3, 3).
@@ -264,7 +265,7 @@ def force_errors(
 
 
 @dataclass(frozen=True)
-class MeanErrors:
+class MeanErrors(Record):
     """Mean absolute and root mean square error."""
 
     mae: float
@@ -277,7 +278,7 @@ class MeanErrors:
 
 
 @dataclass(frozen=True)
-class EnergyResult:
+class EnergyResult(Record):
     """Errors of energies per atom, energy unit.
 
     Attributes:
@@ -293,10 +294,6 @@ class EnergyResult:
     bias: float | None
     baseline: MeanErrors
     frames: int
-
-    def to_json(self) -> dict:
-        """Attributes by name."""
-        return asdict(self)
 
 
 class EnergyErrors:
@@ -348,7 +345,7 @@ class EnergyErrors:
 
 
 @dataclass(frozen=True)
-class VirialResult:
+class VirialResult(Record):
     """Errors of virial components per atom, energy unit.
 
     Attributes:
@@ -361,10 +358,6 @@ class VirialResult:
     rmse: float
     baseline: MeanErrors
     frames: int
-
-    def to_json(self) -> dict:
-        """Attributes by name."""
-        return asdict(self)
 
 
 class VirialErrors:

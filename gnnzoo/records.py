@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -13,17 +14,19 @@ class Record:
         """Convert to plain values by key.
 
         Returns:
-            The fields in order, nested records as objects, arrays as lists, infinity and not-a-number as None. The key
-            is the field's name, or its `metadata["key"]` where files use another name.
+            The fields in order, nested records as objects, arrays as lists, paths as texts, infinity and not-a-number
+            as None. The key is the field's name, or its `metadata["key"]` where files use another name; a field whose
+            key is None is left out.
         """
-        return {field.metadata.get("key", field.name): plain(getattr(self, field.name)) for field in fields(self)}
+        keys = {field.name: field.metadata.get("key", field.name) for field in fields(self)}
+        return {key: plain(getattr(self, name)) for name, key in keys.items() if key is not None}
 
 
 def plain(value: object) -> object:
     """Convert a value to what `json` writes.
 
     Args:
-        value: a record, a NumPy array or scalar, a mapping, a sequence, or a plain value.
+        value: a record, a NumPy array or scalar, a mapping, a sequence, a path, or a plain value.
 
     Returns:
         Objects, lists, texts, finite numbers, booleans and None.
@@ -36,5 +39,7 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, PurePath):
+        return str(value)
     to_list = getattr(value, "tolist", None)  # NumPy, which this module does not import
     return plain(to_list()) if to_list is not None else value

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gnnzoo.models.priors import mixed_parameters
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.records import Record
 from gnnzoo.units import STYLES
 
 _OTHER, _BONDED, _SAME = EDGE_CLASSES
@@ -24,7 +25,7 @@ _FIRST = 0.1
 
 
 @dataclass(frozen=True)
-class PairCurve:
+class PairCurve(Record):
     """Dimer force curve of one kind of pair.
 
     Attributes:
@@ -38,17 +39,8 @@ class PairCurve:
     name: str
     distances: list[float]
     forces: list[float]
-    reference: list[float] | None
+    reference: list[float] | None = field(metadata={"key": "truth"})
     counts: list[int]
-
-    def to_json(self) -> dict:
-        """The curve as JSON values.
-
-        Returns:
-            Attributes by name; `reference` is "truth".
-        """
-        values = asdict(self)
-        return {("truth" if key == "reference" else key): value for key, value in values.items()}
 
     @classmethod
     def from_json(cls, values: dict) -> "PairCurve":

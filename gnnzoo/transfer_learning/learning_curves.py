@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
+
+from gnnzoo.records import Record
 
 # Factors in error below this one count as no difference: repeated trainings with other seeds differ by as much.
 SIGNIFICANT_FACTOR = 1.2
@@ -13,7 +15,7 @@ _MIN_ERROR, _MIN_SECONDS = 1e-8, 0.01
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LearningCurve(Record):
     """One training.
 
     Attributes:
@@ -36,14 +38,6 @@ class LearningCurve:
     seconds: float
     points: list[tuple[int, int, float, float]] = field(repr=False)
 
-    def to_json(self) -> dict[str, object]:
-        """Convert to plain values.
-
-        Returns:
-            Values under the attributes' names.
-        """
-        return asdict(self)
-
     @property
     def best(self) -> float:
         """Smallest error on the validation sample."""
@@ -59,7 +53,7 @@ class LearningCurve:
 
 
 @dataclass(frozen=True)
-class TransferGain:
+class TransferGain(Record):
     """Gain of a transfer over training from scratch at one number of training frames.
 
     Attributes:
@@ -78,17 +72,9 @@ class TransferGain:
     scratch: float
     error: float
     data: float | None
-    data_is_lower_bound: bool
+    data_is_lower_bound: bool = field(metadata={"key": "most"})
     steps: float | None
     seconds: float | None
-
-    def to_json(self) -> dict[str, float | bool | None]:
-        """Convert to plain values.
-
-        Returns:
-            Values under the attributes' names, but for `data_is_lower_bound`, which is "most" in the files.
-        """
-        return {"most" if key == "data_is_lower_bound" else key: value for key, value in asdict(self).items()}
 
 
 def gains(curves: Sequence[LearningCurve]) -> list[TransferGain]:

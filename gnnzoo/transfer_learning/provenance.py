@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal, Self, cast
 
 from gnnzoo.models.info import DatasetInfo, Origin, SourceErrors
+from gnnzoo.records import Record
 
 Action = Literal["copied", "copied in part", "reset", "from the target", "from the model", "left behind"]
 
 
 @dataclass(frozen=True)
-class LayerTransfer:
+class LayerTransfer(Record):
     """What happened to the weights of one layer.
 
     Attributes:
@@ -34,7 +35,7 @@ class LayerTransfer:
     total: int
     reason: str = ""
 
-    def to_json(self) -> list[str | int]:
+    def to_row(self) -> list[str | int]:
         """Convert to a row of the table in the files.
 
         Returns:
@@ -43,8 +44,8 @@ class LayerTransfer:
         return [self.layer, self.action, self.copied, self.total, self.reason]
 
     @classmethod
-    def from_json(cls, row: list[str | int]) -> Self:
-        """Read a `row` that `to_json` made.
+    def from_row(cls, row: list[str | int]) -> Self:
+        """Read a `row` that `to_row` made.
 
         Returns:
             The record.
@@ -146,7 +147,7 @@ class TransferOrigin:
             "recipe": self.recipe,
             "dataset": self.dataset,
             "origin": self.origin,
-            "moves": [layer.to_json() for layer in self.layers],
+            "moves": [layer.to_row() for layer in self.layers],
             "gain": self.output_gain,
             "zero_shot": self.zero_shot,
             "scale_fitted": self.scale_fitted,
@@ -173,7 +174,7 @@ class TransferOrigin:
             raw["recipe"],
             raw.get("dataset"),
             raw.get("origin"),
-            [LayerTransfer.from_json(row) for row in raw.get("moves", [])],
+            [LayerTransfer.from_row(row) for row in raw.get("moves", [])],
             raw.get("gain", 1.0),
             raw.get("zero_shot"),
             raw.get("scale_fitted"),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import keras
 
@@ -10,6 +10,7 @@ from gnnzoo.layers.prior import Prior
 from gnnzoo.models.build import network_species
 from gnnzoo.models.files import ForceField
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.records import Record
 from gnnzoo.training.rates import layer_rates
 from gnnzoo.training.stages import training_stages
 from gnnzoo.transfer_learning.copy_weights import species_inputs
@@ -34,7 +35,7 @@ class LayerReport(LayerTransfer):
 
 
 @dataclass(frozen=True)
-class TransferReport:
+class TransferReport(Record):
     """What a transfer copies and how it is trained, known before training.
 
     Attributes:
@@ -54,14 +55,6 @@ class TransferReport:
     remarks: list[str]
     copied_share: float
     warning: str | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Convert to plain values.
-
-        Returns:
-            Values under the attributes' names.
-        """
-        return asdict(self)
 
 
 def transfer_report(source: ForceField, start: TransferStart, target_units: str | None) -> TransferReport:

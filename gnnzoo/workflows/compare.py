@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gnnzoo.choices import COMPARISON_SIZES
@@ -17,6 +17,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Training
+from gnnzoo.records import Record
 from gnnzoo.training.batches import Replay
 from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
@@ -39,7 +40,7 @@ _VALIDATION_STEPS = [2**n for n in range(20)]
 
 
 @dataclass(frozen=True)
-class ComparisonResult:
+class ComparisonResult(Record):
     """Trainings with and without transfer, and what the transfer gains.
 
     Attributes:
@@ -68,19 +69,7 @@ class ComparisonResult:
     runs: list[LearningCurve]
     gains: list[TransferGain]
     verdict: str
-    files: dict[str, Path]
-
-    def to_json(self) -> dict[str, object]:
-        """Convert to the content of the .json file.
-
-        Returns:
-            Values under the attributes' names, without `files`.
-        """
-        raw: dict[str, object] = {key: value for key, value in vars(self).items() if key != "files"}
-        return raw | {
-            "runs": [curve.to_json() for curve in self.runs],
-            "gains": [gain.to_json() for gain in self.gains],
-        }
+    files: dict[str, Path] = field(metadata={"key": None})
 
 
 def comparison_files(output: Path) -> dict[str, Path]:

@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gnnzoo.data.data_source import DataSource, Source, resolve_source
@@ -23,6 +23,7 @@ from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.io.template import as_name, is_name, recipe_text
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.records import Record
 from gnnzoo.units import STYLES
 from gnnzoo.workflows.convert import plain_stem
 from gnnzoo.workflows.steps.recipe_choices import (
@@ -41,7 +42,7 @@ from gnnzoo.workflows.steps.recipe_choices import (
 
 
 @dataclass(frozen=True)
-class InitResult:
+class InitResult(Record):
     """A new recipe; a path by itself, so that `gnnzoo.train` takes it as it is.
 
     Attributes:
@@ -52,17 +53,12 @@ class InitResult:
     """
 
     path: Path
-    recipe: Recipe
+    recipe: Recipe = field(metadata={"key": None})
     choices: tuple[Choice, ...]
     warnings: tuple[str, ...]
 
     def __fspath__(self) -> str:
         return str(self.path)
-
-    def to_json(self) -> dict[str, object]:
-        """Path, choices and warnings as plain values."""
-        choices = [choice.to_json() for choice in self.choices]
-        return {"path": str(self.path), "choices": choices, "warnings": list(self.warnings)}
 
 
 @displays_progress

@@ -11,6 +11,7 @@ from gnnzoo.evaluation.pair_plot import pair_plot
 from gnnzoo.evaluation.pairs import PairCurve, pair_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
+from gnnzoo.records import Record
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ _COLUMNS = ("model", "pair", "distance", "force", "reference", "training_pairs")
 
 
 @dataclass(frozen=True)
-class PairForces:
+class PairForces(Record):
     """Dimer force curves of one or several models.
 
     Attributes:
@@ -32,15 +33,6 @@ class PairForces:
     units: str | None
     plot: Path
     csv: Path
-
-    def to_json(self) -> dict[str, object]:
-        """The curves as JSON values.
-
-        Returns:
-            Attributes by name.
-        """
-        curves = {name: [curve.to_json() for curve in of_model] for name, of_model in self.curves.items()}
-        return {"curves": curves, "units": self.units, "plot": str(self.plot), "csv": str(self.csv)}
 
 
 def pairs(

@@ -15,6 +15,7 @@ from gnnzoo.recipe.io.find import find_recipe, find_source_files, installed_reci
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.records import Record
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SimulationResult:
+class SimulationResult(Record):
     """The dump of a simulation.
 
     Attributes:
@@ -36,14 +37,6 @@ class SimulationResult:
     dump: Path
     log: Path
     kept: bool
-
-    def to_json(self) -> dict[str, object]:
-        """The result as JSON values.
-
-        Returns:
-            Attributes by name.
-        """
-        return {"dump": str(self.dump), "log": str(self.log), "kept": self.kept}
 
 
 def simulate(

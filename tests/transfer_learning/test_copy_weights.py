@@ -135,8 +135,8 @@ def test_a_weight_that_the_source_does_not_have_is_new(water):
 def test_a_layer_of_another_name_is_reset_and_the_one_it_replaces_is_listed(water):
     records, before, after = copied(water, changed(ARGON, layers={1: {"name": "scaling"}}))
     assert list(records) == [STACK[0], "scaling", *STACK[2:], "graph_norm_1"]  # layers of the source alone come last
-    assert records["scaling"].to_json()[1:4] == ["reset", 0, 24]
-    assert records["graph_norm_1"].to_json()[1:4] == ["left behind", 0, 0]
+    assert records["scaling"].to_row()[1:4] == ["reset", 0, 24]
+    assert records["graph_norm_1"].to_row()[1:4] == ["left behind", 0, 0]
     assert records["scaling"].reason and records["graph_norm_1"].reason
     assert_equal(after, before, of("scaling", after))
 
@@ -150,7 +150,7 @@ def test_a_layer_of_another_kind_is_reset(water):
 
 def test_a_layer_whose_weights_all_have_other_shapes_is_reset(water):
     records, before, after = copied(water, changed(ARGON, layers={0: {"units": 4}}))
-    assert records["graph_norm_1"].to_json()[1:4] == ["reset", 0, 12]
+    assert records["graph_norm_1"].to_row()[1:4] == ["reset", 0, 12]
     line_with(records["graph_norm_1"].reason, "mean_scale", "8 in the source", "4 in the target")
     assert records["prelu_1"].action == "copied"
     assert_equal(after, before, of("graph_norm_1", after))
@@ -174,7 +174,7 @@ def test_a_species_unknown_to_the_source_starts_at_random_or_as_another_one():
     source = trained(changed(WATER, layers=ONE_HOT))
     records, before, after = copied(source, changed(ARGON, layers=ONE_HOT))
     size = SIZES["atom_encoder_1"] - 3 * 8 + 1 * 8
-    assert records["atom_encoder_1"].to_json()[1:4] == ["copied in part", size - 8, size + 1]
+    assert records["atom_encoder_1"].to_row()[1:4] == ["copied in part", size - 8, size + 1]
     assert "Ar" in records["atom_encoder_1"].reason and "--map" in records["atom_encoder_1"].reason
     np.testing.assert_array_equal(after[FIRST], before[FIRST])
 

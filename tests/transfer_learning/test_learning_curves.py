@@ -1,5 +1,6 @@
 """Learning curves and gains of a transfer, calculated by hand from round numbers, and their plot."""
 
+import json
 import struct
 
 import pytest
@@ -138,8 +139,10 @@ def test_beyond_the_largest_training_from_scratch_the_data_gain_is_a_lower_bound
 
 def test_curves_and_gains_as_json():
     made = curve("transfer", 10, 0.04, FALLING)
-    assert LearningCurve(**made.to_json()) == made
-    assert made.to_json()["points"][1] == (2, 4, 0.6, 0.4)
+    written = json.loads(json.dumps(made.to_json()))
+    assert written == made.to_json()
+    assert written["points"][1] == [2, 4, 0.6, 0.4]
+    assert LearningCurve(**written | {"points": [tuple(point) for point in written["points"]]}) == made
     (found,) = gains([made, curve("scratch", 10, 0.08)])
     keys = ["frames", "transfer", "scratch", "error", "data", "most", "steps", "seconds"]
     assert list(found.to_json()) == keys

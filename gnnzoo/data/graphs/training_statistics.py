@@ -1,13 +1,14 @@
 """Normalization constants, sizes and energy offsets from the training split."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.fields import EDGE_CLASSES
+from gnnzoo.records import Record
 from gnnzoo.sampling import even_sample
 
 # So many frames determine the scales to well below one per cent and are read within seconds.
@@ -17,7 +18,7 @@ PRIOR_SAMPLE = 32  # fewer for a prior, which costs more; they determine its res
 
 
 @dataclass(frozen=True)
-class TrainingStatistics:
+class TrainingStatistics(Record):
     """Normalization constants and sizes of the training split.
 
     Attributes:
@@ -41,14 +42,6 @@ class TrainingStatistics:
     shortest: list
     distances: dict
     frames: int
-
-    def to_json(self) -> dict:
-        """Plain numbers for JSON.
-
-        Returns:
-            The attributes by name.
-        """
-        return asdict(self)
 
 
 def training_statistics(source: GraphSource, train: np.ndarray) -> TrainingStatistics:

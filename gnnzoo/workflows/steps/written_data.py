@@ -1,12 +1,13 @@
 """Result of workflows that write frames to a file."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from gnnzoo.records import Record
 
 
 @dataclass(frozen=True)
-class WrittenData:
+class WrittenData(Record):
     """A file of frames that was written; can be used in place of its path.
 
     Attributes:
@@ -29,15 +30,6 @@ class WrittenData:
 
     def __str__(self) -> str:
         return str(self.path)
-
-    def to_json(self) -> dict[str, object]:
-        """The attributes as JSON values.
-
-        Returns:
-            Their names and values.
-        """
-        values: dict[str, object] = json.loads(json.dumps(asdict(self), default=str))
-        return values
 
 
 def size_on_disk(path: Path) -> int:
