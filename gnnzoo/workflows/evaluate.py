@@ -312,7 +312,7 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
 
 def _partly_trained_on(model: ForceField, dataset: Dataset) -> bool:
     """Whether the model, or one that it was transferred from, was trained on files that the dataset was made from."""
-    sources = {source["sha256"] for source in dataset.provenance.get("sources", [])}
+    sources = {source["sha256"] for source in dataset.provenance.get("sources", []) if source.get("sha256")}
     trainings = [made.get("dataset") or {} for made in (model.info, *origins(model.info))]
     return any(
         sources & set(known.get("sources", [])) or dataset.fingerprint == known.get("fingerprint")

@@ -1,10 +1,10 @@
 """Writes datasets as H5MD, block by block, so that memory does not grow with the file.
 
-For the layout see `reader`. Elements that do not change in time (ids, types, molecules, charges) are stored once; all
-elements share steps and times through hard links, as H5MD requires. Where frames differ in their number of atoms, all
-have room for the largest one, and an id of -1 (H5MD 1.1: the fill value of `id`) marks a row without an atom. H5MD
-requires increasing steps and times: where those of a run go back, the H5MD series continue from where they were, and
-/gnnzoo holds those of the run.
+For the layout see `layout`. Elements that do not change in time (ids, types, molecules, charges) are stored
+once; all elements share steps and times through hard links, as H5MD requires. Where frames differ in their number of
+atoms, all have room for the largest one, and an id of -1 (H5MD 1.1: the fill value of `id`) marks a row without an
+atom. H5MD requires increasing steps and times: where those of a run go back, the H5MD series continue from where they
+were, and /gnnzoo holds those of the run.
 """
 
 import json
@@ -20,7 +20,7 @@ from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.frames.fingerprint import Fingerprint
 from gnnzoo.data.frames.force_statistics import ForceStatistics
 from gnnzoo.data.h5md.disk import UnfailingFile
-from gnnzoo.data.h5md.reader import (
+from gnnzoo.data.h5md.layout import (
     BOUNDARY,
     ELEMENTS,
     FILE,

@@ -7,46 +7,34 @@ Numbers are float32, the input precision of models, and are rounded after the ed
 training sees the same edges and forces as from the source.
 """
 
-import hashlib
-import json
-import os
-import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
+from gnnzoo.data.tfrecord.description import HOW, read_description
 from gnnzoo.data.tfrecord.layout import (
     ATOMS,
     CONTEXT,
     EDGE_CLASS,
+    EDGE_COUNT,
+    NODE_COUNT,
     SOURCE,
     TARGET,
     VECTOR,
+    InvalidRecord,
     decode,
     fields_in,
 )
+from gnnzoo.data.tfrecord.shard import record_places
 from gnnzoo.errors import DataError, Location
+from gnnzoo.fields import EDGE_CLASSES
 
-SCHEMA, ABOUT = "schema.pbtxt", "gnnzoo.json"
-FORMAT = 1
-HOW = "gnnzoo convert SOURCE -o NAME.tfrecord --cutoff R (or --recipe RECIPE)"
-_INTEGERS = {"ids": np.int64, "types": np.int32, "molecules": np.int64, "images": np.int32}  # other fields: float64
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Hexadecimal sha256 of its content.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+_DTYPES = {"ids": np.int64, "types": np.int32, "molecules": np.int64, "images": np.int32}  # other fields: float64
+_CONTEXT = {feature.key: feature for feature in CONTEXT}
 
 
 class TfrecordDataset(Dataset):
@@ -62,25 +50,23 @@ class TfrecordDataset(Dataset):
         bonds: bonded pairs of species, as given to `writer.write`.
 
     Raises:
-        DataError: a file is missing or differs from what was written.
+        DataError: a file is missing or differs from what was written, or the description is invalid.
     """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        about = _read_about(self.path)
-        self.cutoff: float = about["cutoff"]
-        self.bonds = None if about["bonds"] is None else [tuple(pair) for pair in about["bonds"]]
-        self.units = about["units"]
-        self.type_names = {int(number): name for number, name in about["type_names"].items()}
-        self.steps = np.array(about["steps"], dtype=np.int64)
-        self.segments = np.array(about["segments"], dtype=np.int32)
-        self.files = np.array(about.get("files", np.zeros(len(self.steps))), dtype=np.int32)
-        self._energies = about.get("energies", [None] * len(self.steps))
-        self.fingerprint, self.provenance = about["fingerprint"], about["provenance"]
-        self._times, self._boundaries, self._shards = about["times"], about["boundaries"], about["shards"]
-        self._ends = np.cumsum([shard["frames"] for shard in self._shards])
+        about = read_description(self.path)
+        self.cutoff, self.bonds = about.cutoff, about.bonds
+        self.units, self.type_names = about.units, about.type_names
+        self.steps = np.array(about.steps, dtype=np.int64)
+        self.segments = np.array(about.segments, dtype=np.int32)
+        self.files = np.array(about.files or [0] * len(self.steps), dtype=np.int32)
+        self._energies = about.energies or [None] * len(self.steps)
+        self.fingerprint, self.provenance = about.fingerprint, about.provenance
+        self._times, self._boundaries, self._shards = about.times, about.boundaries, about.shards
+        self._ends = np.cumsum([shard.frames for shard in self._shards])
         self._lock = threading.Lock()
-        self._offsets: dict[int, list[tuple[int, int]]] = {}  # of each shard: offset and length of its records
+        self._places: dict[int, list[tuple[int, int]]] = {}  # of each shard: offset and length of its records
         self._fields: list[str] | None = None
 
     def __len__(self) -> int:
@@ -88,25 +74,38 @@ class TfrecordDataset(Dataset):
 
     def read(self, index: int) -> Frame:
         record = self._record(index)
-        if self._fields is None:
-            self._fields = fields_in(record)
-        context = [feature for feature in CONTEXT if feature.key in ("cell", "origin", "virial")]
-        (cell,), (origin,), virial, *columns = decode(record, *context, *(ATOMS[field] for field in self._fields))
+        context = [_CONTEXT[name] for name in ("step", "cell", "origin", "virial")]
+        try:
+            present = fields_in(record)
+            if self._fields is None:
+                self._fields = present
+            if present != self._fields or not {"ids", "types", "positions", "forces"} <= set(present):
+                raise InvalidRecord(f"its fields are {', '.join(present)}")
+            step, cell, origin, virial, rows, *columns = decode(
+                record, *context, NODE_COUNT, *(ATOMS[field] for field in self._fields)
+            )
+            _check_counts({"step": 1, "cell": 1, "origin": 1, "#size": 1}, (step, cell, origin, rows))
+            _check_counts(dict.fromkeys(self._fields, int(rows[0])), columns)
+            arrays = {
+                field: values.astype(_DTYPES.get(field, np.float64))
+                for field, values in zip(self._fields, columns, strict=True)
+            }
+            _check_atoms(arrays, columns)
+            _check_context(step, cell, origin, int(self.steps[index]))
+        except InvalidRecord as error:
+            self._refuse(index, error)
         return Frame(
             step=int(self.steps[index]),
             segment=int(self.segments[index]),
             time=self._times[index],
-            cell=cell.astype(np.float64),
-            origin=origin.astype(np.float64),
-            boundary=tuple([letters for start, letters in self._boundaries if start <= index][-1]),
+            cell=cell[0].astype(np.float64),
+            origin=origin[0].astype(np.float64),
+            boundary=[letters for start, letters in self._boundaries if start <= index][-1],
             type_names=self.type_names,
             units=self.units,
             energy=self._energies[index],
             virial=known_virial(virial[0]) if len(virial) else None,  # older shards have none
-            **{
-                field: values.astype(_INTEGERS.get(field, np.float64))
-                for field, values in zip(self._fields, columns, strict=True)
-            },
+            **arrays,
         )
 
     def stored_graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -119,73 +118,78 @@ class TfrecordDataset(Dataset):
             senders (edges,) int32, receivers (edges,) int32 ascending, vectors (edges, 3) float32 from receiver to
             sender, edge_class (edges,) int32.
         """
-        senders, receivers, vectors, classes = decode(self._record(index), SOURCE, TARGET, VECTOR, EDGE_CLASS)
+        try:
+            ends = (SOURCE, TARGET, VECTOR, EDGE_CLASS)
+            atoms, edges, *columns = decode(self._record(index), NODE_COUNT, EDGE_COUNT, *ends)
+            _check_counts({"#size": 1, "edges #size": 1}, (atoms, edges))
+            _check_counts({feature.key: int(edges[0]) for feature in ends}, columns)
+            senders, receivers, vectors, classes = columns
+            _check_edges(senders, receivers, int(atoms[0]))
+            if not np.isfinite(vectors).all() or not _inside(classes, len(EDGE_CLASSES)):
+                raise InvalidRecord("a vector or a class of an edge is invalid")
+        except InvalidRecord as error:
+            self._refuse(index, error)
         return senders.astype(np.int32), receivers.astype(np.int32), vectors, classes.astype(np.int32)
 
     def _record(self, index: int) -> bytes:
         """The serialized tf.train.Example of a frame."""
         number = int(np.searchsorted(self._ends, index, side="right"))
         shard = self._shards[number]
-        path = self.path / shard["file"]
+        path = self.path / shard.file
         with self._lock:
-            if number not in self._offsets:
-                _check_shard(path, shard)
-                self._offsets[number] = list(_record_offsets(path))
-        offset, length = self._offsets[number][index - int(self._ends[number]) + shard["frames"]]
+            if number not in self._places:
+                self._places[number] = record_places(path, shard)
+        offset, length = self._places[number][index - int(self._ends[number]) + shard.frames]
         with path.open("rb") as file:
             file.seek(offset)
             return file.read(length)
 
-
-def _record_offsets(path: Path) -> Iterator[tuple[int, int]]:
-    """Offset and length of each record; a TFRecord is length (8 bytes), its CRC (4), the record, its CRC (4)."""
-    with path.open("rb") as file:
-        while head := file.read(12):
-            (length,) = struct.unpack_from("<Q", head)
-            yield file.tell(), length
-            file.seek(length + 4, os.SEEK_CUR)
-
-
-def _check_shard(path: Path, shard: dict) -> None:
-    if file_sha256(path) != shard["sha256"]:
+    def _refuse(self, index: int, error: InvalidRecord) -> NoReturn:
+        number = int(np.searchsorted(self._ends, index, side="right"))
         raise DataError(
-            "the shard is damaged: its sha256 differs from that of the written shard",
-            location=Location(path),
-            hint=f"copy the shard again, or write the folder again: {HOW}",
-        )
-
-
-def _read_about(folder: Path) -> dict:
-    """Read `gnnzoo.json` and check that all files it lists exist with the right size."""
-    path = folder / ABOUT
-    if not path.is_file():
-        shards = any(folder.glob("*.tfrecord"))
-        what = "these TFRecord shards were not written by gnnzoo" if shards else "this folder is no dataset"
-        hint = f"make one: {HOW}" if shards else f"the dumps in it, by name or by a glob: '{folder}/*.lammpstrj'"
-        raise DataError(f"{what}: {ABOUT} is missing", location=Location(folder), hint=hint)
-    try:
-        about = json.loads(path.read_text())
-        if about["format"] != FORMAT:
-            raise ValueError(f"its format is {about['format']}, this version of gnnzoo reads {FORMAT}")
-        sizes = {shard["file"]: shard["bytes"] for shard in about["shards"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"the description of the shards cannot be read: {error}",
-            location=Location(path),
-            hint=f"write it again: {HOW}",
+            f"the record of frame {index} is invalid: {error}",
+            location=Location(self.path / self._shards[number].file),
+            expected="the features of a frame, as gnnzoo convert writes them",
+            hint=f"write the folder again: {HOW}",
         ) from error
-    for name in (SCHEMA, *sizes):
-        if not (folder / name).is_file():
-            raise DataError(
-                f"{name} is missing", location=Location(folder), hint=f"copy it again, or write it again: {HOW}"
-            )
-    for name, size in sizes.items():
-        found = (folder / name).stat().st_size
-        if found != size:
-            raise DataError(
-                f"the shard is damaged: it has {found:,} bytes",
-                location=Location(folder / name),
-                expected=f"{size:,} bytes",
-                hint=f"copy the shard again, or write the folder again: {HOW}",
-            )
-    return about
+
+
+def _check_counts(expected: dict[str, int], columns: Sequence[np.ndarray]) -> None:
+    for (name, count), values in zip(expected.items(), columns, strict=True):
+        if len(values) != count:
+            raise InvalidRecord(f"{name} has {len(values):,} rows, and {count:,} are announced")
+
+
+def _check_atoms(arrays: dict[str, np.ndarray], stored: Sequence[np.ndarray]) -> None:
+    """Check that there are atoms, each once and in order, and that all numbers are finite and in range."""
+    ids = arrays["ids"]
+    if len(ids) == 0 or np.any(ids[1:] <= ids[:-1]):
+        raise InvalidRecord("the ids do not increase" if len(ids) else "it has no atom")
+    for (name, values), before in zip(arrays.items(), stored, strict=True):
+        if not np.isfinite(values).all():
+            raise InvalidRecord(f"{name} are not finite")
+        if values.dtype.kind == "i" and not np.array_equal(values, before):
+            raise InvalidRecord(f"{name} are out of range")
+
+
+def _check_context(step: np.ndarray, cell: np.ndarray, origin: np.ndarray, expected: int) -> None:
+    """Check step, cell and origin of a frame, each with one row."""
+    if int(step[0]) != expected:
+        raise InvalidRecord(f"it is of step {step[0]}, and the description has step {expected}")
+    with np.errstate(all="ignore"):
+        volume = abs(np.linalg.det(cell[0].astype(np.float64)))
+    if not (0 < volume < np.inf and np.isfinite(origin).all()):
+        raise InvalidRecord("its cell has no finite positive volume, or its origin is not finite")
+
+
+def _check_edges(senders: np.ndarray, receivers: np.ndarray, atoms: int) -> None:
+    """Check that edges are between atoms of the frame, in the order of their receivers."""
+    if not (_inside(senders, atoms) and _inside(receivers, atoms)):
+        raise InvalidRecord(f"an edge ends at an atom beyond the {atoms} of the frame")
+    if np.any(receivers[1:] < receivers[:-1]):
+        raise InvalidRecord("the edges are not in the order of their receivers")
+
+
+def _inside(numbers: np.ndarray, stop: int) -> bool:
+    """Whether all numbers are from 0 to below `stop`."""
+    return len(numbers) == 0 or bool(numbers.min() >= 0 and numbers.max() < stop)

@@ -1,5 +1,6 @@
 """A frame as a TF-GNN GraphTensor: its features, encoding as a tf.train.Example, and decoding to arrays."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,13 @@ NEIGHBORS = (VECTOR, SHIFT, EDGE_CLASS)
 SOURCE = Feature("edges/neighbors.#source", (), False, None, "sender")
 TARGET = Feature("edges/neighbors.#target", (), False, None, "receiver")
 
+NODE_COUNT = Feature("nodes/atoms.#size", (), False, None, "number of atoms")
+EDGE_COUNT = Feature("edges/neighbors.#size", (), False, None, "number of edges")
+
+
+class InvalidRecord(ValueError):
+    """Record that is no tf.train.Example of a frame."""
+
 
 def fields_of(frame: Frame) -> list[str]:
     """Fields of `ATOMS` that a frame has.
@@ -111,8 +119,8 @@ def encode(frame: Frame, fields: list[str], cutoff: float, bonds: list[tuple[str
     features = example.features.feature
     for feature, array in values.items():
         _put(features[feature.name], array, feature.is_float)
-    _put(features["nodes/atoms.#size"], len(frame), False)
-    _put(features["edges/neighbors.#size"], len(senders), False)
+    _put(features[NODE_COUNT.name], len(frame), False)
+    _put(features[EDGE_COUNT.name], len(senders), False)
     return example.SerializeToString(deterministic=True)  # features in the order of their names
 
 
@@ -144,11 +152,22 @@ def fields_in(record: bytes) -> list[str]:
 
     Returns:
         Names of the fields, in the order of `ATOMS`.
-    """
-    import tensorflow as tf
 
-    names = tf.train.Example.FromString(record).features.feature
+    Raises:
+        InvalidRecord: the record cannot be decoded.
+    """
+    names = _example(record).features.feature
     return [field for field, feature in ATOMS.items() if feature.name in names]
+
+
+def _example(record: bytes) -> "tf.train.Example":
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        return tf.train.Example.FromString(record)
+    except DecodeError as error:
+        raise InvalidRecord("it is no tf.train.Example") from error
 
 
 def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:
@@ -159,7 +178,10 @@ def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:
         wanted: the features.
 
     Returns:
-        (rows, *shape) each, float32 or int64.
+        (rows, *shape) each, float32 or int64; no rows where a feature is missing.
+
+    Raises:
+        InvalidRecord: the record cannot be decoded, or a feature has another dtype or shape.
     """
     import tensorflow as tf
 
@@ -169,5 +191,14 @@ def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:
         )
         for feature in wanted
     }
-    parsed = tf.io.parse_single_example(record, kinds)
+    try:
+        parsed = tf.io.parse_single_example(record, kinds)
+    except tf.errors.InvalidArgumentError as error:
+        raise InvalidRecord(_reason(error.message)) from error
     return [parsed[feature.name].numpy() for feature in wanted]
+
+
+def _reason(message: str) -> str:
+    """The first sentence of an error of TensorFlow, without the names of its operations."""
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", message, flags=re.DOTALL)
+    return " ".join(text.split())[:200]

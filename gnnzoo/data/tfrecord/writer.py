@@ -16,7 +16,8 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.frames.frame import Dataset, Frame
-from gnnzoo.data.tfrecord.dataset import ABOUT, FORMAT, SCHEMA, TfrecordDataset, file_sha256
+from gnnzoo.data.tfrecord.dataset import TfrecordDataset
+from gnnzoo.data.tfrecord.description import ABOUT, FORMAT, SCHEMA
 from gnnzoo.data.tfrecord.layout import (
     ATOMS,
     CONTEXT,
@@ -25,6 +26,7 @@ from gnnzoo.data.tfrecord.layout import (
     encode,
     fields_of,
 )
+from gnnzoo.data.tfrecord.shard import file_sha256
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.threads import ordered_map, thread_pool
