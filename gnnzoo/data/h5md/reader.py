@@ -18,7 +18,7 @@ from gnnzoo.data.h5md.contents import Contents
 from gnnzoo.data.h5md.layout import ELEMENTS, SIGNATURE
 from gnnzoo.errors import DataError, Location
 
-# What h5py raises on damaged files, besides errors of the operating system.
+# What h5py raises on damaged files, including errors of the operating system.
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
 
 
