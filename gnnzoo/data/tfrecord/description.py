@@ -14,7 +14,7 @@ SCHEMA, ABOUT = "schema.pbtxt", "gnnzoo.json"
 FORMAT = 1
 HOW = "gnnzoo convert SOURCE -o NAME.tfrecord --cutoff R (or --recipe RECIPE)"
 _AGAIN = f"write it again: {HOW}"
-_RECORD_BYTES = 16  # of a TFRecord besides its content: length, checksum of the length, checksum of the content
+_RECORD_BYTES = 16  # of a TFRecord, without its content: length, checksum of the length, checksum of the content
 _SMALL_BYTES = 1 << 20  # of a description that is always read
 
 Boundary = Annotated[str, Field(pattern=r"\A(pp|[fsm][fsm])\z")]
