@@ -20,6 +20,7 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
+from gnnzoo.deploy.input_checks import checked_atoms, checked_edges, checked_outputs, checked_vectors
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
 from gnnzoo.models.files import ForceField
@@ -75,14 +76,16 @@ class FrozenForceField(tf.Module):
         def outputs(
             positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, species: tf.Tensor, molecules: tf.Tensor | None
         ) -> dict[str, tf.Tensor]:
+            positions, cell = checked_atoms(positions, cell, pbc, species, molecules, cutoff)
             senders, receivers, vectors = neighbor_list(positions, cell, pbc, cutoff)
+            vectors = checked_vectors(vectors)
             if molecules is None:
                 classes = tf.zeros_like(senders)
             else:
                 classes = edge_classes(senders, receivers, vectors, species, molecules, bonded)
             waves = wave_inputs(positions, cell, pbc, largest) if largest else empty_wave_inputs(species)
             batch = _batch(species, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
-            return network(batch, training=False)
+            return checked_outputs(network(batch, training=False))
 
         def forces(
             positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, types: tf.Tensor, molecules: tf.Tensor | None = None
@@ -123,11 +126,14 @@ def _forces_from_edges(
     ) -> tf.Tensor:
         edge_class = tf.zeros_like(senders) if edge_class is None else edge_class
         species = species_of(types)
+        senders, receivers = checked_edges(
+            tf.size(species), senders, receivers, vectors, edge_class, len(fields.EDGE_CLASSES)
+        )
         order = tf.argsort(receivers, stable=True)
         senders, receivers = tf.gather(senders, order), tf.gather(receivers, order)
         vectors, edge_class = tf.gather(vectors, order), tf.gather(edge_class, order)
         batch = _batch(species, senders, receivers, vectors, edge_class, empty_wave_inputs(species))
-        return network(batch, training=False)[fields.FORCES]
+        return checked_outputs(network(batch, training=False))[fields.FORCES]
 
     return tf.function(forces_from_edges)
 

@@ -78,7 +78,7 @@ class ForceField:
         Returns:
             (atoms, 3) float32, force unit of the model.
         """
-        return self.predictor.forces(self._graph(frame))
+        return self._outputs(self._graph(frame))[fields.FORCES]
 
     def energy(self, frame: Frame) -> float:
         """Predict the potential energy of a frame.
@@ -93,7 +93,7 @@ class ForceField:
             ModelError: the model has no energy head.
         """
         graph = self._graph(frame)
-        outputs = self.predictor.results(graph)
+        outputs = self._outputs(graph)
         if fields.ENERGY not in outputs:
             raise ModelError(
                 "has forces only, no energy",
@@ -124,6 +124,16 @@ class ForceField:
     def energy_offsets(self) -> np.ndarray:
         """(species,) float64, energy unit: offset per atom of each species, subtracted before training."""
         return np.asarray(self.info.get("energy_offsets") or np.zeros(len(self.species)), np.float64)
+
+    def _outputs(self, graph: Graph) -> dict[str, np.ndarray]:
+        outputs = self.predictor.results(graph)
+        if not all(np.isfinite(values).all() for values in outputs.values()):
+            raise ModelError(
+                "the model's output is not finite: atoms are closer together than any in its training data",
+                location=Location(file=self.path),
+                hint="evaluate it on frames like those that it was trained on",
+            )
+        return outputs
 
     def _graph(self, frame: Frame) -> Graph:
         return graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.frames.frame import Frame, known_virial
+from gnnzoo.data.graphs.frame_checks import check_distinct, check_frame
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
 from gnnzoo.errors import DataError, Location, did_you_mean
 
@@ -106,9 +107,12 @@ def graph_of(
         The graph.
 
     Raises:
-        DataError: a species is unknown, or the cutoff is far too large.
+        DataError: a species is unknown, the cutoff is far too large, or the frame has no neighbour list (see
+            `check_frame`).
     """
+    check_frame(frame.positions, frame.cell, frame.pbc, cutoff)
     senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
+    check_distinct(senders, receivers, vectors, frame.ids)
     return Graph(
         species=species_index(frame.names, species),
         senders=senders,

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.graphs.frame_checks import check_distinct, frame_named
 from gnnzoo.data.graphs.graph import (
     Graph,
     check_forces,
@@ -98,12 +99,13 @@ class GraphSource:
             The graph.
 
         Raises:
-            DataError: a force is not finite, or a species is unknown to the model.
+            DataError: a force is not finite, a species is unknown to the model, or the frame has no neighbour list.
         """
         index = int(index)
         if index in self._cache:
             return self._cache[index]
-        graph = self._make(index)
+        with frame_named(index, self.dataset.path):
+            graph = self._make(index)
         check_forces(graph.forces, index, self.dataset.path)
         if self._cached_bytes + graph.nbytes <= CACHE_BYTES:
             self._cache[index] = graph
@@ -118,6 +120,7 @@ class GraphSource:
         if self._stored is None:
             return graph_of(frame, self.species, self.cutoff, self.bonds, self.force_factor)
         senders, receivers, vectors, classes = self._stored.stored_graph(index)
+        check_distinct(senders, receivers, vectors, frame.ids)
         forces = (frame.forces * self.force_factor).astype(np.float32)
         species, energy = species_index(frame.names, self.species), frame_energy(frame, self.force_factor)
         virial = frame_virial(frame, self.force_factor)

@@ -8,6 +8,7 @@ import pytest
 from errors import refused
 from gnnzoo import fields
 from gnnzoo.data.graphs.batch import edge_slots, pad, padded_size
+from gnnzoo.data.graphs.frame_checks import FrameError
 from gnnzoo.data.graphs.graph import graph_of, species_index, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.errors import DataError
@@ -124,3 +125,14 @@ def test_energies_keep_their_digits_over_a_far_zero():
     assert source.graph(0).energy == pytest.approx(far + 0.0123)
     batch = pad([subtract_energy_offsets(source.graph(0), [-55_000.0, -13.0])], 1, 24)
     assert batch[fields.ENERGY][0] == pytest.approx(0.0123, rel=1e-5)
+
+
+def test_two_atoms_at_one_place_are_refused_with_their_frame_and_ids():
+    frame = water_frame()
+    together = frame.positions.copy()
+    together[4] = together[1] + frame.cell[0]  # an image of the other atom
+    data = MemoryDataset([frame, changed(frame, positions=together)])
+    source = GraphSource(data, ["O", "H"], cutoff=3.5)
+    source.graph(0)
+    with refused(FrameError, "frame 1", f"{frame.ids[1]} and {frame.ids[4]}", file=data.path):
+        source.graph(1)
