@@ -9,6 +9,7 @@ from gnnzoo.errors import DataError, Location, UserError
 
 HDF5 = b"\x89HDF"
 DUMP = b"ITEM:"  # LAMMPS text dump
+XYZ = re.compile(rb"[ \t]*[0-9]+[ \t]*(\r|\n|$)")  # a number of atoms alone on the first line
 # First bytes of compressed files -> program that unpacks and checks them.
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".xz", ".bz2")

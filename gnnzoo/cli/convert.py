@@ -36,7 +36,14 @@ def command(
     \b
     dump 1 all custom 100 argon.lammpstrj id type x y z fx fy fz
 
-    An extended XYZ file, an ASE trajectory, or a dataset to be written in another format is read as well.
+    An extended XYZ file (plain or compressed), an ASE trajectory, or a dataset to be written in another format is read
+    as well. Which key of an extended XYZ file holds a quantity is declared where several do, or none does by its name:
+
+    \b
+    gnnzoo convert train.extxyz --column forces=REF_forces --column energy=REF_energy
+
+    The quantities are forces, energy, stress, virial, velocities, momenta, charges, molecules, images, energies (of the
+    atoms), masses, ids, step and time. Its numbers are in eV and A, unless the file or --units says otherwise.
     """
     from gnnzoo.cli.console import say
     from gnnzoo.workflows.convert import convert

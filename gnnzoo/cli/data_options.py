@@ -35,7 +35,9 @@ def _parse_columns(_ctx: click.Context, _param: click.Parameter, texts: tuple[st
 
 _OPTIONS = (
     click.option(
-        "--units", metavar="STYLE", help="LAMMPS unit style, where the data do not declare it: real, metal or lj."
+        "--units",
+        metavar="STYLE",
+        help="LAMMPS unit style of the numbers, where the data do not declare it: real, metal or lj.",
     ),
     click.option(
         "--types", metavar="1=O,2=H", callback=_parse_types, help="Names of types, where the data do not have them."
@@ -46,7 +48,7 @@ _OPTIONS = (
         metavar="MEANING=NAME",
         multiple=True,
         callback=_parse_columns,
-        help="What a column of the dump means: energy=c_pe. May be repeated.",
+        help="What a column of a dump, or a key of extended XYZ, means: energy=c_pe. May be repeated.",
     ),
 )
 

@@ -12,11 +12,12 @@ from enum import Enum
 from pathlib import Path
 
 from gnnzoo.errors import DataError, Location, did_you_mean
-from gnnzoo.file_formats import HDF5, natural_key, read_head
+from gnnzoo.file_formats import HDF5, XYZ, natural_key, read_head, uncompressed_name
 
 STDIN = Path("-")
 H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
-ASE_SUFFIXES = (".extxyz", ".xyz", ".traj")
+EXTXYZ_SUFFIXES = (".extxyz", ".xyz")  # plain or compressed
+ASE_SUFFIX = ".traj"
 TFRECORD_SUFFIX = ".tfrecord"
 
 PathLike = str | os.PathLike[str]
@@ -29,7 +30,8 @@ class SourceKind(Enum):
     STREAM = "LAMMPS dump from a pipe"
     H5MD = "H5MD dataset"
     TFRECORD = "TFRecord shards"
-    ASE = "ASE file"
+    EXTXYZ = "extended XYZ file"
+    ASE = "ASE trajectory"
 
     @property
     def is_dump(self) -> bool:
@@ -117,7 +119,9 @@ def kind_of_name(path: Path) -> SourceKind:
         return SourceKind.H5MD
     if path.suffix == TFRECORD_SUFFIX:
         return SourceKind.TFRECORD
-    return SourceKind.ASE if path.suffix in ASE_SUFFIXES else SourceKind.DUMP
+    if path.suffix == ASE_SUFFIX:
+        return SourceKind.ASE
+    return SourceKind.EXTXYZ if Path(uncompressed_name(path)).suffix in EXTXYZ_SUFFIXES else SourceKind.DUMP
 
 
 def _kind(path: Path) -> SourceKind:
@@ -126,9 +130,12 @@ def _kind(path: Path) -> SourceKind:
     if path.is_dir():
         return SourceKind.TFRECORD
     named = kind_of_name(path)
-    if named in (SourceKind.ASE, SourceKind.H5MD):
+    if named is not SourceKind.DUMP:
         return named
-    return SourceKind.H5MD if read_head(path).startswith(HDF5) else SourceKind.DUMP
+    head = read_head(path)
+    if head.startswith(HDF5):
+        return SourceKind.H5MD
+    return SourceKind.EXTXYZ if XYZ.match(head) else SourceKind.DUMP
 
 
 def _is_stream(path: Path) -> bool:

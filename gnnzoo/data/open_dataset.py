@@ -28,7 +28,8 @@ def open_dataset(
             ASE trajectory, or a .tfrecord folder.
         units: LAMMPS unit style, where the data do not declare it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it.
-        columns: meaning -> name of columns of a dump, such as {"energy": "c_pe"}.
+        columns: meaning -> name of columns of a dump, such as {"energy": "c_pe"}, or of keys of extended XYZ, such as
+            {"forces": "REF_forces"}.
 
     Returns:
         A dataset whose frames have `.step .time .positions .forces .cell .origin .pbc .ids .types .names .units` and,
@@ -40,7 +41,7 @@ def open_dataset(
     """
     resolved = resolve_source(source, streams=True)
     logger.debug(f"{resolved.label}: opened as {resolved.kind.value}")
-    dataset = _reader(resolved, columns)
+    dataset = _reader(resolved, units, columns)
     try:
         return apply_metadata(dataset, units, types)
     except UserError:
@@ -48,13 +49,19 @@ def open_dataset(
         raise
 
 
-def _reader(source: DataSource, columns: Mapping[str, str] | None) -> Dataset:
+def _reader(source: DataSource, units: str | None, columns: Mapping[str, str] | None) -> Dataset:
     """The reader of this kind of data, imported when needed."""
+    if columns and source.kind.is_dataset:
+        raise UserError(
+            f"columns are declared when data are converted, and this is a dataset: {' '.join(columns)}",
+            location=Location(source.path),
+            hint="leave --column out",
+        )
     match source.kind:
-        case SourceKind.ASE:
-            from gnnzoo.data.ase_dataset import AseDataset
+        case SourceKind.ASE | SourceKind.EXTXYZ:
+            from gnnzoo.data.extxyz.dataset import ExtxyzDataset
 
-            return AseDataset(source.path)
+            return ExtxyzDataset(source.path, units=units, columns=columns)
         case SourceKind.H5MD:
             from gnnzoo.data.h5md.reader import H5mdDataset
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from gnnzoo import __version__
 from gnnzoo.data.data_source import (
-    ASE_SUFFIXES,
+    ASE_SUFFIX,
+    EXTXYZ_SUFFIXES,
     H5_SUFFIXES,
     TFRECORD_SUFFIX,
     DataSource,
@@ -125,9 +126,10 @@ def convert(
         dumps: a LAMMPS text dump, a glob of dumps or a list of them, read as one trajectory; "-" for standard input;
             one extended XYZ file or ASE trajectory; or a dataset, to be written in another format.
         output: path of the dataset; by default the first dump's name with .h5 (or .tfrecord), in the working folder.
-        units: LAMMPS unit style, where the dumps do not declare it.
+        units: LAMMPS unit style of the numbers, where the data do not declare it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not name it.
-        columns: meaning -> name of columns of the dumps, such as {"energy": "c_pe"}.
+        columns: meaning -> name of columns of the dumps, such as {"energy": "c_pe"}, or of keys of extended XYZ, such
+            as {"forces": "REF_forces"}.
         log: LAMMPS log, or several, whose potential energies are joined to the frames of dumps by timestep.
         format: "h5" or "tfrecord"; an output with the suffix .tfrecord implies the latter.
         cutoff: of the edges in TFRecord shards, in the data's length unit; for these only.
@@ -155,9 +157,9 @@ def convert(
     request = _Request(source, path, units, types, columns, logs, cutoff, None, compress, overwrite)
     if recipe is not None:
         request = _with_recipe(request, recipe)
-    if not source.kind.is_dump and (request.columns or logs):
+    if not source.kind.is_dump and logs:
         raise UserError(
-            f"--{'column' if request.columns else 'log'} is for LAMMPS dumps",
+            "--log is for LAMMPS dumps",
             location=Location(source.path),
             hint="leave it out, or convert the dump",
         )
@@ -181,7 +183,7 @@ def _with_recipe(request: _Request, recipe: "str | Path | Recipe") -> _Request:
         request,
         units=request.units or data.units,
         types=request.types or data.types,
-        columns=request.columns or data.columns,
+        columns=request.columns or (None if request.source.kind.is_dataset else data.columns),
         cutoff=request.cutoff or graph.cutoff,
         bonds=graph.bonds,
     )
@@ -226,7 +228,7 @@ def plain_stem(file: Path) -> str:
         "N216.1" for N216.1.lammpstrj.gz.
     """
     name = uncompressed_name(file)
-    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *ASE_SUFFIXES, TFRECORD_SUFFIX)
+    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *EXTXYZ_SUFFIXES, ASE_SUFFIX, TFRECORD_SUFFIX)
     return Path(name).stem if Path(name).suffix in known else name
 
 
@@ -267,7 +269,7 @@ def _data_to_h5(request: _Request) -> ConvertResult:
 
     source, output, start = request.source, request.output, time.monotonic()
     with (
-        open_dataset(source, units=request.units, types=request.types) as dataset,
+        open_dataset(source, units=request.units, types=request.types, columns=request.columns) as dataset,
         atomic_write(output, request.overwrite) as temporary,
     ):
         with track(f"converting {source.label}", len(dataset)) as task:

@@ -78,14 +78,18 @@ def test_kinds_are_determined_by_content_then_by_name(folder):
     dumps.argon_dump(folder / "a.lammpstrj")
     dumps.argon_dump(folder / "b.lammpstrj", seed=1)
     gnnzoo.convert("a.lammpstrj").path.rename("nameless")  # HDF5 by its first bytes
-    (folder / "a.extxyz").write_text("")
-    (folder / "empty.h5").write_text("")
+    for name in ("a.extxyz", "a.traj", "b.xyz.gz", "empty.h5"):
+        (folder / name).write_text("")
+    (folder / "frames.txt").write_text("108\nProperties=species:S:1:pos:R:3\n")
     (folder / "a.tfrecord").mkdir()
     expected = {
         "a.lammpstrj": SourceKind.DUMP,
         "nameless": SourceKind.H5MD,
         "empty.h5": SourceKind.H5MD,
-        "a.extxyz": SourceKind.ASE,
+        "a.extxyz": SourceKind.EXTXYZ,
+        "a.traj": SourceKind.ASE,
+        "b.xyz.gz": SourceKind.EXTXYZ,
+        "frames.txt": SourceKind.EXTXYZ,
         "a.tfrecord": SourceKind.TFRECORD,
         "/dev/null": SourceKind.STREAM,
         "-": SourceKind.STREAM,

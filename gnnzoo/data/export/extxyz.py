@@ -1,8 +1,8 @@
 """Frames as extended XYZ (https://github.com/libAtoms/extxyz), in eV and A, readable by ASE and most fitting codes.
 
-The comment line of a frame holds Lattice, Properties, pbc, energy, virial (see `ase_dataset`), step, time (ps), Origin
-(OVITO's name for the corner of the cell) and boundary (LAMMPS' letters); the rows hold species, pos, forces and the
-optional fields.
+The comment line of a frame holds Lattice, Properties, pbc, energy, virial (see `data.extxyz.quantities`), step, time
+(ps), units, Origin (OVITO's name for the corner of the cell) and boundary (LAMMPS' letters); the rows hold species,
+pos, forces and the optional fields.
 """
 
 import math
@@ -136,6 +136,7 @@ def _comment(block: FrameBlock, index: int, units: str, properties: str) -> str:
         f"step={block.steps[index]}",
         f'Origin="{reals(block.origins[index])}"',
         f'boundary="{" ".join(letters)}"',
+        "units=metal",
     ]
     if not np.isnan(block.energy[index]):
         words.append(f"energy={reals(block.energy[index] * energy_factor(units))}")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from gnnzoo.data.frames.quantities import QuantitiesReport
 from gnnzoo.data.inspection.describe import AtomType, Box, DatasetReport
 from gnnzoo.data.inspection.rdf import PairDistribution
 from gnnzoo.data.inspection.temperature import kelvin_text
@@ -45,6 +46,7 @@ def overview(report: DatasetReport) -> list[Row]:
         ("types", _types(report.types)),
         ("units", report.units or "not declared"),
         ("columns", _columns(report)),
+        *_quantities(report),
         ("box", _box(report.box)),
         ("density", _density(report)),
         ("temperature", _temperature(report)),
@@ -56,6 +58,15 @@ def overview(report: DatasetReport) -> list[Row]:
         ("independent frames", _independent(report)),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _quantities(report: DatasetReport) -> list[tuple[str, str]]:
+    """What was taken from a file of named quantities, and what was not."""
+    held = report.provenance.get("quantities")
+    if not isinstance(held, dict):
+        return []
+    quantities = QuantitiesReport.from_json(held)
+    return [("found", quantities.found_text()), ("not used", quantities.unused_text())]
 
 
 def force_rows(report: DatasetReport) -> tuple[Row, list[Row]]:

@@ -77,8 +77,15 @@ class DumpDataset(Dataset):
         self.path = self._paths[0]
         self._lock = threading.Lock()
         self._copies: dict[Path, BinaryIO] = {}  # of dumps that cannot be read at an offset
-        trajectory = TrajectoryReader(columns)
         self._offsets: list[_FrameOffset] = []
+        try:
+            self._index(TrajectoryReader(columns), advance)
+        except BaseException:
+            self.close()
+            raise
+
+    def _index(self, trajectory: TrajectoryReader, advance: Advance | None) -> None:
+        """Find all frames, and what they have in common."""
         steps, segments = [], []
         for frame in self._indexed(trajectory, advance):
             segment = trajectory.segment(frame.header, functools.partial(_atoms_of_frame, trajectory.atoms, frame))

@@ -4,18 +4,15 @@ The bytes are read once, in blocks, and hashed on the way. Compression is recogn
 file's name.
 """
 
-import bz2
-import gzip
 import hashlib
 import io
-import lzma
 import os
 import stat
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnzoo.data.compression import DAMAGE, OPENERS
 from gnnzoo.data.data_source import STDIN
 from gnnzoo.data.lammps.header import dump_command
 from gnnzoo.errors import DataError, Location
@@ -34,21 +31,6 @@ _FOREIGN = {
 }
 
 Advance = Callable[[int], object]
-
-
-def _zstd(file: io.BufferedReader) -> io.BufferedIOBase:
-    import pyarrow as pa
-
-    return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
-
-
-# Program that checks such a file -> how Python opens it.
-_OPENERS: dict[str, Callable[[io.BufferedReader], io.BufferedIOBase]] = {
-    "gzip": lambda file: gzip.GzipFile(fileobj=file),
-    "zstd": _zstd,
-    "xz": lzma.LZMAFile,
-    "bzip2": bz2.BZ2File,
-}
 
 
 @dataclass
@@ -154,7 +136,7 @@ class _HashingReader(io.RawIOBase):
 
 def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator[bytes]:
     """Blocks of decompressed text; those of a truncated archive end where it ends."""
-    archive = _OPENERS[program](io.BufferedReader(raw, BLOCK_BYTES))
+    archive = OPENERS[program](io.BufferedReader(raw, BLOCK_BYTES))
     read = getattr(archive, "read1", archive.read)
     pieces: list[bytes] = []
     size, more = 0, True
@@ -162,7 +144,7 @@ def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator
         try:
             piece = read(_PIECE_BYTES)
             more = bool(piece)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except DAMAGE as error:
             dump.truncated, piece, more = _is_truncation(error), b"", False
             if not dump.truncated:
                 raise DataError(

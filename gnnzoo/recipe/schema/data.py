@@ -91,8 +91,8 @@ class Data(Section):
     """The data: source, units, species and split."""
 
     source: str | list[str]
-    """A dump, a glob of dumps or a list of them, an .h5 dataset or a .tfrecord folder; looked up from the working
-    folder, then from the recipe's."""
+    """A dump, a glob of dumps or a list of them, an extended XYZ file, an .h5 dataset or a .tfrecord folder; looked up
+    from the working folder, then from the recipe's."""
     simulate: Simulation | None = None
     """Makes the source where it is missing."""
     units: Literal["real", "metal", "lj"] | None = None
@@ -100,7 +100,8 @@ class Data(Section):
     types: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Name] | None = None
     """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with those stated in the data."""
     columns: dict[str, str] | None = None
-    """Names of columns of the dumps by their meaning, such as {"energy": "c_pe"} for the potential energy per atom."""
+    """Names of columns of the dumps by their meaning, such as {"energy": "c_pe"} for the potential energy per atom; keys
+    of extended XYZ by their quantity, such as {"forces": "REF_forces"}."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
     reference: list[ReferenceEntry] = Field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.frames.quantities import QuantitiesReport
 from gnnzoo.data.inspection.unit_checks import unit_warning
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence
 from gnnzoo.data.lammps.dataset import DumpDataset
@@ -125,8 +126,12 @@ def _messages(
         f"types     {counted}" + (", in the first frame" if atoms is not None and atoms.changes else ""),
         f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"),
         f"steps     {first_step} to {last_step}",
-        f"units     {f'{units} ({length_unit(units)}, {force_unit(units)})' if units else 'not declared'}",
+        f"units     {_units_text(units, provenance)}",
     ]
+    if "quantities" in provenance:
+        report = QuantitiesReport.from_json(provenance["quantities"])
+        notes.append(f"found     {report.found_text()}")
+        notes += [f"not used  {text}"] if (text := report.unused_text()) else []
     if "logs" in provenance:
         logs = provenance["logs"]
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
@@ -136,8 +141,19 @@ def _messages(
             total = logs["frames"] + logs["without"]
             doubts.append(f"{logs['without']:,} of {total:,} frames have no energy in the log")
     doubts += provenance.get("doubts", atoms.doubts if atoms is not None else [])
-    doubts += [*_unit_doubts(evidence), *_unnamed_types(type_names), *event_messages(provenance)]
+    doubts += [*_unit_doubts(evidence, provenance), *_unnamed_types(type_names), *event_messages(provenance)]
     return DataMessages(tuple(notes), tuple(doubts))
+
+
+def _units_text(units: str | None, provenance: Mapping) -> str:
+    """The unit style, with its units and where it comes from."""
+    if units is None:
+        return "not declared"
+    quantities = provenance.get("quantities", {})
+    source = quantities.get("units_from")
+    by_convention = ", which the file does not state" if quantities.get("units_by_convention") else ""
+    shown = f": {source}{by_convention}" if source and source != "declared" else ""
+    return f"{units} ({length_unit(units)}, {force_unit(units)}){shown}"
 
 
 def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:
@@ -155,13 +171,16 @@ def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:
     return f"{lengths}{tilted}, {' '.join(letters)}"
 
 
-def _unit_doubts(evidence: UnitEvidence) -> list[str]:
+def _unit_doubts(evidence: UnitEvidence, provenance: Mapping) -> list[str]:
     """A warning about units that are not declared or that the numbers contradict."""
-    doubt = unit_warning(evidence, "the dump does not declare its units")
+    if evidence.verdict == "doubtful" and provenance.get("quantities", {}).get("units_by_convention"):
+        against = "; ".join(piece.text for piece in evidence.against())
+        return [f"units {evidence.declared}, those of ASE, are only a convention, and doubtful: {against}"]
+    doubt = unit_warning(evidence, "the data do not declare their units")
     if evidence.verdict == "inferred":
         return [f"{doubt}. --units {evidence.inferred} declares them; a recipe may do it later"]
     if evidence.declared is None:
-        return ["the dump does not declare its units: --units real (or metal, lj) does; a recipe may do it later"]
+        return ["the data do not declare their units: --units real (or metal, lj) does; a recipe may do it later"]
     return [doubt] if doubt else []
 
 

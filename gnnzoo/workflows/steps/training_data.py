@@ -151,7 +151,7 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
 
 
 # Version of the contents of converted datasets; increased when they contain more, so that dumps are converted again.
-CONTENT = 2  # virials
+CONTENT = 3  # the units and quantities of extended XYZ
 
 
 def _converted(source: DataSource, recipe: Recipe) -> Path:

@@ -1,0 +1,130 @@
+"""Which quantities were taken from a source, from which of its keys and in how many frames; and what was left."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from gnnzoo.records import Record
+
+MOST_LISTED = 100  # frames that are listed one by one
+
+
+@dataclass(frozen=True)
+class Quantity(Record):
+    """A quantity that was taken.
+
+    Attributes:
+        name: of the quantity, such as "forces".
+        key: in the source.
+        frames: number of frames that have it.
+        remark: how it was converted, or why it is only in some frames.
+    """
+
+    name: str
+    key: str
+    frames: int
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class UnusedKey(Record):
+    """A key that was not taken.
+
+    Attributes:
+        key: in the source.
+        frames: number of frames that have it.
+        looks_like: the quantity that it resembles, or None.
+        remark: why it was not taken, and what takes it.
+    """
+
+    key: str
+    frames: int
+    looks_like: str | None = None
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut(Record):
+    """A frame that was left out.
+
+    Attributes:
+        frame: number in the source, from 0.
+        line: in the source, or None.
+        why: in words.
+    """
+
+    frame: int
+    line: int | None
+    why: str
+
+
+@dataclass(frozen=True)
+class QuantitiesReport(Record):
+    """What was taken from a source, and what was not; `provenance["quantities"]` of a dataset, as JSON.
+
+    Attributes:
+        frames: number of frames in the source.
+        taken: quantities.
+        unused: other keys.
+        left_out: the first frames that were left out.
+        n_left_out: how many frames were left out.
+        units_from: where the units come from: declared, a key of the source, a convention; None where undeclared.
+        units_by_convention: whether the units are only those that such sources usually have.
+        has_steps: whether the source has timesteps; without any, frames are numbered.
+        groups: `config_type` -> number of frames.
+    """
+
+    frames: int
+    taken: tuple[Quantity, ...]
+    unused: tuple[UnusedKey, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    n_left_out: int = 0
+    units_from: str | None = None
+    units_by_convention: bool = False
+    has_steps: bool = True
+    groups: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def from_json(cls, held: dict) -> Self:
+        """Read what `to_json` wrote.
+
+        Args:
+            held: the object.
+
+        Returns:
+            The report.
+        """
+        return cls(
+            held["frames"],
+            tuple(Quantity(**item) for item in held["taken"]),
+            tuple(UnusedKey(**item) for item in held["unused"]),
+            tuple(LeftOut(**item) for item in held["left_out"]),
+            held["n_left_out"],
+            held["units_from"],
+            held["units_by_convention"],
+            held["has_steps"],
+            tuple((name, count) for name, count in held["groups"]),
+        )
+
+    def found_text(self) -> str:
+        """The quantities in one line: names, keys and frames."""
+        return "; ".join(self._taken(quantity) for quantity in self.taken)
+
+    def unused_text(self) -> str:
+        """The other keys in one line; those that resemble a quantity last, with the reason. Empty if there are none."""
+        plain = [item.key for item in self.unused if item.looks_like is None and item.remark is None]
+        others = [
+            f"{item.key} ({', '.join(filter(None, (self._looks(item), item.remark)))})"
+            for item in self.unused
+            if item.looks_like is not None or item.remark is not None
+        ]
+        return ", ".join([*plain, *others])
+
+    def _taken(self, quantity: Quantity) -> str:
+        whole = self.frames - self.n_left_out
+        remark = f", {quantity.remark}" if quantity.remark else ""
+        return f"{quantity.name} from {quantity.key} ({quantity.frames:,} of {whole:,} frames{remark})"
+
+    def _looks(self, item: UnusedKey) -> str | None:
+        if item.looks_like is None:
+            return None
+        return f"looks like {item.looks_like}, in {item.frames:,} of {self.frames:,} frames"
