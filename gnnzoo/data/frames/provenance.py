@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from gnnzoo.data.frames.quantities import QuantitiesReport
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
@@ -76,6 +77,7 @@ class Provenance(BaseModel):
     masses: dict[TypeNumber, FiniteFloat] | None = None
     atoms: dict[str, WholeNumber] | None = None
     doubts: list[str] | None = None
+    quantities: QuantitiesReport | None = None
     truncated: list[str] | None = None
     empty: list[str] | None = None
     repeated: list[str] | None = None
