@@ -66,10 +66,11 @@ def _print_data(report: "DataInspection") -> None:
         say(textwrap.fill(line, _WIDTH, initial_indent="  - ", subsequent_indent="    "))
     say()
     table(f"forces, {force_unit(data.units)}", *text.force_rows(data))
-    say(f"along the data, in {data.drift.parts} equal parts")
-    for label, *values in text.drift_rows(data):
-        say(f" {label:<14}" + "".join(f"{value:>8}" for value in values))
-    say()
+    if data.drift is not None:
+        say(f"along the data, in {data.drift.parts} equal parts")
+        for label, *values in text.drift_rows(data):
+            say(f" {label:<14}" + "".join(f"{value:>8}" for value in values))
+        say()
     length = length_unit(data.units)
     sampled = f"of {data.rdf.frames} frames, evenly spaced"
     table(f"shells of neighbours, {length}, {sampled}", *text.shell_rows(data))

@@ -12,7 +12,8 @@ from gnnzoo.data.data_source import DataSource, Source, resolve_source
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.inspection.data_warnings import data_warnings
-from gnnzoo.data.inspection.describe import DatasetReport, describe_dataset
+from gnnzoo.data.inspection.dataset_report import DatasetReport
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.unit_checks import UnitChoice, choose_units, units_hint
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
@@ -186,7 +187,8 @@ def _recipe(
     atoms, atoms_choice = choose_atoms(dataset)
     cost, cutoff_choice = choose_cutoff(dataset, report, cutoff)
     raw, model_choice = choose_model(dataset)
-    split, shares, split_choices, split_warnings = choose_split(dataset)
+    method = "random" if report.arrangement.independent else SPLIT.method
+    split, shares, split_choices, split_warnings = choose_split(dataset, method)
     training, training_choice = choose_training(raw, report, cost, len(split.train))
     choices = [
         *(Choice("source", place), Choice("units", f"{units.style}: {units.reason}"), type_choice, atoms_choice),
@@ -201,7 +203,7 @@ def _recipe(
             **({"types": types} if types else {}),
             **({"columns": dict(columns)} if columns else {}),
             **({"atoms": atoms} if atoms else {}),
-            "split": {"method": SPLIT.method, **share_values(shares)},
+            "split": {"method": method, **share_values(shares)},
         },
     }
     raw["graph"] |= {"cutoff": cost.cutoff}
@@ -213,5 +215,7 @@ def _recipe(
 
 def _description(dataset: Dataset, report: DatasetReport) -> str:
     kinds = " ".join(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))
-    frames = f"{report.frames:,} frames of {report.atoms:,} atoms"
+    low, high = report.atoms_range.min, report.atoms_range.max
+    atoms = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    frames = f"{report.frames:,} frames of {atoms} atoms"
     return f"Forces of {kinds}, from {frames}: message passing, then forces along pairs."

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gnnzoo.data.data_source import DataSource, Source, resolve_source
 from gnnzoo.data.inspection.data_warnings import data_warnings
-from gnnzoo.data.inspection.describe import DatasetReport, describe_dataset
+from gnnzoo.data.inspection.dataset_report import DatasetReport
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import DataError, ModelError, UserError

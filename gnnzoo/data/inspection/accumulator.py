@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.frames.geometry import spacing
 from gnnzoo.data.inspection.temperature import kinetic_temperature
 from gnnzoo.elements import MASSES
 from gnnzoo.records import Record
@@ -21,6 +22,8 @@ _DECADES, _PER_DECADE = (-9, 9), 40
 _BINS = (_DECADES[1] - _DECADES[0]) * _PER_DECADE
 _SHOWN = 5  # largest forces that are named by frame and atom
 OUTLYING = 20.0  # times the median |F| of the type: the tails of liquids and crystals end at 5 to 10 times
+# Fields of a frame in addition to positions and forces, as far as there are any.
+OPTIONAL = ("molecules", "charges", "velocities", "images", "energies", "energy", "virial")
 _SERIES = 400  # points along the run that are kept for plots, more than their pixels show
 
 
@@ -38,13 +41,15 @@ class ZeroForces(Record):
 
     Attributes:
         always: number of atoms that have exactly zero force in every frame.
-        per_type: name -> share of all its atoms in all frames, where there are such.
+        per_type: name -> share of its atoms, in the frames in which another atom has a force, where there are such.
         components: those of x, y, z along which no atom ever has a force.
+        frames: frames in which no atom has a force, as in perfect crystals and of isolated atoms.
     """
 
     always: int
     per_type: dict[str, float]
     components: list[str]
+    frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Series(Record):
         frames, steps: numbers of the frames, and their timesteps.
         mean_force, net_force: mean |F| and |sum of F|, force unit.
         temperature: from velocities, K (reduced in `lj`).
-        density, g_cm3: atoms per cubed length, and g/cm^3.
+        density, g_cm3: atoms per cubed length, and g/cm^3; only of frames that are periodic in all directions.
         lengths: (points, 3) lengths of the lattice vectors.
         atoms: number of atoms.
     """
@@ -105,7 +110,11 @@ class RunAccumulator:
         self._names, self._masses, self._units = type_names, masses, units
         self._rows: list[dict[str, float]] = []
         self._lengths: list[np.ndarray] = []
-        self.equal_to_previous: list[int] = []  # frames whose positions are exactly those of the frame before
+        self.equal_to_previous: list[int] = []  # frames that are exactly those before: atoms, cell and forces
+        self.boundaries: dict[tuple[str, str, str], int] = {}  # LAMMPS' boundary letters -> frames
+        self._atoms_of: dict[int, tuple[int, int, int]] = {}  # type -> frames with it, fewest and most of its atoms
+        self.fields: set[str] = set()  # optional ones that some frame holds
+        self._without_forces = 0
         self._before: Frame | None = None
         self._counts: dict[str, np.ndarray] = {}
         self._zeros: dict[str, np.ndarray] = {}  # name -> (atoms without force, atoms) over all frames
@@ -120,24 +129,35 @@ class RunAccumulator:
         self._rows.append(self._row(frame, norms))
         self._lengths.append(np.linalg.norm(frame.cell, axis=1))
         self._flat &= ~np.any(frame.forces, axis=0)
-        zero = frame.ids[norms == 0]
-        self._always_zero = zero if self._always_zero is None else np.intersect1d(self._always_zero, zero)
-        for number in np.unique(frame.types):
+        self.boundaries[frame.boundary] = self.boundaries.get(frame.boundary, 0) + 1
+        self.fields |= {name for name in OPTIONAL if getattr(frame, name) is not None}
+        moving = bool(np.any(norms))
+        if moving:
+            zero = frame.ids[norms == 0]
+            self._always_zero = zero if self._always_zero is None else np.intersect1d(self._always_zero, zero)
+        self._without_forces += not moving
+        for number in np.unique(frame.types).tolist():
             mine = frame.types == number
-            self._update_type(
-                self._names.get(int(number), str(number)), norms[mine], frame.ids[mine], index, frame.step
-            )
-        if self._before is not None and np.array_equal(self._before.positions, frame.positions):
+            count = int(mine.sum())
+            frames, fewest, most = self._atoms_of.get(number, (0, count, count))
+            self._atoms_of[number] = frames + 1, min(fewest, count), max(most, count)
+            name = self._names.get(number, str(number))
+            self._update_type(name, norms[mine], frame.ids[mine], index, frame.step)
+            if moving:
+                counts = np.array([np.count_nonzero(norms[mine] == 0), count])
+                self._zeros[name] = self._zeros.get(name, 0) + counts
+        if self._before is not None and _equal(self._before, frame):
             self.equal_to_previous.append(index)
         self._before = frame
 
     def _row(self, frame: Frame, norms: np.ndarray) -> dict[str, float]:
         """Values of one frame for the series."""
         temperature = g_cm3 = np.nan
+        filled = frame.pbc.all() and frame.volume > 0  # the volume of an open box says nothing of the atoms in it
         numbers, which = np.unique(frame.types, return_inverse=True)
         if all(int(number) in self._masses for number in numbers):
             masses = np.array([self._masses[int(number)] for number in numbers])[which]
-            if self._units in ("real", "metal") and frame.volume > 0:
+            if self._units in ("real", "metal") and filled:
                 g_cm3 = masses.sum() / frame.volume * G_CM3
             if frame.velocities is not None and self._units is not None:
                 temperature = kinetic_temperature(frame.velocities, masses, self._units)
@@ -145,20 +165,32 @@ class RunAccumulator:
             "mean_force": norms.mean(),
             "net_force": np.linalg.norm(frame.forces.sum(axis=0)),
             "temperature": temperature,
-            "density": len(frame) / frame.volume if frame.volume > 0 else np.nan,
+            "density": len(frame) / frame.volume if filled else np.nan,
             "g_cm3": g_cm3,
             "volume": frame.volume,
             "atoms": len(frame),
+            "spacing": spacing(frame),
         }
 
     def _update_type(self, name: str, norms: np.ndarray, ids: np.ndarray, index: int, step: int) -> None:
         positive = norms[norms > 0]
-        self._zeros[name] = self._zeros.get(name, 0) + np.array([len(norms) - len(positive), len(norms)])
         place = np.clip(((np.log10(positive) - _DECADES[0]) * _PER_DECADE).astype(int), 0, _BINS - 1)
         self._counts[name] = self._counts.get(name, 0) + np.bincount(place, minlength=_BINS)
         top = np.argsort(norms)[-_SHOWN:]
         largest = self._largest.get(name, []) + [(float(norms[atom]), index, step, int(ids[atom])) for atom in top]
         self._largest[name] = sorted(largest, reverse=True)[:_SHOWN]
+
+    def atoms_of_types(self) -> dict[int, tuple[int, int]]:
+        """Fewest and most atoms of each type in a frame.
+
+        Returns:
+            Type number -> the two numbers.
+        """
+        total = len(self._rows)
+        return {
+            number: (fewest if frames == total else 0, most)
+            for number, (frames, fewest, most) in sorted(self._atoms_of.items())
+        }
 
     def series(self) -> dict[str, np.ndarray]:
         """Quantities of all frames.
@@ -211,6 +243,7 @@ class RunAccumulator:
             always=0 if self._always_zero is None else len(self._always_zero),
             per_type={name: float(zero / total) for name, (zero, total) in self._zeros.items() if zero},
             components=[axis for axis, flat in zip("xyz", self._flat, strict=True) if flat],
+            frames=self._without_forces,
         )
 
     def outliers(self) -> Outliers:
@@ -235,6 +268,12 @@ class RunAccumulator:
             largest += found
         largest.sort(key=lambda outlier: outlier.force / outlier.median, reverse=True)
         return Outliers(OUTLYING, count, largest[:_SHOWN])
+
+
+def _equal(first: Frame, second: Frame) -> bool:
+    """Whether two frames have exactly the same atoms, positions, cell, periodic directions and forces."""
+    names = ("types", "positions", "cell", "pbc", "forces")
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
 
 
 def dump_masses(provenance: Mapping) -> dict[int, float]:

@@ -1,10 +1,12 @@
 """Warnings about a dataset: what should be known before training on it."""
 
+from gnnzoo.data.graphs.frame_checks import SAME_PLACE
 from gnnzoo.data.inspection.accumulator import Outliers
-from gnnzoo.data.inspection.describe import DatasetReport
+from gnnzoo.data.inspection.close_atoms import Overlaps
+from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.data.inspection.drift import QUANTITIES, Drift
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence
-from gnnzoo.units import force_unit
+from gnnzoo.units import force_unit, length_unit
 
 # Shares of mean |F| below which there is no warning. Net force per atom: sums over a mesh (PPPM) leave 1e-5 or less.
 # Rounded positions: 1 %, what good models reach. Rounded forces: six digits leave 1e-6, three are few enough to matter.
@@ -27,14 +29,32 @@ def data_warnings(report: DatasetReport) -> list[str]:
     if unnamed:
         example = ",".join(f"{number}=NAME" for number in unnamed)
         lines.append(f"types without a name: --types {example}")
+    lines += _overlap_warnings(report.geometry.overlaps, length_unit(report.units) if report.units else "")
     still = report.equal_to_previous
     if still:
         lines.append(
-            f"{len(still)} {'frame has' if len(still) == 1 else 'frames have'} exactly the positions of the frame "
-            f"before, the first is number {still[0]}: they add no training information and make held-out errors too "
-            "optimistic"
+            f"{len(still)} {'frame is' if len(still) == 1 else 'frames are'} exactly the frame before, the first is "
+            f"number {still[0]}: they add no training information and make held-out errors too optimistic"
         )
-    return [*lines, *_drift_warnings(report.drift), *_force_warnings(report)]
+    drifts = [] if report.drift is None else _drift_warnings(report.drift)
+    return [*lines, *drifts, *_force_warnings(report)]
+
+
+def _overlap_warnings(overlaps: Overlaps, unit: str) -> list[str]:
+    """Atoms nearer than any bond, with the closest named; at one place they have no force between them."""
+    if not overlaps.frames:
+        return []
+    closest = overlaps.closest[0]
+    ids = " and ".join(f"{number} ({name})" for number, name in zip(closest.ids, closest.names, strict=True))
+    pairs = f"{overlaps.pairs:,} pair{'s' if overlaps.pairs > 1 else ''} in {_frames(overlaps.frames)}"
+    where = f"atoms {ids} of frame {closest.frame} (step {closest.step})"
+    if closest.distance < SAME_PLACE:
+        return [f"atoms overlap, {pairs}: {where} are at the same place. Training refuses such a frame: remove it"]
+    return [f"atoms overlap, {pairs}: {where} are {closest.distance:.3g} {unit} apart, nearer than any bond"]
+
+
+def _frames(count: int) -> str:
+    return f"{count:,} frame{'s' if count > 1 else ''}"
 
 
 def _unit_warnings(evidence: UnitEvidence) -> list[str]:
@@ -67,7 +87,7 @@ def _drift_warnings(found: Drift) -> list[str]:
 
 def _force_warnings(report: DatasetReport) -> list[str]:
     lines, zeros, net, rounding = [], report.zero_forces, report.net_force, report.rounding_error
-    if zeros.per_type:
+    if zeros.per_type and zeros.always:
         shares = ", ".join(f"{share:.2%} of {name}" for name, share in zeros.per_type.items())
         lines.append(
             f"forces are exactly zero on {shares}; on {zeros.always} atoms in every frame: a frozen group or fix "

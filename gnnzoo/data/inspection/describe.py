@@ -2,23 +2,41 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from gnnzoo.data.frames.force_statistics import ForceStatistics
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.frames.geometry import filled_volume
-from gnnzoo.data.inspection.accumulator import Histogram, Outliers, RunAccumulator, Series, ZeroForces, known_masses
-from gnnzoo.data.inspection.cost_estimate import VALID_FOR, CutoffCost, NeighborCount, cutoff_cost
-from gnnzoo.data.inspection.drift import Drift, drift
+from gnnzoo.data.inspection.accumulator import (
+    OPTIONAL,
+    Histogram,
+    RunAccumulator,
+    known_masses,
+)
+from gnnzoo.data.inspection.close_atoms import CloseAtoms, ClosePair
+from gnnzoo.data.inspection.cost_estimate import VALID_FOR, CutoffCost, cutoff_cost
+from gnnzoo.data.inspection.dataset_report import (
+    AtomsRange,
+    AtomType,
+    Box,
+    DatasetReport,
+    Density,
+    Forces,
+    ForceSizes,
+    Geometry,
+    NetForce,
+    Steps,
+    Volume,
+)
+from gnnzoo.data.inspection.drift import drift
 from gnnzoo.data.inspection.pair_sample import PairSample, pair_cutoff, sample_pairs
 from gnnzoo.data.inspection.rdf import RadialDistributions, radial_distributions
-from gnnzoo.data.inspection.rounding_error import RoundingError, force_rounding_error, stiffest_bond
-from gnnzoo.data.inspection.unit_evidence import UnitEvidence, unit_evidence
+from gnnzoo.data.inspection.rounding_error import force_rounding_error, stiffest_bond
+from gnnzoo.data.inspection.unit_evidence import unit_evidence
 from gnnzoo.data.lammps.events import EVENT_KINDS
-from gnnzoo.data.split.correlation import Correlations, correlations
-from gnnzoo.records import Record
+from gnnzoo.data.split.arrangement import Arrangement, arrangement
+from gnnzoo.data.split.correlation import correlations
 
 # Cutoffs estimated where neither a user nor a shell gives one: usual ones in A, and in reduced units.
 _CUTOFFS, _REDUCED_CUTOFFS = (3.4, 4.4, 5.0, 6.0), (1.5, 2.0, 2.5, 3.0)
@@ -29,173 +47,6 @@ _DENSEST = 0.25
 MAX_EDGES = 100
 _SHELLS = 3  # shells whose ends are estimated as cutoffs; further ones cost hundreds of edges per atom
 _PROVENANCE = ("columns", "digits", "sources", "simulation", "doubts", *EVENT_KINDS, "command", "version")
-_FIELDS = ("molecules", "charges", "velocities", "images", "energies", "energy", "virial")
-
-
-@dataclass(frozen=True)
-class AtomsRange(Record):
-    """Number of atoms over all frames."""
-
-    min: int
-    max: int
-    mean: float
-
-
-@dataclass(frozen=True)
-class AtomType(Record):
-    """Name of a type, and how many atoms of it the first frame has that holds any."""
-
-    name: str
-    atoms: int
-
-
-@dataclass(frozen=True)
-class Steps(Record):
-    """First and last timestep, number of segments, most common spacing of frames, and whether it is the only one."""
-
-    first: int
-    last: int
-    segments: int
-    spacing: int | None
-    regular: bool
-
-
-@dataclass(frozen=True)
-class Volume(Record):
-    """Volume of the cell over all frames, cubed length unit."""
-
-    min: float
-    mean: float
-    max: float
-
-
-@dataclass(frozen=True)
-class Box(Record):
-    """Cell rows (3, 3) of the first and last frame, LAMMPS' boundary letters, whether it changes, and its volume."""
-
-    first: list[list[float]]
-    last: list[list[float]]
-    boundary: list[str]
-    changes: bool
-    volume: Volume
-
-
-@dataclass(frozen=True)
-class Density(Record):
-    """Mean density: atoms per cubed length, g/cm3 where masses are known, and where those come from."""
-
-    atoms_per_volume: float
-    g_cm3: float | None
-    masses: str | None
-
-
-@dataclass(frozen=True)
-class ForceSizes(Record):
-    """Mean |F|, mean of |Fx| + |Fy| + |Fz|, and root mean square component, force unit."""
-
-    mean_norm: float
-    mean_sum_abs: float
-    rms_component: float
-
-
-@dataclass(frozen=True)
-class Forces(ForceSizes):
-    """Sizes of the forces over all atoms, the largest |F|, sizes by name of the type, and the histogram of |F|."""
-
-    max_norm: float
-    per_type: dict[str, ForceSizes]
-    histogram: Histogram
-
-
-@dataclass(frozen=True)
-class NetForce(Record):
-    """Net force of the frames, |sum of F|.
-
-    Attributes:
-        mean, max: over frames, force unit.
-        share: its mean over atoms times mean |F|.
-        noise: its mean over the root of the atoms, over mean |F|: the share of independent noise of each atom.
-    """
-
-    mean: float
-    max: float
-    share: float
-    noise: float
-
-
-@dataclass(frozen=True)
-class ClosestPair(Record):
-    """The two closest atoms of the sampled frames: distance (length unit), atom ids, names, timestep."""
-
-    distance: float
-    ids: list[int]
-    names: list[str]
-    step: int
-
-
-@dataclass(frozen=True)
-class Geometry(Record):
-    """Number of frames sampled, their closest two atoms, and edges per atom by cutoff (as text)."""
-
-    frames: int
-    smallest_distance: ClosestPair | None
-    edges_per_atom: dict[str, NeighborCount]
-
-
-@dataclass(frozen=True)
-class DatasetReport(Record):
-    """Description of a dataset.
-
-    Lengths, forces and energies are in the units of the data's style, temperatures in K (reduced in `lj`).
-
-    Attributes:
-        frames: number of frames.
-        atoms: number of atoms of the first frame.
-        atoms_range: of all frames.
-        units: style, or None.
-        types: by number as text.
-        fields: names of what the frames hold in addition to positions and forces.
-        steps, box, density, forces, net_force: over all frames.
-        zero_forces, outliers: see `accumulator`.
-        equal_to_previous: frames whose positions are exactly those of the frame before.
-        drift: along the run.
-        series: along the run, for plots.
-        provenance: the data's own record of columns, digits, frames left out.
-        correlation: autocorrelation of forces and structure, and the gap that a split needs.
-        unit_evidence: verdict on the units.
-        rounding_error: of the forces, from the digits printed.
-        rdf: radial distribution functions and shells.
-        geometry: closest atoms, edges per atom.
-        cutoffs: their costs, ascending.
-        recommended_cutoff: one of them, or None.
-        cost_valid_for: recipes and machine that the costs hold for.
-    """
-
-    frames: int
-    atoms: int
-    atoms_range: AtomsRange
-    units: str | None
-    types: dict[str, AtomType]
-    fields: list[str]
-    steps: Steps
-    box: Box
-    density: Density
-    forces: Forces
-    net_force: NetForce
-    zero_forces: ZeroForces
-    outliers: Outliers
-    equal_to_previous: list[int] = field(metadata={"key": "frames_equal_to_the_one_before"})
-    drift: Drift
-    series: Series
-    provenance: dict[str, object]
-    correlation: Correlations
-    unit_evidence: UnitEvidence
-    rounding_error: RoundingError = field(metadata={"key": "force_floor"})
-    rdf: RadialDistributions
-    geometry: Geometry
-    cutoffs: list[CutoffCost]
-    recommended_cutoff: float | None
-    cost_valid_for: str = field(metadata={"key": "forecast_holds_for"})
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the squares of absurd forces are infinite, which the report shows
@@ -214,51 +65,69 @@ def describe_dataset(
     """
     masses, source = known_masses(dataset.provenance, dataset.type_names, dataset.units)
     run, forces = RunAccumulator(dataset.type_names, masses, dataset.units), ForceStatistics()
-    types: dict[int, AtomType] = {}
+    close = CloseAtoms(dataset.units)
     for frame in dataset:
         forces.update(frame.forces[None], frame.types)
         run.update(frame)
-        for number, count in zip(*np.unique(frame.types, return_counts=True), strict=True):
-            types.setdefault(int(number), AtomType(dataset.type_names.get(int(number), str(number)), int(count)))
+        close.update(frame)
         if advance is not None:
             advance(1)
-    first, last, series = dataset[0], dataset[len(dataset) - 1], run.series()
+    order, series = arrangement(dataset), run.series()
+    typical, sampled = _sample(dataset, series, order)
     sizes = _forces(forces, dataset.type_names, run.histogram())
     counts = series["atoms"]
     atoms = AtomsRange(int(counts.min()), int(counts.max()), float(counts.mean()))
-    reach = pair_cutoff(first)
-    pairs = sample_pairs(dataset, max(reach, *cutoffs, 0.0))
+    reach = pair_cutoff(typical)
+    pairs = sample_pairs(dataset, max(reach, *cutoffs, 0.0), order=sampled, typical=typical)
     bond = stiffest_bond(dataset, pairs)
     rdf = radial_distributions(pairs, dataset.type_names, reach)
-    wanted = _cutoffs(first, rdf, sorted(cutoffs), pairs[0].cutoff)
+    wanted = _cutoffs(typical, rdf, sorted(cutoffs), pairs[0].cutoff)
     costs = [cutoff_cost(cutoff, why, pairs, len(dataset), atoms.mean) for cutoff, why in wanted.items()]
     return DatasetReport(
         frames=len(dataset),
-        atoms=len(first),
+        arrangement=order,
+        atoms=len(typical),
         atoms_range=atoms,
         units=dataset.units,
-        types={str(number): types[number] for number in sorted(types)},
-        fields=[name for name in _FIELDS if getattr(first, name) is not None],
+        types=_types(dataset.type_names, run.atoms_of_types()),
+        fields=[name for name in OPTIONAL if name in run.fields],
         steps=_steps(dataset),
-        box=_box(first, last, series),
+        box=_box(dataset[0], dataset[-1], series, run.boundaries),
         density=_density(series, source),
         forces=sizes,
         net_force=_net_force(series),
         zero_forces=run.zero_forces(),
         outliers=run.outliers(),
         equal_to_previous=run.equal_to_previous,
-        drift=drift(series),
+        drift=None if order.independent else drift(series),
         series=run.sampled_series(dataset.steps),
         provenance={name: dataset.provenance[name] for name in _PROVENANCE if name in dataset.provenance},
-        correlation=correlations(dataset),
+        correlation=correlations(dataset, order=order),
         unit_evidence=unit_evidence(dataset, pairs=pairs, bond=bond),
         rounding_error=force_rounding_error(pairs, dataset.provenance, sizes.mean_norm, bond),
         rdf=rdf,
-        geometry=Geometry(len(pairs), _closest(pairs), {f"{cost.cutoff:g}": cost.edges_per_atom for cost in costs}),
+        geometry=_geometry(pairs, close, costs),
         cutoffs=costs,
         recommended_cutoff=_recommended(costs),
         cost_valid_for=VALID_FOR,
     )
+
+
+def _sample(dataset: Dataset, series: Mapping[str, np.ndarray], order: Arrangement) -> tuple[Frame, np.ndarray]:
+    """A typical frame, and the numbers of the frames that samples are taken from, evenly in their order.
+
+    The typical frame is that of the median atom by the mean distance of atoms. Isolated atoms say nothing about
+    distances. The order of independent configurations means nothing, so they are sampled in one of their own, and the
+    figures do not depend on which is first.
+    """
+    atoms, volume, forces = (series[name] for name in ("atoms", "volume", "mean_force"))
+    several = np.flatnonzero(atoms > 1)
+    several = several if len(several) else np.arange(len(atoms))
+    dense = several[np.argsort(series["spacing"][several], kind="stable")]
+    middle = int(np.searchsorted(np.cumsum(atoms[dense]), atoms[dense].sum() / 2))
+    if order.independent:
+        several = several[np.lexsort((forces[several], volume[several], atoms[several]))]
+    return dataset[int(dense[min(middle, len(dense) - 1)])], several
 
 
 # --- cutoffs ------------------------------------------------------------------------------------------------------
@@ -314,23 +183,34 @@ def _steps(dataset: Dataset) -> Steps:
     )
 
 
-def _box(first: Frame, last: Frame, series: Mapping[str, np.ndarray]) -> Box:
+def _types(names: Mapping[int, str], atoms: Mapping[int, tuple[int, int]]) -> dict[str, AtomType]:
+    return {
+        str(number): AtomType(names.get(number, str(number)), most, fewest) for number, (fewest, most) in atoms.items()
+    }
+
+
+def _box(
+    first: Frame, last: Frame, series: Mapping[str, np.ndarray], boundaries: Mapping[tuple[str, str, str], int]
+) -> Box:
     volumes, lengths = series["volume"], series["lengths"]
     changes = np.ptp(volumes) > 1e-9 * volumes.max() or np.any(np.ptp(lengths, axis=0) > 1e-9 * lengths.max())
     return Box(
         first=first.cell.tolist(),
         last=last.cell.tolist(),
-        boundary=list(first.boundary),
+        boundary=list(max((frames, letters) for letters, frames in boundaries.items())[1]),
         changes=bool(changes) or not np.array_equal(first.cell, last.cell),
         volume=Volume(float(volumes.min()), float(volumes.mean()), float(volumes.max())),
+        boundaries={" ".join(letters): boundaries[letters] for letters in sorted(boundaries)},
+        lengths=[float(lengths.min()), float(lengths.max())],
     )
 
 
 def _density(series: Mapping[str, np.ndarray], source: str | None) -> Density:
-    atoms = float(np.mean(series["density"]))
-    if not np.all(np.isfinite(series["g_cm3"])):
-        return Density(atoms, None, None)
-    return Density(atoms, float(np.mean(series["g_cm3"])), source)
+    filled = np.isfinite(series["density"])
+    if not np.any(filled):
+        return Density(None, None, None)
+    atoms, g_cm3 = float(np.mean(series["density"][filled])), series["g_cm3"][filled]
+    return Density(atoms, float(np.mean(g_cm3)), source) if np.all(np.isfinite(g_cm3)) else Density(atoms, None, None)
 
 
 def _forces(statistics: ForceStatistics, type_names: dict[int, str], histogram: Histogram) -> Forces:
@@ -350,16 +230,22 @@ def _net_force(series: Mapping[str, np.ndarray]) -> NetForce:
     )
 
 
-def _closest(pairs: Sequence[PairSample]) -> ClosestPair | None:
+def _geometry(pairs: Sequence[PairSample], close: CloseAtoms, costs: Sequence[CutoffCost]) -> Geometry:
+    edges = {f"{cost.cutoff:g}": cost.edges_per_atom for cost in costs}
+    return Geometry(len(pairs), close.closest or _closest(pairs), edges, close.overlaps())
+
+
+def _closest(pairs: Sequence[PairSample]) -> ClosePair | None:
     found = [sampled for sampled in pairs if len(sampled.distances)]
     if not found:
         return None
     sampled = min(found, key=lambda sampled: sampled.distances.min())
     edge, frame = int(sampled.distances.argmin()), sampled.frame
     pair = (int(sampled.receivers[edge]), int(sampled.senders[edge]))
-    return ClosestPair(
+    return ClosePair(
         distance=float(sampled.distances[edge]),
         ids=[int(frame.ids[atom]) for atom in pair],
         names=[str(frame.names[atom]) for atom in pair],
+        frame=sampled.index,
         step=frame.step,
     )

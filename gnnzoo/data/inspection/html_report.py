@@ -11,7 +11,7 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.inspection import text_report as text
-from gnnzoo.data.inspection.describe import DatasetReport
+from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.units import force_unit, length_unit
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def html_page(path: str | Path, report: DatasetReport, warnings: Sequence[str]) 
         f"<h2>Forces, {_text(force)}</h2>",
         _table(*text.force_rows(report)),
         plots["forces"],
-        "<h2>Along the run</h2>",
-        _table(("", *(str(part + 1) for part in range(report.drift.parts))), text.drift_rows(report)),
+        *_along_the_run(report),
         plots["along"],
         f"<h2>Shells of neighbours, {_text(length)}, {sampled}</h2>",
         _table(*text.shell_rows(report)),
@@ -70,8 +69,7 @@ def html_page(path: str | Path, report: DatasetReport, warnings: Sequence[str]) 
         f"<h2>Cutoffs, {_text(length)}, edges {sampled}</h2>",
         _table(*text.cutoff_rows(report)),
         f"<p class=small>* recommended. Estimated for {_text(report.cost_valid_for)}.</p>",
-        "<h2>Autocorrelation</h2>",
-        f"<p>{_text(report.correlation.reason)}</p>",
+        "" if report.arrangement.independent else f"<h2>Autocorrelation</h2><p>{_text(report.correlation.reason)}</p>",
         plots.get("correlation", ""),
         f"<p class=small>gnnzoo {__version__}</p>",
     ]
@@ -82,6 +80,13 @@ def html_page(path: str | Path, report: DatasetReport, warnings: Sequence[str]) 
 
 
 # --- page ---------------------------------------------------------------------------------------------------------
+
+
+def _along_the_run(report: DatasetReport) -> list[str]:
+    if report.drift is None:
+        return ["<h2>Frame by frame, in the order of the file</h2>"]
+    header = ("", *(str(part + 1) for part in range(report.drift.parts)))
+    return ["<h2>Along the run</h2>", _table(header, text.drift_rows(report))]
 
 
 def _text(value: object) -> str:
@@ -176,7 +181,8 @@ def _forces(report: DatasetReport) -> "Figure":
 def _along(report: DatasetReport) -> "Figure":
     """Mean |F|, density, box and temperature along the run, each point a frame."""
     series, units = report.series, report.units
-    back = report.steps.segments > 1  # steps go back: frames are counted instead
+    configurations = report.arrangement.independent
+    back = configurations or report.steps.segments > 1  # steps go back: frames are counted instead
     x, label = (series.frames, "frame") if back else (series.steps, "step")
     quantities = {
         f"mean |F|, {force_unit(units)}": series.mean_force,
@@ -190,8 +196,9 @@ def _along(report: DatasetReport) -> "Figure":
     for axis, (name, values) in zip(axes, lines.items(), strict=True):
         several = values.reshape(len(x), -1).T
         for number, line in enumerate(several):
-            marker = "." if len(x) < _FEW_POINTS else None
-            axis.plot(x, line, color=_COLORS[number], linewidth=1.2, marker=marker, label="abc"[number])
+            marker = "." if configurations or len(x) < _FEW_POINTS else None
+            width = 0.0 if configurations else 1.2  # points that no line joins
+            axis.plot(x, line, color=_COLORS[number], linewidth=width, marker=marker, label="abc"[number])
         axis.set(xlabel=label, ylabel=name)
         if len(several) > 1:
             axis.legend(fontsize=8, frameon=False)

@@ -25,6 +25,7 @@ from gnnzoo.sampling import ends_of_parts
 
 NEIGHBORS = 150  # pairs reach as far as an atom has about this many neighbours: two or three shells of a liquid
 # 16 frames fix mean distances, shells and stiffness to about a per cent; 1.5 million pairs are 100 MB and take seconds.
+FEWEST = 16  # atoms that make a density
 _FRAMES, _PAIRS = 16, 1_500_000
 PIECE = 2_000  # atoms of a piece that have all their neighbours in it
 _LARGE = 6  # a piece is taken of frames with six times as many atoms: with its rim it holds about so many
@@ -77,15 +78,22 @@ class PairSample:
 
 
 def sample_pairs(
-    dataset: Dataset, cutoff: float | None = None, frames: int = _FRAMES, piece: int = PIECE
+    dataset: Dataset,
+    cutoff: float | None = None,
+    frames: int = _FRAMES,
+    piece: int = PIECE,
+    order: np.ndarray | None = None,
+    typical: Frame | None = None,
 ) -> list[PairSample]:
     """Find the pairs of an evenly spaced sample of frames; the first frame of many is not among them.
 
     Args:
         dataset: any.
-        cutoff: largest distance, length unit; by default `pair_cutoff` of the first frame.
+        cutoff: largest distance, length unit; by default `pair_cutoff` of the typical frame.
         frames: at most so many; fewer of large ones.
         piece: atoms of the piece that is taken of a large frame.
+        order: (n,) numbers of the frames that the sample is taken from, evenly in this order; by default all.
+        typical: by default `typical_frame` of the dataset.
 
     Returns:
         One for each frame.
@@ -93,12 +101,30 @@ def sample_pairs(
     Raises:
         DataError: the cutoff gives thousands of neighbours per atom.
     """
-    first = with_volume(dataset[0])
-    reach = pair_cutoff(first, piece) if cutoff is None else cutoff
-    neighbors = max(NEIGHBORS, expected_neighbors(len(first), first.cell, first.pbc, reach))
-    per_frame = min(len(first), _LARGE * piece) * neighbors
-    count = min(int(np.clip(_PAIRS // per_frame, min(2, len(dataset)), frames)), len(dataset))
-    return [pairs_of(dataset[index], reach, index, piece) for index in ends_of_parts(len(dataset), count).tolist()]
+    order = np.arange(len(dataset)) if order is None else order
+    some = with_volume(typical_frame(dataset) if typical is None else typical)
+    reach = pair_cutoff(some, piece) if cutoff is None else cutoff
+    neighbors = max(NEIGHBORS, expected_neighbors(len(some), some.cell, some.pbc, reach))
+    per_frame = max(1, min(len(some), _LARGE * piece)) * neighbors
+    count = min(int(np.clip(_PAIRS // per_frame, min(2, len(order)), frames)), len(order))
+    return [pairs_of(dataset[index], reach, index, piece) for index in order[ends_of_parts(len(order), count)].tolist()]
+
+
+def typical_frame(dataset: Dataset) -> Frame:
+    """A frame with several atoms, without reading many: sets of configurations often begin or end with isolated atoms.
+
+    Args:
+        dataset: any.
+
+    Returns:
+        The first, middle or last frame, the first of them that has `FEWEST` atoms; else the one with most atoms.
+    """
+    found: list[Frame] = []
+    for index in dict.fromkeys((0, len(dataset) // 2, len(dataset) - 1)):
+        found.append(dataset[index])
+        if len(found[-1]) >= FEWEST:
+            break
+    return max(found, key=len)
 
 
 def pairs_of(frame: Frame, cutoff: float, index: int = 0, piece: int = PIECE) -> PairSample:
@@ -199,13 +225,11 @@ def neighbor_counts(pairs: Sequence[PairSample], cutoff: float) -> tuple[float, 
         cutoff: length unit, at most that of the pairs.
 
     Returns:
-        Mean over frames of the mean over atoms, and the largest.
+        Mean over all atoms, and the largest.
     """
-    means, largest = [], 0
-    for sampled in pairs:
-        near = sampled.receivers[sampled.distances < cutoff]
-        counts = np.bincount(near, minlength=len(sampled.frame))[sampled.counted]
-        if len(counts):
-            means.append(counts.mean())
-            largest = max(largest, int(counts.max()))
-    return (float(np.mean(means)) if means else 0.0), largest
+    counts = [
+        np.bincount(sampled.receivers[sampled.distances < cutoff], minlength=len(sampled.frame))[sampled.counted]
+        for sampled in pairs
+    ]
+    every = np.concatenate(counts) if counts else np.zeros(0)
+    return (float(every.mean()), int(every.max())) if len(every) else (0.0, 0)

@@ -158,7 +158,7 @@ def _followed(sampled: PairSample, nearest: np.ndarray, other: Frame) -> tuple[n
     frame = sampled.frame
     rows = np.clip(np.searchsorted(other.ids, frame.ids), 0, len(other) - 1)
     moved = nearest_image(other.positions[rows] - frame.positions, other)
-    moved[other.ids[rows] != frame.ids] = np.nan
+    moved[(other.ids[rows] != frame.ids) | (other.types[rows] != frame.types)] = np.nan
     receivers, senders = sampled.receivers[nearest], sampled.senders[nearest]
     before = sampled.directions[nearest] * sampled.distances[nearest, None]
     return before + moved[senders] - moved[receivers], other.forces[rows[receivers]]

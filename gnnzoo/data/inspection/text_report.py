@@ -1,10 +1,9 @@
 """A dataset's report in rows and sentences, which the terminal and the HTML page share."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from gnnzoo.data.frames.quantities import QuantitiesReport
-from gnnzoo.data.inspection.describe import AtomType, Box, DatasetReport
+from gnnzoo.data.inspection.dataset_report import AtomType, Box, DatasetReport
 from gnnzoo.data.inspection.rdf import PairDistribution
 from gnnzoo.data.inspection.temperature import kelvin_text
 from gnnzoo.data.inspection.unit_evidence import Evidence, UnitEvidence
@@ -42,12 +41,13 @@ def overview(report: DatasetReport) -> list[Row]:
     """
     rows = [
         ("frames", _frames(report)),
+        ("order", _order(report)),
         ("atoms", _atoms(report)),
-        ("types", _types(report.types)),
+        ("types", _types(report)),
         ("units", report.units or "not declared"),
         ("columns", _columns(report)),
         *_quantities(report),
-        ("box", _box(report.box)),
+        ("box", _boxes(report) if report.arrangement.independent else _box(report.box)),
         ("density", _density(report)),
         ("temperature", _temperature(report)),
         ("smallest distance", _smallest_distance(report)),
@@ -87,8 +87,10 @@ def drift_rows(report: DatasetReport) -> list[Row]:
     """Quantities of `report` along the run.
 
     Returns:
-        Name, and one value for each part.
+        Name, and one value for each part; none of independent configurations.
     """
+    if report.drift is None:
+        return []
     names = {"mean_force": "mean |F|", "temperature": "temperature", "density": "atoms/volume"}
     values = {label: getattr(report.drift, name) for name, label in names.items()}
     return [(label, *(f"{value:.3g}" for value in known)) for label, known in values.items() if known is not None]
@@ -183,10 +185,17 @@ def _support(piece: Evidence, declared: str | None) -> str:
 
 
 def _frames(report: DatasetReport) -> str:
+    if report.arrangement.independent:
+        return f"{report.frames:,}, independent configurations"
     steps = report.steps
     spacing = "" if steps.spacing is None else f", {'' if steps.regular else 'mostly '}every {steps.spacing}"
     segments = f", {steps.segments} segments" if steps.segments > 1 else ""
     return f"{report.frames:,}, steps {steps.first} to {steps.last}{spacing}{segments}"
+
+
+def _order(report: DatasetReport) -> str | None:
+    """Evidence that the order of the frames means nothing; None for a run."""
+    return f"means nothing: {report.arrangement.reason}" if report.arrangement.independent else None
 
 
 def _atoms(report: DatasetReport) -> str:
@@ -196,10 +205,14 @@ def _atoms(report: DatasetReport) -> str:
     return f"{atoms.min:,} to {atoms.max:,}, {atoms.mean:,.1f} on average"
 
 
-def _types(types: Mapping[str, AtomType]) -> str:
-    shown = [f"{number}={kind.name} ({kind.atoms:,})" for number, kind in types.items()]
+def _types(report: DatasetReport) -> str:
+    shown = [f"{number}={kind.name} ({_count_range(kind)})" for number, kind in report.types.items()]
     more = len(shown) - _SHOWN_TYPES
     return ", ".join(shown[:_SHOWN_TYPES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _count_range(kind: AtomType) -> str:
+    return f"{kind.atoms:,}" if kind.fewest == kind.atoms else f"{kind.fewest:,} to {kind.atoms:,}"
 
 
 def _columns(report: DatasetReport) -> str:
@@ -213,11 +226,36 @@ def _box(box: Box) -> str:
     )
     tilted = any(row[column] for i, row in enumerate(box.first) for column in range(3) if column != i)
     change = f", finally {last}" if box.changes else ", constant"
-    return f"{first}{' (tilted)' if tilted else ''}{change}; {' '.join(box.boundary)}"
+    return f"{first}{' (tilted)' if tilted else ''}{change}; {_boundaries(box)}"
 
 
-def _density(report: DatasetReport) -> str:
+def _boxes(report: DatasetReport) -> str:
+    """Cells of independent configurations, of which neither is the first."""
+    box = report.box
+    if not box.changes:
+        return _box(box)
+    (low, high), volume = box.lengths, box.volume
+    length = length_unit(report.units) if report.units else "length"
+    edges = f"edges of {low:.4g} to {high:.4g}{_length(report)}"
+    return f"{edges}, volumes of {volume.min:,.5g} to {volume.max:,.5g} {length}^3; {_boundaries(box)}"
+
+
+def _boundaries(box: Box) -> str:
+    if len(box.boundaries) == 1:
+        return " ".join(box.boundary)
+    return ", ".join(
+        f"{letters} in {frames:,} frame{'s' if frames > 1 else ''}" for letters, frames in box.boundaries.items()
+    )
+
+
+def _density(report: DatasetReport) -> str | None:
+    """Mean density; None where no frame is periodic in all directions."""
     density, mean = report.density, ", on average" if report.box.changes else ""
+    if density.atoms_per_volume is None:
+        return None
+    filled = report.box.boundaries.get("pp pp pp", 0)
+    if filled < report.frames:
+        mean = f", on average over the {filled:,} frames that are periodic in all directions"
     length = length_unit(report.units) if report.units else "length"
     number = f"{density.atoms_per_volume:.4g} atoms/{length}^3"
     if density.g_cm3 is not None:
@@ -226,6 +264,8 @@ def _density(report: DatasetReport) -> str:
 
 
 def _temperature(report: DatasetReport) -> str | None:
+    if report.drift is None:
+        return None
     along, evidence = report.drift.temperature, report.unit_evidence
     if along is not None:
         unit = "" if report.units == "lj" else " K"
@@ -244,10 +284,8 @@ def _smallest_distance(report: DatasetReport) -> str | None:
     if closest is None:
         return None
     names, ids = "-".join(closest.names), " and ".join(map(str, closest.ids))
-    return (
-        f"{closest.distance:.4g}{_length(report)}, {names}, atoms {ids} in step {closest.step} "
-        f"(of {report.geometry.frames} frames)"
-    )
+    where = f"frame {closest.frame}" if report.arrangement.independent else f"step {closest.step}"
+    return f"{closest.distance:.4g}{_length(report)}, {names}, atoms {ids} in {where}"
 
 
 def _digits(report: DatasetReport) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.frames.geometry import filled_volume
 from gnnzoo.data.inspection.accumulator import known_masses
-from gnnzoo.data.inspection.pair_sample import PairSample, sample_pairs
+from gnnzoo.data.inspection.pair_sample import FEWEST, PairSample, sample_pairs
 from gnnzoo.data.inspection.rounding_error import Bond, stiffest_bond
 from gnnzoo.data.inspection.temperature import BOLTZMANN, kelvin_text, kinetic_temperature, thermal_energy
 from gnnzoo.records import Record
@@ -29,7 +29,6 @@ _DIAMOND = 0.18
 _NEITHER = 1e6  # per cubed length: in no style of ours
 _FARTHEST = 1.7  # sigma: nearest neighbours of condensed matter are closer in reduced units
 _CONDENSED = 0.2  # density x (nearest distance)^3: 0.7 in a liquid, 1.4 in a close packing, far less in a gas
-_FEWEST = 16  # atoms that make a density
 # Chemical bonds are shorter than this, A, and this stiff, eV/A^2: Li-H 6, H-H 36, O-H 48, C-C 30, N-N 143
 # (spectroscopic force constants); force fields stay within.
 _BOND, _BOND_STIFFNESS = 1.35, (8.0, 160.0)
@@ -39,7 +38,7 @@ _USUAL = 300.0
 _CLEARLY, _AGAINST = 1.5, 6.0
 _POSSIBLE = (1.0, 2e4)  # K: velocities in the right unit are rarely beyond
 _ABSURD = 1e5  # times the usual temperature: in matter that is too dense as well, this is no plasma but another unit
-_QUICK = {"frames": 4, "piece": 300}  # a sample that takes a tenth of a second
+_QUICK_FRAMES, _QUICK_PIECE = 4, 300  # a sample that takes a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def unit_evidence(
     """
     declared = declared or dataset.units
     if pairs is None:
-        pairs = sample_pairs(dataset, **(_QUICK if quick else {}))
+        pairs = sample_pairs(dataset, frames=_QUICK_FRAMES, piece=_QUICK_PIECE) if quick else sample_pairs(dataset)
         bond = stiffest_bond(dataset, pairs)
     energy = thermal_energy(pairs[-(-2 * len(pairs) // 3) :] or pairs)  # runs begin far from equilibrium
     evidence = _of_lengths(pairs)
@@ -157,8 +156,9 @@ def _only(evidence: Sequence[Evidence], style: str) -> bool:
 
 def _of_lengths(pairs: Sequence[PairSample]) -> list[Evidence]:
     """Density and smallest distances: Angstrom, or the diameter of an atom."""
+    pairs = [sampled for sampled in pairs if len(sampled.frame) >= FEWEST]
     distances = [float(sampled.distances.min()) for sampled in pairs if len(sampled.distances)]
-    if len(pairs[0].frame) < _FEWEST or not distances:
+    if not distances:
         return []
     nearest = min(distances)
     local = float(np.mean([_local_density(sampled) for sampled in pairs]))

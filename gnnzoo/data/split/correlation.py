@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.split.arrangement import Arrangement, arrangement
 from gnnzoo.data.split.run_sample import RunSample, sample_runs
 from gnnzoo.records import Record
 from gnnzoo.sampling import even_sample, lag_grid, longest_lag
@@ -90,6 +91,7 @@ class Correlations(Record):
         every: timesteps between neighbouring frames where most are evenly spaced; None otherwise.
         longest: longest lag measured, in frames.
         sampled: frames that were read.
+        configurations: the frames are independent configurations, between which no gap is needed; nothing was measured.
     """
 
     forces: Curve | None
@@ -101,6 +103,7 @@ class Correlations(Record):
     every: int | None
     longest: int
     sampled: int
+    configurations: bool = False
 
     @property
     def curves(self) -> dict[str, Curve]:
@@ -110,11 +113,13 @@ class Correlations(Record):
     @property
     def too_short(self) -> bool:
         """Whether the run is too short to determine the autocorrelation time of its structure."""
-        return self.structure is None or self.structure.too_short
+        return not self.configurations and (self.structure is None or self.structure.too_short)
 
     @property
     def gap(self) -> int | None:
         """Frames to leave out between two parts of one run: its structural autocorrelation time; None if unknown."""
+        if self.configurations:
+            return 0
         if self.structure is None or self.structure.too_short or self.structure.decay is None:
             return None
         return max(1, math.ceil(self.structure.decay))
@@ -143,22 +148,28 @@ class Correlations(Record):
             "independent_structure": self.independent(self.structure),
             "curves": {name: curve.to_json() for name, curve in self.curves.items()},
             "gap": self.gap,
+            "configurations": self.configurations,
         }
 
 
-def correlations(dataset: Dataset, seed: int = 0) -> Correlations:
+def correlations(dataset: Dataset, seed: int = 0, order: Arrangement | None = None) -> Correlations:
     """Measure the autocorrelation of a dataset's forces and structure.
 
     Frames are compared within one segment only, and only where their steps are evenly spaced; atoms that come and go
-    are matched by id. At most 400 frames are read, fewer of large ones.
+    are matched by id. At most 400 frames are read, fewer of large ones; none of independent configurations, which have
+    no autocorrelation time.
 
     Args:
         dataset: any. The result describes the run; no scale of a model is taken from it.
         seed: of the sample of atoms.
+        order: the `arrangement` of the frames, where it is known already.
 
     Returns:
         The curves, and which of them decays with the structure.
     """
+    order = order or arrangement(dataset)
+    if order.independent:
+        return Correlations(None, None, None, None, order.reason, len(dataset), None, 0, 0, configurations=True)
     every, runs = sample_runs(dataset)
     length = max((run.length for run in runs), default=0)
     lags = lag_grid(longest_lag(length))

@@ -37,9 +37,9 @@ _ALL = slice(None)
 def duplicate_frames(dataset: Dataset) -> np.ndarray:
     """Find frames that repeat earlier ones.
 
-    A frame repeats another if all atoms have the same ids, types, positions and forces, within what printing rounds and
-    modulo lattice vectors, wherever the two are; or if both have the same step in different segments, and each is much
-    nearer to the other than to its own neighbours in time. May read all frames.
+    A frame repeats another if all atoms have the same ids, types, positions and forces in the same cell, within what
+    printing rounds and modulo lattice vectors, wherever the two are; or if both have the same step in different
+    segments, and each is much nearer to the other than to its own neighbours in time. May read all frames.
 
     Args:
         dataset: any.
@@ -60,17 +60,17 @@ def duplicate_frames(dataset: Dataset) -> np.ndarray:
     return first
 
 
-def same_positions(dataset: Dataset, one: int, other: int) -> bool:
-    """Whether two frames have the same atoms at the same positions, within rounding and modulo lattice vectors.
+def same_frames(dataset: Dataset, one: int, other: int) -> bool:
+    """Whether two frames have the same atoms at the same positions, in the same cell and with the same forces.
 
     Args:
-        dataset: its printed digits give the rounding of positions.
+        dataset: its printed digits give the rounding of positions and forces.
         one, other: numbers of the frames.
 
     Returns:
-        True where no atom moved.
+        True where nothing differs, within rounding and modulo lattice vectors.
     """
-    return _same_positions(dataset[one], dataset[other], dataset.provenance)
+    return _same_frames(dataset[one], dataset[other], dataset.provenance)
 
 
 def _unite(first: np.ndarray, one: int, other: int) -> None:
@@ -150,8 +150,7 @@ class _Comparison:
 
     def equal(self, one: int, other: int) -> bool:
         """Whether two frames have the same atoms with the same forces at the same positions."""
-        first, second = self.frame(one), self.frame(other)
-        return _same_positions(first, second, self._provenance) and _same_forces(first, second, self._provenance)
+        return _same_frames(self.frame(one), self.frame(other), self._provenance)
 
     def agree(self, one: int, other: int) -> bool:
         """Whether two frames of one step are equal, or much nearer to each other than to their neighbours in time."""
@@ -204,8 +203,12 @@ def _same_atoms(first: Frame, second: Frame) -> bool:
     return np.array_equal(first.ids, second.ids) and np.array_equal(first.types, second.types)
 
 
+def _same_frames(first: Frame, second: Frame, provenance: Mapping) -> bool:
+    return _same_positions(first, second, provenance) and _same_forces(first, second, provenance)
+
+
 def _same_positions(first: Frame, second: Frame, provenance: Mapping) -> bool:
-    if not _same_atoms(first, second):
+    if not _same_atoms(first, second) or not np.array_equal(first.pbc, second.pbc):
         return False
     if len(first) == 0:
         return True
@@ -243,18 +246,23 @@ def _rounding(frame: Frame, provenance: Mapping, rows: np.ndarray | slice = _ALL
 
 
 def _positional_hash(frame: Frame, provenance: Mapping) -> tuple[float, float]:
-    """A number that equal positions modulo lattice vectors share, and how much rounding changes it.
+    """A number that equal types at equal positions modulo lattice vectors share, and how much rounding changes it.
 
-    It is sum_i w_i cos(2 pi s_i) over the scaled coordinates s_i, with fixed random weights w_i.
+    It is sum_i w_i (t_i + cos(2 pi s_i)) over types t_i and scaled coordinates s_i, with fixed random weights w_i, and
+    in the same way a sum over the components of the cell, so that alloys on one lattice, or one atom in cells of many
+    sizes, do not share it.
     """
-    weights = _weights(len(frame))
+    weights, of_cell = _weights(len(frame)), _weights(3)
     inverse = np.linalg.inv(frame.cell) if abs(np.linalg.det(frame.cell)) > 0 else np.eye(3)
-    number = float(np.sum(weights * np.cos(2 * np.pi * frame.positions @ inverse)))
-    largest = float(np.max(_rounding(frame, provenance), initial=0.0) * np.max(np.sum(np.abs(inverse), axis=0)))
-    return number, 6 * 2 * np.pi * largest * np.sqrt(3 * len(frame)) + 1e-12 * len(frame)
+    number = float(np.sum(weights * (frame.types[:, None] + np.cos(2 * np.pi * frame.positions @ inverse))))
+    number += float(np.sum(of_cell * frame.cell))
+    rounding = float(np.max(_rounding(frame, provenance), initial=0.0))
+    largest = rounding * np.max(np.sum(np.abs(inverse), axis=0))
+    window = 6 * 2 * np.pi * largest * np.sqrt(3 * len(frame)) + float(np.sum(np.abs(of_cell))) * rounding
+    return number, window + 1e-12 * (len(frame) + np.abs(number))
 
 
-@lru_cache(1)
+@lru_cache(_CACHED)
 def _weights(atoms: int) -> np.ndarray:
     """(atoms, 3) standard normal numbers, always the same ones."""
     return np.random.default_rng(0).normal(size=(atoms, 3))

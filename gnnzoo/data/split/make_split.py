@@ -11,7 +11,7 @@ import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.split.correlation import Correlations, correlations
-from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
+from gnnzoo.data.split.duplicates import duplicate_frames, same_frames
 from gnnzoo.data.split.methods import Shares, Split, SplitResult, Timeline, split_frames
 from gnnzoo.records import Record
 from gnnzoo.sampling import even_sample
@@ -43,7 +43,9 @@ class SplitReport(Record):
         structure_correlation, force_correlation: of frames `lag` apart; None where unknown.
         decay_known: whether the run is long enough to determine the structural autocorrelation time.
         gap_frames, duplicates: frames left out, in gaps and as duplicates.
-        force_by_fifth: mean |F| of each fifth of the run, force unit.
+        configurations: whether the frames are independent configurations instead of those of a run; then `reason` says
+            what shows it.
+        force_by_fifth: mean |F| of each fifth of the run, force unit; none of independent configurations.
         drifts: whether it changes along the run by more than it fluctuates.
         force_by_part: mean |F| of each part, force unit.
         curves: see `Correlations.to_json`.
@@ -65,6 +67,7 @@ class SplitReport(Record):
     decay_known: bool = field(metadata={"key": "known"})
     gap_frames: int = field(metadata={"key": "gaps"})
     duplicates: int = field(metadata={"key": "repeats"})
+    configurations: bool
     force_by_fifth: list[float] = field(metadata={"key": "force_along"})
     drifts: bool
     force_by_part: dict[str, float] = field(metadata={"key": "force_of"})
@@ -122,14 +125,14 @@ def _timeline(dataset: Dataset, every: int | None) -> Timeline:
         files=np.asarray(dataset.files),
         names=tuple(str(source.get("file", "")) for source in dataset.provenance.get("sources", []))
         or (Path(dataset.path).name,),
-        same=lambda one, other: same_positions(dataset, one, other),
+        same=lambda one, other: same_frames(dataset, one, other),
     )
 
 
 def _report(dataset: Dataset, method: str, declared: bool, result: SplitResult, measured: Correlations) -> SplitReport:
     lag = measured.longest if result.separation is None else min(measured.longest, result.separation)
     structure, forces = measured.structure, measured.forces
-    by_fifth, drifts = _force_drift(dataset)
+    by_fifth, drifts = ([], False) if measured.configurations else _force_drift(dataset)
     parts = result.split.parts()
     return SplitReport(
         method=method,
@@ -148,6 +151,7 @@ def _report(dataset: Dataset, method: str, declared: bool, result: SplitResult, 
         decay_known=not measured.too_short,
         gap_frames=result.gap_frames,
         duplicates=result.duplicates,
+        configurations=measured.configurations,
         force_by_fifth=by_fifth,
         drifts=drifts,
         force_by_part={part: float(np.mean(_forces(dataset, frames))) for part, frames in parts.items() if len(frames)},

@@ -72,7 +72,7 @@ class Timeline:
         first: (frames,) int, the earliest frame that each one repeats; its own number where it repeats none.
         files: (frames,) int, number of the file of each frame.
         names: name of each file.
-        same: whether two frames have the same positions.
+        same: whether two frames are the same configuration with the same forces.
     """
 
     segments: np.ndarray

@@ -12,8 +12,9 @@ from gnnzoo.data.frames.geometry import largest_molecule
 from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.inspection.accumulator import dump_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING, CutoffCost
-from gnnzoo.data.inspection.describe import MAX_EDGES, DatasetReport, describe_dataset
-from gnnzoo.data.inspection.pair_sample import LARGEST_MOLECULE
+from gnnzoo.data.inspection.dataset_report import DatasetReport
+from gnnzoo.data.inspection.describe import MAX_EDGES, describe_dataset
+from gnnzoo.data.inspection.pair_sample import LARGEST_MOLECULE, typical_frame
 from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
@@ -144,8 +145,8 @@ def choose_atoms(dataset: Dataset) -> tuple[dict[str, dict[str, float]] | None, 
 
 
 def _charges(dataset: Dataset) -> dict[str, float]:
-    """Mean charge of each species in the first frame, e; empty where the data have none."""
-    frame = dataset[0]
+    """Mean charge of each species in a typical frame, e; empty where the data have none."""
+    frame = typical_frame(dataset)
     if frame.charges is None:
         return {}
     return {str(name): float(frame.charges[frame.names == name].mean()) for name in np.unique(frame.names)}
@@ -242,7 +243,7 @@ def bonded_species(dataset: Dataset) -> list[list[str]] | None:
         None without molecule ids, or with none of a sensible size; an empty list where sharing a molecule is not enough
         to be bonded.
     """
-    frame = dataset[0]
+    frame = typical_frame(dataset)
     largest = largest_molecule(frame)
     if not 1 < largest <= LARGEST_MOLECULE:
         return None
@@ -257,11 +258,12 @@ def bonded_species(dataset: Dataset) -> list[list[str]] | None:
 # --- split and training ---------------------------------------------------------------------------------------------
 
 
-def choose_split(dataset: Dataset) -> tuple[Split, Shares, list[Choice], list[str]]:
+def choose_split(dataset: Dataset, method: str = SPLIT.method) -> tuple[Split, Shares, list[Choice], list[str]]:
     """Shares of the parts that these frames allow: three parts, two of few frames, halves of very few.
 
     Args:
         dataset: the data.
+        method: see `split_frames`.
 
     Returns:
         The split, its shares, what to say about it, and warnings.
@@ -269,7 +271,7 @@ def choose_split(dataset: Dataset) -> tuple[Split, Shares, list[Choice], list[st
     Raises:
         DataError: the frames are too few.
     """
-    split, report, shares = _first_that_fits(dataset)
+    split, report, shares = _first_that_fits(dataset, method)
     choices = []
     if not shares.test:
         text = (
@@ -281,12 +283,12 @@ def choose_split(dataset: Dataset) -> tuple[Split, Shares, list[Choice], list[st
     return split, shares, choices, [text for level, text in messages if level >= logging.WARNING]
 
 
-def _first_that_fits(dataset: Dataset) -> tuple[Split, SplitReport, Shares]:
+def _first_that_fits(dataset: Dataset, method: str) -> tuple[Split, SplitReport, Shares]:
     refused: DataError | None = None
     for shares in [*([_SHARES] if len(dataset) >= _FEW else []), *_SHARES_OF_FEW]:
         try:
             split, report = make_split(
-                dataset, shares, method=SPLIT.method, blocks=SPLIT.blocks, gap=SPLIT.gap, seed=Training().seed
+                dataset, shares, method=method, blocks=SPLIT.blocks, gap=SPLIT.gap, seed=Training().seed
             )
         except DataError as error:
             refused = error

@@ -54,6 +54,9 @@ def report_split(dataset: Dataset, split: Split, report: SplitReport) -> None:
 
 
 def _method(report: SplitReport) -> str:
+    if report.configurations:
+        order = {"random": "at random", "file": "by whole files"}.get(report.method, "in the order of the file")
+        return f"split: {order}, without gaps: independent configurations ({report.reason})"
     if report.method == "random":
         return "split at random, without gaps"
     blocks = f"{_count(report.blocks, 'block')} along the run"
@@ -77,7 +80,9 @@ def _count(number: float, unit: str) -> str:
 
 
 def _separation_warning(report: SplitReport) -> str | None:
-    """A warning where the nearest frames of two parts are still correlated; None where they are not."""
+    """A warning where the nearest frames of two parts are still correlated, or parts are of other kinds of frames."""
+    if report.configurations:
+        return _order_warning(report)
     correlated = _correlated(report)
     if report.method == "random":
         warning = "a random split puts neighbouring frames on both sides: validation and test errors come out too small"
@@ -101,6 +106,16 @@ def _separation_warning(report: SplitReport) -> str | None:
     # Where there are files enough, whole ones can be held out.
     by_file = ", or --set data.split.method=file" if report.method != "file" and report.files >= _FILES else ""
     return f"{why}. {across} {correlated}, so held-out errors may come out too small. Use a longer run{by_file}"
+
+
+def _order_warning(report: SplitReport) -> str | None:
+    """A warning about parts that are stretches of a file whose frames are no run; None for other parts."""
+    if report.method in ("random", "file"):
+        return None
+    return (
+        "the frames are independent configurations, not a run, so frames next to each other in the file may be of one "
+        "kind that no other part holds. --set data.split.method=random takes each part from all of them"
+    )
 
 
 def _correlated(report: SplitReport) -> str:

@@ -9,7 +9,8 @@ import pytest
 import dumps
 import frames_in_memory as inspected
 from errors import refused
-from gnnzoo.data.inspection.describe import AtomsRange, AtomType, Steps, describe_dataset
+from gnnzoo.data.inspection.dataset_report import AtomsRange, AtomType, Steps
+from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.lammps.events import EVENT_KINDS, DumpLog, event_messages
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.elements import MASSES
@@ -82,7 +83,7 @@ def test_masses_of_elements():
 def test_frames_left_out_repeated_or_without_motion_are_counted(tmp_path):
     snapshots = dumps.argon(frames=4, side=2)
     snapshots[3].positions = snapshots[2].positions
-    snapshots[3].cell = snapshots[2].cell
+    snapshots[3].cell, snapshots[3].forces = snapshots[2].cell, snapshots[2].forces
     first = dumps.write_dump(tmp_path / "a.1", snapshots[:2])
     (tmp_path / "a.2").write_text(dumps.dump_text([*snapshots[1:], *dumps.argon(1, side=2, first=50)])[:-9])
     report = describe_dataset(open_dataset([first, tmp_path / "a.2"]))
@@ -131,7 +132,7 @@ def test_atoms_that_come_and_go_are_described(folder):
     dumps.write_dump(folder / "a.lammpstrj", snapshots)
     report = inspect("a.lammpstrj", units="real", types={1: "Ar", 2: "K"}).data
     assert report.atoms_range == AtomsRange(min=20, max=27, mean=23.5)
-    assert report.types == {"1": AtomType("Ar", 26), "2": AtomType("K", 1)}
+    assert report.types == {"1": AtomType("Ar", 26, 20), "2": AtomType("K", 1, 0)}
     densities = [len(s.types) / s.cell[0, 0] ** 3 for s in snapshots]
     assert np.isclose(report.density.atoms_per_volume, np.mean(densities))
     of_dataset = inspect(convert("a.lammpstrj", units="real", types={1: "Ar", 2: "K"})).data

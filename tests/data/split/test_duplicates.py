@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnnzoo.data.frames.frame import Frame
-from gnnzoo.data.split.duplicates import duplicate_frames, same_positions
+from gnnzoo.data.split.duplicates import duplicate_frames, same_frames
 from small import MemoryDataset
 from systems import changed
 
@@ -117,7 +117,7 @@ def test_finite_displacements_are_not_duplicates(stiffness):
     assert found(frames) == [*range(40)]
     one_run = [changed(f, segment=0, step=10 * number) for number, f in enumerate(frames)]
     assert found(one_run) == [*range(40)]
-    assert not same_positions(MemoryDataset(one_run), 0, 1)
+    assert not same_frames(MemoryDataset(one_run), 0, 1)
 
 
 def test_a_displacement_in_a_large_box_counts_if_it_exceeds_the_printed_digits():
@@ -126,7 +126,7 @@ def test_a_displacement_in_a_large_box_counts_if_it_exceeds_the_printed_digits()
     dataset = MemoryDataset(frames)
     dataset.provenance["digits"] = {"positions": 6, "forces": 6}
     assert duplicate_frames(dataset).tolist() == [0, 0, 2]
-    assert not same_positions(dataset, 0, 2)
+    assert not same_frames(dataset, 0, 2)
 
 
 def with_forces(frames, seed=0):
@@ -195,5 +195,22 @@ def test_number_of_reads_per_frame(forces):
 def test_same_positions_within_rounding(moved, same):
     (one,) = walk(1, seed=1)
     dataset = MemoryDataset([one, frame(one.positions + moved, 10), frame(one.positions[:-1], 20)])
-    assert same_positions(dataset, 0, 1) is same
-    assert not same_positions(dataset, 0, 2)
+    assert same_frames(dataset, 0, 1) is same
+    assert not same_frames(dataset, 0, 2)
+
+
+def test_frames_of_which_only_the_species_the_cell_or_the_periodic_directions_differ():
+    sites = np.stack(np.meshgrid(*[np.arange(3)] * 3), axis=-1).reshape(-1, 3) * BOX / 3
+    random = np.random.default_rng(0)
+    alloys = [changed(frame(sites, n), types=random.integers(1, 3, 27).astype(np.int32)) for n in range(60)]
+    assert found(alloys) == [*range(60)]
+    atoms = [changed(frame(np.zeros((1, 3)), n), types=np.array([n + 1], np.int32)) for n in range(60)]
+    assert found(atoms) == [*range(60)]
+    volumes = [changed(frame(np.zeros((1, 3)), n), cell=np.eye(3) * (3 + 0.01 * n)) for n in range(60)]
+    assert found(volumes) == [*range(60)]
+    slab = [frame(sites), changed(frame(sites, 1), boundary=("pp", "pp", "ff"))]
+    assert found(slab) == [0, 1]
+    again_later = [changed(f, step=f.step + 60) for f in (*alloys, *volumes)]
+    assert found(alloys, volumes, again_later) == [*range(120)] * 2
+    for frames in (alloys, atoms, volumes):
+        assert not same_frames(MemoryDataset(frames), 0, 1)

@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 
 from correlated_runs import frame, liquid
@@ -88,3 +89,18 @@ def test_runs_of_single_frames_and_uneven_steps():
     assert "no gaps" in notes and not warnings
     uneven = [frame(f.positions, f.forces, n**3) for n, f in enumerate(liquid(4, 2, 1))]
     line_with(messages_of(uneven)[0], " 1 block ")
+
+
+def test_blocks_of_independent_configurations_are_warned_of():
+    random = np.random.default_rng(0)
+    frames = [
+        frame(random.uniform(0, 10, (20, 3)), random.normal(size=(20, 3)), step=number, segment=0)
+        for number in range(40)
+    ]
+    for method in ("blocks", "cut"):
+        notes, warnings, _ = messages_of(frames, method=method)
+        line_with(warnings, "independent configurations", "--set data.split.method=random")
+        assert "gaps of" not in notes
+    notes, warnings, _ = messages_of(frames, method="random")
+    line_with(notes, "at random", "independent configurations")
+    assert not warnings
