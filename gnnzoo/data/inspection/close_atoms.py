@@ -13,9 +13,9 @@ from gnnzoo.records import Record
 # Lennard-Jones potential is 16,000 epsilon. Undeclared lengths may be in any unit: there it is a third of the mean
 # distance of atoms, if that is less.
 _OVERLAP, _OVERLAP_SHARE = 0.5, 1 / 3
-# Pairs are searched within a mean distance of atoms, where an atom of a liquid has one neighbour or none; at first within
-# two A or sigma, because clusters have much space around them, and step by step farther until one is found; then within
-# the closest distance so far. In the densest packing atoms are 1.12 mean distances apart.
+# Pairs are searched within a mean distance of atoms, where an atom of a liquid has one neighbour or none; at first
+# within two A or sigma, because clusters have much space around them, and step by step farther until one is found;
+# then within the closest distance so far. In the densest packing atoms are 1.12 mean distances apart.
 _FIRST, _FIRST_SHARE, _STEP, _LAST_SHARE = 2.0, 0.9, 1.3, 1.2
 _CELLS = 1e6  # cells of the search, as wide as its reach: more take seconds
 _SHOWN = 5  # pairs that are named

@@ -35,8 +35,8 @@ class Split(Section):
 
     method: Literal["blocks", "cut", "random", "file"] = "blocks"
     """`blocks`: the run is cut into blocks and each block into the three parts, with gaps between them, so that every
-    part covers the whole run. `cut`: one cut in time. `random`: frames at random (correlated frames leak into the other
-    parts). `file`: whole files, those named or as many as the shares require. Duplicate frames are used once."""
+    part covers the whole run. `cut`: one cut in time. `random`: frames at random, for independent configurations (of a
+    run, correlated frames leak into the other parts). `file`: whole files, those named or as many as the shares require. Duplicate frames are used once."""
     train: float = Field(default=0.8, gt=0, le=1)
     """Share of the frames for training."""
     validation: Fraction = 0.1
