@@ -36,7 +36,8 @@ class Split(Section):
     method: Literal["blocks", "cut", "random", "file"] = "blocks"
     """`blocks`: the run is cut into blocks and each block into the three parts, with gaps between them, so that every
     part covers the whole run. `cut`: one cut in time. `random`: frames at random, for independent configurations (of a
-    run, correlated frames leak into the other parts). `file`: whole files, those named or as many as the shares require. Duplicate frames are used once."""
+    run, correlated frames leak into the other parts). `file`: whole files, those named or as many as the shares
+    require. Duplicate frames are used once."""
     train: float = Field(default=0.8, gt=0, le=1)
     """Share of the frames for training."""
     validation: Fraction = 0.1
@@ -100,8 +101,8 @@ class Data(Section):
     types: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Name] | None = None
     """Name of each LAMMPS type, such as {"1": "O", "2": "H"}; must agree with those stated in the data."""
     columns: dict[str, str] | None = None
-    """Names of columns of the dumps by their meaning, such as {"energy": "c_pe"} for the potential energy per atom; keys
-    of extended XYZ by their quantity, such as {"forces": "REF_forces"}."""
+    """Names of columns of the dumps by their meaning, such as {"energy": "c_pe"} for the potential energy per atom;
+    keys of extended XYZ by their quantity, such as {"forces": "REF_forces"}."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
     reference: list[ReferenceEntry] = Field(default_factory=list)
