@@ -14,8 +14,10 @@ from gnnzoo.data.inspection.cost_estimate import TRAINING
 from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.pair_sample import pairs_of
 from gnnzoo.data.open_dataset import open_dataset
+from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.outputs import OutputError
+from gnnzoo.recipe.io.find import installed_recipes
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.io.template import as_name, installed_recipe, recipe_text
 from gnnzoo.recipe.schema.data import Split
@@ -191,6 +193,50 @@ def test_parameters_of_a_known_recipe_need_its_charges(folder):
     assert result.recipe.data.atoms == {}
     assert result.recipe.model.layers[0].inputs == "species"
     line_with(text_of(result, "atoms"), "H +0.417", "O -0.834")
+
+
+@pytest.mark.parametrize("names", [{1: "C"}, {1: "C", 2: "H"}, {1: "B", 2: "F"}, {1: "H"}, {1: "Ar", 2: "H"}])
+def test_no_parameters_from_a_recipe_of_other_species(folder, names):
+    snapshots = dumps.water(frames=20)
+    for snapshot in snapshots:
+        snapshot.types = np.resize(sorted(names), len(snapshot.types))
+    dumps.write_dump(folder / "a.dump", snapshots)
+    result = init("a.dump", units="real", types=names)
+    assert result.recipe.data.atoms == {} and result.recipe.model.layers[0].inputs == "species"
+
+
+def test_no_parameters_of_water_for_other_compositions_of_its_species(folder):
+    snapshots = dumps.water(frames=20)
+    for snapshot in snapshots:
+        snapshot.types = np.resize([1, 1, 2, 2], len(snapshot.types))  # as in hydrogen peroxide
+    dumps.write_dump(folder / "a.dump", snapshots)
+    assert init("a.dump", **WATER).recipe.data.atoms == {}
+
+
+def test_species_of_installed_recipes_that_are_elements_have_the_parameters_of_these():
+    known = {"Ar": (0.0, 0.2378, 3.405), "O": (-0.82, 0.155, 3.165), "H": (0.41, 0.0, 0.0)}
+    for path in sorted(installed_recipes().glob("*.json")):
+        if path.name != "recipe.schema.json":
+            for name, atom in load_recipe(path).data.atoms.items():
+                assert name not in MASSES or (atom.charge, atom.epsilon, atom.sigma) == known[name], path
+
+
+# --- sets of configurations ---------------------------------------------------------------------------------------
+
+
+def test_a_set_of_configurations_is_split_at_random(folder):
+    random = np.random.default_rng(0)
+    lines = []
+    for number in range(40):
+        atoms = 4 + number % 3
+        rows = [f"Cu {' '.join(f'{x:.6f}' for x in random.uniform(0, 6, 3))} 0.1 0 0" for _ in range(atoms)]
+        lines += [str(atoms), 'Lattice="6 0 0 0 6 0 0 0 6" Properties=species:S:1:pos:R:3:forces:R:3 energy=1', *rows]
+    (folder / "a.extxyz").write_text("\n".join(lines) + "\n")
+    result = init("a.extxyz", units="metal", name="a")
+    assert result.recipe.data.split.method == "random"
+    line_with(text_of(result, "split"), "at random", "independent configurations")
+    assert "4 to 6 atoms" in result.recipe.description
+    assert not any("gaps of" in choice.text for choice in result.choices if choice.label == "split")
 
 
 # --- cutoff, split, schedule ----------------------------------------------------------------------------------------

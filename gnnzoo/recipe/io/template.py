@@ -49,16 +49,19 @@ def as_name(text: str) -> str:
 def known_parameters(names: list[str], units: str | None) -> tuple[str, dict[str, dict[str, float]]] | None:
     """Find the parameters of species in the installed recipes.
 
+    A recipe is about the same substance only if it has these species and no others: a carbon of hydrocarbons is not
+    that of carbon dioxide.
+
     Args:
         names: of all species.
         units: unit style of the parameters.
 
     Returns:
-        Name of the first recipe that has them all, and its `data.atoms` of these species; None where there is none.
+        Name of the first recipe of exactly these species, and its `data.atoms`; None where there is none.
     """
     for recipe in _installed():
         atoms = recipe.data.atoms
-        if recipe.data.units == units and set(names) <= set(atoms):
+        if recipe.data.units == units and set(names) == set(atoms):
             return recipe.name, {name: atoms[name].model_dump() for name in dict.fromkeys(names)}
     return None
 

@@ -117,7 +117,10 @@ def _element(mass: float | None) -> str | None:
 
 
 def choose_atoms(dataset: Dataset) -> tuple[dict[str, dict[str, float]] | None, Choice]:
-    """Parameters of the species, if an installed recipe has all of them and the data's charges agree.
+    """Parameters of the species, if an installed recipe is about the same substance.
+
+    It is if it has exactly these species, if its charges are those of the data, and if they make the data neutral,
+    which hydrogen peroxide is not with the charges of water.
 
     Args:
         dataset: the data.
@@ -131,17 +134,25 @@ def choose_atoms(dataset: Dataset) -> tuple[dict[str, dict[str, float]] | None, 
     shown = ", ".join(f"{name} {charge:+.4g}" for name, charge in charges.items())
     if known is not None:
         recipe, atoms = known
-        if all(abs(atoms[name]["charge"] - charge) < _CHARGE for name, charge in charges.items()):
+        same = all(abs(atoms[name]["charge"] - charge) < _CHARGE for name, charge in charges.items())
+        if same and _neutral(dataset, atoms):
             text = (
-                f"charge, epsilon and sigma of {' '.join(names)} as in the recipe {recipe}: edit them if yours differ"
+                f"charge, epsilon and sigma of {' '.join(names)} as in the recipe {recipe}, which has these species "
+                "and no others: edit them if yours differ"
             )
             return atoms, Choice("atoms", text)
-        shown += f", which are not those of the recipe {recipe}"
+        shown += f", which are not those of the recipe {recipe}" if not same else ""
     text = (
         "distinguished by name: a dump has no epsilon and sigma, which transfer to other elements needs; data.atoms "
         f"declares them{f'. Charges in the data: {shown}' if charges else ''}"
     )
     return None, Choice("atoms", text)
+
+
+def _neutral(dataset: Dataset, atoms: Mapping[str, Mapping[str, float]]) -> bool:
+    """Whether the charges of the species sum to zero over a typical frame."""
+    charges = np.array([atoms[str(name)]["charge"] for name in typical_frame(dataset).names])
+    return bool(abs(charges.sum()) < _CHARGE * max(1, len(charges)))
 
 
 def _charges(dataset: Dataset) -> dict[str, float]:
