@@ -13,6 +13,7 @@ import platform
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -134,7 +135,7 @@ class LazyGroup(click.Group):
 
 def _print_traceback(verbosity: Verbosity, error: Exception) -> None:
     if verbosity.debug:
-        sys.excepthook(type(error), error, error.__traceback__)
+        note("".join(traceback.format_exception(error)).rstrip())
 
 
 @contextlib.contextmanager

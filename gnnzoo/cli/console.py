@@ -17,24 +17,35 @@ from gnnzoo.progress import Task, displayed
 from gnnzoo.progress_bar import progress_bar
 from gnnzoo.tensorflow_env import root_logger_kept
 
+# Characters of control but for line ends and tabs, marks of direction, surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # Cells of a column that is aligned to the right.
 _NUMBER = re.compile(r"^[-+]?[0-9.,]+(e[-+]?\d+)?( ?%)?$|^-?$|^nan$")
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey or hide in a `text`: names in files of others may hold anything.
+
+    Returns:
+        The text with control characters, marks that reverse its direction and surrogates as \\x1b or \\u202e.
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
 def say(text: str = "") -> None:
     """Print a result to stdout."""
-    print(text, flush=True)
+    print(printable(text), flush=True)
 
 
 def note(text: str) -> None:
     """Print a message to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
     """Print a message to stderr, marked as a warning."""
     mark = "\x1b[33mwarning:\x1b[0m" if _is_terminal(sys.stderr) else "warning:"
-    note(f"{mark} {text}")
+    print(f"{mark} {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -54,11 +65,11 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
     from rich.table import Table
     from rich.text import Text
 
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(_NUMBER.match(row[index]) for row in cells)
-        drawn.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         drawn.add_row(*map(Text, row))
     # Only a terminal has a width; a file or a pipe gets its lines whole.
@@ -66,9 +77,9 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
     console = Console(file=sys.stdout, width=width, highlight=False)
     with console.capture() as captured:
         if title:  # a title of the table's own would be folded to the table's width
-            console.print(Text(title, style="bold"))
+            console.print(Text(printable(title), style="bold"))
         console.print(drawn)
-    say("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    print("\n".join(line.rstrip() for line in captured.get().split("\n")[:-1]) + "\n", flush=True)
 
 
 class Verbosity:
@@ -108,7 +119,7 @@ def reporting(verbosity: Verbosity) -> Iterator[None]:
             yield Task()
             return
         if terminal:
-            with progress_bar(transient=True) as bar, bar(description, total, unit, transient) as task:
+            with progress_bar(transient=True) as bar, bar(printable(description), total, unit, transient) as task:
                 yield task
         else:
             note(description if total is None else f"{description}: {amount(total, unit)}")

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from gnnzoo.errors import DataError, Location, did_you_mean
-from gnnzoo.file_formats import HDF5, XYZ, natural_key, read_head, uncompressed_name
+from gnnzoo.file_formats import HDF5, XYZ, check_regular, natural_key, read_head, uncompressed_name
 
 STDIN = Path("-")
 H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
@@ -125,11 +125,15 @@ def kind_of_name(path: Path) -> SourceKind:
 
 
 def _kind(path: Path) -> SourceKind:
-    if _is_stream(path):
-        return SourceKind.STREAM
-    if path.is_dir():
+    if path != STDIN and path.is_dir():
         return SourceKind.TFRECORD
     named = kind_of_name(path)
+    if _is_stream(path):
+        if not named.is_dump:
+            check_regular(
+                path, f"{named.value}: a file, which is read at any place", hint="write the pipe to a file first"
+            )
+        return SourceKind.STREAM
     if named is not SourceKind.DUMP:
         return named
     head = read_head(path)
@@ -139,8 +143,8 @@ def _kind(path: Path) -> SourceKind:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether this can be read only once: standard input or a pipe."""
-    return path == STDIN or (path.exists() and not (path.is_file() or path.is_dir()))
+    """Whether this can be read only once: standard input, a named pipe, or a character device such as a terminal."""
+    return path == STDIN or path.is_fifo() or path.is_char_device()
 
 
 def find_files(source: PathLike | Sequence[PathLike], streams: bool = False) -> list[Path]:
@@ -188,6 +192,8 @@ def _matches(name: str, streams: bool) -> list[Path]:
             )
         return [path]
     if path.exists():
+        if not path.is_dir():
+            check_regular(path, "a file or a folder")
         if not os.access(path, os.R_OK):
             raise DataError("the file cannot be read: no permission", location=Location(path))
         return [path]

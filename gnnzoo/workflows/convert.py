@@ -1,6 +1,7 @@
 """Conversion of dumps, or of other data, to a dataset: H5MD for one machine, TFRecord shards for many."""
 
 import logging
+import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from gnnzoo.data.inspection.unit_checks import checked_units, units_hint
 from gnnzoo.data.lammps.events import EVENT_KINDS
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.errors import Location, UserError
-from gnnzoo.file_formats import uncompressed_name
+from gnnzoo.file_formats import check_regular, uncompressed_name
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
 from gnnzoo.progress_bar import displays_progress
@@ -153,7 +154,7 @@ def convert(
             hint="leave it out for an .h5; or --format tfrecord",
         )
     refuse_existing(path, overwrite)
-    logs = find_files(log) if log else []
+    logs = _log_files(log) if log else []
     request = _Request(source, path, units, types, columns, logs, cutoff, None, compress, overwrite)
     if recipe is not None:
         request = _with_recipe(request, recipe)
@@ -166,6 +167,16 @@ def convert(
     if format == "tfrecord":
         return _to_tfrecord(request)
     return _dumps_to_h5(request) if source.kind.is_dump else _data_to_h5(request)
+
+
+def _log_files(log: PathLike | Sequence[PathLike]) -> list[Path]:
+    """Existing LAMMPS logs."""
+    for path in [log] if isinstance(log, str | os.PathLike) else log:
+        check_regular(Path(path), "a LAMMPS log")
+    files = find_files(log)
+    for path in files:  # matches of a glob
+        check_regular(path, "a LAMMPS log")
+    return files
 
 
 def _with_recipe(request: _Request, recipe: "str | Path | Recipe") -> _Request:

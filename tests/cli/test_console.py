@@ -2,9 +2,10 @@
 
 import logging
 
+import pytest
 from absl import logging as absl_logging
 
-from gnnzoo.cli.console import Verbosity, reporting
+from gnnzoo.cli.console import Verbosity, note, reporting, say, table, warn
 from gnnzoo.tensorflow_env import root_logger_kept
 
 
@@ -18,3 +19,22 @@ def test_a_library_that_logs_through_absl_does_not_print_our_messages_again(monk
         absl_logging.info("a SavedModel was loaded")
     assert capsys.readouterr().err == "once\n"
     assert not logging.getLogger().handlers
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x07", "a\rb", "\x9b31m", "\u202eabc", "\udcff", "\x00"])
+def test_what_a_terminal_would_obey_is_escaped(capsys, text):
+    say(text)
+    note(text)
+    warn(text)
+    table(f"title {text}", ["name", f"of {text}"], [[text, 1]])
+    with reporting(Verbosity()):
+        logging.getLogger("gnnzoo").warning(text)
+    printed = "".join(capsys.readouterr())
+    assert text not in printed
+    assert printed.count(text.encode("unicode_escape").decode()) == 7
+    assert all(character == "\n" or character.isprintable() for character in printed)
+
+
+def test_line_ends_tabs_and_names_of_any_language_are_printed(capsys):
+    say("a\tb\nЗолото 金 é")
+    assert capsys.readouterr().out == "a\tb\nЗолото 金 é\n"

@@ -11,7 +11,7 @@ import numpy as np
 from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.lammps.columns import Layout, check_meanings, column_layout
 from gnnzoo.data.lammps.frame_splitter import RawFrame
-from gnnzoo.data.lammps.header import Header
+from gnnzoo.data.lammps.header import Header, listed
 from gnnzoo.data.lammps.rows import (
     MAX_ID,
     MAX_SMALL,
@@ -165,7 +165,7 @@ class BlockBuilder:
         layout = column_layout(header, self._declared)
         if set(layout.fields) != set(self.layout.fields):
             raise DataError(
-                f"the columns change: {' '.join(header.columns)} here, {' '.join(self.columns)} in "
+                f"the columns change: {listed(header.columns)} here, {listed(self.columns)} in "
                 f"{self._header.file}, line {self._header.rows_line - 1}",
                 location=Location(header.file, header.rows_line - 1),
                 expected="the same quantities in all frames",

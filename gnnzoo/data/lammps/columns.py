@@ -1,11 +1,12 @@
 """Meaning of a dump's columns: required and optional ones, and the dump command that writes missing ones."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnnzoo.data.lammps.header import Header, dump_command
+from gnnzoo.data.lammps.header import Header, dump_command, listed
 from gnnzoo.errors import DataError, Location, UserError, did_you_mean
 
 FORCES = ("fx", "fy", "fz")
@@ -21,6 +22,7 @@ _OPTIONAL = {
     "energies": ("energy",),
 }
 _INTEGER = {"id", "type", "mol", "ix", "iy", "iz"}
+_MANY = 100  # columns of a dump that are no longer repeated in a hint
 _NAMING = ("element", "typelabel", "mass")
 # What a column may be declared to mean, where the dump has another name for it.
 MEANINGS = (
@@ -97,7 +99,7 @@ def column_layout(header: Header, declared: Mapping[str, str] | None = None) -> 
     declared = declared or {}
     location = Location(header.file, header.rows_line - 1)
     names = _renamed(header.columns, declared, location)
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
     if repeated is not None:
         raise DataError(f"column {repeated} appears twice", location=location, expected="each column once")
     kind = next((kind for kind, columns in _POSITIONS.items() if set(columns) <= set(names)), "")
@@ -131,7 +133,8 @@ def _hint(header: Header) -> str:
     """The dump command to use; and --column, where columns look like vectors under another name."""
     names = header.columns
     vector = next((name[:-3] for name in names if name.endswith("[1]") and f"{name[:-3]}[3]" in names), None)
-    line = f"in the LAMMPS input: {dump_command(header.file, ' '.join(completed(names)))}"
+    columns = completed(names) if len(names) <= _MANY else completed(())
+    line = f"in the LAMMPS input: {dump_command(header.file, ' '.join(columns))}"
     if vector is None or set(FORCES) <= set(names):
         return line
     options = " ".join(f"--column {force}={vector}[{number}]" for number, force in enumerate(FORCES, start=1))
@@ -151,7 +154,7 @@ def _renamed(names: tuple[str, ...], columns: Mapping[str, str], location: Locat
             raise DataError(
                 f"there is no column '{name}', which was declared as {meaning}.{did_you_mean(name, names)}",
                 location=location,
-                expected=f"one of {' '.join(names)}",
+                expected=f"one of {listed(names)}",
             )
     meaning_of = {name: meaning for meaning, name in columns.items()}
     hidden = {name for name in names if name in columns and name not in meaning_of}
@@ -162,15 +165,15 @@ def _problem(names: tuple[str, ...], kind: str) -> str | None:
     """What is missing, in a sentence; None if nothing is."""
     forces = [name for name in FORCES if name in names]
     if not forces:
-        return f"the dump holds no forces: its columns are {' '.join(names) or '(none)'}"
+        return f"the dump holds no forces: its columns are {listed(names) or '(none)'}"
     if len(forces) < 3:
         missing = ", ".join(name for name in FORCES if name not in forces)
-        return f"the forces are incomplete: {missing} not among the columns {' '.join(names)}"
+        return f"the forces are incomplete: {missing} not among the columns {listed(names)}"
     if not kind:
-        return f"the dump holds no complete positions: its columns are {' '.join(names)}"
+        return f"the dump holds no complete positions: its columns are {listed(names)}"
     for name in ("id", "type"):
         if name not in names:
-            return f"the dump has no column {name}: its columns are {' '.join(names)}"
+            return f"the dump has no column {name}: its columns are {listed(names)}"
     return None
 
 

@@ -20,6 +20,9 @@ from gnnzoo.file_formats import COMPRESSIONS, HDF5, HEAD_BYTES
 
 BLOCK_BYTES = 1 << 22
 HEADER_LIMIT = 1 << 16  # bytes; headers of frames have a few hundred
+# An archive whose text is larger than this, and so many times larger than the archive, is refused: numbers of a run
+# compress to a tenth at best.
+_EXPANDED, _MOST_PER_BYTE = 1 << 28, 100
 _PIECE_BYTES = 1 << 18  # decompressed at a time: where an archive is truncated, at most this much is lost
 
 # First bytes of files that are not dumps -> name of the format, and the command that reads it.
@@ -31,6 +34,9 @@ _FOREIGN = {
 }
 
 Advance = Callable[[int], object]
+
+
+_UNPACKERS = {"gzip": "gunzip -k", "zstd": "unzstd", "xz": "unxz -k", "bzip2": "bunzip2 -k"}
 
 
 @dataclass
@@ -139,7 +145,7 @@ def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator
     archive = OPENERS[program](io.BufferedReader(raw, BLOCK_BYTES))
     read = getattr(archive, "read1", archive.read)
     pieces: list[bytes] = []
-    size, more = 0, True
+    size, total, more = 0, 0, True
     while more:
         try:
             piece = read(_PIECE_BYTES)
@@ -153,7 +159,14 @@ def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator
                     hint=f"{program} -t {dump.path.name} checks it",
                 ) from None
         pieces.append(piece)
-        size += len(piece)
+        size, total = size + len(piece), total + len(piece)
+        if total > _EXPANDED and total > _MOST_PER_BYTE * raw.bytes:
+            raise DataError(
+                f"{raw.bytes:,} bytes expand to {total:,} and more",
+                location=Location(dump.path),
+                expected=f"a dump, which is at most {_MOST_PER_BYTE} times as large as its archive",
+                hint=f"{_UNPACKERS[program]} {dump.path.name} unpacks it, if it is meant like that; then use the text",
+            )
         if size >= BLOCK_BYTES or not more:
             yield b"".join(pieces)
             pieces, size = [], 0

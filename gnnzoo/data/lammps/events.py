@@ -16,7 +16,7 @@ EVENT_KINDS = {
 _SHOWN = 5  # events of one kind that are listed one by one; more would hide the other messages
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something about one frame that the user should know."""
 

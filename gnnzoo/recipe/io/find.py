@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from gnnzoo.errors import Location, RecipeError, did_you_mean
-from gnnzoo.file_formats import natural_key
+from gnnzoo.file_formats import check_regular, natural_key
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -52,6 +52,7 @@ def find_recipe(name: str | Path) -> Path:
     stem = path.name.removesuffix(".json")
     if stem in known and path.parent.name in ("", "recipes"):
         return known[stem]
+    check_regular(path, "a recipe", RecipeError)
     raise RecipeError(
         f"there is no recipe '{name}'." + did_you_mean(stem, known),
         expected=f"a recipe's path, or one of {', '.join(known)}",

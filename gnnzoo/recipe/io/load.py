@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gnnzoo.errors import Location, RecipeError, UserError
-from gnnzoo.file_formats import COMPRESSIONS, DUMP, HDF5, read_head
+from gnnzoo.file_formats import COMPRESSIONS, DUMP, HDF5, check_regular, read_head
 from gnnzoo.recipe.checks.all import check
 from gnnzoo.recipe.io import json_positions
 from gnnzoo.recipe.io.find import find_recipe
@@ -80,6 +80,7 @@ _DATA = (DUMP, *COMPRESSIONS, HDF5)
 
 
 def _read(path: Path) -> tuple[dict[str, JsonValue], dict[json_positions.Path, int]]:
+    check_regular(path, "a recipe", RecipeError)
     try:
         if read_head(path).startswith(_DATA):
             hint = f"gnnzoo init {path} writes a recipe for them"
