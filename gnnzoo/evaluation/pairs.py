@@ -10,6 +10,7 @@ from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.training_statistics import pair_name
 from gnnzoo.fields import EDGE_CLASSES
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.info import PairCurveInfo
 from gnnzoo.models.priors import mixed_parameters
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
@@ -43,7 +44,7 @@ class PairCurve(Record):
     counts: list[int]
 
     @classmethod
-    def from_json(cls, values: dict) -> "PairCurve":
+    def from_json(cls, values: PairCurveInfo) -> "PairCurve":
         """Inverse of `to_json`.
 
         Args:
@@ -52,7 +53,7 @@ class PairCurve(Record):
         Returns:
             The curve.
         """
-        return cls(**{("reference" if key == "truth" else key): value for key, value in values.items()})
+        return cls(values["name"], values["distances"], values["forces"], values["truth"], values["counts"])
 
     def error(self) -> float | None:
         """Relative error: mean |dF| / mean |F|, each distance weighted by the number of training pairs there.

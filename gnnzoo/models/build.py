@@ -29,6 +29,7 @@ class Scales:
         force: force unit per network unit; a list where each species has its own.
         neighbors: mean number of neighbours, by whose root sums over neighbours are divided.
         shortest: (2, species, species) shortest distances between and within molecules, for a prior's repulsion.
+        neighbor_scale: factor on sums over neighbours of a trained network; by default 1 / sqrt(neighbors).
         energy_offsets: (species,) energy of an atom of each species at the arbitrary zero of the data, which is
             subtracted before training; None where the network has no energy.
     """
@@ -37,6 +38,7 @@ class Scales:
     neighbors: float = 1.0
     energy_offsets: list[float] | None = None
     shortest: list | None = None
+    neighbor_scale: float | None = None
 
 
 RAW = Scales()
@@ -190,7 +192,7 @@ def _derived(
     bonded = [other.reads_bonds(edges) for other in recipe.model.layers if other.traits.reads_edges]
     return {
         "largest_wave": lambda: recipe.graph.waves,
-        "neighbor_scale": lambda: scales.neighbors**-0.5,
+        "neighbor_scale": lambda: scales.neighbors**-0.5 if scales.neighbor_scale is None else scales.neighbor_scale,
         "bond_features": lambda: entry.reads_bonds(edges),
         "cutoff": lambda: recipe.graph.cutoff,
         "plain": lambda: not all(bonded),

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,17 +10,27 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import gnnzoo.layers  # these two register the classes that Keras looks up
-import gnnzoo.models.conservative  # noqa: F401
 from gnnzoo import fields
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
-from gnnzoo.errors import Location, ModelError
-from gnnzoo.models.archive import DAMAGE, INFO_MEMBER, damaged, read_info
+from gnnzoo.errors import Location, ModelError, RecipeError, UserError
+from gnnzoo.models.archive import (
+    CONFIG_MEMBER,
+    INFO_MEMBER,
+    WEIGHTS_MEMBER,
+    damaged,
+    info_of,
+    member_size,
+    open_archive,
+    read_member,
+)
 from gnnzoo.models.info import ModelInfo
-from gnnzoo.models.layer_classes import import_layers, layer_packages, require_layers
+from gnnzoo.models.layer_classes import layer_packages, require_layers
 from gnnzoo.models.predict import Predictor
+from gnnzoo.models.stored_network import LONGEST_CONFIG, build_stored_network
+from gnnzoo.models.weights import load_weights
 from gnnzoo.outputs import atomic_write
+from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.layer_registry import layers_with
 from gnnzoo.recipe.schema.recipe import Recipe
 
@@ -157,13 +168,16 @@ def save_model(force_field: ForceField, path: Path | str, overwrite: bool = Fals
     with atomic_write(path, overwrite) as temporary:
         force_field.network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(INFO_MEMBER, json.dumps(info, indent=1))
+            archive.writestr(INFO_MEMBER, json.dumps(info))
     force_field.path = path
     return path
 
 
 def load_model(path: Path | str) -> ForceField:
     """Read a .keras file written by gnnzoo.
+
+    The network is built from the recipe, and only its weights are read: nothing that the file names is imported or
+    called, and no more memory is taken than the file has bytes.
 
     Args:
         path: the file.
@@ -175,12 +189,41 @@ def load_model(path: Path | str) -> ForceField:
         ModelError: the file does not exist, was not written by gnnzoo, or is damaged; or it has a layer of a package
             that is not installed.
     """
-    info = read_info(path)
-    require_layers(info.pop("layer_packages", {}), path)
-    try:
-        recipe = Recipe.model_validate(info.pop("recipe"))
-        import_layers(recipe.model.layers)
-        network = keras.models.load_model(path, compile=False)
-    except DAMAGE as error:
-        raise damaged(path, error) from error
+    with open_archive(path) as archive:
+        info = info_of(archive, path)
+        require_layers(info.pop("layer_packages", {}), path)
+        recipe = stored_recipe(info.pop("recipe"), path)
+        species, offsets = info["species"], info.get("energy_offsets")
+        if offsets is not None and len(offsets) != len(species):
+            raise ValueError(f"it has energy offsets of {len(offsets)} species, not of {len(species)}")
+        config = read_member(archive, CONFIG_MEMBER, LONGEST_CONFIG)
+        most = member_size(archive, WEIGHTS_MEMBER)
+        try:
+            network = build_stored_network(recipe, species, config, most)
+        except UserError:
+            raise
+        except Exception as error:  # of any layer, about values that the file gives
+            raise damaged(path, error, CONFIG_MEMBER) from error
+        load_weights(archive, path, network)
     return ForceField(network, recipe, info, Path(path))
+
+
+def stored_recipe(raw: Mapping[str, object], path: Path | str) -> Recipe:
+    """The recipe of a model file.
+
+    Args:
+        raw: as it stands in the file.
+        path: the file, for errors.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ModelError: it is not valid.
+    """
+    try:
+        return recipe_from_dict(raw)
+    except RecipeError as error:
+        first = next(iter(error.problems), error)
+        where = f"{first.location.key}: " if first.location and first.location.key else ""
+        raise damaged(path, ValueError(f"{where}{first.what}"), "recipe") from error

@@ -1,12 +1,47 @@
 """Typed view of the information that a .keras file holds next to its network (member `gnnzoo.json`).
 
 The records are plain dicts, exactly as they stand in the file. Every key may be missing: in files of older versions
-and in models built in memory.
+and in models built in memory. `archive.read_info` holds what it reads to these types; keys that they do not declare, of
+later versions, are kept.
 """
 
-from typing import TypedDict
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field, with_config
+from typing_extensions import TypedDict  # that of `typing` cannot be checked by pydantic before Python 3.12
+
+Units = Annotated[str, Field(pattern="^(real|metal|lj)$")]
+Count = Annotated[int, Field(ge=0)]
+Text = Annotated[str, Field(max_length=10_000)]
+TypeNumber = Annotated[str, Field(pattern="^[1-9][0-9]{0,8}$")]
+PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+!-]{0,99}$")]  # part of a command to type
+# Long lists are refused at their first wrong value.
+Numbers = Annotated[list[float], Field(fail_fast=True)]
+Counts = Annotated[list[Count], Field(fail_fast=True)]
+Vectors = Annotated[list[Annotated[list[float], Field(min_length=3, max_length=3)]], Field(fail_fast=True)]
+_open = with_config(ConfigDict(extra="allow"))  # keys of later versions
 
 
+def _split(parts: dict[str, list[int]]) -> dict[str, list[int]]:
+    if missing := {"train", "validation", "test"} - set(parts):
+        raise ValueError(f"must name the frames of {', '.join(sorted(missing))}")
+    return parts
+
+
+def _layer_transfer(row: list[str | int]) -> list[str | int]:
+    if [type(value) for value in row] != [str, str, int, int, str]:
+        raise ValueError("must be [layer, action, copied, total, reason]")
+    return row
+
+
+def _pair_curve(curve: "PairCurveInfo") -> "PairCurveInfo":
+    columns = [values for values in curve.values() if isinstance(values, list)]
+    if len({len(column) for column in columns}) != 1:
+        raise ValueError("must have as many distances as forces and counts")
+    return curve
+
+
+@_open
 class DatasetInfo(TypedDict, total=False):
     """The dataset of a training.
 
@@ -23,42 +58,46 @@ class DatasetInfo(TypedDict, total=False):
 
     path: str
     fingerprint: str
-    frames: int
-    atoms: int
-    units: str | None
+    frames: Count
+    atoms: Count
+    units: Units | None
     molecules: bool
     boundary: list[str]
     sources: list[str]
 
 
+@_open
 class PackageInfo(TypedDict):
     """An installed package that a layer comes from: its name and version."""
 
-    package: str
-    version: str
+    package: PackageName
+    version: PackageName
 
 
+@_open
 class DistanceHistogram(TypedDict):
     """Histogram of pair distances by kind of pair: `bins` bins of equal width up to the cutoff."""
 
-    bins: int
-    counts: dict[str, list[int]]
+    bins: Annotated[int, Field(ge=1, le=100_000)]
+    counts: dict[str, Counts]
 
 
+@_open
 class StatisticsInfo(TypedDict, total=False):
     """Statistics of the training split; see `data.graphs.training_statistics.TrainingStatistics`."""
 
     force_rms: float
     force_mean_abs: float
     mean_neighbors: float
-    max_atoms: int
-    max_edges: int
-    max_neighbors: int
-    shortest: list[list[list[float]]]
+    max_atoms: Count
+    max_edges: Count
+    max_neighbors: Count
+    shortest: list[list[Numbers]]
     distances: DistanceHistogram
     frames: int
 
 
+@_open
 class TrainingInfo(TypedDict, total=False):
     """How a model was trained.
 
@@ -83,6 +122,7 @@ class TrainingInfo(TypedDict, total=False):
 ForceFigures = dict[str, float | None]
 
 
+@_open
 class SourceErrors(TypedDict):
     """Errors on the source model's own data before and after a transfer.
 
@@ -100,6 +140,17 @@ class SourceErrors(TypedDict):
     how: str
 
 
+class PairCurveInfo(TypedDict):
+    """A dimer force curve; see `evaluation.pairs.PairCurve`, whose `reference` is "truth" here."""
+
+    name: str
+    distances: Numbers
+    forces: Numbers
+    truth: Numbers | None
+    counts: Counts
+
+
+@_open
 class Origin(TypedDict, total=False):
     """The transfer that a model's weights started with.
 
@@ -122,25 +173,27 @@ class Origin(TypedDict, total=False):
     recipe: str
     dataset: DatasetInfo | None
     origin: "Origin | None"
-    moves: list[list[str | int]]
+    moves: list[Annotated[list[str | int], AfterValidator(_layer_transfer)]]
     gain: float
     zero_shot: float | None
     scale_fitted: dict[str, float | None] | None
-    pairs: list[dict]
+    pairs: list[Annotated[PairCurveInfo, AfterValidator(_pair_curve)]] | None
     forgotten: SourceErrors | None
 
 
+@_open
 class ExampleFrame(TypedDict):
     """A held-out frame with the forces predicted on it, which checks an exported model where the data are gone."""
 
-    positions: list[list[float]]
-    cell: list[list[float]]
-    pbc: list[bool]
-    types: list[int]
-    molecules: list[int] | None
-    forces: list[list[float]]
+    positions: Vectors
+    cell: Annotated[Vectors, Field(min_length=3, max_length=3)]
+    pbc: Annotated[list[bool], Field(min_length=3, max_length=3)]
+    types: Counts
+    molecules: Annotated[list[int], Field(fail_fast=True)] | None
+    forces: Vectors
 
 
+@_open
 class ModelInfo(TypedDict, total=False):
     """All information in a .keras file.
 
@@ -167,16 +220,16 @@ class ModelInfo(TypedDict, total=False):
 
     gnnzoo: str
     trained: str
-    species: list[str]
-    types: dict[str, str]
-    units: str | None
+    species: list[Text]
+    types: dict[TypeNumber, Text]
+    units: Units | None
     cutoff: float
-    parameters: int
+    parameters: Count
     dataset: DatasetInfo
-    split: dict[str, list[int]]
+    split: Annotated[dict[str, Counts], AfterValidator(_split)]
     split_report: dict[str, object]
     statistics: StatisticsInfo
-    energy_offsets: list[float] | None
+    energy_offsets: Numbers | None
     training: TrainingInfo
     origin: Origin | None
     figures: dict[str, ForceFigures | None]

@@ -33,16 +33,6 @@ def layer_class(entry: Entry | type[Entry]) -> type[StackLayer]:
     return found
 
 
-def import_layers(entries: Iterable[Entry]) -> None:
-    """Import the Keras classes of these entries, so that Keras can load a model that has them.
-
-    Args:
-        entries: the stack of a recipe.
-    """
-    for entry in entries:
-        layer_class(entry)
-
-
 def layer_packages(entries: Iterable[Entry]) -> dict[str, PackageInfo]:
     """Packages that the layers of a stack come from, other than gnnzoo itself.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self, cast
 
-from gnnzoo.models.info import DatasetInfo, Origin, SourceErrors
+from gnnzoo.models.info import DatasetInfo, Origin, PairCurveInfo, SourceErrors
 from gnnzoo.records import Record
 
 Action = Literal["copied", "copied in part", "reset", "from the target", "from the model", "left behind"]
@@ -131,7 +131,7 @@ class TransferOrigin:
     output_gain: float = 1.0
     zero_shot: float | None = None
     scale_fitted: dict[str, float | None] | None = None
-    pairs: list[dict[str, object]] = field(default_factory=list)
+    pairs: list[PairCurveInfo] = field(default_factory=list)
     forgetting: Forgetting | None = None
     trained: bool = False
 
@@ -178,7 +178,7 @@ class TransferOrigin:
             raw.get("gain", 1.0),
             raw.get("zero_shot"),
             raw.get("scale_fitted"),
-            raw.get("pairs", []),
+            raw.get("pairs") or [],
             None if forgetting is None else Forgetting(**forgetting),
             "forgotten" in raw,
         )

@@ -14,7 +14,7 @@ from gnnzoo.errors import Location, RecipeError, UserError
 from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.info import ModelInfo, Origin, StatisticsInfo
+from gnnzoo.models.info import ModelInfo, Origin, PairCurveInfo, StatisticsInfo
 from gnnzoo.models.predict import Predictor
 from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.find import find_recipe
@@ -331,7 +331,7 @@ def _origin(source: ForceField, start: TransferStart, dataset: Dataset, report: 
     )
 
 
-def _pair_curves(start: TransferStart, dataset: Dataset) -> list[dict[str, object]]:
+def _pair_curves(start: TransferStart, dataset: Dataset) -> list[PairCurveInfo]:
     """Dimer force curves before training; the few predictions run uncompiled."""
     prepared = start.prepared
     info: ModelInfo = {
