@@ -34,6 +34,8 @@ from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.layer_registry import layers_with
 from gnnzoo.recipe.schema.recipe import Recipe
 
+_LONGEST_RECIPE = 1_000_000  # bytes of JSON
+
 
 @dataclass(eq=False)
 class ForceField:
@@ -221,6 +223,10 @@ def stored_recipe(raw: Mapping[str, object], path: Path | str) -> Recipe:
     Raises:
         ModelError: it is not valid.
     """
+    if (size := len(json.dumps(raw))) > _LONGEST_RECIPE:
+        raise damaged(
+            path, ValueError(f"its recipe has {size:,} bytes, at most {_LONGEST_RECIPE:,} are read"), "recipe"
+        )
     try:
         return recipe_from_dict(raw)
     except RecipeError as error:

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 Locations = dict[json_positions.Path, Location]
 
+_LONGEST = 1_000_000  # bytes; recipes have some kB, or 100 kB with thousands of named files
+_MOST_PROBLEMS = 50  # that are reported at once
+
 
 def load_recipe(path_or_name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """Read and validate a recipe.
@@ -85,6 +88,9 @@ def _read(path: Path) -> tuple[dict[str, JsonValue], dict[json_positions.Path, i
         if read_head(path).startswith(_DATA):
             hint = f"gnnzoo init {path} writes a recipe for them"
             raise RecipeError("these are data, not a recipe", location=Location(file=path), hint=hint)
+        if path.stat().st_size > _LONGEST:
+            what = f"is too long for a recipe: {path.stat().st_size:,} bytes"
+            raise RecipeError(what, location=Location(file=path), expected=f"at most {_LONGEST:,} bytes")
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise RecipeError("is not text", location=Location(file=path), expected="a recipe: JSON in UTF-8") from None
@@ -110,7 +116,7 @@ def _validated(raw: dict[str, JsonValue], locations: Locations, file: Path | Non
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:
-        problems = validation_problems(error.errors(), upgraded(raw))
+        problems = validation_problems(error.errors()[:_MOST_PROBLEMS], upgraded(raw))
     else:
         problems = check(recipe)
         if not problems:

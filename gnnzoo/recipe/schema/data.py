@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from gnnzoo.recipe.schema.base import Fraction, Name, Section
+from gnnzoo.recipe.schema.base import Fraction, Name, Number, Section
 from gnnzoo.recipe.schema.prior import ReferenceEntry
 
 ALL_SETS = "all"  # reserved name that stands for every evaluation set
@@ -44,12 +44,12 @@ class Split(Section):
     """Share of the frames for choosing the best checkpoint."""
     test: Fraction = 0.1
     """Share of the frames for the final evaluation; may be 0 where other data are used for it."""
-    frames: PositiveInt | None = None
+    frames: Number | None = None
     """Largest number of training frames, evenly spaced over the training part; null: all. The other parts do not
     change."""
-    blocks: PositiveInt = 10
+    blocks: Number = 10
     """Number of blocks; fewer are used where the gaps between them would take more than a fifth of the frames."""
-    gap: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    gap: Literal["auto"] | Annotated[int, Field(ge=0, le=1_000_000_000)] = "auto"
     """Frames left out between two neighbouring parts of one run. `auto`: the autocorrelation time of the structure,
     measured on the run; where that is too long, what fits in a fifth of the frames, with a warning."""
     validation_files: list[str] = Field(default_factory=list)

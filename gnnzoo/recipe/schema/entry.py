@@ -1,33 +1,44 @@
 """The base of all entries of the layer stack, and the options that several of them share."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, model_validator
 
 from gnnzoo.recipe.layer_traits import EdgeFeature, LayerTraits, Option, SpeciesInputs
-from gnnzoo.recipe.schema.base import Fraction, Name, Section
+from gnnzoo.recipe.schema.base import Fraction, Functions, Name, Section, Width
 
 SMOOTH_ACTIVATION = "silu"
+_MOST_WEIGHTS = 2**26  # of one perceptron: 270 MB
 
 
 class Mlp(Section):
     """Dense + activation, then `hidden_layers` x (dropout, dense without bias, activation), then dense."""
 
-    units: PositiveInt = 128
+    units: Width = 128
     """Width of every layer of the perceptron."""
-    hidden_layers: int = Field(default=2, ge=0)
+    hidden_layers: int = Field(default=2, ge=0, le=64)
     """Number of hidden layers after the first."""
     dropout: Fraction = 0.0
     """Share of the activations dropped before each hidden layer during training."""
     activation: Literal["prelu", "silu"] = "prelu"
     """`prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852); `silu` is smooth."""
 
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        weights = self.units**2 * (self.hidden_layers + 2)
+        if weights > _MOST_WEIGHTS:
+            raise ValueError(
+                f"units {self.units} with {self.hidden_layers} hidden layers are {weights / 1e6:.0f} million weights, "
+                f"more than {_MOST_WEIGHTS / 1e6:.0f} million"
+            )
+        return self
+
 
 class RadialReader(Section):
     """A layer that reads the radial basis of `graph.radial`."""
 
-    functions: PositiveInt | None = None
+    functions: Functions | None = None
     """Number of radial functions that are read, the first and smoothest ones; null: all."""
 
 

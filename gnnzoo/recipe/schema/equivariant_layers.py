@@ -2,9 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import PositiveInt
-
 from gnnzoo.recipe.layer_traits import LayerTraits
+from gnnzoo.recipe.schema.base import Functions
 from gnnzoo.recipe.schema.entry import Entry, RadialReader
 
 
@@ -17,7 +16,7 @@ class AtomicDensity(Entry, RadialReader):
     traits: ClassVar = LayerTraits(reads_radial=True, makes_vectors=True)
 
     layer: Literal["atomic_density"]
-    channels: PositiveInt = 4
+    channels: Functions = 4
     """Channels of the density, linear in the atom features; as many as there are species distinguish them all."""
     rank: Literal[1, 2] = 2
     """Highest rank: 1 for vectors, 2 for vectors and tensors."""
@@ -54,7 +53,7 @@ class WaveMessage(Entry):
     traits: ClassVar = LayerTraits(reads_waves=True, makes_vectors=True, couples_graph=True)
 
     layer: Literal["wave_message"]
-    channels: PositiveInt = 8
+    channels: Functions = 8
     """Number of learned charges of each atom."""
-    functions: PositiveInt = 2
+    functions: Functions = 2
     """Number of Gaussians in the filters. Few of them extrapolate better to the longer waves of larger boxes."""

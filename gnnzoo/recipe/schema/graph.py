@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from gnnzoo.recipe.layer_traits import EdgeFeature
-from gnnzoo.recipe.schema.base import Name, Section
+from gnnzoo.recipe.schema.base import Functions, Name, Section
 
 
 class Radial(Section):
@@ -14,7 +14,7 @@ class Radial(Section):
     basis: Literal["bessel", "gaussian", "exp_normal"] = "bessel"
     """`bessel`: spherical Bessel functions (arXiv 2003.03123, eq. 7). `gaussian`: evenly spaced Gaussians (arXiv
     1706.08566). `exp_normal`: Gaussians of exp(-5 distance/cutoff), narrower at short distances (arXiv 1902.08408)."""
-    functions: PositiveInt = 8
+    functions: Functions = 8
     """Number of functions."""
 
 
@@ -37,7 +37,7 @@ class Graph(Section):
     envelope: bool = False
     """Multiply messages and pair forces by a polynomial that goes smoothly to zero at the cutoff (arXiv 2003.03123, eq.
     8)."""
-    envelope_order: int = Field(default=6, ge=3)
+    envelope_order: int = Field(default=6, ge=3, le=100)
     """The exponent p of the polynomial: the higher, the farther it stays near 1 and the steeper it falls."""
 
     @model_validator(mode="after")

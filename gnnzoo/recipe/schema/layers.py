@@ -2,10 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import PositiveInt
-
 from gnnzoo.recipe.layer_traits import LayerTraits, Option
-from gnnzoo.recipe.schema.base import Fraction, Name
+from gnnzoo.recipe.schema.base import Fraction, Name, Width
 from gnnzoo.recipe.schema.entry import Entry, Mlp
 
 
@@ -56,7 +54,7 @@ class SchNetConvolution(Entry):
     traits: ClassVar = LayerTraits(reads_edges=True, needs_edges=("radial", "distance"), adds_input=True)
 
     layer: Literal["schnet_convolution"]
-    units: PositiveInt = 128
+    units: Width = 128
     """Width of the atom features before and after, and of the filters."""
     bond_features: bool = False
     """Whether this layer's edge features include the bond one-hot."""
@@ -71,7 +69,7 @@ class GamdConvolution(Entry):
     traits: ClassVar = LayerTraits(reads_edges=True, needs_edges=("radial", "distance"), adds_input=True)
 
     layer: Literal["gamd_convolution"]
-    units: PositiveInt = 128
+    units: Width = 128
     """Width of the atom features before and after, and of the perceptrons."""
     activation: Literal["prelu", "silu"] = "silu"
     """`silu` is smooth; `prelu` learns one slope per channel, from 0.25 (arXiv 1502.01852)."""
@@ -142,7 +140,7 @@ class Dense(Entry):
     keras_class: ClassVar = "gnnzoo.layers.basic:Dense"
 
     layer: Literal["dense"]
-    units: PositiveInt = 128
+    units: Width = 128
     """Width of the output."""
     bias: bool = True
     """Whether a constant is added."""

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from gnnzoo.recipe.schema.base import Section
+from gnnzoo.recipe.schema.base import Number, Section
 from gnnzoo.recipe.schema.transfer import StartFrom
 
 Loss = Literal["l1", "l2", "huber", "vector"]
@@ -25,14 +25,14 @@ class LearningRate(Section):
     """Factor per epoch, of `exponential`."""
     factor: float = Field(default=0.5, gt=0, lt=1)
     """Factor of `plateau`."""
-    patience: PositiveInt = 3
+    patience: Number = 3
     """Epochs without a smaller validation error, of `plateau`."""
 
 
 class Warmup(Section):
     """The first epochs: a linear ramp of the learning rate, and optionally a loss that keeps the output from zero."""
 
-    epochs: int = Field(default=5, ge=0)
+    epochs: int = Field(default=5, ge=0, le=1_000_000_000)
     """Length; 0 for none."""
     loss: Literal["nonzero_output", "plain"] = "plain"
     """`nonzero_output` adds (sum |target|) / (sum |output|) to the summed loss, which together with PReLU cures dead
@@ -76,7 +76,7 @@ class Ema(Section):
 class EarlyStopping(Section):
     """Stopping before the end of the schedule."""
 
-    patience: PositiveInt = 10
+    patience: Number = 10
     """Epochs without a smaller validation error after which training ends."""
 
 
@@ -88,7 +88,7 @@ class Stage(Section):
     share: PositiveFloat | None = None
     """Share of the schedule, of time under a time limit; the shares of all stages make 1. Null where all stages have
     steps: then it is the share of these."""
-    steps: PositiveInt | None = None
+    steps: Number | None = None
     """Length in steps, whatever the share; of all stages, or of none. `training.steps` is null then."""
     loss: Loss | None = None
     """Loss, if another than `training.loss`."""
@@ -101,18 +101,18 @@ class Stage(Section):
 class Training(Section):
     """The training schedule."""
 
-    epochs: PositiveInt = 50
+    epochs: Number = 50
     """Length of the schedule in epochs. With `steps` or a time limit the same schedule is stretched or shortened to
     them, and its epochs are shares of the whole."""
-    steps: PositiveInt | None = None
+    steps: Number | None = None
     """Length of the schedule in steps, instead of `epochs` passes over the data."""
-    stop_after: PositiveInt | None = None
+    stop_after: Number | None = None
     """Stop after this many steps of the schedule; repeats a run that a time limit stopped before its end."""
     stages: list[Stage] = Field(default_factory=list)
     """Consecutive trainings, for a stack with a direct head and an energy head: first fast on direct forces, then on
     those of the energy; or for layers that are trained first. Each restarts the learning rate, its warm-up and the
     optimizer; the model is the best of the last one."""
-    batch_size: PositiveInt = 16
+    batch_size: Number = 16
     """Frames per step."""
     loss: Loss = "l1"
     """Over force components: mean absolute, mean square, or Huber with its bend at one network unit, which is the
@@ -145,11 +145,11 @@ class Training(Section):
     """Random changes of the training frames."""
     early_stopping: EarlyStopping | None = None
     """End before the end of the schedule; with `stages`, of the last one."""
-    checkpoint_every: PositiveInt = 6
+    checkpoint_every: Number = 6
     """Epochs between checkpoints; one is always made at the end. The best by validation becomes the model."""
-    validation_frames: PositiveInt = 16
+    validation_frames: Number = 16
     """Frames of the validation part, evenly spaced, on which the error is measured during training."""
-    validate_every: PositiveInt | None = None
+    validate_every: Number | None = None
     """Epochs between validations; null for every epoch, or under a time limit as often as a twentieth of it allows."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of weights, order of frames, rotations, noise and dropout."""

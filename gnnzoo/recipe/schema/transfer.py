@@ -2,10 +2,10 @@
 
 from fnmatch import fnmatchcase
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from gnnzoo.choices import RadialTransfer, Strategy
-from gnnzoo.recipe.schema.base import Fraction, Name, Section
+from gnnzoo.recipe.schema.base import Fraction, Name, Section, Width
 
 # Share of the schedule in which a staged transfer trains the heads alone: long enough for new heads to converge on the
 # copied features, short enough to leave most of the schedule to all layers. Chosen by hand, not tuned.
@@ -35,7 +35,7 @@ class StartFrom(Section):
     map: dict[Name, Name] = Field(default_factory=dict)
     """For learned embeddings of species: the model's species that each target species starts as, such as {"Ar": "O"};
     species of both start as themselves."""
-    rank: PositiveInt = 8
+    rank: Width = 8
     """Width of the adapters of `lora`."""
     replay: Fraction = 0.0
     """Share of the steps that train on the model's own training frames, so that they are not forgotten."""
