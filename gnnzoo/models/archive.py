@@ -9,7 +9,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +22,6 @@ INFO_MEMBER, CONFIG_MEMBER, WEIGHTS_MEMBER = "gnnzoo.json", "config.json", "mode
 DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, KeyError, TypeError, OSError, EOFError)
 _LONGEST = 200  # characters quoted from another library's message: about two lines of a terminal
 _EXPECTED = "a .keras file written by gnnzoo train or gnnzoo transfer"
-_REQUIRED = ("recipe", "species", "types", "units")
 _LIST = "gnnzoo list shows the models in this folder"
 # The end of a zip archive without a comment: signature, ..., size of the table of contents, its offset, no comment.
 _END = struct.Struct("<4s4H2LH")
@@ -146,12 +145,13 @@ def read_info(path: Path | str) -> ModelInfo:
         return info_of(archive, path)
 
 
-def info_of(archive: zipfile.ZipFile, path: Path | str) -> ModelInfo:
+def info_of(archive: zipfile.ZipFile, path: Path | str, required: Collection[str] = ("recipe",)) -> ModelInfo:
     """The information in an open archive.
 
     Args:
         archive: the archive.
         path: its file, for errors.
+        required: keys that it must have.
 
     Returns:
         The information, with the recipe under "recipe".
@@ -165,7 +165,7 @@ def info_of(archive: zipfile.ZipFile, path: Path | str) -> ModelInfo:
     content = read_member(archive, INFO_MEMBER, LONGEST)
     try:
         info: ModelInfo = parse_record(content, ModelInfo)
-        if missing := [f"'{key}'" for key in _REQUIRED if key not in info]:
+        if missing := [f"'{key}'" for key in required if key not in info]:
             raise ValueError(f"it has no {', '.join(missing)}")
     except ValueError as error:
         raise damaged(path, error, INFO_MEMBER) from error

@@ -192,7 +192,7 @@ def load_model(path: Path | str) -> ForceField:
             that is not installed.
     """
     with open_archive(path) as archive:
-        info = info_of(archive, path)
+        info = info_of(archive, path, required=("recipe", "species", "types", "units"))
         require_layers(info.pop("layer_packages", {}), path)
         recipe = stored_recipe(info.pop("recipe"), path)
         species, offsets = info["species"], info.get("energy_offsets")

@@ -343,7 +343,8 @@ def _pair_curves(start: TransferStart, dataset: Dataset) -> list[PairCurveInfo]:
     }
     uncompiled = ForceField(start.model.network, start.model.recipe, info)
     uncompiled.predictor = Predictor(start.model.network, xla=False)
-    return [curve.to_json() for curve in pair_curves(uncompiled, points=PAIR_POINTS)]
+    # to_json has these keys
+    return [cast(PairCurveInfo, curve.to_json()) for curve in pair_curves(uncompiled, points=PAIR_POINTS)]
 
 
 def _forgetting(source: ForceField, model: ForceField, start: TransferStart) -> Forgetting | None:

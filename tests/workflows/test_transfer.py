@@ -36,7 +36,11 @@ def water_model(units="real", path=None, made=None):
     random = np.random.default_rng(3)
     for variable in network.trainable_variables:
         variable.assign(variable.numpy() + random.normal(scale=0.1, size=variable.shape))
-    model = ForceField(network, made, {"species": ["O", "H"], "units": units, "dataset": {"path": "water.h5"}})
+    model = ForceField(
+        network,
+        made,
+        {"species": ["O", "H"], "types": {"1": "O", "2": "H"}, "units": units, "dataset": {"path": "water.h5"}},
+    )
     if path is not None:
         save_model(model, path)
     return model

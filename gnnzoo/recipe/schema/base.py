@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 # Numbers that set a size are bounded far beyond any use, so that a recipe of unknown origin cannot take all memory.
-Width = Annotated[int, Field(ge=1, le=4096)]  # of features
-Functions = Annotated[int, Field(ge=1, le=1024)]  # of distance
-Number = Annotated[int, Field(ge=1, le=1_000_000_000)]  # of steps, frames, epochs
+Width = Annotated[int, Field(gt=0, le=4096)]  # of features
+Functions = Annotated[int, Field(gt=0, le=1024)]  # of distance
+Number = Annotated[int, Field(gt=0, le=1_000_000_000)]  # of steps, frames, epochs
 
 
 class Section(BaseModel):
