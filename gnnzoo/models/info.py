@@ -140,14 +140,11 @@ class SourceErrors(TypedDict):
     how: str
 
 
-class PairCurveInfo(TypedDict):
-    """A dimer force curve; see `evaluation.pairs.PairCurve`, whose `reference` is "truth" here."""
-
-    name: str
-    distances: Numbers
-    forces: Numbers
-    truth: Numbers | None
-    counts: Counts
+# A dimer force curve; see `evaluation.pairs.PairCurve`, whose `reference` has an older name here.
+PairCurveInfo = TypedDict(
+    "PairCurveInfo",
+    {"name": str, "distances": Numbers, "forces": Numbers, "truth": Numbers | None, "counts": Counts},
+)
 
 
 @_open
