@@ -141,7 +141,7 @@ class SourceErrors(TypedDict):
 
 
 # A dimer force curve; see `evaluation.pairs.PairCurve`, whose `reference` has an older name here.
-PairCurveInfo = TypedDict(
+PairCurveInfo = TypedDict(  # noqa: UP013  # a key that the glossary keeps out of names
     "PairCurveInfo",
     {"name": str, "distances": Numbers, "forces": Numbers, "truth": Numbers | None, "counts": Counts},
 )
