@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from gnnzoo.errors import DataError, Location, did_you_mean
-from gnnzoo.file_formats import HDF5, XYZ, check_regular, natural_key, read_head, uncompressed_name
+from gnnzoo.file_formats import DUMP, HDF5, XYZ, check_regular, natural_key, read_head, uncompressed_name
 
 STDIN = Path("-")
 H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
@@ -134,12 +134,11 @@ def _kind(path: Path) -> SourceKind:
                 path, f"{named.value}: a file, which is read at any place", hint="write the pipe to a file first"
             )
         return SourceKind.STREAM
-    if named is not SourceKind.DUMP:
-        return named
     head = read_head(path)
-    if head.startswith(HDF5):
-        return SourceKind.H5MD
-    return SourceKind.EXTXYZ if XYZ.match(head) else SourceKind.DUMP
+    for kind, found in ((SourceKind.H5MD, head.startswith(HDF5)), (SourceKind.DUMP, head.startswith(DUMP))):
+        if found:
+            return kind
+    return SourceKind.EXTXYZ if named is SourceKind.DUMP and XYZ.match(head) else named
 
 
 def _is_stream(path: Path) -> bool:

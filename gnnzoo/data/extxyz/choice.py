@@ -265,6 +265,8 @@ def no_forces(survey: Survey, path: Path) -> DataError:
         With the keys that could be forces.
     """
     comment = survey.first.comment or ""
+    if not any(survey.n_atoms):
+        return DataError("the file holds no atom", location=Location(path), expected="frames with atoms")
     used = {"positions", "velocities", "momenta", "images"}
     vectors = [
         count.key
@@ -282,7 +284,7 @@ def no_forces(survey: Survey, path: Path) -> DataError:
         yes = f"dump 1 all custom 100 {stem}.lammpstrj id type x y z fx fy fz"
         hint = f"in the LAMMPS input: {yes}" if comment else f"in the LAMMPS input: dump_modify 1 forces yes; or {yes}"
     columns = " ".join(survey.columns)
-    others = f"; of its other keys: {' '.join(list(survey.values)[:30])}" if survey.values else ""
+    others = f"; its other keys are {' '.join(list(survey.values)[:30])}" if survey.values and not comment else ""
     return DataError(
         f"the file holds no forces: its columns are {columns}{others}",
         location=Location(path),

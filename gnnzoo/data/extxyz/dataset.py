@@ -19,10 +19,10 @@ from gnnzoo.data.extxyz.quantities import FrameContents, frame_contents
 from gnnzoo.data.extxyz.report import Outcome, quantities_report
 from gnnzoo.data.extxyz.survey import Survey
 from gnnzoo.data.extxyz.units import stated_units, units_of
-from gnnzoo.data.frames.blocks import FrameBlock
+from gnnzoo.data.frames.blocks import FrameBlock, joined_blocks
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
-from gnnzoo.errors import DataError
+from gnnzoo.errors import DataError, Location
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.units import style
 
@@ -122,7 +122,8 @@ class _Conversion:
         while True:
             self._start()
             try:
-                return write_h5md(self._blocks(), output, lambda: self._describe(source), version="", compress=False)
+                blocks = joined_blocks(self._blocks())
+                return write_h5md(blocks, output, lambda: self._describe(source), version="", compress=False)
             except _NotInAllError as problem:
                 self._outcome.missing[problem.name] = problem.frame
 
@@ -138,7 +139,10 @@ class _Conversion:
     def _describe(self, source: dict) -> Description:
         """What the dataset states; complete after the last frame."""
         report, doubts = quantities_report(self._survey, self._choice, self._units, self._outcome, self._command)
-        provenance = {"sources": [source], "quantities": report.to_json()}
+        provenance: dict = {"sources": [source], "quantities": report.to_json()}
+        if self._outcome.masses:
+            masses = {number: self._outcome.masses.get(name) for number, name in self._names.items()}
+            provenance["masses"] = {number: mass for number, mass in masses.items() if mass is not None}
         return Description(self._units.style, self._names, provenance | ({"doubts": doubts} if doubts else {}))
 
     def _blocks(self) -> Iterator[FrameBlock]:
@@ -158,6 +162,12 @@ class _Conversion:
             self._check_fields(contents)
             self._outcome.count(contents, keys)
             yield self._block(contents, keys)
+        if self._outcome.frames == 0 and any(self._survey.n_atoms):
+            raise DataError(
+                f"the forces of no frame are known: {self._choice.keys['forces']} is not a number everywhere",
+                location=Location(self._path),
+                expected="forces of all atoms in at least one frame",
+            )
         if self._outcome.frames == 0:
             raise no_forces(self._survey, self._path)
 

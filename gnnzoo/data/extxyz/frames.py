@@ -187,8 +187,10 @@ class _Lines:
     def next(self, limit: int) -> bytes | None:
         """The next line of at most `limit` bytes; None at the end."""
         line = self._file.readline(limit + 1)
-        if not line:
-            return None
+        return self._counted(line, limit) if line else None
+
+    def _counted(self, line: bytes, limit: int) -> bytes:
+        """A line that was read; refused where it is longer than `limit`."""
         self._line += 1
         self._read += len(line)
         if len(line) > limit:
@@ -202,18 +204,22 @@ class _Lines:
 
     def rows(self, header: Header) -> Iterator[bytes]:
         """The rows of a frame."""
-        size = 0
+        size, readline, most = 0, self._file.readline, ROW_LIMIT + 1  # local names: this loop sees every row
         for number in range(header.n_atoms):
-            line = self.next(ROW_LIMIT)
-            if line is None or not line.strip():
-                ends = "and the file ends" if line is None else "and an empty line follows"
-                what = f"frame {header.number} announces {header.n_atoms:,} atoms, {ends} after {number:,} of its rows"
+            line = readline(most)
+            if not line or line.isspace():
+                ends = "an empty line follows" if line else "the file ends"
+                what = f"frame {header.number} announces {header.n_atoms:,} atoms, and {ends} after {number:,} rows"
                 raise self._wrong_count(header, what)
             size += len(line)
-            if size > FRAME_LIMIT:
+            if len(line) == most or size > FRAME_LIMIT:
+                self._line += number
+                self._counted(line, ROW_LIMIT)
                 what = f"frame {header.number} has more than {FRAME_LIMIT >> 20} MiB of rows"
                 raise self._wrong_count(header, what)
             yield line
+        self._line += header.n_atoms
+        self._read += size
 
     def _wrong_count(self, header: Header, what: str) -> DataError:
         """The error about a number of atoms; the hint keeps the frames before it."""

@@ -4,6 +4,7 @@ As specified in https://github.com/libAtoms/extxyz: `key=value` pairs, values ba
 `Properties=NAME:TYPE:WIDTH:...` for the columns. Keys are kept as they are written; ASE renames and moves them.
 """
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -176,6 +177,10 @@ def _text(comment: str, at: int, location: Location) -> tuple[str, int]:
         assert match
         return match[0], match.end()
     closing, depth, escaped = _CLOSING[opening], 1, False
+    end = comment.find(closing, at + 1)
+    inside = comment[at + 1 : max(end, at)]
+    if end > at and "\\" not in inside and (opening == closing or opening not in inside):  # nearly always
+        return (f"[{inside}]" if opening == "[" else inside), end + 1
     pieces: list[str] = []
     for position in range(at + 1, len(comment)):
         character = comment[position]
@@ -234,21 +239,25 @@ def _array(held: object) -> object:
 
 def _columns(properties: str, location: Location) -> dict[str, Column]:
     """The columns that `Properties` lists."""
+    try:
+        return _parsed_columns(properties)
+    except ValueError as error:
+        expected = "Properties=species:S:1:pos:R:3:forces:R:3, each column as NAME:TYPE:WIDTH"
+        raise DataError(str(error), location=location, expected=expected) from None
+
+
+@functools.lru_cache(maxsize=64)  # frames have the same columns, or few different ones
+def _parsed_columns(properties: str) -> dict[str, Column]:
     words = properties.split(":")
-    expected = "Properties=species:S:1:pos:R:3:forces:R:3, each column as NAME:TYPE:WIDTH"
     columns: dict[str, Column] = {}
     start = 0
     if len(words) % 3:
-        raise DataError(f"Properties={properties[:200]} is not a list of columns", location=location, expected=expected)
+        raise ValueError(f"Properties={properties[:200]} is not a list of columns")
     for name, kind, width in zip(words[::3], words[1::3], words[2::3], strict=True):
         if kind not in _KINDS or len(kind) != 1 or not width.isdecimal() or not 0 < int(width[:6]) <= _WIDEST:
-            raise DataError(
-                f"the column {name[:80]}:{kind[:80]}:{width[:80]} has no known type or width",
-                location=location,
-                expected=expected,
-            )
+            raise ValueError(f"the column {name[:80]}:{kind[:80]}:{width[:80]} has no known type or width")
         if name in columns:
-            raise DataError(f"the column {name} appears twice", location=location, expected="each column once")
+            raise ValueError(f"the column {name} appears twice")
         columns[name] = Column(name, kind, int(width), start)
         start += int(width)
     return columns

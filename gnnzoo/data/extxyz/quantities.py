@@ -6,6 +6,7 @@ Conventions). Nine numbers are a matrix written column by column (https://github
 order xx yy zz yz xz xy of ASE.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class FrameContents:
         cell, origin, boundary: see `Frame`.
         energy: NaN where missing.
         virial: (3, 3), or None.
+        masses: (atoms,) g/mol, or None.
         virial_from: of "stress" and "virial", those that the virial is taken from.
         forces_by_symmetry: whether the forces are zero because there is one atom.
         doubts: kind of warning -> the warning.
@@ -60,6 +62,7 @@ class FrameContents:
     boundary: tuple[str, str, str]
     energy: float
     virial: np.ndarray | None
+    masses: np.ndarray | None
     virial_from: tuple[str, ...]
     forces_by_symmetry: bool
     doubts: dict[str, str]
@@ -98,8 +101,10 @@ def frame_contents(rows: Rows, keys: Mapping[str, str], units: Units) -> FrameCo
     by_symmetry = "forces" not in arrays and header.n_atoms == 1 and math.isfinite(energy)
     if by_symmetry:
         arrays["forces"] = np.zeros((1, 3))
+    masses = numbers.get("masses")
+    masses = masses if masses is not None and np.all(np.isfinite(masses) & (masses > 0)) else None
     if "momenta" in numbers:
-        numbers["velocities"] = _velocities(numbers["momenta"], numbers.get("masses"), species, units)
+        numbers["velocities"] = _velocities(numbers["momenta"], masses, species, units)
     incomplete = []
     for name in _ARRAYS:
         if name in numbers and np.isfinite(numbers[name]).all():
@@ -113,10 +118,11 @@ def frame_contents(rows: Rows, keys: Mapping[str, str], units: Units) -> FrameCo
     ids = _ids(numbers.get("ids"), header)
     box = (cell, origin, boundary)
     return FrameContents(
-        header, species, arrays, incomplete, ids, *box, energy, virial, virial_from, by_symmetry, doubts
+        header, species, arrays, incomplete, ids, *box, energy, virial, masses, virial_from, by_symmetry, doubts
     )
 
 
+@functools.cache
 def _species(word: str, key: str) -> str:
     """The name of a type: an element in its usual spelling, or as it is written."""
     if key.lower() in ("z", "numbers", "atomic_numbers"):

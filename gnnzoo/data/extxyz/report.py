@@ -4,7 +4,9 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gnnzoo.data.extxyz.choice import Choice, is_positions, is_species, option
+import numpy as np
+
+from gnnzoo.data.extxyz.choice import Choice, is_lammps, is_positions, is_species, option
 from gnnzoo.data.extxyz.header import Header
 from gnnzoo.data.extxyz.keys import LABELS, OF_ATOMS, looks_like
 from gnnzoo.data.extxyz.quantities import FrameContents
@@ -13,8 +15,8 @@ from gnnzoo.data.extxyz.units import Units, is_unit
 from gnnzoo.data.frames.quantities import MOST_LISTED, LeftOut, QuantitiesReport, Quantity, UnusedKey
 
 _FRAME = ("lattice", "pbc", "origin", "boundary", "config_type")  # keys that are used, or kept as the groups
-_ORDER = (*LABELS, "velocities", "charges", "molecules", "images", "energies", "ids", "step", "time")
-_MOTION = ("velocities", "momenta", "masses")  # keys of velocities
+_ORDER = (*LABELS, "velocities", "charges", "molecules", "images", "energies", "masses", "ids", "step", "time")
+_MOTION = ("velocities", "momenta")  # keys of velocities
 _FEW = 5  # frames that are named in a message
 
 
@@ -32,6 +34,7 @@ class Outcome:
         left_out: the first frames that were left out.
         n_left_out: how many.
         doubts: kind -> the first warning.
+        masses: of the types, g/mol.
     """
 
     missing: dict[str, int] = field(default_factory=dict)
@@ -43,6 +46,7 @@ class Outcome:
     left_out: list[LeftOut] = field(default_factory=list)
     n_left_out: int = 0
     doubts: dict[str, str] = field(default_factory=dict)
+    masses: dict[str, float] = field(default_factory=dict)
 
     def leave_out(self, header: Header, why: str) -> None:
         """Note a frame that is left out."""
@@ -68,6 +72,15 @@ class Outcome:
             self.six[name] += name in contents.virial_from and getattr(value, "size", 0) == 6
         for kind, doubt in contents.doubts.items():
             self.doubts.setdefault(kind, doubt)
+        if contents.masses is not None:
+            self.counts["masses"] += 1
+            self._add_masses(contents.species, contents.masses)
+
+    def _add_masses(self, species: list[str], masses: np.ndarray) -> None:
+        """Note the masses of the types."""
+        for name, mass in dict(zip(species, masses.tolist(), strict=True)).items():
+            if self.masses.setdefault(name, mass) != mass:
+                self.doubts.setdefault("masses", f"atoms of {name} differ in mass: {self.masses[name]:g} and {mass:g}")
 
 
 def quantities_report(
@@ -97,6 +110,7 @@ def quantities_report(
         units_by_convention=units.convention,
         has_steps="step" in choice.keys,
         groups=tuple(survey.groups.most_common()),
+        remarks=_general_remarks(survey, outcome),
     )
     doubts = [
         *_left_out_doubts(outcome),
@@ -122,6 +136,16 @@ def _taken(survey: Survey, choice: Choice, units: Units, outcome: Outcome) -> li
         remarks = _remarks(name, key, choice, units, outcome)
         found.append(Quantity(shown, key, outcome.counts[name], ", ".join(remarks) or None))
     return found
+
+
+def _general_remarks(survey: Survey, outcome: Outcome) -> tuple[str, ...]:
+    """What follows from missing ids."""
+    if not is_lammps(survey.first) or outcome.counts["ids"]:
+        return ()
+    return (
+        "the atoms have no ids and are numbered by row, which LAMMPS changes from frame to frame unless the dump was "
+        "written with dump_modify sort id: what follows an atom in time is not reliable",
+    )
 
 
 def _remarks(name: str, key: str, choice: Choice, units: Units, outcome: Outcome) -> list[str]:
@@ -165,8 +189,6 @@ def _unused_key(count: KeyCount, choice: Choice, outcome: Outcome) -> UnusedKey:
     remark = choice.reasons.get(count.key) or count.problem or None
     meaning = next((name for name, key in choice.keys.items() if key == count.key), None)
     meaning = "velocities" if meaning == "momenta" else meaning
-    if meaning == "masses":
-        meaning = None
     if meaning in outcome.missing:
         remark, label = f"{meaning}, not in frame {outcome.missing[meaning]}", None
     elif meaning is not None and remark is None:

@@ -4,7 +4,7 @@ Blocks make many small frames nearly as fast as few large ones. Where the atoms 
 begins.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
 
 # Per-atom fields of a frame; positions and forces are always present.
 ATOM_FIELDS = ("positions", "forces", "velocities", "images", "charges", "molecules", "energies")
+_PER_FRAME = ("steps", "times", "cells", "origins", "segments", "files", "energy")  # arrays of a block, by frame
 _BLOCK_BYTES = 1 << 22  # of positions and forces, in blocks built from frames
 
 
@@ -86,13 +87,12 @@ class FrameBlock:
         Returns:
             A block of these frames.
         """
-        per_frame = ("steps", "times", "cells", "origins", "segments", "files", "energy")
         return replace(
             self,
             boundaries=[self.boundaries[index] for index in kept],
             arrays={name: array[kept] for name, array in self.arrays.items()},
             virial=None if self.virial is None else self.virial[kept],
-            **{name: getattr(self, name)[kept] for name in per_frame},
+            **{name: getattr(self, name)[kept] for name in _PER_FRAME},
         )
 
 
@@ -118,6 +118,44 @@ def blocks_of(dataset: Dataset, advance: Callable[[int], object] | None = None) 
             advance(1)
     if waiting:
         yield _block(waiting, dataset.files[start:])
+
+
+def joined_blocks(blocks: Iterable[FrameBlock]) -> Iterator[FrameBlock]:
+    """Join small blocks of the same atoms and fields, which writers handle one at a time.
+
+    Args:
+        blocks: in order.
+
+    Yields:
+        Blocks of up to some MB.
+    """
+    waiting: list[FrameBlock] = []
+    size = 0
+    for block in blocks:
+        if waiting and (size > _BLOCK_BYTES or not _joinable(waiting[0], block)):
+            yield _joined(waiting)
+            waiting, size = [], 0
+        waiting.append(block)
+        size += sum(array.nbytes for array in block.arrays.values())
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joinable(a: FrameBlock, b: FrameBlock) -> bool:
+    return set(a.arrays) == set(b.arrays) and np.array_equal(a.ids, b.ids) and np.array_equal(a.types, b.types)
+
+
+def _joined(blocks: list[FrameBlock]) -> FrameBlock:
+    if len(blocks) == 1:
+        return blocks[0]
+    unknown = [np.full((len(block), 3, 3), np.nan) if block.virial is None else block.virial for block in blocks]
+    return replace(
+        blocks[0],
+        boundaries=[letters for block in blocks for letters in block.boundaries],
+        arrays={name: np.concatenate([block.arrays[name] for block in blocks]) for name in blocks[0].arrays},
+        virial=None if all(block.virial is None for block in blocks) else np.concatenate(unknown),
+        **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in _PER_FRAME},
+    )
 
 
 def _same_atoms(a: Frame, b: Frame) -> bool:

@@ -71,6 +71,7 @@ class QuantitiesReport(Record):
         units_by_convention: whether the units are only those that such sources usually have.
         has_steps: whether the source has timesteps; without any, frames are numbered.
         groups: `config_type` -> number of frames.
+        remarks: what else should be known.
     """
 
     frames: int
@@ -82,6 +83,7 @@ class QuantitiesReport(Record):
     units_by_convention: bool = False
     has_steps: bool = True
     groups: tuple[tuple[str, int], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, held: dict) -> Self:
@@ -103,6 +105,7 @@ class QuantitiesReport(Record):
             held["units_by_convention"],
             held["has_steps"],
             tuple((name, count) for name, count in held["groups"]),
+            tuple(held["remarks"]),
         )
 
     def found_text(self) -> str:

@@ -132,6 +132,7 @@ def _messages(
         report = QuantitiesReport.from_json(provenance["quantities"])
         notes.append(f"found     {report.found_text()}")
         notes += [f"not used  {text}"] if (text := report.unused_text()) else []
+        notes += [f"note      {text}" for text in report.remarks]
     if "logs" in provenance:
         logs = provenance["logs"]
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
