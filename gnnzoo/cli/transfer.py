@@ -6,6 +6,7 @@ import click
 
 from gnnzoo.choices import COMPARISON_SIZES, RadialTransfer, Strategy
 from gnnzoo.cli.train import data_option, show_trained
+from gnnzoo.cli.trust_option import trust_option
 
 
 def _parse_map(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
@@ -72,6 +73,7 @@ def _parse_sizes(_ctx: click.Context, _param: click.Parameter, text: str | None)
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this transfer.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a value of the target's recipe.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model; the old one is kept as a backup.")
+@trust_option
 def command(
     model: str,
     target: str,
@@ -90,6 +92,7 @@ def command(
     resume: bool,
     overrides: tuple[str, ...],
     overwrite: bool,
+    trust: bool,
 ) -> None:
     """Transfer MODEL to another substance: copy the weights that fit, list them, train on the target's data.
 
@@ -118,6 +121,7 @@ def command(
         overrides=overrides,
         sizes=(sizes or COMPARISON_SIZES) if compare else None,
         on_report=print_transfer,
+        trust=trust,
     )
     if result.comparison is not None:
         print_comparison(result.comparison)

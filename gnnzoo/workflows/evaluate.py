@@ -100,6 +100,7 @@ def evaluate(
     json_output: str | Path | None = None,
     plot: bool | str | Path = True,
     overwrite: bool = False,
+    trust: bool = False,
     progress: bool = False,
 ) -> Evaluation | dict[str, Evaluation]:
     """Evaluate a model's forces, energies and virials, with zero forces and mean energies as baselines.
@@ -115,6 +116,7 @@ def evaluate(
         plot: whether to draw the parity plot MODEL-DATA-parity.png, or its path (for one dataset only).
         overwrite: replace existing outputs, which are kept as backups. A parity plot of the default name is always
             replaced.
+        trust: run a simulation by a script that is not one of gnnzoo, see `gnnzoo.simulate`.
         progress: show a progress bar.
 
     Returns:
@@ -123,7 +125,9 @@ def evaluate(
     Raises:
         UserError: no data are given (the error lists what could be), or an evaluation set is unknown.
     """
-    evaluations = evaluate_each(model, data, on=on, json_output=json_output, plot=plot, overwrite=overwrite)
+    evaluations = evaluate_each(
+        model, data, on=on, json_output=json_output, plot=plot, overwrite=overwrite, trust=trust
+    )
     results = {result.name: result for result in evaluations}
     return results if len(results) > 1 else next(iter(results.values()))
 
@@ -136,11 +140,12 @@ def evaluate_each(
     json_output: str | Path | None = None,
     plot: bool | str | Path = True,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> Iterator[Evaluation]:
     """Evaluate a model on one dataset after the other.
 
     Args:
-        model, data, on, json_output, plot, overwrite: see `evaluate`.
+        model, data, on, json_output, plot, overwrite, trust: see `evaluate`.
 
     Yields:
         The errors on each dataset, once they are known.
@@ -162,7 +167,8 @@ def evaluate_each(
             results[name] = _evaluation(force_field, dataset, name, plot, overwrite)
         yield results[name]
     for name in sets:
-        with evaluation_dataset(force_field.recipe, recipe_names().get(force_field.recipe.name), name) as dataset:
+        recipe_path = recipe_names().get(force_field.recipe.name)
+        with evaluation_dataset(force_field.recipe, recipe_path, name, trust) as dataset:
             result = _evaluation(force_field, dataset, name, plot, overwrite)
             results[name] = replace(result, data=str(dataset.path), evaluation_set=name)
         yield results[name]

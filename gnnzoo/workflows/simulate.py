@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnnzoo.data.lammps.run import record_path, run_lammps, script_digest, simulation_record
+from gnnzoo.data.lammps.run import PLAIN_NAME, record_path, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import atomic_write
 from gnnzoo.progress import track
-from gnnzoo.recipe.io.find import find_recipe, find_source_files, installed_recipes
+from gnnzoo.recipe.io.find import find_recipe, find_source_files
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.records import Record
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
+from gnnzoo.workflows.steps.simulation_script import find_script, permitted_script
 
 if TYPE_CHECKING:
     from gnnzoo.data.lammps.run import Steps
@@ -46,6 +47,7 @@ def simulate(
     overrides: Iterable[str] = (),
     on: str | None = None,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> SimulationResult:
     """Run a recipe's simulation in the folder `data/` of the working folder; an equal one is not run again.
 
@@ -55,13 +57,14 @@ def simulate(
         overrides: changes to a recipe given by path or name, see `gnnzoo.load_recipe`.
         on: evaluation set to simulate, instead of the training data.
         overwrite: run again where a dump exists, which is kept as a backup.
+        trust: run a script that is not one of gnnzoo; a LAMMPS script is a program that can run any command.
 
     Returns:
         The dump data/NAME.lammpstrj, with NAME from the recipe's source.
 
     Raises:
-        UserError: the recipe declares no simulation, LAMMPS is missing or fails, or a dump of another simulation
-            exists.
+        UserError: the recipe declares no simulation, or a script that is not trusted; LAMMPS is missing or fails; or a
+            dump of another simulation exists.
     """
     if not isinstance(recipe, Recipe):
         recipe_path = find_recipe(recipe)
@@ -76,7 +79,7 @@ def simulate(
             expected='"simulate": {"input": "simulations/argon.in"}',
             hint=f"bring data of your own: {take} DUMP",
         )
-    script = _script(simulation, recipe_path)
+    script = find_script(simulation, recipe_path)
     name = _data_name(wanted)
     dump, log = Path("data") / f"{name}.lammpstrj", Path("data") / f"{name}.log"
     record = {"input": script.name, "sha256": script_digest(script), "variables": simulation.variables}
@@ -89,6 +92,7 @@ def simulate(
             location=Location(file=dump),
             hint=f"{take} {dump} takes it as it is; gnnzoo simulate --overwrite runs again and keeps a backup of it",
         )
+    script = permitted_script(simulation, recipe_path, trust)
     logger.info(f"simulating {name} with LAMMPS: {script}, log in {log}")
     with atomic_write(dump, overwrite) as temporary:
         _run(script, temporary, simulation, log)
@@ -140,7 +144,7 @@ def differences(recipe: Recipe, recipe_path: Path | None, record: dict) -> list[
     if record["input"] != Path(simulation.input).name:
         return [f"the input was {record['input']}, the recipe says {simulation.input}", *changed]
     try:
-        script = _script(simulation, recipe_path)
+        script = find_script(simulation, recipe_path)
     except UserError:  # the data outlive the script
         return changed
     return [*changed, *([f"{script} has changed since"] if script_digest(script) != record["sha256"] else [])]
@@ -156,23 +160,8 @@ def _run(script: Path, dump: Path, simulation: Simulation, log: Path) -> None:
         run_lammps(script, dump, simulation.variables, log, on_steps)
 
 
-def _script(simulation: Simulation, recipe_path: Path | None) -> Path:
-    """The input script: from the working folder, the folder of the recipe, or gnnzoo's own."""
-    recipe_folder = [Path(recipe_path).parent] if recipe_path is not None else []
-    folders = [Path(), *recipe_folder, installed_recipes()]
-    for folder in folders:
-        if (folder / simulation.input).is_file():
-            return folder / simulation.input
-    raise UserError(
-        f"there is no input script '{simulation.input}'",
-        location=Location(file=recipe_path, key="data.simulate.input"),
-        expected="a path from " + ", ".join(str(folder.resolve()) for folder in folders),
-    )
-
-
 def _data_name(recipe: Recipe) -> str:
-    """Name of the dump: that of the source without its endings, or the recipe's where there are several sources."""
+    """Name of the dump: that of the source without its endings, or the recipe's where that is no plain name."""
     source = recipe.data.source
-    if isinstance(source, list) or "*" in source:
-        return recipe.name
-    return Path(source).name.split(".")[0] or recipe.name
+    name = Path(source).name.split(".")[0] if isinstance(source, str) else ""
+    return name if PLAIN_NAME.fullmatch(name) else recipe.name

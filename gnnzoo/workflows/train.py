@@ -33,6 +33,7 @@ def train(
     overrides: Iterable[str] = (),
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
     on_report: OnReport | None = None,
+    trust: bool = False,
     progress: bool = False,
 ) -> ForceField:
     """Train a recipe's model; writes NAME.keras and the run folder runs/NAME-001.
@@ -47,6 +48,7 @@ def train(
         overrides: changes of the recipe such as "training.epochs=3".
         callbacks: Keras callbacks; each validation is the end of an epoch.
         on_report: called with the `TransferReport` before training, if the recipe starts from another model.
+        trust: run a simulation by a script that is not one of gnnzoo, see `gnnzoo.simulate`.
         progress: show a progress bar.
 
     Returns:
@@ -76,9 +78,10 @@ def train(
             overwrite=overwrite,
             callbacks=callbacks,
             on_report=on_report,
+            trust=trust,
         ).model
     check_output(file, overwrite)
-    dataset = recipe_dataset(resolved, path, data)
+    dataset = recipe_dataset(resolved, path, data, trust)
     prepared = prepare(resolved, dataset)
     origin: TransferOrigin | None = None
     if run is not None:

