@@ -202,8 +202,9 @@ def load_model(path: Path | str) -> ForceField:
         most = member_size(archive, WEIGHTS_MEMBER)
         try:
             network = build_stored_network(recipe, species, config, most)
-        except UserError:
-            raise
+        except UserError as error:
+            where = Location(file=path, key=error.location.key if error.location else None)
+            raise ModelError(error.what, location=where, expected=error.expected, hint=error.hint) from error
         except Exception as error:  # of any layer, about values that the file gives
             raise damaged(path, error, CONFIG_MEMBER) from error
         load_weights(archive, path, network)

@@ -15,9 +15,11 @@ from gnnzoo.json_records import parse_json
 from gnnzoo.layers.stack_layer import ConfiguredLayer
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.weights import weight_bytes
+from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.schema.recipe import Recipe
 
 LONGEST_CONFIG = 4_000_000  # bytes; 30 kB for a small network, and one-hot tables of 118 species
+_LONGEST_NAME = 60  # characters of a layer's name that an error quotes
 _WITHOUT_EFFECT = "seed"  # of initial weights, which the file replaces, and of dropout
 
 
@@ -41,6 +43,9 @@ def build_stored_network(recipe: Recipe, species: list[str], config: bytes, most
         ValueError: recipe and `config.json` do not describe the same network, or it is larger than `most`.
     """
     stored = layer_configs(config)
+    known = {*fields.MODEL_INPUTS, fields.EDGE_GEOMETRY, *layer_names(recipe), fields.FORCE_SCALE, fields.PRIOR}
+    if strange := sorted(set(stored) - known):
+        raise ValueError(f"the layer {strange[0][:_LONGEST_NAME]!r} is not in the recipe")
     scales = stored_scales(stored, len(species))
     # Keras keeps a list of variables without memory for each thread; this one ends with its list.
     with ThreadPoolExecutor(1) as thread:
@@ -137,9 +142,8 @@ def _require_number(value: object, key: str) -> float:
 def _check_arguments(network: keras.Model, stored: LayerConfigs) -> None:
     """The layers that the recipe gives are those of the file, with the same arguments."""
     built = {layer.name: layer for layer in network.layers}
-    if set(built) != set(stored):
-        other = sorted(set(built) ^ set(stored))[0]
-        raise ValueError(f"the layer {other} is not in {'the recipe' if other in stored else 'it, but in the recipe'}")
+    if other := sorted(set(built) ^ set(stored)):
+        raise ValueError(f"the layer {other[0]} is in {'it' if other[0] in stored else 'the recipe'} alone")
     for name, layer in built.items():
         if not isinstance(layer, ConfiguredLayer):
             continue

@@ -53,10 +53,13 @@ def load_weights(archive: zipfile.ZipFile, path: Path | str, network: keras.Mode
         _check_values(arrays)
     for weight in network.weights:  # a weight that the file misses stays as it is here
         weight.assign(np.full(weight.shape, _unset(weight.dtype), weight.dtype))
-    network.load_weights(Path(path).absolute())
+    try:
+        network.load_weights(Path(path).absolute())
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{WEIGHTS_MEMBER} does not hold the weights in the places of this network") from error
     for weight in network.weights:
         if np.any(_is_unset(weight.numpy())):
-            raise ValueError(f"the weight {weight.path} is missing")
+            raise ValueError(f"{WEIGHTS_MEMBER} does not hold {weight.path} in its place")
 
 
 def _unset(dtype: str) -> float:
