@@ -84,7 +84,7 @@ def honest(tmp_path_factory) -> dict[str, bytes]:
 
 
 def written(folder: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
-    """A file of these members, in a folder with a file that nobody may read."""
+    """A file of these members, in a folder with a secret file."""
     path = folder / "crafted.keras"
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, content in members.items():
