@@ -69,7 +69,11 @@ def style(name: str | None) -> UnitStyle | None:
     if name is None:
         return None
     if name not in STYLES:
-        raise UserError(f"unit style '{name}' is not known", expected=" or ".join(STYLES), hint="--units real")
+        raise UserError(
+            f"unit style '{name}' is not known",
+            expected=" or ".join(STYLES),
+            hint="--units STYLE with one of these",
+        )
     return STYLES[name]
 
 
@@ -143,5 +147,5 @@ def force_factor(source: str | None, target: str | None) -> float:
     raise UserError(
         f"forces in {source or 'undeclared'} units cannot be converted to {target or 'undeclared'} units",
         expected=f"data in {target or 'undeclared'} units, or one of real and metal on both sides",
-        hint=None if source else "declare the units of the data: gnnzoo convert DUMP --units real",
+        hint=None if source else "gnnzoo convert DUMP --units STYLE declares the units of the data",
     )

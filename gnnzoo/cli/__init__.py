@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import click
 
 from gnnzoo import __version__
+from gnnzoo.cli.advice import in_terms_of
 from gnnzoo.cli.console import Verbosity, note, reporting
 from gnnzoo.errors import UserError, did_you_mean
 from gnnzoo.tensorflow_env import quiet_tensorflow
@@ -117,7 +118,7 @@ class LazyGroup(click.Group):
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except UserError as error:
             _print_traceback(verbosity, error)
-            note(f"error: {error}")
+            note(f"error: {in_terms_of(str(error), _options(args))}")
             code = error.exit_code
         except click.ClickException as error:
             error.show()
@@ -131,6 +132,15 @@ class LazyGroup(click.Group):
             note(f"gnnzoo failed: {type(error).__name__}: {text}; run again with --debug for the traceback")
             code = 1
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _options(args: Sequence[str] | None) -> set[str]:
+    """Options of the command that was typed."""
+    typed = next((word for word in (sys.argv[1:] if args is None else args) if word in COMMANDS), None)
+    if typed is None:
+        return set()
+    parameters = importlib.import_module(f"gnnzoo.cli.{typed}").command.params
+    return {name for parameter in parameters if isinstance(parameter, click.Option) for name in parameter.opts}
 
 
 def _print_traceback(verbosity: Verbosity, error: Exception) -> None:

@@ -80,5 +80,5 @@ def _unusable(entry: Entry | type[Entry], reason: str) -> ModelError:
     source = f" of the package {package.name} {package.version}" if package else ""
     return ModelError(
         f"the layer class {entry.keras_class}{source} cannot be used: {reason}",
-        hint=f"pip install --upgrade {package.name}" if package else None,
+        hint=f"pip install -U {package.name}" if package else None,
     )

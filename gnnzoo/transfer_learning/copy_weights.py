@@ -62,7 +62,7 @@ def _unit_hint(source: str | None, target: str | None) -> str:
     if target is None:
         return f"declare the target's units: --set data.units={source}"
     if source is None:
-        return "train the model again with its units declared: --set data.units=real"
+        return "gnnzoo train RECIPE --set data.units=STYLE trains the model again, with its units declared"
     return f"a model trained on data in {target} units"
 
 

@@ -15,7 +15,7 @@ from gnnzoo.data.data_source import resolve_source
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning, units_hint
+from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
 from gnnzoo.data.split.methods import Split
@@ -210,7 +210,7 @@ def _opened(model: ForceField, item: Data) -> Iterator[tuple[Dataset, str]]:
             for line in event_messages(dataset.provenance, ("truncated", "repeated")):
                 logger.warning(line)
         declared = _with_metadata_of(model, dataset, item)
-        doubt = unit_warning(checked_units(declared, hint=units_hint(source.kind)))
+        doubt = unit_warning(checked_units(declared, hint="gnnzoo convert DUMP --units {style}"))
         if doubt:
             logger.warning(doubt)
         yield declared, str(item)
@@ -312,7 +312,7 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
     raise DataError(
         "is the dataset of the training, and no frame of it was held out",
         location=Location(file=dataset.path),
-        hint="other data, or training with --set data.split.train=0.8 --set data.split.test=0.2",
+        hint="other data, or gnnzoo train RECIPE --set data.split.train=0.8 --set data.split.test=0.2",
     )
 
 

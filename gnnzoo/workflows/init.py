@@ -176,10 +176,9 @@ def _recipe(
     warnings = []
     apply_metadata(dataset, units=units.style)
     if units.inferred:
-        others = " or ".join(other for other in STYLES if other != units.style)
+        others = " or ".join(f"--units {other}" for other in STYLES if other != units.style)
         warnings.append(
-            f"the data do not declare their units. If they are not {units.style}, repeat the command with --units "
-            f"{others}"
+            f"the data do not declare their units. If they are not {units.style}, repeat the command with {others}"
         )
     types, type_choice = choose_types(dataset)
     with track("reading", len(dataset)) as task:

@@ -84,7 +84,9 @@ def check_xyz(units: str | None, type_names: Mapping[int, str], location: Locati
             f"{what}, and extended XYZ is in eV and A",
             location=location,
             expected=" or ".join(_PS),
-            hint="--units real declares them" if units is None else "export to a .lammpstrj instead",
+            hint="--units STYLE, as in the line `units` of the LAMMPS input"
+            if units is None
+            else "export to a .lammpstrj instead",
         )
     unknown = {number: name for number, name in type_names.items() if name not in MASSES}
     if unknown:

@@ -9,6 +9,7 @@ import numpy as np
 from gnnzoo.data.frames.frame import Frame, known_virial
 from gnnzoo.data.graphs.frame_checks import check_distinct, check_frame
 from gnnzoo.data.graphs.neighbors import edge_classes, neighbor_list
+from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Location, did_you_mean
 
 
@@ -75,13 +76,24 @@ def species_index(names: np.ndarray, species: list[str], location: Location | No
         if str(name) not in known:
             raise DataError(
                 f"species '{name}' of the data is unknown to the model, which has {', '.join(species)}."
-                + did_you_mean(str(name), species),
+                + _suggestion(str(name), species),
                 location=location,
-                hint="another substance needs another recipe or model (gnnzoo list); if only the names differ: "
-                f"gnnzoo convert DUMP --types {','.join(f'{other}=NAME' for other in present if other not in known)}, "
-                "or --set data.types=...",
+                hint=_unknown_hint([str(other) for other in present if str(other) not in known]),
             )
     return np.array([known[str(name)] for name in present], dtype=np.int32)[inverse]
+
+
+def _suggestion(name: str, species: list[str]) -> str:
+    """A similar name, unless the two are elements: carbon is no misspelt copper."""
+    return did_you_mean(name, [other for other in species if not {name, other} <= set(MASSES)])
+
+
+def _unknown_hint(names: list[str]) -> str:
+    """What to do about species that a model does not have: types without a name can be named, elements cannot."""
+    if all(name.isdigit() for name in names):
+        types = ",".join(f"{name}=NAME" for name in names)
+        return f"gnnzoo convert DUMP --types {types}, or data.types of a recipe, names the types of the data"
+    return "another substance needs another recipe or model: gnnzoo list shows those here"
 
 
 def graph_of(

@@ -57,7 +57,7 @@ def neighbor_list(
             f"a cutoff of {cutoff:g} gives about {expected:.0f} neighbours per atom "
             f"({len(positions)} atoms in a cell of volume {abs(np.linalg.det(cell)):g})",
             expected=f"a cutoff in the data's length unit, with at most {MAX_NEIGHBORS} neighbours",
-            hint="--set graph.cutoff=5",
+            hint="a smaller cutoff, graph.cutoff of the recipe",
         )
     # One thread: the search runs in parallel with the training step, which uses the cores.
     search = NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)

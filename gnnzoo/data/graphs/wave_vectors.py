@@ -39,7 +39,7 @@ def waves_of(
             f"a box of volume {volume:g} has about {expected:.0f} wave vectors up to {largest:g} per length unit",
             location=location,
             expected=f"at most {MAX_WAVES}",
-            hint="a smaller box; or, before training, --set graph.waves=1.5, in the data's inverse length unit",
+            hint="a smaller box; or, before training, a smaller graph.waves of the recipe, in inverse length units",
         )
     # n = k . a / 2 pi for each lattice vector a: |n| is at most largest |a| / 2 pi
     reach = np.floor(largest * np.linalg.norm(cell, axis=1) / (2 * np.pi)).astype(int)

@@ -5,6 +5,7 @@ from gnnzoo.data.inspection.accumulator import Outliers
 from gnnzoo.data.inspection.close_atoms import Overlaps
 from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.data.inspection.drift import QUANTITIES, Drift
+from gnnzoo.data.inspection.unit_checks import units_options
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence
 from gnnzoo.units import force_unit, length_unit
 
@@ -63,7 +64,7 @@ def _unit_warnings(evidence: UnitEvidence) -> list[str]:
     return {
         "declared": [],
         "inferred": [f"units are not declared; the data look like {inferred}: --units {inferred} declares them"],
-        "undecided": ["units are not declared, and the numbers do not show them: --units real (or metal, lj)"],
+        "undecided": [f"units are not declared, and the numbers do not show them: {units_options(evidence)} does"],
         "doubtful": [f"units {declared} are doubtful: {against}"],
         "contradicted": [f"units {declared} are impossible: {against}"],
     }[evidence.verdict]
@@ -76,7 +77,7 @@ def _drift_warnings(found: Drift) -> list[str]:
         return []
     heat = found.drifts.get("temperature")
     state = "is not equilibrated" if heat is None else "heats up" if heat.change > 0 else "cools down"
-    line = f"the run {state}: {', '.join(moves)} (linear fit)"
+    line = f"the run {state}: {', '.join(moves)} (first and last part of {found.parts})"
     if "mean_force" in found.drifts:
         line += (
             f". A single cut in time would train at mean |F| {found.cut.first:.3g} and evaluate at "

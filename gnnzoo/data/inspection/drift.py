@@ -19,7 +19,10 @@ _TRAINED, _TESTED = 0.8, 0.1
 
 @dataclass(frozen=True)
 class Line(Record):
-    """Straight line through the parts of a run: its ends, and its change relative to the mean."""
+    """Linear change along the parts of a run: means of the first and last part, and the slope relative to the mean.
+
+    The line's own ends may be beyond what is possible, such as a negative density.
+    """
 
     start: float = field(metadata={"key": "from"})
     end: float = field(metadata={"key": "to"})
@@ -88,4 +91,4 @@ def _line(parts: np.ndarray) -> Line | None:
         return None
     if 1 - float(np.sum((parts - mean - slope * place) ** 2)) / scatter < _EXPLAINED:
         return None
-    return Line(mean - slope / 2, mean + slope / 2, slope / mean)
+    return Line(float(parts[0]), float(parts[-1]), slope / mean)

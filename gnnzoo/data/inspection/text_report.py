@@ -13,6 +13,7 @@ Row = tuple[str, ...]
 
 MOST_PAIRS = 12  # of types whose shells are shown: the panels of one page
 _SHOWN_TYPES = 6
+_COLDEST = 1e-6  # K: velocities of less are rounding errors
 
 
 def title(path: str | Path, report: DatasetReport) -> str:
@@ -269,7 +270,8 @@ def _temperature(report: DatasetReport) -> str | None:
     along, evidence = report.drift.temperature, report.unit_evidence
     if along is not None:
         unit = "" if report.units == "lj" else " K"
-        return f"{sum(along) / len(along):.4g}{unit}, from velocities"
+        mean = sum(along) / len(along)
+        return f"{mean if mean > _COLDEST else 0:.4g}{unit}, from velocities"
     style = report.units or evidence.inferred
     if style is None or evidence.temperatures is None or evidence.temperatures[style] <= 0:
         return None

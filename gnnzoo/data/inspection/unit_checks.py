@@ -65,6 +65,18 @@ def refuse_contradicted(evidence: UnitEvidence, location: Path | str, hint: str)
     )
 
 
+def units_options(evidence: UnitEvidence) -> str:
+    """Options that declare the units, none preferred where the numbers do not show them.
+
+    Args:
+        evidence: of the data.
+
+    Returns:
+        Such as --units metal or --units real.
+    """
+    return " or ".join(f"--units {style}" for style in evidence.possible())
+
+
 def unit_warning(evidence: UnitEvidence, undeclared: str = "the data do not declare their units") -> str | None:
     """Warning about units that are doubtful, or not declared but evident.
 
@@ -115,7 +127,7 @@ def choose_units(dataset: Dataset, hint: str) -> UnitChoice:
         raise DataError(
             f"the data do not declare their units, and the numbers do not show them: {found}",
             location=Location(file=dataset.path),
-            expected=f"one of {' '.join(STYLES)}, as in the line `units` of the LAMMPS input",
-            hint="the same command with --units real",
+            expected=f"one of {' '.join(sorted(STYLES))}",
+            hint=f"{units_options(evidence)}, as in the line `units` of the LAMMPS input",
         )
     return UnitChoice(evidence.inferred, f"inferred, not declared: {evidence.words()}", True)

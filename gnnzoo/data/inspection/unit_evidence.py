@@ -35,6 +35,7 @@ _BOND, _BOND_STIFFNESS = 1.35, (8.0, 160.0)
 # K, and how much nearer to it, as a ratio, one style must be than the other: to infer undeclared units, and to speak
 # against a declaration, because melts of metals are hot and crystals may be cold.
 _USUAL = 300.0
+_REST = 1.0  # K in both styles: atoms at rest, whose forces are rounding errors
 _CLEARLY, _AGAINST = 1.5, 6.0
 _POSSIBLE = (1.0, 2e4)  # K: velocities in the right unit are rarely beyond
 _ABSURD = 1e5  # times the usual temperature: in matter that is too dense as well, this is no plasma but another unit
@@ -96,6 +97,11 @@ class UnitEvidence(Record):
         """
         return [piece for piece in self.evidence if piece.against(self.declared)]
 
+    def possible(self) -> list[str]:
+        """Styles that no evidence speaks against, in alphabetical order; all where the pieces contradict each other."""
+        left = set(STYLES).intersection(*(piece.supports for piece in self.evidence if piece.supports))
+        return sorted(left or STYLES)
+
     def words(self) -> str:
         """Evidence for any style, in words.
 
@@ -145,7 +151,9 @@ def unit_evidence(
         verdict = "contradicted" if certain else "doubtful" if against else "declared"
     else:
         verdict = "inferred" if inferred else "undecided"
-    temperatures = None if energy is None else {style: float(energy / BOLTZMANN[style]) for style in STYLES}
+    temperatures = (
+        None if energy is None or _at_rest(energy) else {style: float(energy / BOLTZMANN[style]) for style in STYLES}
+    )
     return UnitEvidence(declared, verdict, inferred, evidence, temperatures, len(pairs))
 
 
@@ -222,18 +230,23 @@ def _temperature_text(what: str, kelvin: Mapping[str, float]) -> str:
 
 
 def _kinetic_temperatures(dataset: Dataset, pairs: Sequence[PairSample]) -> dict[str, float]:
-    """Style -> K from velocities; empty where masses or velocities are unknown, or nothing moves."""
+    """Style -> K from velocities; empty where masses or velocities are unknown, or atoms are at rest."""
     masses, _ = known_masses(dataset.provenance, dataset.type_names, "real")
     frames = [sampled.frame for sampled in pairs]
     if any(frame.velocities is None or not set(np.unique(frame.types)) <= set(masses) for frame in frames):
         return {}
     kelvin = {style: float(np.mean([_kinetic(frame, masses, style) for frame in frames])) for style in _ANGSTROM}
-    return kelvin if max(kelvin.values()) > 0 else {}
+    return kelvin if max(kelvin.values()) >= _REST else {}
 
 
 def _kinetic(frame: Frame, masses: Mapping[int, float], style: str) -> float:
     assert frame.velocities is not None
     return kinetic_temperature(frame.velocities, np.array([masses[int(number)] for number in frame.types]), style)
+
+
+def _at_rest(energy: float) -> bool:
+    """Whether kT is that of no system in any style."""
+    return max(abs(energy) / BOLTZMANN[style] for style in _ANGSTROM) < _REST
 
 
 def _of_temperature(energy: float | None, evidence: Sequence[Evidence], declared: str | None) -> list[Evidence]:
@@ -244,6 +257,8 @@ def _of_temperature(energy: float | None, evidence: Sequence[Evidence], declared
     """
     if energy is None or energy <= 0:
         return []
+    if _at_rest(energy):
+        return [Evidence("temperature", "forces against distances: atoms at rest, which have no temperature", [])]
     if _only(evidence, "lj"):
         return [Evidence("temperature", f"forces against distances: a temperature of {energy:.3g} in lj", [])]
     kelvin = {style: energy / BOLTZMANN[style] for style in _ANGSTROM}

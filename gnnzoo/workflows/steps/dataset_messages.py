@@ -179,9 +179,12 @@ def _unit_doubts(evidence: UnitEvidence, provenance: Mapping) -> list[str]:
         return [f"units {evidence.declared}, those of ASE, are only a convention, and doubtful: {against}"]
     doubt = unit_warning(evidence, "the data do not declare their units")
     if evidence.verdict == "inferred":
-        return [f"{doubt}. --units {evidence.inferred} declares them; a recipe may do it later"]
+        return [f"{doubt}. gnnzoo convert DUMP --units {evidence.inferred}, or data.units of a recipe, declares them"]
     if evidence.declared is None:
-        return ["the data do not declare their units: --units real (or metal, lj) does; a recipe may do it later"]
+        styles = " or ".join(evidence.possible())
+        return [
+            f"the data do not declare their units: gnnzoo convert DUMP --units, or data.units of a recipe: {styles}"
+        ]
     return [doubt] if doubt else []
 
 
@@ -192,6 +195,6 @@ def _unnamed_types(type_names: dict[int, str]) -> list[str]:
         return []
     example = ",".join(f"{number}=NAME" for number in unnamed)
     return [
-        f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: --types {example} "
-        "names them; a recipe may do it later"
+        f"type{'s' if len(unnamed) > 1 else ''} {', '.join(map(str, unnamed))} without a name: gnnzoo convert DUMP "
+        f"--types {example}, or data.types of a recipe, names them"
     ]

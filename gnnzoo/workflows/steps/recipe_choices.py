@@ -285,9 +285,8 @@ def choose_split(dataset: Dataset, method: str = SPLIT.method) -> tuple[Split, S
     split, report, shares = _first_that_fits(dataset, method)
     choices = []
     if not shares.test:
-        text = (
-            f"no test part: {len(dataset)} frames are too few for three parts; evaluate on other data: gnnzoo evaluate"
-        )
+        few = f"{len(dataset)} frames are too few for three parts"
+        text = f"no test part: {few}; gnnzoo evaluate MODEL DATA evaluates on other data"
         choices.append(Choice("split", text))
     messages = split_messages(dataset, split, report)
     choices += [Choice("split", text.removeprefix("split: ")) for level, text in messages if level < logging.WARNING]
@@ -335,8 +334,8 @@ def choose_training(raw: Mapping, report: DatasetReport, cost: CutoffCost, frame
     epochs, batch = found["epochs"], found["batch_size"]
     text = (
         f"{epochs} epochs of {frames} frames, {batch} at a time: {epochs * math.ceil(frames / batch):,} steps, about "
-        f"{duration(epochs * frames * per_frame)} ({report.cost_valid_for}); --time-limit 5m fits the same schedule to "
-        "another time"
+        f"{duration(epochs * frames * per_frame)} ({report.cost_valid_for}); gnnzoo train RECIPE --time-limit 5m "
+        "fits the same schedule to another time"
     )
     return found, Choice("training", text)
 

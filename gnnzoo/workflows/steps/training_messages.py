@@ -57,7 +57,8 @@ def report_start(model: ForceField, dataset: Dataset, prepared: Prepared, run: R
         logger.info("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:
         logger.warning(
-            "the data's units are undeclared, and so are those of the errors. To declare them: --set data.units=real"
+            "the data's units are undeclared, and so are those of the errors. --set data.units=STYLE declares them, as "
+            "in the line `units` of the LAMMPS input"
         )
     logger.info(f"network of {parameters(model):,} parameters; run folder {run.folder}")
 

@@ -60,11 +60,20 @@ def test_forces_are_converted_at_the_door():
     np.testing.assert_allclose(graph.forces, frame.forces / 2, rtol=1e-6)
 
 
-def test_an_unknown_species_is_named_with_its_neighbour():
-    with refused(DataError, "'Hw'", "O, H", hint="--types"):
-        species_index(water_frame().names, ["O", "H"]) is not None and species_index(
-            changed(water_frame(), type_names={1: "O", 2: "Hw"}).names, ["O", "H"]
-        )
+@pytest.mark.parametrize(
+    ("name", "species", "suggested", "hint"),
+    [
+        ("Hw", ["O", "H"], "'H'", "gnnzoo list"),
+        ("C", ["Cu", "Ag"], None, "gnnzoo list"),  # an element is no misspelt other one
+        ("Ge", ["Si"], None, "gnnzoo list"),
+        ("2", ["O", "H"], None, "gnnzoo convert DUMP --types 2=NAME"),
+    ],
+)
+def test_an_unknown_species_is_named(name, species, suggested, hint):
+    with refused(DataError, f"'{name}'", ", ".join(species), hint=hint) as refusal:
+        species_index(np.array([*species, name]), species)
+    assert ("Did you mean" in refusal.error.what) is (suggested is not None)
+    assert suggested is None or f"mean {suggested}" in refusal.error.what
 
 
 def test_prefetching_keeps_the_order_and_hands_over_errors():

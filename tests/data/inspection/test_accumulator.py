@@ -104,3 +104,10 @@ def test_a_few_frames_have_no_drift(frames):
     found = drift(series_of(np.arange(1.0, frames + 1)))
     assert found.parts == frames
     assert found.drifts == {}
+
+
+def test_the_ends_of_a_drift_are_values_that_occur():
+    """A density that falls to a hundredth: the straight line through it ends below zero."""
+    density = np.repeat([1.0, 0.8, 0.5, 0.2, 0.05, 0.02, 0.01, 0.01, 0.01, 0.01], 10)
+    line = drift(series_of(np.ones(100)) | {"density": density}).drifts["density"]
+    assert (line.start, line.end) == pytest.approx((1.0, 0.01)) and line.change < 0

@@ -1,13 +1,16 @@
 """Unit styles inferred from numbers alone, and impossible declarations."""
 
+import re
+
 import numpy as np
 import pytest
 
 import dumps
-from frames_in_memory import Frames, argon, dimers, frame, frames_of, in_units
+from frames_in_memory import Frames, argon, dimers, fcc, frame, frames_of, in_units
 from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.pair_sample import sample_pairs
 from gnnzoo.data.inspection.temperature import BOLTZMANN, kinetic_temperature, thermal_energy
+from gnnzoo.data.inspection.text_report import overview, unit_lines
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
 from gnnzoo.units import EV_PER_KCAL_MOL
 from systems import changed
@@ -208,3 +211,14 @@ def test_temperatures_differ_by_the_ratio_of_the_energy_units():
     temperatures = unit_evidence(Frames(dimers())).temperatures
     assert temperatures["metal"] / temperatures["real"] == pytest.approx(1 / EV_PER_KCAL_MOL, rel=1e-6)
     assert temperatures["lj"] == pytest.approx(temperatures["real"] * BOLTZMANN["real"])
+
+
+def test_atoms_at_rest_have_no_temperature():
+    crystal = fcc(side=3, jitter=0.0, frames=4)
+    noise = np.random.default_rng(0).normal(scale=1e-12, size=crystal[0].forces.shape)
+    still = [changed(f, forces=noise, velocities=1e-9 * noise, type_names={1: "Cu"}) for f in crystal]
+    found = unit_evidence(Frames(still))
+    assert found.temperatures is None
+    assert all(not piece.supports for piece in found.evidence if piece.what in ("temperature", "velocities"))
+    report = describe_dataset(Frames([changed(f, units="metal") for f in still]))
+    assert not re.search(r"e-\d+ K", str(overview(report)) + str(unit_lines(report.unit_evidence)))
