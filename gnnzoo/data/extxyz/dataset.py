@@ -21,7 +21,7 @@ from gnnzoo.data.extxyz.survey import Survey
 from gnnzoo.data.extxyz.units import stated_units, units_of
 from gnnzoo.data.frames.blocks import FrameBlock, joined_blocks
 from gnnzoo.data.h5md.reader import H5mdDataset
-from gnnzoo.data.inspection.unit_evidence import unit_evidence
+from gnnzoo.data.inspection.unit_checks import quick_evidence
 from gnnzoo.errors import DataError, Location
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.units import style
@@ -63,13 +63,17 @@ class ExtxyzDataset(H5mdDataset):
             self._folder.cleanup()
             raise
         self.path = source
-        self._check_convention()
+        try:
+            self._check_convention()
+        except BaseException:
+            self.close()
+            raise
 
     def _check_convention(self) -> None:
         """Leave the units undeclared where the numbers contradict the convention of ASE."""
         if not self.provenance["quantities"]["units_by_convention"]:
             return
-        evidence = unit_evidence(self, quick=True)
+        evidence = quick_evidence(self, self.path)
         if any(piece.what in _CERTAIN or piece.certain for piece in evidence.against()):
             self.units = None
             self.provenance["units"] = None

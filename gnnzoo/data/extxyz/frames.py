@@ -20,7 +20,7 @@ from gnnzoo.data.compression import DAMAGE, OPENERS, compression
 from gnnzoo.data.extxyz.header import Column, Header, parse_header
 from gnnzoo.errors import DataError, Location
 
-COMMENT_LIMIT = 1 << 20  # bytes of a comment line; a matrix per key takes a few hundred
+COMMENT_LIMIT = 1 << 22  # bytes of a comment line; some hold spectra
 ROW_LIMIT = 1 << 16  # bytes of a row
 FRAME_LIMIT = 1 << 27  # bytes of all rows of a frame: some millions of atoms
 _ROWS_AT_A_TIME = 4096

@@ -26,6 +26,7 @@ _BOOLEAN = {"T": True, "F": False, "true": True, "false": False, "True": True, "
 _KINDS = "SRIL"  # text, real, integer, logical
 _DEFAULT = "species:S:1:pos:R:3"  # of plain XYZ
 _WIDEST = 10_000  # columns of a row
+_LONGEST_KEY = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,12 @@ def _pairs(comment: str, location: Location) -> list[tuple[str, str]]:
             at += 1
             continue
         key, at = _key(comment, at, location)
+        if len(key) > _LONGEST_KEY:
+            raise DataError(
+                f"a key of {len(key):,} characters, which begins with '{key[:40]}'",
+                location=location,
+                expected=f"at most {_LONGEST_KEY}",
+            )
         after = _blanks(comment, at)
         if after >= end or comment[after] != "=":
             pairs.append((key, "T"))

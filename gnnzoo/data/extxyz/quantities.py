@@ -8,6 +8,7 @@ order xx yy zz yz xz xy of ASE.
 
 import functools
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -221,7 +222,7 @@ def _refuse_other_cell(header: Header, names: Mapping[str, str]) -> None:
                 f"frame {header.number} has no Lattice, but 9 numbers in {key}",
                 location=header.location,
                 expected='Lattice="ax ay az bx by bz cx cy cz"',
-                hint=f"sed -i 's/{key}=/Lattice=/' {header.file}",
+                hint=f"sed -i 's/{key}=/Lattice=/' {shlex.quote(str(header.file))}",
             )
 
 

@@ -228,17 +228,21 @@ def _missing_doubts(choice: Choice, outcome: Outcome, survey: Survey) -> list[st
 
 
 def _label_doubts(report: QuantitiesReport, command: str) -> list[str]:
-    """Energies and virials that were not taken although keys resemble them."""
-    doubts = []
+    """Energies and virials that were not taken although keys resemble them; with the command that takes them."""
     taken = {quantity.name for quantity in report.taken}
+    missing, shown, options = [], [], []
     for name, labels in (("energy", ("energy",)), ("virial", ("virial", "stress"))):
         similar = [item for item in report.unused if item.looks_like in labels and item.remark is None]
-        if name in taken or not similar:
-            continue
-        options = " or ".join(option(str(item.looks_like), item.key) for item in similar)
-        shown = ", ".join(f"{item.key} (in {item.frames:,} of {report.frames:,} frames)" for item in similar)
-        doubts.append(f"no {name} was taken, and {shown} looks like one: {command} {options} takes it")
-    return doubts
+        if name not in taken and similar:
+            missing.append(name)
+            shown += [f"{item.key} (in {item.frames:,} of {report.frames:,} frames)" for item in similar]
+            options.append(option(str(similar[0].looks_like), similar[0].key))
+    if not missing:
+        return []
+    return [
+        f"no {' and no '.join(missing)} was taken, but {', '.join(shown)} {'look' if len(shown) > 1 else 'looks'} like "
+        f"it: {command} {' '.join(options)} --overwrite"
+    ]
 
 
 def _odd_doubts(survey: Survey, choice: Choice) -> list[str]:

@@ -7,6 +7,7 @@ converted to metal. LAMMPS and OVITO write the numbers of a simulation, in any L
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -196,7 +197,7 @@ def _sizes(stated: Mapping[str, str], declared: str | None, location: Location) 
             "be per A or per Bohr",
             location=location,
             expected="force-unit=Ha/Bohr, or force-unit=Ha/A, in the comment lines",
-            hint=f"sed -i 's|Properties=|force-unit=Ha/Bohr Properties=|' {location.file}",
+            hint=f"sed -i 's|Properties=|force-unit=Ha/Bohr Properties=|' {shlex.quote(str(location.file))}",
         )
     sizes.setdefault("force", energy / length)
     sizes.setdefault("virial", energy)

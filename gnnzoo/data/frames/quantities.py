@@ -6,6 +6,7 @@ from typing import Self
 from gnnzoo.records import Record
 
 MOST_LISTED = 100  # frames that are listed one by one
+_SHOWN = 20  # keys that are listed in a line
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,12 @@ class QuantitiesReport(Record):
             tuple(held["remarks"]),
         )
 
+    def units_text(self) -> str:
+        """Where the units come from, to follow their name; empty where they were declared or are unknown."""
+        if self.units_from in (None, "declared"):
+            return ""
+        return f": {self.units_from}{', which the file does not state' if self.units_by_convention else ''}"
+
     def found_text(self) -> str:
         """The quantities in one line: names, keys and frames."""
         return "; ".join(self._taken(quantity) for quantity in self.taken)
@@ -120,7 +127,8 @@ class QuantitiesReport(Record):
             for item in self.unused
             if item.looks_like is not None or item.remark is not None
         ]
-        return ", ".join([*plain, *others])
+        more = len(plain) - _SHOWN
+        return ", ".join([*plain[:_SHOWN], *([f"{more} more keys"] if more > 0 else []), *others])
 
     def _taken(self, quantity: Quantity) -> str:
         whole = self.frames - self.n_left_out

@@ -12,6 +12,9 @@ from gnnzoo.fields import EDGE_CLASSES
 
 # No force field uses more neighbours per atom (water has them within 15 A); a cutoff in a wrong unit easily does.
 MAX_NEIGHBORS = 1500
+# The search counts cells in integers of 32 bits, and ends the process where these overflow: lengths beyond this many
+# cutoffs, positions beyond this many lattice vectors, and more images than this along a direction are refused.
+_FARTHEST, _MOST_IMAGES = 1e8, 1e4
 
 
 def expected_neighbors(n_atoms: int, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> float:
@@ -59,15 +62,62 @@ def neighbor_list(
             expected=f"a cutoff in the data's length unit, with at most {MAX_NEIGHBORS} neighbours",
             hint="a smaller cutoff, graph.cutoff of the recipe",
         )
+    receivers, senders, shifts, vectors = search_pairs(positions, cell, pbc, cutoff, "ijSD", full=True)
+    return senders.astype(np.int32), receivers.astype(np.int32), vectors, shifts
+
+
+def search_pairs(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float, quantities: str, full: bool
+) -> tuple[np.ndarray, ...]:
+    """Run vesin's cell list on numbers that it can handle.
+
+    Args:
+        positions, cell, pbc, cutoff: see `neighbor_list`.
+        quantities: see vesin: i, j, d, D, S.
+        full: whether each pair is listed in both directions, sorted.
+
+    Returns:
+        The quantities.
+
+    Raises:
+        DataError: numbers are not finite, or are far beyond the cutoff.
+    """
+    problem = _unsearchable(positions, cell, pbc, cutoff)
+    if problem is not None:
+        raise DataError(
+            f"neighbours within {cutoff:g} cannot be searched: {problem}",
+            expected="finite positions and cells, not far larger or smaller than the cutoff",
+        )
     # One thread: the search runs in parallel with the training step, which uses the cores.
-    search = NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
-    receivers, senders, shifts, vectors = search.compute(
+    search = NeighborList(cutoff=float(cutoff), full_list=full, sorted=full, n_threads=1)
+    return search.compute(
         np.ascontiguousarray(positions, dtype=np.float64),
         np.ascontiguousarray(cell, dtype=np.float64),
         np.ascontiguousarray(pbc, dtype=bool),
-        quantities="ijSD",
+        quantities=quantities,
     )
-    return senders.astype(np.int32), receivers.astype(np.int32), vectors, shifts
+
+
+@np.errstate(all="ignore")
+def _unsearchable(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> str | None:
+    """What the search cannot handle, in words."""
+    if len(positions) == 0:
+        return "there are no atoms"
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        return "positions or cell are not finite"
+    extent = float(max(np.abs(positions).max(), np.abs(cell).max()) / cutoff)
+    if extent > _FARTHEST:
+        return f"lengths reach {extent:.3g} cutoffs"
+    if not np.any(pbc):
+        return None
+    try:
+        inverse = np.linalg.inv(cell)
+    except np.linalg.LinAlgError:
+        return "the cell has no volume"
+    images = float(cutoff * np.linalg.norm(inverse, axis=0)[np.asarray(pbc, dtype=bool)].max())
+    shifts = float(np.abs(positions @ inverse).max())
+    far = not (images <= _MOST_IMAGES and shifts <= _FARTHEST)
+    return f"{images:.3g} images within it, and positions {shifts:.3g} lattice vectors away" if far else None
 
 
 def edge_classes(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from vesin import NeighborList
 
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.frames.geometry import spacing, with_volume
+from gnnzoo.data.graphs.neighbors import search_pairs
 from gnnzoo.records import Record
 
 # Atoms nearer than this overlap, A or sigma: the shortest chemical bond, of H2, has 0.74 A, and at half a sigma the
@@ -100,11 +100,6 @@ def _near_pairs(frame: Frame, reach: float) -> tuple[np.ndarray, np.ndarray, np.
     """(pairs,) rows of both atoms and distances, each pair once, of all atoms nearer than `reach` or a little more."""
     extent = np.maximum(np.linalg.norm(frame.cell, axis=1), np.ptp(frame.positions, axis=0)).prod()
     reach = max(reach, float((extent / _CELLS) ** (1 / 3)))
-    search = NeighborList(cutoff=1.0, full_list=False, sorted=False, n_threads=1)  # in units of the reach
-    first, second, distances = search.compute(
-        np.ascontiguousarray(frame.positions / reach),
-        np.ascontiguousarray(frame.cell / reach),
-        np.ascontiguousarray(frame.pbc),
-        quantities="ijd",
-    )
+    scaled = frame.positions / reach, frame.cell / reach  # in units of the reach
+    first, second, distances = search_pairs(*scaled, frame.pbc, 1.0, "ijd", full=False)
     return first, second, distances * reach

@@ -46,7 +46,10 @@ _DENSEST = 0.25
 # than the farther atoms improve the model.
 MAX_EDGES = 100
 _SHELLS = 3  # shells whose ends are estimated as cutoffs; further ones cost hundreds of edges per atom
-_PROVENANCE = ("columns", "digits", "sources", "simulation", "doubts", *EVENT_KINDS, "command", "version")
+_PROVENANCE = (
+    *("columns", "digits", "sources", "simulation", "quantities", "doubts"),
+    *(*EVENT_KINDS, "command", "version"),
+)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the squares of absurd forces are infinite, which the report shows

@@ -45,7 +45,7 @@ def overview(report: DatasetReport) -> list[Row]:
         ("order", _order(report)),
         ("atoms", _atoms(report)),
         ("types", _types(report)),
-        ("units", report.units or "not declared"),
+        ("units", _units(report)),
         ("columns", _columns(report)),
         *_quantities(report),
         ("box", _boxes(report) if report.arrangement.independent else _box(report.box)),
@@ -61,13 +61,26 @@ def overview(report: DatasetReport) -> list[Row]:
     return [(name, value) for name, value in rows if value]
 
 
+def _source_quantities(report: DatasetReport) -> QuantitiesReport | None:
+    held = report.provenance.get("quantities")
+    return QuantitiesReport.from_json(held) if isinstance(held, dict) else None
+
+
+def _units(report: DatasetReport) -> str:
+    """The unit style, and where it comes from."""
+    if report.units is None:
+        return "not declared"
+    quantities = _source_quantities(report)
+    return report.units + (quantities.units_text() if quantities is not None else "")
+
+
 def _quantities(report: DatasetReport) -> list[tuple[str, str]]:
     """What was taken from a file of named quantities, and what was not."""
-    held = report.provenance.get("quantities")
-    if not isinstance(held, dict):
+    quantities = _source_quantities(report)
+    if quantities is None:
         return []
-    quantities = QuantitiesReport.from_json(held)
-    return [("found", quantities.found_text()), ("not used", quantities.unused_text())]
+    remarks = [("note", remark) for remark in quantities.remarks]
+    return [("found", quantities.found_text()), ("not used", quantities.unused_text()), *remarks]
 
 
 def force_rows(report: DatasetReport) -> tuple[Row, list[Row]]:

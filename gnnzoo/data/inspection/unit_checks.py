@@ -36,9 +36,29 @@ def checked_units(dataset: Dataset, location: Path | str | None = None, *, hint:
     Raises:
         DataError: the declared style is impossible.
     """
-    evidence = unit_evidence(dataset, quick=True)
+    evidence = quick_evidence(dataset, location or dataset.path)
     refuse_contradicted(evidence, location or dataset.path, hint)
     return evidence
+
+
+def quick_evidence(dataset: Dataset, location: Path | str) -> UnitEvidence:
+    """Collect evidence on a few frames.
+
+    Args:
+        dataset: any.
+        location: the file to name in an error.
+
+    Returns:
+        The evidence.
+
+    Raises:
+        DataError: the frames are too absurd to search them for neighbours.
+    """
+    try:
+        return unit_evidence(dataset, quick=True)
+    except DataError as error:
+        where = error.location or Location(file=location)
+        raise DataError(error.what, location=where, expected=error.expected, hint=error.hint) from error
 
 
 def refuse_contradicted(evidence: UnitEvidence, location: Path | str, hint: str) -> None:

@@ -126,10 +126,13 @@ def _messages(
         f"types     {counted}" + (", in the first frame" if atoms is not None and atoms.changes else ""),
         f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"),
         f"steps     {first_step} to {last_step}",
-        f"units     {_units_text(units, provenance)}",
     ]
-    if "quantities" in provenance:
+    shown = f"{units} ({length_unit(units)}, {force_unit(units)})" if units else "not declared"
+    if "quantities" not in provenance:
+        notes.append(f"units     {shown}")
+    else:
         report = QuantitiesReport.from_json(provenance["quantities"])
+        notes.append(f"units     {shown}{report.units_text() if units else ''}")
         notes.append(f"found     {report.found_text()}")
         notes += [f"not used  {text}"] if (text := report.unused_text()) else []
         notes += [f"note      {text}" for text in report.remarks]
@@ -144,17 +147,6 @@ def _messages(
     doubts += provenance.get("doubts", atoms.doubts if atoms is not None else [])
     doubts += [*_unit_doubts(evidence, provenance), *_unnamed_types(type_names), *event_messages(provenance)]
     return DataMessages(tuple(notes), tuple(doubts))
-
-
-def _units_text(units: str | None, provenance: Mapping) -> str:
-    """The unit style, with its units and where it comes from."""
-    if units is None:
-        return "not declared"
-    quantities = provenance.get("quantities", {})
-    source = quantities.get("units_from")
-    by_convention = ", which the file does not state" if quantities.get("units_by_convention") else ""
-    shown = f": {source}{by_convention}" if source and source != "declared" else ""
-    return f"{units} ({length_unit(units)}, {force_unit(units)}){shown}"
 
 
 def box_text(cell: np.ndarray, letters: Sequence[str]) -> str:

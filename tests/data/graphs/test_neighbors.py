@@ -83,3 +83,21 @@ def test_copies_of_an_atoms_own_molecule_are_other_molecules():
     vectors = np.array([[1.0, 0, 0], [-2.0, 0, 0], [3.0, 0, 0]])
     classes = edge_classes(senders, receivers, vectors, np.array(["O", "H"]), np.array([1, 1]))
     assert classes.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("positions", "cell", "cutoff"),
+    [
+        ([[0, 0, 0], [1, 0, 0]], [3, 3, 1e30], 2.0),
+        ([[0, 0, 0], [1e30, 0, 0]], [3, 3, 3], 2.0),
+        ([[0, 0, 0], [1e15, 0, 0]], [1e7, 1e7, 1e7], 2.0),
+        ([[0, 0, np.nan], [1, 0, 0]], [3, 3, 3], 2.0),
+        ([[0, 0, 0], [1, 0, 0]], [3, 3, np.inf], 2.0),
+        ([[0, 0, 0], [1, 0, 0]], [3, 3, 0], 2.0),
+        ([[0, 0, 0], [1, 0, 0]], [1e6, 1e6, 1e-8], 2.0),
+        (np.zeros((0, 3)), [3, 3, 3], 2.0),
+    ],
+)
+def test_numbers_that_would_end_the_process_are_refused(positions, cell, cutoff):
+    with refused(DataError):
+        neighbor_list(np.array(positions, dtype=np.float64), np.diag(cell), np.ones(3, dtype=bool), cutoff)
