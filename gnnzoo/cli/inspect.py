@@ -93,7 +93,7 @@ def _print_model(report: "ModelInspection") -> None:
     info: Mapping = report.info
     wanted = ("species", "units", "cutoff", "parameters")
     rows = [(key, " ".join(info[key]) if key == "species" else info[key]) for key in wanted if key in info]
-    rows += [("recipe", info["recipe"]["name"])] if "recipe" in info else []
+    rows += [("recipe", info["recipe"].get("name", ""))]
     if report.network is not None:
         labels = ("head", "waves up to", "prior", "holds", "does not hold")
         values = report.network.to_json().values()

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gnnzoo.models.info import ModelInfo
-    from gnnzoo.workflows.recipes import ListedRecipe
+    from gnnzoo.workflows.recipes import ListedModel, ListedRecipe
 
 
 @click.command()
@@ -21,7 +20,7 @@ def command() -> None:
 
     recipes = [(listed.name, *_recipe_cells(listed)) for listed in list_recipes()]
     table("recipes", ("name", "cutoff", "decoder", "what for"), recipes)
-    models = [(listed.path, *_model_cells(listed.info)) for listed in list_models()]
+    models = [(listed.path, *_model_cells(listed)) for listed in list_models()]
     if models:
         columns = ("file", "recipe", "species", "error", "MAE", "trained")
         table("models in this folder, the newest first", columns, models)
@@ -36,16 +35,17 @@ def _recipe_cells(listed: "ListedRecipe") -> tuple[str, str, str]:
     return f"{recipe.graph.cutoff:g}", recipe.model.layers[-1].layer, recipe.description
 
 
-def _model_cells(info: "ModelInfo | None") -> tuple[str, ...]:
+def _model_cells(listed: "ListedModel") -> tuple[str, ...]:
     from gnnzoo.units import force_unit
 
+    info = listed.info
     if info is None:
-        return "not a model of gnnzoo", "", "", "", ""
+        return f"unreadable: {listed.problem}", "", "", "", ""
     figures = info.get("figures") or {}
     held_out = figures.get("test") or figures.get("validation") or {}
     relative, mae = held_out.get("relative"), held_out.get("mae")
     return (
-        str(info.get("recipe", {}).get("name", "")),
+        str(info["recipe"].get("name", "")),
         " ".join(info.get("species", ())),
         "" if relative is None else f"{relative:.2%}",
         "" if mae is None else f"{mae:.3g} {force_unit(info.get('units'))}",

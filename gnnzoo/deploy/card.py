@@ -265,10 +265,11 @@ def _table(arrays: tuple[Array, ...], first: str = "argument") -> str:
 def _quality(card: Card) -> str:
     parts = []
     for part, figures in (card.figures or {}).items():
-        if figures is not None and figures["relative"] is not None:
+        relative, mae = ((figures or {}).get(key) for key in ("relative", "mae"))
+        if relative is not None and mae is not None:
             parts.append(
-                f"- error on {part} frames: mean |dF| / mean |F| {figures['relative']:.2%}, MAE {figures['mae']:.4g} "
-                f"{card.units.force} per component"
+                f"- error on {part} frames: mean |dF| / mean |F| {relative:.2%}, MAE {mae:.4g} {card.units.force} per "
+                "component"
             )
     return "\n".join(parts) or "- error: not evaluated, no frames were held out of the training"
 

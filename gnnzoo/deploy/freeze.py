@@ -255,8 +255,9 @@ def species_of_types(model: ForceField) -> np.ndarray:
     Returns:
         (largest type + 1,) int32 species index, -1 for numbers that are not a type of the model.
     """
-    numbers = {int(number): model.species.index(name) for number, name in model.info["types"].items()}
-    table = np.full(max(numbers) + 1, -1, np.int32)
+    known = {int(number): name for number, name in model.info["types"].items() if name in model.species}
+    numbers = {number: model.species.index(name) for number, name in known.items()}
+    table = np.full(max(numbers, default=0) + 1, -1, np.int32)
     for number, species in numbers.items():
         table[number] = species
     return table

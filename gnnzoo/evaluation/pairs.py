@@ -105,7 +105,7 @@ def pair_kinds(model: ForceField) -> list[PairKind]:
         Those of an older model, which does not know them, are all that are not within a molecule.
     """
     known = (model.info.get("statistics") or {}).get("distances")
-    names = model.species
+    names = [name for name in model.species if name in model.info["types"].values()]
     possible = [
         PairKind(first, second, kind)
         for number, first in enumerate(names)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.json_records import LONGEST, parse_record
-from gnnzoo.models.info import ModelInfo, Origin
+from gnnzoo.models.info import ModelInfo, Origin, check_lengths
 
 INFO_MEMBER, CONFIG_MEMBER, WEIGHTS_MEMBER = "gnnzoo.json", "config.json", "model.weights.h5"
 # Exceptions that reading a damaged archive raises, depending on where the damage is.
@@ -167,6 +167,7 @@ def info_of(archive: zipfile.ZipFile, path: Path | str, required: Collection[str
         info: ModelInfo = parse_record(content, ModelInfo)
         if missing := [f"'{key}'" for key in required if key not in info]:
             raise ValueError(f"it has no {', '.join(missing)}")
+        check_lengths(info)
     except ValueError as error:
         raise damaged(path, error, INFO_MEMBER) from error
     return info

@@ -68,6 +68,17 @@ class ForceField:
         """LAMMPS unit style of lengths, forces and energies; None where undeclared."""
         return self.info["units"]
 
+    @property
+    def split(self) -> dict[str, list[int]]:
+        """Frame numbers of each part of the training dataset; ModelError where the file does not store them."""
+        if "split" not in self.info:
+            raise ModelError(
+                "does not store which frames it was trained on",
+                location=Location(file=self.path, key="split"),
+                hint="train it again",
+            )
+        return self.info["split"]
+
     @cached_property
     def predictor(self) -> Predictor:
         """Predictor of the network, compiled once."""
@@ -195,9 +206,7 @@ def load_model(path: Path | str) -> ForceField:
         info = info_of(archive, path, required=("recipe", "species", "types", "units"))
         require_layers(info.pop("layer_packages", {}), path)
         recipe = stored_recipe(info.pop("recipe"), path)
-        species, offsets = info["species"], info.get("energy_offsets")
-        if offsets is not None and len(offsets) != len(species):
-            raise ValueError(f"it has energy offsets of {len(offsets)} species, not of {len(species)}")
+        species = info["species"]
         config = read_member(archive, CONFIG_MEMBER, LONGEST_CONFIG)
         most = member_size(archive, WEIGHTS_MEMBER)
         try:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict  # that of `typing` cannot be checked by
 
 Units = Annotated[str, Field(pattern="^(real|metal|lj)$")]
 Count = Annotated[int, Field(ge=0)]
-Text = Annotated[str, Field(max_length=10_000)]
+Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 TypeNumber = Annotated[str, Field(pattern="^[1-9][0-9]{0,8}$")]
 PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+!-]{0,99}$")]  # part of a command to type
 # Long lists are refused at their first wrong value.
@@ -233,3 +233,38 @@ class ModelInfo(TypedDict, total=False):
     example: ExampleFrame | None
     layer_packages: dict[str, PackageInfo]
     recipe: dict[str, object]
+
+
+def check_lengths(info: ModelInfo) -> None:
+    """Check the information of a file in which lengths and numbers must agree.
+
+    Args:
+        info: of the right types.
+
+    Raises:
+        ValueError: some do not; the text names the key.
+    """
+    species, frames = len(info.get("species", [])), (info.get("dataset") or {}).get("frames")
+    offsets, example, statistics = info.get("energy_offsets"), info.get("example"), info.get("statistics") or {}
+    if "species" in info and len(set(info["species"])) != species:
+        raise ValueError("species names one of them twice")
+    if offsets is not None and len(offsets) != species:
+        raise ValueError(f"energy_offsets has {len(offsets)} numbers for {species} species")
+    largest = max((max(part, default=-1) for part in info.get("split", {}).values()), default=-1)
+    if frames is not None and largest >= frames:
+        raise ValueError(f"split has a frame {largest}, dataset.frames are {frames}")
+    origin = info.get("origin")
+    while origin is not None:
+        if missing := {"model", "recipe"} - set(origin):
+            raise ValueError(f"origin has no {', '.join(sorted(missing))}")
+        origin = origin.get("origin")
+    if distances := statistics.get("distances"):
+        for name, counts in distances["counts"].items():
+            if len(counts) != distances["bins"] or not any(counts):
+                raise ValueError(f"statistics.distances.counts.{name} does not have {distances['bins']} bins")
+    if example is not None:
+        lengths = {len(example[key] or ()) for key in ("positions", "types", "forces")}
+        if example["molecules"] is not None:
+            lengths.add(len(example["molecules"]))
+        if len(lengths) != 1 or not set(map(str, example["types"])) <= set(info.get("types", {})):
+            raise ValueError("example has arrays of different lengths, or types that the model does not have")

@@ -44,7 +44,7 @@ def measure_forgetting(
         ModelError: the source was not read from a file.
     """
     with open_training_dataset(source) as dataset:
-        split = Split.from_json(source.info["split"])
+        split = Split.from_json(source.split)
         part = "test" if len(split.test) else "validation"
         frames = even_sample(getattr(split, part), _FRAMES)
         if not len(frames):
@@ -72,7 +72,10 @@ def _with_weight_changes(
         weight.assign(np.zeros(weight.shape, np.float32))
     start = transfer_settings(model.recipe)
     back = StartFrom(
-        model="", radial=start.radial, reset=start.reset, map={there: here for here, there in start.map.items()}
+        model=str(source.path),
+        radial=start.radial,
+        reset=start.reset,
+        map={there: here for here, there in start.map.items()},
     )
     training = changed.recipe.training.model_copy(update={"start_from": back})
     recipe = changed.recipe.model_copy(update={"training": training})

@@ -43,7 +43,7 @@ def open_training_dataset(model: ForceField) -> Dataset:
             hint="restore them at that path, or train without replay",
         )
     dataset = open_dataset(path, units=model.units, types=dict(model.info["types"].items()))
-    if dataset.fingerprint != known["fingerprint"]:
+    if dataset.fingerprint != known.get("fingerprint"):
         dataset.close()
         raise DataError(
             f"does not contain the frames that {name} was trained on",
@@ -119,5 +119,5 @@ def source_replay(source: ForceField, recipe: Recipe, species: list[str], factor
     """
     dataset = open_training_dataset(source)
     graphs = GraphSource(dataset, species, recipe.graph.cutoff, recipe.graph.bonds, factor)
-    train: np.ndarray = Split.from_json(source.info["split"]).train
+    train: np.ndarray = Split.from_json(source.split).train
     return Replay(graphs, train, training_statistics(graphs, train), transfer_settings(recipe).replay)

@@ -286,8 +286,8 @@ def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
 
 def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
     """Frame numbers and what they are called: held-out frames of the training dataset, all frames of another."""
-    trained_on = model.info["dataset"]
-    if dataset.fingerprint != trained_on["fingerprint"]:
+    trained_on = model.info.get("dataset") or {}
+    if dataset.fingerprint != trained_on.get("fingerprint"):
         part = "whole"
         if _partly_trained_on(model, dataset):
             part = "whole, partly trained on"
@@ -299,11 +299,11 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
     if dataset.units != trained_on.get("units", dataset.units):
         raise DataError(
             f"these are the numbers that the model was trained on, in {dataset.units} units; they were taken to be "
-            f"in {trained_on['units']} units then",
+            f"in {trained_on.get('units')} units then",
             location=Location(file=dataset.path),
-            hint=f"gnnzoo convert DUMP --units {trained_on['units']}",
+            hint=f"gnnzoo convert DUMP --units {trained_on.get('units')}",
         )
-    split = Split.from_json(model.info["split"])
+    split = Split.from_json(model.split)
     for part, indices in (("test", split.test), ("validation", split.validation)):
         if len(indices):
             why = "" if part == "test" else ", as there is no test part; the best checkpoint was chosen on it"

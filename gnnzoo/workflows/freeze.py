@@ -136,12 +136,12 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
     Raises:
         DataError: the dataset is not where it was, and the model holds no example.
     """
-    info = model.info["dataset"]
+    info = model.info.get("dataset") or {}
     types: dict[int | str, str] = {number: name for number, name in model.info["types"].items()}
     try:
-        with open_dataset(info["path"], units=model.units, types=types) as dataset:
-            if dataset.fingerprint == info["fingerprint"]:
-                split = Split.from_json(model.info["split"])
+        with open_dataset(info.get("path", ""), units=model.units, types=types) as dataset:
+            if dataset.fingerprint == info.get("fingerprint"):
+                split = Split.from_json(model.split)
                 held_out = [*split.test, *split.validation, *split.train]
                 chosen = np.unique(np.linspace(0, len(held_out) - 1, _FRAMES).astype(int))
                 return [dataset[int(held_out[index])] for index in chosen], str(dataset.path)
@@ -153,7 +153,7 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
     raise DataError(
         "the dataset of the training is not where it was, and the model stores no frame of this size: nothing to "
         "compare on",
-        location=Location(file=info["path"]),
+        location=Location(file=info.get("path")),
         hint="bring the dataset back to that place",
     )
 

@@ -13,12 +13,14 @@ from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.lammps.events import event_messages
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
-from gnnzoo.errors import DataError, ModelError, UserError
+from gnnzoo.errors import DataError, ModelError, RecipeError, UserError
 from gnnzoo.models.archive import origins, read_info
 from gnnzoo.models.info import ModelInfo
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
 from gnnzoo.progress_bar import displays_progress
+from gnnzoo.recipe.io.load import recipe_from_dict
+from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.records import Record, plain
 
 logger = logging.getLogger(__name__)
@@ -192,20 +194,19 @@ def _inspect_data(
 
 def _inspect_model(path: Path) -> ModelInspection:
     info = read_info(path)
-    network = _network(info["recipe"]) if "recipe" in info else None
-    return ModelInspection(str(path), info, network, _history(info))
-
-
-def _network(raw: Mapping[str, object]) -> Network | None:
-    """Summary of a model's recipe; None where it is of another version."""
-    from gnnzoo.models.symmetries import symmetries
-    from gnnzoo.recipe.schema.recipe import Recipe
-
+    recipe: Recipe | None = None
     try:
-        recipe = Recipe.model_validate(raw)
-    except ValueError:
-        logger.info("its recipe is of another version of gnnzoo: its symmetries are unknown")
-        return None
+        recipe = recipe_from_dict(info["recipe"])
+    except RecipeError as error:
+        logger.info("its recipe is of another version of gnnzoo, or not valid: its symmetries are unknown")
+        logger.debug(str(error))
+    return ModelInspection(str(path), info, _network(recipe) if recipe else None, _history(info, recipe))
+
+
+def _network(recipe: Recipe) -> Network:
+    """Summary of a model's recipe."""
+    from gnnzoo.models.symmetries import symmetries
+
     kept = symmetries(recipe)
     return Network(
         heads=[entry.layer for entry in recipe.model.layers if entry.traits.head],
@@ -216,7 +217,7 @@ def _network(raw: Mapping[str, object]) -> Network | None:
     )
 
 
-def _history(info: ModelInfo) -> list[tuple[str, str]]:
+def _history(info: ModelInfo, recipe: Recipe | None) -> list[tuple[str, str]]:
     """The models that the weights came from, the nearest first, and figures of the last transfer."""
     lines = []
     for origin in origins(info):
@@ -225,12 +226,12 @@ def _history(info: ModelInfo) -> list[tuple[str, str]]:
         shown = f", sha256 {digest[:12]}" if digest else ""
         lines.append(("weights from", f"{origin['model']} (recipe {origin['recipe']}, trained on {data}{shown})"))
     last = info.get("origin") or {}
-    recipe: Mapping = info.get("recipe", {})
-    if start := recipe.get("training", {}).get("start_from"):
-        lines.append(("strategy", f"{start['strategy']}, distances {start['radial']}"))
-    if fitted := last.get("scale_fitted"):
-        scaled = f"{fitted['relative']:.1%} with scale and size fitted"
-        lines.append(("zero-shot", f"mean |dF| / mean |F| {last['zero_shot']:.1%} unchanged, {scaled}"))
+    if recipe is not None and (start := recipe.training.start_from) is not None:
+        lines.append(("strategy", f"{start.strategy}, distances {start.radial}"))
+    unchanged, fitted = last.get("zero_shot"), (last.get("scale_fitted") or {}).get("relative")
+    if unchanged is not None and fitted is not None:
+        scaled = f"{fitted:.1%} with scale and size fitted"
+        lines.append(("zero-shot", f"mean |dF| / mean |F| {unchanged:.1%} unchanged, {scaled}"))
     if errors := last.get("forgotten"):
         lines.append(
             ("forgotten", f"on the source's own frames {errors['before']:.2%} before, {errors['after']:.2%} after")

@@ -53,10 +53,11 @@ class ListedRecipe:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A .keras file and its information; `info` is None if it was not written by gnnzoo."""
+    """A .keras file and its information; where it cannot be read, `info` is None and `problem` says why."""
 
     path: Path
     info: ModelInfo | None
+    problem: str | None = None
 
 
 def list_recipes() -> list[ListedRecipe]:
@@ -77,8 +78,15 @@ def list_models(folder: Path | str = ".") -> list[ListedModel]:
     Returns:
         The models, the newest first.
     """
-    files = sorted(Path(folder).glob("*.keras"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [ListedModel(path, _or_none(read_info, path)) for path in files]
+    files = sorted(Path(folder).glob("*.keras"), key=lambda path: path.lstat().st_mtime, reverse=True)
+    return [_listed(path) for path in files]
+
+
+def _listed(path: Path) -> ListedModel:
+    try:
+        return ListedModel(path, read_info(path))
+    except UserError as error:
+        return ListedModel(path, None, error.what)
 
 
 def _or_none(read: Callable[[Path], _T], path: Path) -> _T | None:

@@ -60,7 +60,7 @@ def test_list_shows_recipes_and_models_with_their_errors(folder):
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
     assert set(recipe_names()) <= set(rows)
     assert rows["mine.keras"][1:] == ["argon", "Ar", "4.23%", "0.0312", "kcal/mol/A", "today"]
-    assert "not a model" in line_with(result.stdout, "other.keras")
+    assert "unreadable" in line_with(result.stdout, "other.keras")
     line_with(result.stdout, "broken", "invalid", "gnnzoo validate recipes/broken.json")
 
 

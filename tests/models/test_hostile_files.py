@@ -18,14 +18,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from errors import refused
+from gnnzoo.cli import main
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.archive import CONFIG_MEMBER, INFO_MEMBER, WEIGHTS_MEMBER, open_archive, read_info
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField, load_model, save_model
 from gnnzoo.models.weights import load_weights
 from gnnzoo.workflows.evaluate import evaluate
+from gnnzoo.workflows.freeze import newest_model
 from gnnzoo.workflows.inspect import inspect
 from gnnzoo.workflows.recipes import list_models
 from small import ARGON, argon_dataset, recipe
@@ -297,6 +300,14 @@ INFOS = {
         recipe_with("data", simulate={"input": "simulations/argon.in", "variables": {"dump": "x"}}),
         ("dump",),
     ),
+    "an origin without its model": (info_with(origin={"recipe": "x"}), ("origin", "model")),
+    "a frame beyond the data": (
+        lambda info: info.update(dataset={"frames": 3}, split={"train": [3], "validation": [], "test": []}),
+        ("split", "3"),
+    ),
+    "a species twice": (info_with(species=["Ar", "Ar"]), ("species",)),
+    "an escape": (info_with(species=["\x1b[2J"]), ("species",)),
+    "bins": (info_with(statistics={"distances": {"bins": 2, "counts": {"Ar-Ar": [1]}}}), ("bins",)),
     "a million texts": (info_with(trained=["x"] * 60_000), ("more than",)),
 }
 
@@ -530,6 +541,26 @@ def test_members_of_any_name_are_not_unpacked(honest, tmp_path):
     path = written(tmp_path, honest | dict.fromkeys(names, b"x"))
     assert quietly(path).species == ["Ar"]
     assert not Path("/tmp/gnnzoo-ran").exists()
+
+
+def test_one_bad_file_does_not_hide_the_others(honest, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, honest).rename("good.keras")
+    Path("zeros.keras").write_bytes(bytes(1000))
+    written(tmp_path, honest | {INFO_MEMBER: b"{"}).rename("bad.keras")
+    os.mkfifo("pipe.keras")
+    Path("gone.keras").symlink_to("nowhere")
+    Path("folder.keras").mkdir()
+    Path("recipes").mkdir()
+    os.mkfifo("recipes/pipe.json")
+    listed = {model.path.name: model for model in list_models()}
+    assert len(listed) == 6
+    assert listed["good.keras"].info["species"] == ["Ar"]
+    assert all(model.problem for name, model in listed.items() if name != "good.keras")
+    out = CliRunner().invoke(main, ["list"])
+    assert out.exit_code == 0
+    assert out.stdout.count("unreadable") == 5
+    assert newest_model() == Path("good.keras")
 
 
 def test_a_pipe_is_no_model(tmp_path):

@@ -24,7 +24,7 @@ def recipe_names() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (Path("recipes"), installed_recipes()):
         for path in sorted(folder.glob("*.json")):
-            if not path.name.endswith(".schema.json"):
+            if path.is_file() and not path.name.endswith(".schema.json"):
                 found.setdefault(path.stem, path)
     return found
 

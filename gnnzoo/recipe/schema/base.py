@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-Place = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*$")]  # a path or a pattern
+Place = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*$")]  # a path or a pattern
 # Numbers that set a size are bounded far beyond any use, so that a recipe of unknown origin cannot take all memory.
 Width = Annotated[int, Field(gt=0, le=4096)]  # of features
 Functions = Annotated[int, Field(gt=0, le=1024)]  # of distance
