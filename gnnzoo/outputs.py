@@ -33,9 +33,19 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         overwrite: whether it may exist.
 
     Raises:
-        OutputError: it exists and `overwrite` is False.
+        OutputError: it exists and `overwrite` is False, or it is never replaced: the working folder or one around it, a
+            device, a pipe.
     """
-    if os.path.lexists(path) and not overwrite:
+    if not os.path.lexists(path):
+        return
+    location = Location(file=path)
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise OutputError("is the working folder, or a folder around it", location=location, hint="another name")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(
+            "is a device, a pipe or a socket", location=location, expected="a file or a folder", hint="another name"
+        )
+    if not overwrite:
         raise OutputError(
             "exists already",
             location=Location(file=path),

@@ -1,9 +1,13 @@
 """Base of the records that library functions return and commands write as JSON."""
 
+import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import PurePath
+
+_LONE_SURROGATE = re.compile(r"(?<!\\ud[89ab][0-9a-f]{2})\\udc[89a-f][0-9a-f]")
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,20 @@ class Record:
         """
         keys = {field.name: field.metadata.get("key", field.name) for field in fields(self)}
         return {key: plain(getattr(self, name)) for name, key in keys.items() if key is not None}
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Format plain values as JSON for a file.
+
+    Args:
+        value: as `json.dumps` takes it.
+        indent: spaces; None for one line.
+
+    Returns:
+        ASCII text. Bytes of paths that are no UTF-8, which Python holds as lone surrogates, are "?": readers of JSON
+        refuse them.
+    """
+    return _LONE_SURROGATE.sub("?", json.dumps(value, indent=indent))
 
 
 def plain(value: object) -> object:

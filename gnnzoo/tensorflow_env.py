@@ -34,6 +34,7 @@ def quiet_tensorflow(debug: bool = False) -> None:
     """
     os.environ |= _DEFAULTS | {"TF_CPP_MIN_LOG_LEVEL": "0" if debug else "3"}
     _remove_quiet_import()
+    _log_filter(shown=debug)
     if not debug:
         warnings.filterwarnings("ignore", module=_CHATTY_PACKAGES)
         _add_quiet_import()
@@ -55,9 +56,26 @@ def set_defaults() -> None:
             f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}", expected="tensorflow", hint="unset KERAS_BACKEND"
         )
     warnings.filterwarnings("ignore", module=_CHATTY_PACKAGES, append=True)
+    _log_filter(shown=False)
     _remove_quiet_import()
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == _DEFAULTS["TF_CPP_MIN_LOG_LEVEL"]:
         _add_quiet_import()
+
+
+class _WithoutRetracing(logging.Filter):
+    """Drops the warnings about tf.functions that are traced anew, which is done once for each shape on purpose."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+
+def _log_filter(shown: bool) -> None:
+    """Keep TensorFlow's warnings about retracing from the user unless they are to be `shown`."""
+    logger = logging.getLogger("tensorflow")
+    for present in [one for one in logger.filters if isinstance(one, _WithoutRetracing)]:
+        logger.removeFilter(present)
+    if not shown:
+        logger.addFilter(_WithoutRetracing())
 
 
 @contextlib.contextmanager

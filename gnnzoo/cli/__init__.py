@@ -6,6 +6,7 @@ prints the results.
 """
 
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import logging
@@ -14,7 +15,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -23,8 +24,10 @@ import click
 from gnnzoo import __version__
 from gnnzoo.cli.advice import in_terms_of
 from gnnzoo.cli.console import Verbosity, note, reporting
+from gnnzoo.cli.streams import READER_LEFT, ReaderLeft, standard_streams
 from gnnzoo.errors import UserError, did_you_mean
 from gnnzoo.tensorflow_env import quiet_tensorflow
+from gnnzoo.training.interrupt import stop_signals
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,8 @@ def _common_options() -> list[click.Parameter]:
 class LazyGroup(click.Group):
     """Group whose commands are imported when called; errors become one message and an exit code.
 
-    Exit codes: 0 success, 1 internal error, 2 error that the user can fix, 130 interrupted.
+    Exit codes: 0 success, 1 internal error, 2 error that the user can fix, 3 trained, but no better than zero forces,
+    130 interrupted.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -113,34 +117,59 @@ class LazyGroup(click.Group):
         if not standalone_mode:
             with reporting(verbosity):
                 return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        try:
-            with _sigterm_as_interrupt(), reporting(verbosity):
-                code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except UserError as error:
-            _print_traceback(verbosity, error)
-            note(f"error: {in_terms_of(str(error), _options(args))}")
-            code = error.exit_code
-        except click.ClickException as error:
-            error.show()
-            code = error.exit_code
-        except click.Abort:  # Ctrl-C
-            note("interrupted")
-            code = 130
-        except Exception as error:
-            _print_traceback(verbosity, error)
-            text = " ".join(str(error).split())
-            note(f"gnnzoo failed: {type(error).__name__}: {text}; run again with --debug for the traceback")
-            code = 1
-        sys.exit(code if isinstance(code, int) else 0)
+        args = sys.argv[1:] if args is None else args
+        with standard_streams():
+            run = functools.partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.exit(_exit_code(run, verbosity, args))
 
 
-def _options(args: Sequence[str] | None) -> set[str]:
+def _exit_code(run: Callable[[], object], verbosity: Verbosity, args: Sequence[str]) -> int:
+    """Run a command, and print its error if it fails."""
+    try:
+        with _signals_as_interrupt(), reporting(verbosity):
+            _refuse_other_encodings(args)
+            code = run()
+            sys.stdout.flush()
+    except ReaderLeft:
+        code = READER_LEFT
+    except UserError as error:
+        _print_traceback(verbosity, error)
+        note(f"error: {in_terms_of(str(error), _options(args))}")
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:  # Ctrl-C
+        note("interrupted")
+        code = 130
+    except Exception as error:
+        _print_traceback(verbosity, error)
+        text = " ".join(str(error).split())
+        note(f"gnnzoo failed: {type(error).__name__}: {text}; run again with --debug for the traceback")
+        code = 1
+    return code if isinstance(code, int) else 0
+
+
+def _options(args: Sequence[str]) -> set[str]:
     """Options of the command that was typed."""
-    typed = next((word for word in (sys.argv[1:] if args is None else args) if word in COMMANDS), None)
+    typed = next((word for word in args if word in COMMANDS), None)
     if typed is None:
         return set()
     parameters = importlib.import_module(f"gnnzoo.cli.{typed}").command.params
     return {name for parameter in parameters if isinstance(parameter, click.Option) for name in parameter.opts}
+
+
+def _refuse_other_encodings(args: Sequence[str]) -> None:
+    """Raise if an argument is not UTF-8: neither TensorFlow nor JSON can hold such a path."""
+    for word in args:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"the argument '{word}' is not UTF-8",
+                expected="names in UTF-8; the working folder may have any name",
+                hint="cd into that folder and leave its name out, or rename it",
+            ) from None
 
 
 def _print_traceback(verbosity: Verbosity, error: Exception) -> None:
@@ -149,8 +178,8 @@ def _print_traceback(verbosity: Verbosity, error: Exception) -> None:
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Make a terminated command clean up as after Ctrl-C, unless it handles the signal itself."""
+def _signals_as_interrupt() -> Iterator[None]:
+    """Make a command that is terminated, or whose terminal closes, clean up as after Ctrl-C, unless it handles that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -158,11 +187,12 @@ def _sigterm_as_interrupt() -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in stop_signals() if number != signal.SIGINT}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @click.group(cls=LazyGroup, params=_common_options(), context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,7 +7,8 @@ import click
 @click.argument("model", required=False)
 @click.option("-o", "--output", metavar="DIR", help="The folder; by default NAME-frozen, here.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing folder, keeping the old one as a backup.")
-def command(model: str | None, output: str | None, overwrite: bool) -> None:
+@click.option("--force", is_flag=True, help="Export a model that is no better than zero forces as well.")
+def command(model: str | None, output: str | None, overwrite: bool, force: bool) -> None:
     """Export MODEL as a folder that runs with TensorFlow alone, without gnnzoo.
 
     Without MODEL: the newest model in this folder. The exported folder holds a SavedModel with the neighbour search
@@ -16,5 +17,5 @@ def command(model: str | None, output: str | None, overwrite: bool) -> None:
     from gnnzoo.cli.console import say
     from gnnzoo.workflows.freeze import freeze
 
-    folder = freeze(model, output, overwrite=overwrite).folder
+    folder = freeze(model, output, overwrite=overwrite, force=force).folder
     say(f"wrote {folder}/: {folder}/README.md says how it is called")

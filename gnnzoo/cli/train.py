@@ -9,6 +9,8 @@ from gnnzoo.cli.trust_option import trust_option
 if TYPE_CHECKING:
     from gnnzoo.models.files import ForceField
 
+USELESS_MODEL = 3  # exit code
+
 data_option = click.option(
     "--data",
     "data",
@@ -21,7 +23,11 @@ data_option = click.option(
 @click.command(name="train")
 @click.argument("recipe")
 @data_option
-@click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 8m or 1h30m.")
+@click.option(
+    "--time-limit",
+    metavar="TIME",
+    help="Fit the schedule to a time such as 8m or 1h30m; compilation comes in addition.",
+)
 @click.option("-o", "--output", metavar="OUT.keras", help="The model's file; by default NAME.keras.")
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this recipe.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a value of the recipe.")
@@ -36,8 +42,11 @@ def command(
     overrides: tuple[str, ...],
     overwrite: bool,
     trust: bool,
-) -> None:
-    """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows)."""
+) -> int:
+    """Train the model that RECIPE declares (a path, or a name that `gnnzoo list` shows).
+
+    Exit code 3: the model is written, but predicts held-out forces no better than zero forces do.
+    """
     from gnnzoo.cli.transfer_tables import print_transfer
     from gnnzoo.workflows.train import train
 
@@ -52,17 +61,21 @@ def command(
         on_report=print_transfer,
         trust=trust,
     )
-    show_trained(model)
+    return show_trained(model)
 
 
-def show_trained(model: "ForceField") -> None:
+def show_trained(model: "ForceField") -> int:
     """Print where a trained model is and its errors on held-out frames.
 
     Args:
         model: the model.
+
+    Returns:
+        Exit code of the command: `USELESS_MODEL` if it is no better than zero forces.
     """
     from gnnzoo.cli.console import say
     from gnnzoo.units import force_unit
+    from gnnzoo.workflows.steps.model_info import useless_error
 
     path, info, unit = model.path, model.info, force_unit(model.units)
     say(f"wrote {path}: {info['parameters']:,} parameters, species {' '.join(info['species'])}")
@@ -72,4 +85,7 @@ def show_trained(model: "ForceField") -> None:
                 f"  {part + ':':<12}mean |dF| / mean |F| {errors['relative']:.2%} (zero forces: 100 %)   "
                 f"MAE {errors['mae']:.4g} {unit} per component   sum of |components| {errors['sum_abs']:.4g} per atom"
             )
+    if useless_error(info) is not None:
+        return USELESS_MODEL
     say(f"next: gnnzoo evaluate {path} DATA, gnnzoo freeze {path}")
+    return 0

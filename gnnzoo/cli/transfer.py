@@ -68,7 +68,9 @@ def _parse_sizes(_ctx: click.Context, _param: click.Parameter, text: str | None)
     callback=_parse_sizes,
     help=f"Training frames to compare at; default: {','.join(map(str, COMPARISON_SIZES))}.",
 )
-@click.option("--time-limit", metavar="TIME", help="Fit the schedule to a time such as 3m.")
+@click.option(
+    "--time-limit", metavar="TIME", help="Fit the schedule to a time such as 3m; compilation comes in addition."
+)
 @click.option("-o", "--output", metavar="OUT.keras", help="Default: TARGET-from-SOURCE.keras.")
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this transfer.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a value of the target's recipe.")
@@ -93,7 +95,7 @@ def command(
     overrides: tuple[str, ...],
     overwrite: bool,
     trust: bool,
-) -> None:
+) -> int:
     """Transfer MODEL to another substance: copy the weights that fit, list them, train on the target's data.
 
     LAYERS are names or patterns of the target's stack, such as 'message_passing_*'; `gnnzoo validate` shows them.
@@ -125,4 +127,4 @@ def command(
     )
     if result.comparison is not None:
         print_comparison(result.comparison)
-    show_trained(result.model)
+    return show_trained(result.model)

@@ -1,6 +1,5 @@
 """Description of an exported model: card.json for programs, README.md for people, example.npz for a first test."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -15,6 +14,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.models.info import DatasetInfo, ForceFigures, Origin
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.io.load import resolved
+from gnnzoo.records import json_text
 from gnnzoo.units import energy_unit, force_unit, length_unit
 
 CARD, README, EXAMPLE = "card.json", "README.md", "example.npz"
@@ -140,8 +140,8 @@ def write_card(model: ForceField, folder: Path, comparison: Comparison, example:
         example: frame that is stored with the forces of the live model.
     """
     card = make_card(model, comparison)
-    (folder / CARD).write_text(json.dumps(card.to_json(), indent=1) + "\n")
-    (folder / README).write_text(readme(model, card))
+    (folder / CARD).write_text(json_text(card.to_json(), indent=1) + "\n")
+    (folder / README).write_text(readme(model, card), errors="replace")
     arrays: ExampleArrays = {
         "positions": example.positions,
         "cell": example.cell,

@@ -33,6 +33,7 @@ from gnnzoo.outputs import atomic_write
 from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.layer_registry import layers_with
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.records import json_text
 
 _LONGEST_RECIPE = 1_000_000  # bytes of JSON
 
@@ -181,7 +182,7 @@ def save_model(force_field: ForceField, path: Path | str, overwrite: bool = Fals
     with atomic_write(path, overwrite) as temporary:
         force_field.network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(INFO_MEMBER, json.dumps(info))
+            archive.writestr(INFO_MEMBER, json_text(info))
     force_field.path = path
     return path
 

@@ -1,6 +1,7 @@
 """Prediction: run a network on graphs, compiled once for each shape."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar, TypeVarTuple
 
@@ -33,12 +34,17 @@ class ShapeSpecializedFunction(Generic[*Arguments, Result]):
     def __init__(self, function: Callable[[*Arguments], Result], xla: bool) -> None:
         self._function, self._xla = function, xla
         self._traced: dict[tuple, Callable[[*Arguments], Result]] = {}
+        self.compile_seconds = 0.0  # of the first call of each combination of shapes
 
     def __call__(self, *arguments: *Arguments) -> Result:
         key = shapes(arguments)
         if key not in self._traced:  # a tf.function for each, so that none is traced twice
             logger.debug(f"shapes number {len(self) + 1}: traced{', compiled by XLA' if self._xla else ''}")
             self._traced[key] = tf.function(self._function, jit_compile=self._xla)
+            start = time.monotonic()
+            result = self._traced[key](*arguments)
+            self.compile_seconds += time.monotonic() - start
+            return result
         return self._traced[key](*arguments)
 
     def __len__(self) -> int:
@@ -76,6 +82,11 @@ class Predictor:
 
         self._forward = ShapeSpecializedFunction(forward, xla)
         self.largest_wave = largest_wave(network)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds that tracing and compilation have taken so far."""
+        return self._forward.compile_seconds
 
     def forces(self, graph: Graph) -> np.ndarray:
         """Predict forces.

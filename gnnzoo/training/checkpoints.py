@@ -12,6 +12,7 @@ import numpy as np
 
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.outputs import atomic_write
+from gnnzoo.records import json_text
 from gnnzoo.training.runs import MORE_ROOM
 from gnnzoo.training.weight_average import WeightAverage
 
@@ -54,7 +55,7 @@ def save_checkpoint(
     arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
     arrays |= {f"raw/{i}": value for i, value in enumerate(raw)}
     with atomic_write(path, more_room=MORE_ROOM) as temporary:
-        np.savez(temporary, state=json.dumps(state), **arrays)
+        np.savez(temporary, state=json_text(state), **arrays)
     return Checkpoint(path, step)
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a flag that the training loop checks between two steps."""
+"""SIGINT, SIGTERM and SIGHUP as a flag that the training loop checks between two steps."""
 
 import signal
 import threading
@@ -9,8 +9,19 @@ from types import FrameType
 _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
+def stop_signals() -> list[signal.Signals]:
+    """List the signals that end a command.
+
+    Returns:
+        SIGINT, SIGTERM and SIGHUP, which a terminal sends when it closes; those that are ignored, as SIGHUP under
+        nohup, are left out.
+    """
+    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    return [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 class StopRequest:
-    """While entered, the first SIGINT or SIGTERM only sets `name`, and a second one interrupts at once."""
+    """While entered, the first of these signals only sets `name`, and a second one interrupts at once."""
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -18,7 +29,7 @@ class StopRequest:
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():  # only the main thread gets signals
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in stop_signals():
                 self._previous[number] = signal.signal(number, self._receive)
         return self
 

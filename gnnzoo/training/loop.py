@@ -41,6 +41,7 @@ class Outcome:
 
     Attributes:
         plan: the schedule that was followed.
+        compile_seconds: tracing and compilation in this session, which a time limit leaves out.
         steps: steps done; fewer than the plan's if time ran out or the validation error no longer fell.
         seconds: training time including compilation, over all sessions of a resumed run.
         best: the checkpoint with the smallest validation error, which the network has now.
@@ -53,6 +54,7 @@ class Outcome:
     plan: Plan
     steps: int
     seconds: float
+    compile_seconds: float
     best: Checkpoint
     stopped_early: bool
     validate_every: int
@@ -128,6 +130,18 @@ class Trainer:
             Predictor(network, xla=xla, head="direct") if stage.head == "direct" else main for stage in self.stages
         ]
 
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds that tracing and compilation of steps and validations have taken so far."""
+        predictors = {id(predictor): predictor for predictor in self._predictors}.values()  # stages may share one
+        return sum(step.compile_seconds for step in self._train_steps) + sum(p.compile_seconds for p in predictors)
+
+    def _clock(self) -> float:
+        """Seconds, without those of compilation: on a busy machine these would use up a time limit of minutes."""
+        return time.monotonic() - self.compile_seconds
+
     # --- one step, one validation ---------------------------------------------------------------------------------
 
     def _run_step(self, batch: Batch, step: int) -> float:
@@ -148,18 +162,18 @@ class Trainer:
     # --- the plan -------------------------------------------------------------------------------------------------
 
     def _fit_plan(self, deadline: float, stop: StopRequest) -> None:
-        """Make a plan that fits into the time until `deadline`, from trial steps that are undone."""
+        """Make a plan that fits into the time until `deadline`, by `_clock`, from trial steps that are undone."""
         averages = self.average.averages if self.average else []
         variables = [*self.network.variables, *self.optimizer.variables, *averages]
         before = [variable.numpy() for variable in variables]
-        began = time.monotonic()
+        began = self._clock()
         costs = []
         for number in range(len(self.stages)):
             until = began + (deadline - began) / 2 * (number + 1) / len(self.stages)
             costs.append(self._stage_cost(number, until, stop))
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
-        self._set_plan(*steps_for_time_limit(self.settings, costs, deadline - time.monotonic()))
+        self._set_plan(*steps_for_time_limit(self.settings, costs, deadline - self._clock()))
 
     def _stage_cost(self, number: int, until: float, stop: StopRequest) -> StageCost:
         first, train_step = self.plan.first_steps[number], self._train_steps[number]
@@ -169,7 +183,7 @@ class Trainer:
             if stop.name:  # nothing is worth saving yet
                 raise Interrupted(stop.name)
 
-        step_cost = time_step(self.sampler, run, lambda: train_step.shapes, until)
+        step_cost = time_step(self.sampler, run, lambda: train_step.shapes, until, self._clock)
         return StageCost(step_cost, time_validation(lambda: self._validation_errors(number)))
 
     def _set_plan(self, lengths: list[int], validate_every: int) -> None:
@@ -198,7 +212,7 @@ class Trainer:
             Steps over all stages.
         """
         with StopRequest() as stop:
-            self._fit_plan(time.monotonic() + time_limit, stop)
+            self._fit_plan(self._clock() + time_limit, stop)
         return self.plan.steps
 
     # --- the run --------------------------------------------------------------------------------------------------
@@ -207,7 +221,7 @@ class Trainer:
         """Train to the end of the plan or of the time; the network then has the weights of the best checkpoint.
 
         Args:
-            time_limit: seconds.
+            time_limit: seconds of steps and validations; compilation comes in addition.
             resume: continue from the newest checkpoint, if there is one.
             until: number of steps at which an earlier session came to its end; no step is done beyond it.
 
@@ -218,8 +232,8 @@ class Trainer:
             Interrupted: a signal came; the state is saved.
             UserError: loss, weights or validation error are not finite; the last good checkpoint is kept.
         """
-        start = time.monotonic()
-        deadline = None if time_limit is None else start + time_limit
+        start, compiled = time.monotonic(), self.compile_seconds
+        deadline = None if time_limit is None else self._clock() + time_limit
         (self.folder / "checkpoints").mkdir(exist_ok=True)
         with StopRequest() as stop:
             step = self._begin(resume, deadline, stop)
@@ -237,7 +251,10 @@ class Trainer:
         best = best_checkpoint(self.folder / "checkpoints", eligible, {int(row["step"]): row["mae"] for row in log})
         load_checkpoint(best, self.network)
         state, early = self.state, self.state.stopped and step < plan.steps
-        return Outcome(plan, step, state.seconds, best, early, state.validate_every, self.monitor.bounds, log)
+        compiling = self.compile_seconds - compiled
+        return Outcome(
+            plan, step, state.seconds, compiling, best, early, state.validate_every, self.monitor.bounds, log
+        )
 
     def _steps(self, step: int, last: int, began: float, deadline: float | None, stop: StopRequest) -> int:
         """Do steps until `last`, the time, early stopping or a signal ends them.
@@ -253,7 +270,7 @@ class Trainer:
         plan, state = self.plan, self.state
         regular, save_at = plan.validation_steps(state.validate_every), plan.checkpoint_steps()
         validate_at, last = regular | self.validate_at | {last}, step if state.stopped else last
-        first, since = step, time.monotonic()
+        first, since = step, self._clock()
         with (
             RunLog(self.folder, step, self.monitor.columns, keep=validate_at) as log,
             contextlib.closing(prefetch(map(self.sampler.batch, range(step, last)), depth=3)) as batches,
@@ -265,15 +282,14 @@ class Trainer:
                 task.advance()
                 if not np.isfinite(state.losses[-1]):
                     self._diverged(f"the loss of step {step}")
-                now = time.monotonic()
-                state.seconds = now - began
+                now, state.seconds = self._clock(), time.monotonic() - began
                 out_of_time = deadline is not None and now > deadline
                 if step in validate_at or out_of_time or stop.name:
                     seconds_left = (now - since) / (step - first) * (last - step)
                     if deadline is not None:
                         seconds_left = min(seconds_left, deadline - now)
                     self._validate(log, step, seconds_left, step in regular)
-                    first, since = step, now  # the first interval compiles, which those after it do not
+                    first, since = step, now
                     if step in validate_at:
                         state.losses = []
                 if step in save_at:
@@ -290,7 +306,7 @@ class Trainer:
             self._diverged(f"after step {step} the error on the validation frames")
         row = {
             "step": step,
-            "epoch": round(plan.epoch(step), 3),
+            "epoch": round(step / self.sampler.steps_per_epoch, 3),
             "seconds": round(state.seconds, 2),
             "learning_rate": plan.learning_rate(step - 1) * state.factor,
             "loss": float(np.mean(state.losses)),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import translate_os_errors
+from gnnzoo.records import json_text
 
 RUNS = Path("runs")
 _STATE, _LOCK = "run.json", "run.lock"
@@ -41,7 +42,7 @@ class Run:
         temporary = path.with_suffix(".part")
         with translate_os_errors(path, MORE_ROOM):
             try:
-                temporary.write_text(json.dumps(state, indent=1) + "\n")
+                temporary.write_text(json_text(state, indent=1) + "\n")
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)

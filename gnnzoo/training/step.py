@@ -65,6 +65,11 @@ class TrainStep:
         """Number of shapes for which the step is compiled."""
         return len(self._compiled)
 
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds that tracing and compilation have taken so far."""
+        return self._compiled.compile_seconds
+
     def __call__(self, batch: Batch, step: int, penalty: float, decay: float) -> float:
         """Do one step.
 

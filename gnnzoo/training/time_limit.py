@@ -41,14 +41,21 @@ class StageCost:
     validation: float
 
 
-def time_step(sampler: Sampler, run: Callable[[Batch, int], None], shapes: Callable[[], int], until: float) -> float:
+def time_step(
+    sampler: Sampler,
+    run: Callable[[Batch, int], None],
+    shapes: Callable[[], int],
+    until: float,
+    clock: Callable[[], float],
+) -> float:
     """Time a step, over steps for which nothing has to be compiled.
 
     Args:
         sampler: makes the batches.
         run: does a step with a batch; an exception of it ends the trial.
         shapes: number of shapes for which steps are compiled by now.
-        until: when to be content with fewer steps, by `time.monotonic`.
+        until: when to be content with fewer steps, by `clock`.
+        clock: seconds, without those of compilation.
 
     Returns:
         Mean seconds of a step.
@@ -61,7 +68,7 @@ def time_step(sampler: Sampler, run: Callable[[Batch, int], None], shapes: Calla
         seconds = time.monotonic() - start
         if shapes() == known:
             timed.append(seconds)
-        if len(timed) >= _STEPS or (timed and time.monotonic() > until):
+        if len(timed) >= _STEPS or (timed and clock() > until):
             break
     return float(np.mean(timed)) if timed else seconds
 

@@ -20,7 +20,7 @@ def transfer_settings(recipe: Recipe) -> StartFrom:
     Returns:
         Its `training.start_from`; the defaults, without a source model, if it has none.
     """
-    return recipe.training.start_from or StartFrom(model="")
+    return recipe.training.start_from or StartFrom(model="none")
 
 
 def apply_strategy(recipe: Recipe, copied: Collection[str]) -> Training:

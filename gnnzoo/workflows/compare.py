@@ -17,7 +17,7 @@ from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.recipe.schema.training import Training
-from gnnzoo.records import Record
+from gnnzoo.records import Record, json_text
 from gnnzoo.training.batches import Replay
 from gnnzoo.training.loop import Trainer
 from gnnzoo.training.memory import keep_freed_memory
@@ -303,7 +303,7 @@ def _write(result: ComparisonResult, overwrite: bool) -> None:
     """Write the result as JSON, its curves as CSV, and their plot."""
     files = result.files
     with atomic_write(files["json"], overwrite) as temporary:
-        temporary.write_text(json.dumps(result.to_json(), indent=1) + "\n")
+        temporary.write_text(json_text(result.to_json(), indent=1) + "\n")
     with atomic_write(files["csv"], overwrite) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)

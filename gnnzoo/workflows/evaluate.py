@@ -1,7 +1,6 @@
 """Evaluate a model on held-out data: errors of forces, energies and virials, and parity plots."""
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -38,6 +37,7 @@ from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
 from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.find import recipe_names
+from gnnzoo.records import json_text
 from gnnzoo.units import force_factor
 from gnnzoo.workflows.steps.evaluation_sets import chosen_sets
 from gnnzoo.workflows.steps.training_data import evaluation_dataset
@@ -175,7 +175,7 @@ def evaluate_each(
     if json_output is not None:
         by_name = {name: result.to_json() for name, result in results.items()}
         with atomic_write(json_output, overwrite) as temporary:
-            temporary.write_text(json.dumps(by_name if len(by_name) > 1 else by_name.popitem()[1], indent=1) + "\n")
+            temporary.write_text(json_text(by_name if len(by_name) > 1 else by_name.popitem()[1], indent=1) + "\n")
         logger.info(f"wrote {json_output}")
 
 

@@ -14,9 +14,10 @@ from gnnzoo.deploy.freeze import Comparison, compare, save
 from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.info import ExampleFrame, ModelInfo
-from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.recipes import list_models
+from gnnzoo.workflows.steps.model_info import useless_error
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def freeze(
     output: str | Path | None = None,
     *,
     overwrite: bool = False,
+    force: bool = False,
 ) -> FreezeResult:
     """Export a model as a folder with a SavedModel, a card that describes it, and an example.
 
@@ -73,18 +75,23 @@ def freeze(
         model: a model or its path; by default the newest one in the working folder.
         output: the folder; by default NAME-frozen in the working folder.
         overwrite: replace an existing folder, which is kept as a backup.
+        force: export a model that is no better than zero forces as well.
 
     Returns:
         The folder and how well its forces agree.
 
     Raises:
-        UserError: there is no model, the folder exists, or there is no frame to compare on.
+        UserError: there is no model, the folder exists or cannot be written, or there is no frame to compare on.
+        ModelError: the model is no better than zero forces.
         RuntimeError: the forces differ.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model or newest_model())
     name = force_field.path.stem if force_field.path else force_field.recipe.name
     folder = Path(output).expanduser() if output is not None else Path(f"{name}-frozen")
     refuse_existing(folder, overwrite)
+    check_writable(folder)
+    if not force:
+        _refuse_useless(force_field)
     frames, compared_on = stored_frames(force_field)
     logger.info(f"freezing {force_field.path or name}")
     with atomic_write(folder, overwrite) as temporary:
@@ -103,6 +110,18 @@ def freeze(
         f"{force_unit(force_field.units)}"
     )
     return FreezeResult(folder, comparison, compared_on)
+
+
+def _refuse_useless(model: ForceField) -> None:
+    """Raise if the model is no better than zero forces."""
+    error = useless_error(model.info)
+    if error is not None:
+        raise ModelError(
+            f"is no better than zero forces: mean |dF| / mean |F| is {error:.0%} on held-out frames",
+            location=Location(file=model.path),
+            expected="less than 100%",
+            hint=f"train it for more steps, or gnnzoo freeze {model.path or 'MODEL'} --force",
+        )
 
 
 def newest_model() -> Path:

@@ -1,6 +1,5 @@
 """Describes a dump, a dataset or a model."""
 
-import json as json_text
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from gnnzoo.progress import track
 from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.load import recipe_from_dict
 from gnnzoo.recipe.schema.recipe import Recipe
-from gnnzoo.records import Record, plain
+from gnnzoo.records import Record, json_text, plain
 
 logger = logging.getLogger(__name__)
 
@@ -143,13 +142,13 @@ def inspect(
         report = _inspect_data(found, cutoff, units, types, columns)
     if json is not None:
         with atomic_write(json, overwrite) as temporary:
-            temporary.write_text(json_text.dumps(report.to_json(), indent=1, allow_nan=False) + "\n")
+            temporary.write_text(json_text(report.to_json(), indent=1) + "\n")
         logger.info(f"wrote {json}")
     if html is not None and isinstance(report, DataInspection):
         from gnnzoo.data.inspection.html_report import html_page
 
         with atomic_write(html, overwrite) as temporary:
-            temporary.write_text(html_page(report.path, report.data, report.warnings))
+            temporary.write_text(html_page(report.path, report.data, report.warnings), errors="replace")
         logger.info(f"wrote {html}")
     return report
 

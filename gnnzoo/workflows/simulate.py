@@ -1,6 +1,5 @@
 """Run the LAMMPS simulation that a recipe declares for its data."""
 
-import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from gnnzoo.recipe.io.find import find_recipe, find_source_files
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
-from gnnzoo.records import Record
+from gnnzoo.records import Record, json_text
 from gnnzoo.workflows.steps.evaluation_sets import as_recipe
 from gnnzoo.workflows.steps.simulation_script import find_script, permitted_script
 
@@ -96,7 +95,7 @@ def simulate(
     logger.info(f"simulating {name} with LAMMPS: {script}, log in {log}")
     with atomic_write(dump, overwrite) as temporary:
         _run(script, temporary, simulation, log)
-    record_path(dump).write_text(json.dumps(record, indent=2) + "\n")
+    record_path(dump).write_text(json_text(record, indent=2) + "\n")
     return SimulationResult(dump, log, kept=False)
 
 

@@ -3,6 +3,7 @@
 import functools
 import os
 import signal
+import time
 
 import keras
 import numpy as np
@@ -12,7 +13,8 @@ import trainers
 from errors import refused
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
-from gnnzoo.training.loop import Interrupted
+from gnnzoo.training.loop import Interrupted, Trainer
+from gnnzoo.training.step import TrainStep
 
 trainer = functools.partial(trainers.trainer, model={})  # the small recipe's own stack
 
@@ -67,9 +69,30 @@ def test_it_learns(tmp_path):
 
 def test_a_time_limit_fits_the_schedule_and_is_repeated_exactly_by_steps(tmp_path):
     limited = trainer(tmp_path / "a").run(time_limit=5)
-    assert limited.seconds < 25
     repeated = trainer(tmp_path / "b", steps=limited.plan.steps, stop_after=limited.steps).run()
     assert without_times(repeated.log)[-1] == without_times(limited.log)[-1]
+
+
+def test_compilation_is_outside_of_a_time_limit(tmp_path, monkeypatch):
+    """By a clock that only tracing (100 s) and steps (0.1 s) advance: 5 s hold 0.95 x 5 / 0.1 steps less the trials."""
+    clock, step, traced = [0.0], Trainer._run_step, TrainStep._step
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def slow_trace(*arguments):
+        clock[0] += 100
+        return traced(*arguments)
+
+    def timed_step(*arguments):
+        clock[0] += 0.1
+        return step(*arguments)
+
+    monkeypatch.setattr(TrainStep, "_step", slow_trace)
+    monkeypatch.setattr(Trainer, "_run_step", timed_step)
+    outcome = trainer(tmp_path / "a", validate_every=1).run(time_limit=5)
+    assert outcome.compile_seconds >= 100
+    assert outcome.steps == outcome.plan.steps
+    assert 20 < outcome.steps <= 48
+    assert [row["epoch"] for row in outcome.log][-1] == outcome.steps / 5, "passes over the training frames"
 
 
 def test_the_best_checkpoint_by_validation_is_taken(tmp_path):

@@ -3,7 +3,6 @@
 Keys that other versions of gnnzoo add are kept as they are; those that commands read are checked here.
 """
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from gnnzoo.data.frames.quantities import QuantitiesReport
 from gnnzoo.errors import DataError, Location
+from gnnzoo.records import json_text
 from gnnzoo.units import STYLES
 
 # Types are 32-bit numbers, steps 64-bit ones, in LAMMPS' usual build.
@@ -98,7 +98,7 @@ def check_provenance(stored: Mapping[str, Any], location: Location, hint: str) -
     Raises:
         DataError: a value that commands read is of another kind than they expect.
     """
-    validated(Provenance, json.dumps(stored), location, hint)
+    validated(Provenance, json_text(stored), location, hint)
     return {key: value for key, value in stored.items() if value is not None or key == "units"}
 
 

@@ -35,6 +35,7 @@ from gnnzoo.data.h5md.layout import (
     TIME,
     UNIT_STRINGS,
 )
+from gnnzoo.records import json_text
 
 _CHUNK_BYTES = 1 << 16  # size of a chunk of frames: small enough to read one frame quickly, large enough for few chunks
 _FEW_BYTES, _SMALL_CHUNK_BYTES = 100, 1 << 13  # the same for a few numbers per frame
@@ -179,7 +180,7 @@ class H5mdWriter:
         fingerprint = self._fingerprint.hexdigest()
         stored = {**provenance, "units": units, "type_names": type_names, "fingerprint": fingerprint}
         for key, value in stored.items():
-            self._file[f"{PROVENANCE}/{key}"] = json.dumps(value)
+            self._file[f"{PROVENANCE}/{key}"] = json_text(value)
         self._file[STATISTICS] = json.dumps(self._statistics.summary(type_names))
         self._file.flush()
         self._disk.check()

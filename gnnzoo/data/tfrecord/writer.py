@@ -5,7 +5,6 @@ Threads suffice, because the search is C code that releases the GIL; the shards 
 
 import contextlib
 import errno
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from gnnzoo.data.tfrecord.layout import (
 from gnnzoo.data.tfrecord.shard import file_sha256
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.outputs import atomic_write, refuse_existing
+from gnnzoo.records import json_text
 from gnnzoo.threads import ordered_map, thread_pool
 from gnnzoo.units import STYLES
 
@@ -93,7 +93,7 @@ def write(
             for path, frames, sha256 in shard_files
         ]
         about = _about(dataset, cutoff, bonds) | vars(notes) | {"shards": files}
-        (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
+        (folder / ABOUT).write_text(json_text(about, indent=1) + "\n")
     return output
 
 

@@ -133,3 +133,19 @@ def _example(model: ForceField, dataset: Dataset, prepared: Prepared) -> Example
         "molecules": None if frame.molecules is None else frame.molecules.tolist(),
         "forces": predicted.astype(float).tolist(),
     }
+
+
+def useless_error(info: ModelInfo) -> float | None:
+    """Error of a model that predicts held-out forces no better than zero forces do.
+
+    Args:
+        info: of the model.
+
+    Returns:
+        mean |dF| / mean |F| on the test frames, or on the validation frames where there is no test part; None for a
+        model that is better than zero forces, or without held-out frames.
+    """
+    figures = info.get("figures") or {}
+    held_out = figures.get("test") or figures.get("validation") or {}
+    error = held_out.get("relative")
+    return error if error is not None and error >= 1 else None

@@ -16,7 +16,7 @@ from gnnzoo.training.loop import Outcome
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
 from gnnzoo.units import force_unit
-from gnnzoo.workflows.steps.model_info import parameters
+from gnnzoo.workflows.steps.model_info import parameters, useless_error
 from gnnzoo.workflows.steps.split_messages import report_split
 
 logger = logging.getLogger(__name__)
@@ -123,10 +123,15 @@ def report_end(outcome: Outcome, settings: Training, run: Run, model: ForceField
     """
     plan = outcome.plan
     logger.info(
-        f"{outcome.steps} steps in {duration(outcome.seconds)}; "
+        f"{outcome.steps} steps in {duration(outcome.seconds)}, {duration(outcome.compile_seconds)} of it compilation; "
         f"best of the checkpoints by validation: step {outcome.best.step}"
     )
     _report_errors(outcome, model)
+    if (error := useless_error(model.info)) is not None:
+        logger.warning(
+            f"THE MODEL IS NO BETTER THAN ZERO FORCES: mean |dF| / mean |F| is {error:.0%} on held-out frames, where "
+            "zero forces have 100%. Train it for more steps, or with another learning rate"
+        )
     if "energy" in _untrained_heads(outcome):
         logger.warning(
             "training ended within the direct stage: the energy head, whose output the model returns, was never "
