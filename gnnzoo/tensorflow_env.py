@@ -63,7 +63,7 @@ def set_defaults() -> None:
 
 
 class _WithoutRetracing(logging.Filter):
-    """Drops the warnings about tf.functions that are traced anew, which is done once for each shape on purpose."""
+    """Drops the warnings about tf.functions that are traced again, which is done once for each shape on purpose."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return "retracing" not in record.getMessage()

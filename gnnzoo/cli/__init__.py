@@ -26,8 +26,8 @@ from gnnzoo.cli.advice import in_terms_of
 from gnnzoo.cli.console import Verbosity, note, reporting
 from gnnzoo.cli.streams import READER_LEFT, ReaderLeft, standard_streams
 from gnnzoo.errors import UserError, did_you_mean
+from gnnzoo.interrupt import stop_signals
 from gnnzoo.tensorflow_env import quiet_tensorflow
-from gnnzoo.training.interrupt import stop_signals
 
 logger = logging.getLogger(__name__)
 

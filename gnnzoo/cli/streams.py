@@ -63,7 +63,7 @@ class _Results(_Stream):
 
 
 class _Messages(_Stream):
-    """Standard error: failures are ignored, because a message that nobody can read must not end a training."""
+    """Standard error: failures are ignored, because a message that no one can read must not end a training."""
 
     def write(self, text: str) -> int:
         """Write, or do nothing where the stream is closed, its terminal is gone or its disk full."""

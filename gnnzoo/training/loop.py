@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from gnnzoo.errors import UserError
+from gnnzoo.interrupt import StopRequest
 from gnnzoo.models.predict import Predictor, largest_wave
 from gnnzoo.progress import track
 from gnnzoo.recipe.schema.training import Training
@@ -18,7 +19,6 @@ from gnnzoo.sampling import even_sample
 from gnnzoo.threads import prefetch
 from gnnzoo.training.batches import Batch, BatchSampler, Replay, ReplaySampler
 from gnnzoo.training.checkpoints import Checkpoint, best_checkpoint, checkpoints, load_checkpoint, save_checkpoint
-from gnnzoo.training.interrupt import StopRequest
 from gnnzoo.training.log import LogRow, RunLog, read_log
 from gnnzoo.training.optimizers import make_optimizer
 from gnnzoo.training.prepare import Prepared

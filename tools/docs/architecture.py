@@ -29,6 +29,7 @@ FLOORS = [
             "fields",
             "file_formats",
             "formatting",
+            "interrupt",
             "json_records",
             "metrics",
             "outputs",

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as a flag that the training loop checks between two steps."""
+"""SIGINT, SIGTERM and SIGHUP as a flag, which the training loop checks between two steps."""
 
 import signal
 import threading
