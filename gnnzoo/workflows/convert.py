@@ -24,6 +24,7 @@ from gnnzoo.data.data_source import (
 )
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import TypeNames
+from gnnzoo.data.frames.quantities import QuantitiesReport
 from gnnzoo.data.inspection.unit_checks import checked_units, units_hint
 from gnnzoo.data.lammps.events import EVENT_KINDS
 from gnnzoo.data.open_dataset import cutoff_explained, open_dataset
@@ -56,6 +57,7 @@ class ConvertResult(WrittenData):
         type_names: name of each type number.
         events: kind of event -> frames left out and steps that go back, see `lammps.events.EVENT_KINDS`.
         source_size: of the dumps that were read, bytes; None for other data.
+        quantities: which were taken from which keys, and which were not; None for data whose columns have fixed names.
     """
 
     atoms: tuple[int, int] | None
@@ -63,6 +65,7 @@ class ConvertResult(WrittenData):
     type_names: dict[int, str]
     events: dict[str, list[str]]
     source_size: int | None = None
+    quantities: QuantitiesReport | None = None
 
     @property
     def summary(self) -> str:
@@ -309,7 +312,9 @@ def _result(
     source_size: int | None = None,
 ) -> ConvertResult:
     events = {kind: data.provenance[kind] for kind in EVENT_KINDS if kind in data.provenance}
-    size, about = size_on_disk(output), (atoms, data.units, data.type_names, events, source_size)
+    held = data.provenance.get("quantities")
+    quantities = QuantitiesReport.from_json(held) if held else None
+    size, about = size_on_disk(output), (atoms, data.units, data.type_names, events, source_size, quantities)
     return ConvertResult(output, len(data), size, seconds, messages.notes, messages.doubts, *about)
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.extxyz.header import Header
-from gnnzoo.data.extxyz.keys import LABELS, MEANINGS, OF_ATOMS, WIDTHS, recognized
+from gnnzoo.data.extxyz.keys import LABELS, MEANINGS, OF_ATOMS, UNKNOWN, recognized
 from gnnzoo.data.extxyz.survey import KeyCount, Survey
 from gnnzoo.errors import DataError, Location, UserError, did_you_mean
 
 _AUTOMATIC = ("energy", "stress", "virial", *OF_ATOMS[1:], "step", "time")
 _SPECIES = ("species", "symbols", "symbol", "element", "elements", "Z", "numbers", "atomic_numbers", "type")
-_POSITIONS = ("pos", "positions", "position", "coords")
+_POSITIONS = ("pos", "positions", "position", "coords", "x+y+z")
 _LAMMPS_STRESS = "LAMMPS' pressure tensor, with its kinetic part: not a virial"
 
 
@@ -127,7 +127,7 @@ class _Chooser:
             self.choice.reasons |= {key: _LAMMPS_STRESS for key in self._survey.values if key.lower() == "stress"}
 
     def _candidates(self, meaning: str) -> list[KeyCount]:
-        found = self._survey.of_meaning(meaning, of_atoms=meaning in OF_ATOMS)
+        found = self._survey.of_meaning(meaning, of_atoms=meaning in OF_ATOMS)  # without those declared as others
         if meaning == "stress" and is_lammps(self._survey.first):
             found = [count for count in found if count.key.lower() != "stress"]
         taken = set(self._declared.values())
@@ -137,8 +137,8 @@ class _Chooser:
         """The key of the forces, whose source the other quantities follow."""
         self._source: str | None = None  # None until it is known
         if "forces" in self._declared:
-            name = recognized(self._declared["forces"], of_atoms=True)
-            self._source = name.source if name is not None else "\0"  # that of no other key
+            name = self._survey.columns[self._declared["forces"]].name
+            self._source = name.source if name is not None else UNKNOWN
             return
         found = self._candidates("forces")
         if len(found) == 1:
@@ -333,12 +333,10 @@ def _no_key(
 
 def _check_meaning(survey: Survey, meaning: str, count: KeyCount, path: Path) -> None:
     """Refuse a key that is known to be something else."""
-    name, problem, hint = count.name, None, None
-    width = WIDTHS.get(meaning, 1)
+    name, hint = recognized(count.key, of_atoms=count.column is not None), None
+    problem = None if any(count.usable) else count.problem
     if meaning in ("stress", "virial") and is_lammps(survey.first) and count.key.lower() == "stress":
         problem = _LAMMPS_STRESS
-    elif count.column is not None and (count.column.width != width or count.column.kind in "SL"):
-        problem = f"it has {count.column.width} columns of kind {count.column.kind} per atom, not {width} numbers"
     elif name is not None and {meaning, name.meaning} in ({"stress", "virial"}, {"velocities", "momenta"}):
         problem, hint = f"it is named as a {name.meaning}", option(name.meaning, count.key)
     if problem is not None:

@@ -100,7 +100,7 @@ class _Conversion:
         self._reader = ase_trajectory if path.suffix == TRAJECTORY_SUFFIX else frames
         stated: dict[str, str] = {}
         headers = self._with_units(self._reader.read_headers(path), stated)
-        self._survey = Survey(headers)
+        self._survey = Survey(headers, columns)
         self._lammps = is_lammps(self._survey.first)
         self._units = units_of(stated, units, self._lammps, self._survey.first.location)
         plain = self._lammps or units is not None or bool(stated)

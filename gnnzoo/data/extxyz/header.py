@@ -267,4 +267,26 @@ def _parsed_columns(properties: str) -> dict[str, Column]:
             raise ValueError(f"the column {name} appears twice")
         columns[name] = Column(name, kind, int(width), start)
         start += int(width)
-    return columns
+    return _with_vectors(columns)
+
+
+def _with_vectors(columns: dict[str, Column]) -> dict[str, Column]:
+    """The columns, with three numbers that follow one another and end in x, y and z as one vector: fx+fy+fz."""
+    found: dict[str, Column] = {}
+    waiting = list(columns.values())
+    while waiting:
+        three = waiting[:3]
+        names = [column.name for column in three]
+        prefixes = {name[:-1] for name in names}
+        if (
+            len(prefixes) == 1
+            and [name[-1:].lower() for name in names] == ["x", "y", "z"]
+            and all((column.kind, column.width) == ("R", 1) for column in three)
+        ):
+            name = "+".join(names)
+            found[name] = Column(name, "R", 3, three[0].start)
+            waiting = waiting[3:]
+        else:
+            found[waiting[0].name] = waiting[0]
+            waiting = waiting[1:]
+    return found

@@ -12,6 +12,7 @@ unless it is declared.
 import re
 from dataclasses import dataclass
 
+UNKNOWN = "?"  # source of a key that names none
 LABELS = ("forces", "energy", "stress", "virial")
 # What `--column MEANING=KEY` can declare: values of the comment line, and columns of the rows.
 OF_FRAMES = ("energy", "stress", "virial", "step", "time")
@@ -92,6 +93,8 @@ def recognized(key: str, of_atoms: bool) -> Name | None:
     Returns:
         None for a key that names none, or is qualified by unknown words.
     """
+    if "+" in key:  # the three columns of a vector, see `header`
+        key = key.partition("+")[0][:-1]
     words = _words(key)
     meanings = OF_ATOMS if of_atoms else OF_FRAMES
     if of_atoms and key.lower() in _MOLECULES:

@@ -1,13 +1,13 @@
 """Which keys a file has and in how many frames, from its headers alone, before any row is parsed."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gnnzoo.data.extxyz.header import Column, Header
-from gnnzoo.data.extxyz.keys import WIDTHS, Name, recognized
+from gnnzoo.data.extxyz.keys import OF_ATOMS, UNKNOWN, WIDTHS, Name, recognized
 from gnnzoo.errors import DataError
 
 _MOST_KEYS = 2000
@@ -55,6 +55,10 @@ class KeyCount:
 class Survey:
     """Counts the keys of all frames.
 
+    Args:
+        headers: of all frames.
+        declared: quantity -> key, which names this quantity whatever its name.
+
     Attributes:
         frames: number of frames.
         n_atoms: atoms of each frame.
@@ -67,7 +71,8 @@ class Survey:
         DataError: the keys are too many to be names of quantities.
     """
 
-    def __init__(self, headers: Iterable[Header]):
+    def __init__(self, headers: Iterable[Header], declared: Mapping[str, str] | None = None):
+        self._declared = {(key, meaning in OF_ATOMS): meaning for meaning, key in (declared or {}).items()}
         self.n_atoms: list[int] = []
         self.values: dict[str, KeyCount] = {}
         self.columns: dict[str, KeyCount] = {}
@@ -120,7 +125,10 @@ class Survey:
 
     def _count(self, counts: dict[str, KeyCount], key: str, column: Column | None) -> KeyCount:
         if key not in counts:
-            counts[key] = KeyCount(key, recognized(key, of_atoms=column is not None), column)
+            meaning = self._declared.get((key, column is not None))
+            found = recognized(key, of_atoms=column is not None)
+            source = found.source if found is not None else UNKNOWN
+            counts[key] = KeyCount(key, found if meaning is None else Name(meaning, source), column)
         return counts[key]
 
     def _note(self, count: KeyCount, problem: str | None) -> None:

@@ -70,6 +70,9 @@ def test_keys_with_a_prefix_are_taken_together(folder):
     assert (frame.forces[0, 0], frame.energy, frame.virial[0, 0]) == (0.5, -1.5, 4)
     assert any(all(key in note for key in ("dft_forces", "dft_energy", "dft_virial")) for note in made.notes)
     assert not made.doubts
+    taken = {item.name: (item.key, item.frames) for item in made.quantities.taken}
+    assert taken == {"forces": ("dft_forces", 1), "energy": ("dft_energy", 1), "virial": ("dft_virial", 1)}
+    assert gnnzoo.convert("a.h5", "b.h5").quantities == made.quantities
 
 
 def test_two_candidates_are_the_users_choice(folder):
@@ -121,12 +124,25 @@ def test_declared_keys_must_exist_and_fit(folder):
         ({"energy": "local_energy"}, DataError, {"hint": "--column energies=local_energy"}),
         ({"forces": "local_energy"}, DataError, {"hint": "forces=local_energy"}),
         ({"force": "forces"}, UserError, {"expected": "forces"}),
-        ({"stress": "dft_energy"}, None, {}),
+        ({"stress": "dft_energy"}, DataError, {"hint": "leave --column stress=dft_energy out"}),
     ):
-        if error is not None:
-            with refused(error, **where):
-                read(columns=columns)
+        with refused(error, **where):
+            read(columns=columns)
     assert read(columns={"energies": "local_energy"})[1].energies.tolist() == [1.0, 1.0]
+
+
+def test_components_in_columns_of_their_own(folder):
+    write_xyz("a.extxyz", {"fx": (0.5,), "fy": (0.25,), "fz": (-1.0,), "vx": (1.0,)})
+    text = (folder / "a.extxyz").read_text().replace("pos:R:3", "x:R:1:y:R:1:z:R:1")
+    (folder / "a.extxyz").write_text(text)
+    made, frame = read()
+    assert frame.forces.tolist() == [[0.5, 0.25, -1]] * 2
+    assert frame.positions[0].tolist() == [1, 2, 3]
+    assert any("fx+fy+fz" in note for note in made.notes)
+    (folder / "a.extxyz").write_text(text.replace("fx", "gx").replace("fy", "gy").replace("fz", "gz"))
+    with refused(DataError, hint="--column forces=gx+gy+gz"):
+        read()
+    assert read(columns={"forces": "gx+gy+gz"})[1].forces.tolist() == [[0.5, 0.25, -1]] * 2
 
 
 def test_a_file_without_forces_names_what_they_may_be(folder):
