@@ -15,6 +15,8 @@ from gnnzoo import fields
 from gnnzoo.records import Record
 from gnnzoo.units import mev_factor
 
+_ALONG = 1e-6  # of a composition: more than rounding
+
 # What a network returns for one frame: fields.FORCES (atoms, 3), fields.ENERGY (1,), fields.VIRIAL (1, 3, 3).
 Outputs = Mapping[str, np.ndarray]
 
@@ -328,6 +330,10 @@ class EnergyErrors:
             if len(self.offsets):
                 predicted += float(np.bincount(reference.species, minlength=len(self.offsets)) @ self.offsets)
             self.add(predicted, reference.energy, reference.species)
+
+    def reaches(self, directions: Sequence[Sequence[float]]) -> bool:
+        """Whether the composition of a frame so far has a part along any of (n, species) directions."""
+        return any(abs(np.dot(c, d[: len(c)])) > _ALONG for c in self._compositions for d in directions)
 
     def result(self) -> EnergyResult | None:
         """The errors of all frames so far; None where no frame was added."""

@@ -263,3 +263,13 @@ def test_predictions_are_added_to_every_metric_that_they_have_something_for():
 def test_a_frame_without_reference_forces_is_an_error():
     with pytest.raises(ValueError):
         force_errors([(frame(None, [0]), {fields.FORCES: np.zeros((1, 3))})], SPECIES)
+
+
+def test_compositions_whose_energy_is_undetermined():
+    """Trained on H2O alone: energies along (2, -1) are arbitrary."""
+    direction = [[2 / 5**0.5, -1 / 5**0.5]]
+    water, hydrogen = EnergyErrors(absolute=True), EnergyErrors(absolute=True)
+    water.add(1.0, 1.0, np.array([0, 1, 1, 0, 1, 1]))
+    assert not water.reaches(direction) and not water.reaches([])
+    hydrogen.add(1.0, 1.0, np.array([1, 1]))
+    assert hydrogen.reaches(direction)

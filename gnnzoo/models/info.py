@@ -207,6 +207,8 @@ class ModelInfo(TypedDict, total=False):
         split_report: see `data.split.make_split.SplitReport`.
         statistics: statistics of the training split.
         energy_offsets: energy per atom of each species that was subtracted before training, or None.
+        energy_origins: where each of these is from, see `data.graphs.energy_offsets.EnergyOffsets`.
+        energy_undetermined: differences of compositions whose energy is arbitrary, see there.
         training: how it was trained.
         origin: the transfer that it started with; None for random initial weights.
         figures: force errors on the validation and test frames; None for an empty part.
@@ -227,6 +229,8 @@ class ModelInfo(TypedDict, total=False):
     split_report: dict[str, object]
     statistics: StatisticsInfo
     energy_offsets: Numbers | None
+    energy_origins: list[Text]
+    energy_undetermined: list[Numbers]
     training: TrainingInfo
     origin: Origin | None
     figures: dict[str, ForceFigures | None]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gnnzoo.data.frames.frame import Dataset
+from gnnzoo.data.graphs.energy_offsets import EnergyOffsets, energy_offsets
 from gnnzoo.data.graphs.graph import Graph, check_forces
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import (
     TrainingStatistics,
-    energy_offsets,
     force_rms_less,
     training_statistics,
 )
@@ -35,6 +35,7 @@ class Prepared:
         statistics: of the training split.
         scales: normalisation constants of the network from the training split; ones where the recipe wants raw forces.
         prior_residual_fraction: mean |F - prior| over mean |F| of training frames; None without a prior.
+        energy_offsets: energies of isolated atoms; None without an energy head or energies.
     """
 
     species: list[str]
@@ -44,6 +45,7 @@ class Prepared:
     statistics: TrainingStatistics
     scales: Scales
     prior_residual_fraction: float | None = None
+    energy_offsets: EnergyOffsets | None = None
 
 
 def prepare(recipe: Recipe, dataset: Dataset, also: Sequence[str] = ()) -> Prepared:
@@ -111,25 +113,42 @@ def _with_statistics(recipe: Recipe, source: GraphSource, split: Split, report: 
             location=location,
             hint="--set graph.cutoff=5, in the data's length unit",
         )
-    scales, prior_residual_fraction = _scales(recipe, source, split, statistics)
-    return Prepared(source.species, source, split, report, statistics, scales, prior_residual_fraction)
-
-
-def _scales(
-    recipe: Recipe, source: GraphSource, split: Split, statistics: TrainingStatistics
-) -> tuple[Scales, float | None]:
-    """Normalisation constants from the training split, and the fraction of the forces there that the prior leaves."""
-    network, residual, rms = build_prior(recipe, source.species), None, statistics.force_rms
+    network = build_prior(recipe, source.species)
     prior = None if network is None else Predictor(network, xla=False)
-    if prior is not None:
-        rms, residual = force_rms_less(source, split.train, prior.forces)
+    offsets = _energy_offsets(recipe, source, split, report, prior)
+    scales, prior_residual_fraction = _scales(recipe, source, split, statistics, offsets, prior)
+    return Prepared(source.species, source, split, report, statistics, scales, prior_residual_fraction, offsets)
+
+
+def _energy_offsets(
+    recipe: Recipe, source: GraphSource, split: Split, report: SplitReport, prior: Predictor | None
+) -> EnergyOffsets | None:
+    """Energies of isolated atoms, where the network has an energy."""
+    if not any(entry.traits.head == "energy" for entry in recipe.model.layers):
+        return None
 
     def prior_energy(graph: Graph) -> float:
         return 0.0 if prior is None else float(prior.results(graph)[ENERGY][0])
 
+    given = recipe.data.isolated_energies
+    return energy_offsets(source, split.train, prior_energy, given, every_frame=report.configurations)
+
+
+def _scales(
+    recipe: Recipe,
+    source: GraphSource,
+    split: Split,
+    statistics: TrainingStatistics,
+    energies: EnergyOffsets | None,
+    prior: Predictor | None,
+) -> tuple[Scales, float | None]:
+    """Normalisation constants from the training split, and the fraction of the forces there that the prior leaves."""
+    residual, rms = None, statistics.force_rms
+    if prior is not None:
+        rms, residual = force_rms_less(source, split.train, prior.forces)
     offsets = None
     if any(entry.traits.head == "energy" for entry in recipe.model.layers):
-        offsets = energy_offsets(source, split.train, prior_energy).tolist()
+        offsets = energies.values if energies is not None else [0.0] * len(source.species)
     shortest = statistics.shortest if any(p.prior == "repulsion" for p in recipe.model.prior) else None
     if recipe.model.normalization == "none":
         return Scales(energy_offsets=offsets, shortest=shortest), residual

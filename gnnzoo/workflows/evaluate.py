@@ -249,6 +249,11 @@ def _evaluation(model: ForceField, dataset: Dataset, data: str, plot: bool | str
         for prediction in model.predictor(map(source.graph, indices)):
             accumulate([prediction], forces, sample, energies, virials)
             task.advance()
+    if model.knows_zero and energies.reaches(model.info.get("energy_undetermined") or []):
+        logger.warning(
+            f"{data} has compositions whose energy the training frames do not determine: absolute errors of energies "
+            "mean nothing there"
+        )
     name = str(model.path or model.recipe.name)
     result = Evaluation(name, data, part, forces.result(), energies.result(), virials.result())
     if plot:

@@ -1,4 +1,4 @@
-"""Normalization constants, sizes and energy offsets from the training split."""
+"""Normalization constants and sizes from the training split."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -146,31 +146,3 @@ def force_rms_less(source: GraphSource, train: np.ndarray, known: Callable[[Grap
         left += float(np.linalg.norm(rest, axis=1).sum())
         size += float(np.linalg.norm(graph.forces, axis=1).sum())
     return (squares / components) ** 0.5, left / size
-
-
-def energy_offsets(
-    source: GraphSource, train: np.ndarray, known: Callable[[Graph], float] = lambda graph: 0.0
-) -> np.ndarray:
-    """Fit an energy per atom of each species by least squares over frames with an energy.
-
-    The zero of energies is arbitrary, and most of a total energy is often constant per atom of a species. If all frames
-    have the same composition only the sum is determined, and the solution of least norm is taken; species that do not
-    occur get zero, and so do all if no energy is known.
-
-    Args:
-        source: graphs, with energies in the model's unit.
-        train: (frames,) indices of the training split only; at most `MAX_SAMPLE` are used.
-        known: energy of the prior on a graph.
-
-    Returns:
-        (species,) float64 offsets, model's energy unit.
-    """
-    counts, energies = [], []
-    for index in even_sample(train, MAX_SAMPLE):
-        graph = source.graph(index)
-        if graph.energy is not None:
-            counts.append(np.bincount(graph.species, minlength=len(source.species)))
-            energies.append(graph.energy - known(graph))
-    if not energies:
-        return np.zeros(len(source.species))
-    return np.linalg.lstsq(np.array(counts, np.float64), np.array(energies), rcond=None)[0]

@@ -26,6 +26,7 @@ def check(recipe: Recipe) -> list[Problem]:
         *_requires(recipe),
         *_atoms(recipe),
         *_bonds(recipe),
+        *_isolated_energies(recipe),
         *_reference(recipe),
         *check_stack(recipe),
         *check_priors(recipe),
@@ -68,6 +69,18 @@ def _bonds(recipe: Recipe) -> Iterator[Problem]:
             if known and name not in known:
                 what = f"unknown species '{name}'." + did_you_mean(name, known)
                 yield Problem(("graph", "bonds", number), what, f"two of {', '.join(known)}")
+
+
+def _isolated_energies(recipe: Recipe) -> Iterator[Problem]:
+    """Energies of isolated atoms are of species of the recipe, and used by an energy head."""
+    data, path = recipe.data, ("data", "isolated_energies")
+    known = [*dict.fromkeys([*(data.types or {}).values(), *data.atoms])]
+    for name in data.isolated_energies:
+        if known and name not in known:
+            yield Problem((*path, name), f"unknown species '{name}'." + did_you_mean(name, known), ", ".join(known))
+    if data.isolated_energies and not any(entry.traits.head == "energy" for entry in recipe.model.layers):
+        what = "energies of isolated atoms are for a model with an energy"
+        yield Problem(path, what, "a stack that ends in energy_decoder", "leave data.isolated_energies out")
 
 
 def _reference(recipe: Recipe) -> Iterator[Problem]:

@@ -124,6 +124,10 @@ class Data(Section):
     keys of extended XYZ by their quantity, such as {"forces": "REF_forces"}."""
     atoms: dict[Name, AtomParameters] = Field(default_factory=dict)
     """Force-field parameters of each named species: the atom features of the network."""
+    isolated_energies: dict[Name, float] = Field(default_factory=dict)
+    """Energy of an isolated atom of each species, in the energy unit of `data.units`, at the zero of the data: an
+    energy head is trained on what is left. Species that are not named have that of frames of isolated atoms in the
+    training part, else one fitted to the training frames, as far as their compositions determine it."""
     reference: list[ReferenceEntry] = Field(default_factory=list)
     """The interactions that the data were made with, where they are known, as entries of `model.prior`: `gnnzoo pairs`
     draws their force next to that of a model. They act without cutoff and shift. Training does not use them."""

@@ -51,6 +51,8 @@ def model_info(
         "split_report": prepared.split_report.to_json(),
         "statistics": cast(StatisticsInfo, prepared.statistics.to_json()),  # of a lower floor, which knows no ModelInfo
         "energy_offsets": prepared.scales.energy_offsets,
+        "energy_origins": prepared.energy_offsets.origins if prepared.energy_offsets else [],
+        "energy_undetermined": prepared.energy_offsets.undetermined if prepared.energy_offsets else [],
         "training": {
             "run": str(run.folder),
             "schedule_steps": outcome.plan.steps,

@@ -12,10 +12,11 @@ from gnnzoo.formatting import duration
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.schema.training import Training
+from gnnzoo.sampling import even_sample
 from gnnzoo.training.loop import Outcome
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
-from gnnzoo.units import force_unit
+from gnnzoo.units import energy_unit, force_unit
 from gnnzoo.workflows.steps.model_info import parameters, useless_error
 from gnnzoo.workflows.steps.split_messages import report_split
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 # Below this share of the schedule a warning is given: cosine decay from there still has a tenth of its initial rate.
 _MOST_OF_SCHEDULE = 0.8
+_FRAMES_SHOWN = 16  # whose compositions are printed
 
 
 def report_start(model: ForceField, dataset: Dataset, prepared: Prepared, run: Run) -> None:
@@ -39,7 +41,7 @@ def report_start(model: ForceField, dataset: Dataset, prepared: Prepared, run: R
     report_split(dataset, split, prepared.split_report)
     logger.info(f"a frame: {_composition(dataset)}; units {dataset.units or 'undeclared'}")
     distance = _smallest_distance(dataset, split)
-    if distance is not None:
+    if distance is not None and not prepared.split_report.configurations:
         logger.info(f"a held-out frame and a training frame are {distance:,} timesteps apart or more")
     logger.info(
         f"training frames: force component RMS {statistics.force_rms:.4g} {unit}, "
@@ -53,6 +55,7 @@ def report_start(model: ForceField, dataset: Dataset, prepared: Prepared, run: R
         )
         if prepared.prior_residual_fraction >= 1:
             logger.warning("the prior increases the error over zero forces: its parameters do not fit these data")
+    _report_energies(prepared, unit_style=dataset.units, trained_on=model.knows_zero)
     if reads_molecules(model.recipe) and not dataset.has_molecules:
         logger.info("the data carry no molecule ids: all pairs count as of different molecules")
     if dataset.units is None:
@@ -63,17 +66,43 @@ def report_start(model: ForceField, dataset: Dataset, prepared: Prepared, run: R
     logger.info(f"network of {parameters(model):,} parameters; run folder {run.folder}")
 
 
+def _report_energies(prepared: Prepared, unit_style: str | None, trained_on: bool) -> None:
+    """Log the energies of isolated atoms, and warn of those that the training frames do not determine."""
+    energies = prepared.energy_offsets
+    if energies is None or not trained_on:
+        return
+    unit = energy_unit(unit_style)
+    words = {"given": "given", "isolated": "isolated atoms", "fitted": "fitted", "undetermined": "undetermined"}
+    shown = [
+        f"{name} {value:.6g} ({words[origin]})"
+        for name, value, origin in zip(prepared.species, energies.values, energies.origins, strict=True)
+        if origin in words
+    ]
+    logger.info(f"energy of an isolated atom, {unit}, subtracted before training: {', '.join(shown)}")
+    unknown = [name for name, kind in zip(prepared.species, energies.origins, strict=True) if kind == "undetermined"]
+    if unknown:
+        logger.warning(
+            f"the compositions of the training frames do not determine the energy of an atom of {', '.join(unknown)}: "
+            "energies hold for these compositions alone. Frames of isolated atoms, or data.isolated_energies, would do it"
+        )
+
+
 def _composition(dataset: Dataset) -> str:
-    """Number of atoms and LAMMPS types of each species: 8 O (type 1), 16 H (types 2, 3)."""
-    counts = dict(zip(*(part.tolist() for part in np.unique(dataset[0].types, return_counts=True)), strict=True))
+    """Number of atoms and LAMMPS types of each species: 8 O (type 1), 16 H (types 2, 3); of frames that differ 0 to 8.
+
+    A few frames are looked at.
+    """
     types: dict[str, list[int]] = {}
     for number, name in sorted(dataset.type_names.items()):
         types.setdefault(name, []).append(number)
-    return ", ".join(
-        f"{sum(counts.get(number, 0) for number in numbers)} {name} "
-        f"(type{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})"
-        for name, numbers in types.items()
-    )
+    some = [dataset[index].types for index in even_sample(np.arange(len(dataset)), _FRAMES_SHOWN).tolist()]
+    shown = []
+    for name, numbers in types.items():
+        counts = [int(np.isin(kinds, numbers).sum()) for kinds in some]
+        low, high = min(counts), max(counts)
+        atoms = f"{low}" if low == high else f"{low} to {high}"
+        shown.append(f"{atoms} {name} (type{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})")
+    return ", ".join(shown)
 
 
 def _smallest_distance(dataset: Dataset, split: Split) -> int | None:

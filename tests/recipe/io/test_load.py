@@ -285,6 +285,8 @@ PLAIN = ["distance", "direction"]
         (changed(data__atoms={}), "data.atoms", ['"inputs": "species" in the atom_encoder']),
         (changed(data__types={"1": "O", "2": "D"}), "data.atoms", ["'D' of data.types", "charge, epsilon and sigma"]),
         (changed(graph__bonds=[["O", "C"]]), "graph.bonds[0]", ["'C'", "two of O, H"]),
+        (changed(data__isolated_energies={"O": -1.0}), "data.isolated_energies", ["energy_decoder"]),
+        (changed(data__isolated_energies={"C": -1.0}), "data.isolated_energies.C", ["'C'", "O, H"]),
         (changed(graph__edges=PLAIN, graph__bonds=[["O", "H"]]), "graph.bonds", ['"bond" in graph.edges']),
         (stack(ATOM, "prelu", FORCE), "model.layers", ["message_passing", "painn_message"]),
         (changed(graph__cutoff=float("inf")), "graph.cutoff", ["Infinity"]),
