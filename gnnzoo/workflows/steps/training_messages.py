@@ -83,7 +83,7 @@ def _report_energies(prepared: Prepared, unit_style: str | None, trained_on: boo
     if unknown:
         logger.warning(
             f"the compositions of the training frames do not determine the energy of an atom of {', '.join(unknown)}: "
-            "energies hold for these compositions alone. Frames of isolated atoms, or data.isolated_energies, would do it"
+            "energies hold for these compositions alone. Frames of isolated atoms, or data.isolated_energies, would do"
         )
 
 
