@@ -10,6 +10,7 @@ from gnnzoo.errors import UserError
 
 # 1 kcal = 4184 J, 1 mol = 6.02214076e23, 1 eV = 1.602176634e-19 J: 1 kcal/mol = 0.0433641... eV
 EV_PER_KCAL_MOL = 4184.0 / 6.02214076e23 / 1.602176634e-19
+HARTREE_EV, BOHR_ANGSTROM = 27.211386245988, 0.529177210903  # CODATA 2018
 # e^2 / (4 pi eps_0), the energy of two elementary charges one A apart: CODATA 2018
 COULOMB_EV_ANGSTROM = 1.602176634e-19 / (4 * math.pi * 8.8541878128e-12) * 1e10
 

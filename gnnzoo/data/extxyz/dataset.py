@@ -4,6 +4,7 @@ The file is read twice: its headers, to choose the key of each quantity (see `ch
 frames have; then the rows. Types are numbered by name, in alphabetical order of the first frame with new ones.
 """
 
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -78,6 +79,11 @@ class ExtxyzDataset(H5mdDataset):
             self.units = None
             self.provenance["units"] = None
             self.provenance["quantities"] |= {"units_from": None, "units_by_convention": False}
+        strange = [piece.text for piece in evidence.evidence if piece.what in _CERTAIN and not piece.supports]
+        if strange:
+            command = f"sed -i 's|Properties=|force-unit=Ha/Bohr Properties=|' {shlex.quote(str(self.path))}"
+            doubt = f"the numbers may be in no LAMMPS unit style: {strange[0]}. {command} states a unit, for example"
+            self.provenance["doubts"] = [*self.provenance.get("doubts", []), doubt]
 
     def close(self) -> None:
         super().close()
@@ -202,7 +208,7 @@ class _Conversion:
         order = np.argsort(contents.ids, kind="stable")
         return FrameBlock(
             steps=np.array([step], dtype=np.int64),
-            times=np.array([time if isinstance(time, float) else np.nan]),
+            times=np.array([time if isinstance(time, float) and np.isfinite(time) else np.nan]),
             cells=contents.cell[None],
             origins=contents.origin[None],
             boundaries=[contents.boundary],
@@ -220,7 +226,7 @@ class _Conversion:
         key = keys.get("step", "")
         everywhere = key in self._survey.values and self._survey.values[key].mask(self._survey.frames).all()
         value = header.values.get(key)
-        return int(value) if everywhere and isinstance(value, float) and abs(value) < 2**62 else header.number
+        return int(value) if everywhere and isinstance(value, float) else header.number
 
     def _numbered(self, species: list[str]) -> np.ndarray:
         """(atoms,) int32 type numbers; those of a file that numbers its types are kept."""

@@ -11,6 +11,7 @@ from gnnzoo.data.extxyz.keys import OF_ATOMS, UNKNOWN, WIDTHS, Name, recognized
 from gnnzoo.errors import DataError
 
 _MOST_KEYS = 2000
+_LAST_STEP = 2**62
 _MOST_GROUPS = 1000  # values of config_type that are counted
 _SHOWN = 40  # characters of an odd value in a message
 
@@ -172,6 +173,8 @@ def value_problem(value: object, name: Name | None) -> str | None:
     if name.meaning in ("stress", "virial"):
         shaped = isinstance(value, np.ndarray) and value.shape in ((9,), (3, 3), (6,))
         return None if shaped else f"{_shown(value)} is neither 9 nor 6 numbers"
+    if name.meaning == "step" and isinstance(value, float):
+        return None if value.is_integer() and abs(value) < _LAST_STEP else f"{value:g} is not a whole number"
     return None if isinstance(value, float) else f"{_shown(value)} is not a number"
 
 

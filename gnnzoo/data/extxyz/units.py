@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from gnnzoo.data.extxyz.header import Header
 from gnnzoo.errors import DataError, Location
-from gnnzoo.units import EV_PER_KCAL_MOL
+from gnnzoo.units import BOHR_ANGSTROM, EV_PER_KCAL_MOL, HARTREE_EV
 
 CONVENTION = "metal"
-_HARTREE, _BOHR = 27.211386245988, 0.529177210903  # eV, A: CODATA 2018
 _GPA = 1e9 * 1e-30 / 1.602176634e-19  # eV/A^3
 # Name of a unit, lower case without blanks -> its size in eV or A.
 _ENERGIES = {
@@ -24,12 +23,12 @@ _ENERGIES = {
     "mev": 1e-3,
     **dict.fromkeys(("kcal/mol", "kcalmol-1", "kcal/mole", "kcalpermol", "kcal_mol", "kcal_per_mol"), EV_PER_KCAL_MOL),
     **dict.fromkeys(("kj/mol", "kjmol-1", "kj/mole", "kj_mol", "kj_per_mol"), EV_PER_KCAL_MOL / 4.184),
-    **dict.fromkeys(("ha", "hartree", "hartrees", "eh", "e_h", "au", "a.u."), _HARTREE),
-    **dict.fromkeys(("ry", "rydberg", "rydbergs"), _HARTREE / 2),
+    **dict.fromkeys(("ha", "hartree", "hartrees", "eh", "e_h", "au", "a.u."), HARTREE_EV),
+    **dict.fromkeys(("ry", "rydberg", "rydbergs"), HARTREE_EV / 2),
 }
 _LENGTHS = {
     **dict.fromkeys(("a", "ang", "angstrom", "angstroms", "å", "\u212b"), 1.0),
-    **dict.fromkeys(("bohr", "bohrs", "a0", "a_0", "au", "a.u."), _BOHR),
+    **dict.fromkeys(("bohr", "bohrs", "a0", "a_0", "au", "a.u."), BOHR_ANGSTROM),
     "nm": 10.0,
     "pm": 0.01,
 }
@@ -51,7 +50,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 # Energies whose forces are per Bohr in some programs and per A in others.
-_ATOMIC = (_HARTREE, _HARTREE / 2)
+_ATOMIC = (HARTREE_EV, HARTREE_EV / 2)
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ def _any_unit(text: str) -> dict[str, float] | None:
     if word in ("metal", "real"):
         return _style_sizes(word)
     if word in _AU:
-        return {"length": _BOHR, "energy": _HARTREE, "force": _HARTREE / _BOHR}
+        return {"length": BOHR_ANGSTROM, "energy": HARTREE_EV, "force": HARTREE_EV / BOHR_ANGSTROM}
     size = _size("energy", text)
     return None if size is None else {"energy": size}
 
@@ -239,7 +238,7 @@ def _size(kind: str, text: str) -> float | None:
         return _PRESSURES[word]
     power = 3 if kind == "stress" else 1
     if kind == "force" and word in _AU:
-        return _HARTREE / _BOHR
+        return HARTREE_EV / BOHR_ANGSTROM
     energy, length = _per(word, power)
     if energy not in _ENERGIES or length not in _LENGTHS:
         return None

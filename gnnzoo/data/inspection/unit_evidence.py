@@ -20,7 +20,7 @@ from gnnzoo.data.inspection.pair_sample import FEWEST, PairSample, sample_pairs
 from gnnzoo.data.inspection.rounding_error import Bond, stiffest_bond
 from gnnzoo.data.inspection.temperature import BOLTZMANN, kelvin_text, kinetic_temperature, thermal_energy
 from gnnzoo.records import Record
-from gnnzoo.units import EV_PER_KCAL_MOL, STYLES
+from gnnzoo.units import BOHR_ANGSTROM, EV_PER_KCAL_MOL, HARTREE_EV, STYLES
 
 _ANGSTROM = ("real", "metal")
 # Atoms per A^3: diamond has 0.176, hydrogen at some megabar 0.6; the second is beyond any press or laser.
@@ -32,6 +32,8 @@ _CONDENSED = 0.2  # density x (nearest distance)^3: 0.7 in a liquid, 1.4 in a cl
 # Chemical bonds are shorter than this, A, and this stiff, eV/A^2: Li-H 6, H-H 36, O-H 48, C-C 30, N-N 143
 # (spectroscopic force constants); force fields stay within.
 _BOND, _BOND_STIFFNESS = 1.35, (8.0, 160.0)
+# Units of forces of quantum chemistry, which belong to no style here, eV/A.
+_ATOMIC_FORCES = {"Ha/Bohr": HARTREE_EV / BOHR_ANGSTROM, "kJ/mol/A": EV_PER_KCAL_MOL / 4.184}
 # K, and how much nearer to it, as a ratio, one style must be than the other: to infer undeclared units, and to speak
 # against a declaration, because melts of metals are hot and crystals may be cold.
 _USUAL = 300.0
@@ -202,7 +204,9 @@ def _of_stiffness(bond: Bond | None) -> list[Evidence]:
     for style, unit, factor in (("metal", "eV/A^2", 1.0), ("real", "kcal/mol/A^2", EV_PER_KCAL_MOL)):
         if low <= bond.stiffness * factor <= high:
             return [Evidence("stiffness", f"{text}: a chemical bond in {unit}", [style])]
-    return [Evidence("stiffness", f"{text}: not that of a chemical bond in kcal/mol/A^2 or eV/A^2", [])]
+    other = next((unit for unit, size in _ATOMIC_FORCES.items() if low <= bond.stiffness * size <= high), None)
+    known = f", but in {other} per A" if other else ""
+    return [Evidence("stiffness", f"{text}: not that of a chemical bond in kcal/mol/A^2 or eV/A^2{known}", [])]
 
 
 def _of_velocities(dataset: Dataset, pairs: Sequence[PairSample]) -> list[Evidence]:

@@ -118,6 +118,16 @@ def test_both_candidates_in_different_frames_are_a_choice(folder):
     assert named(read(*texts, columns={"forces": "REF_forces"})[0].doubts, "frame 0")
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"), [((5, 7), [5, 7]), ((5, 0.5), [0, 1]), ((5, "x"), [0, 1]), ((5, "nan"), [0, 1])]
+)
+def test_steps_are_whole_numbers_of_all_frames_or_counted(folder, steps, expected):
+    made, _, _ = read(*(xyz_frame(FORCES, step=step, time="inf") for step in steps))
+    with gnnzoo.open_dataset(made) as dataset:
+        assert dataset.steps.tolist() == expected
+        assert dataset[0].time is None
+
+
 # --- cells --------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,8 @@
 """Units of extended XYZ: stated, declared, by convention, and contradicted by the numbers."""
 
+import re
+import subprocess
+
 import ase.io
 import ase.units
 import numpy as np
@@ -58,6 +61,21 @@ def test_bonds_that_contradict_the_convention_leave_the_units_undeclared(folder,
     assert made.units is None
     assert any("--units real" in doubt for doubt in made.doubts)
     assert gnnzoo.convert(name, "b.h5", units="real").units == "real"
+
+
+def test_bonds_in_atomic_units_are_a_doubt_with_the_command_that_states_them(folder):
+    frames = []
+    for step in dumps.water(frames=4):
+        atoms = Atoms("OHH" * 8, positions=step.positions, cell=step.cell, pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, forces=step.forces * KCAL / (HARTREE / BOHR))
+        frames.append(atoms)
+    ase.io.write("a.extxyz", frames)
+    doubts = gnnzoo.convert("a.extxyz", "a.h5").doubts
+    (command,) = re.findall(r"sed -i '[^']*' a.extxyz", " ".join(doubts))
+    subprocess.run(command, shell=True, check=True, cwd=folder)
+    made, _ = read()
+    assert made.units == "metal"
+    assert not any("sed" in doubt for doubt in made.doubts)
 
 
 STATED = [
