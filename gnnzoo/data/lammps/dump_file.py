@@ -22,8 +22,8 @@ BLOCK_BYTES = 1 << 22
 HEADER_LIMIT = 1 << 16  # bytes; headers of frames have a few hundred
 # An archive whose text is larger than this, and so many times larger than the archive, is refused: numbers of a run
 # compress to a tenth at best.
-_EXPANDED, _MOST_PER_BYTE = 1 << 28, 100
-_PIECE_BYTES = 1 << 18  # decompressed at a time: where an archive is truncated, at most this much is lost
+_EXPANDED, _MOST_PER_BYTE = 1 << 26, 100
+_PIECE_BYTES = 1 << 18  # read and decompressed at a time: where an archive is truncated, at most this much is lost
 
 # First bytes of files that are not dumps -> name of the format, and the command that reads it.
 _FOREIGN = {
@@ -142,7 +142,7 @@ class _HashingReader(io.RawIOBase):
 
 def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator[bytes]:
     """Blocks of decompressed text; those of a truncated archive end where it ends."""
-    archive = OPENERS[program](io.BufferedReader(raw, BLOCK_BYTES))
+    archive = OPENERS[program](io.BufferedReader(raw, _PIECE_BYTES))
     read = getattr(archive, "read1", archive.read)
     pieces: list[bytes] = []
     size, total, more = 0, 0, True

@@ -157,7 +157,7 @@ class _Splitter:
         self._skip_blanks()
         start, limit = self._position, self._position + HEADER_LIMIT
         atoms = self._buffer.find(b"ITEM: ATOMS", start, limit)
-        end = self._buffer.find(b"\n", atoms) if atoms >= 0 else -1
+        end = self._buffer.find(b"\n", atoms, limit) if atoms >= 0 else -1
         if end < 0:
             if at_end or len(self._buffer) >= limit:
                 self._give_up_header(limit, at_end)
