@@ -251,8 +251,11 @@ class Broken:
 
 def broken(number: int, seed: int = 0, texts: list[bytes] | None = None) -> Broken:
     """Broken dump number `number` of a seed: the same at each call."""
-    chance = random.Random(f"{seed} {number}")
-    texts = texts or seeds()
+    return broken_by(random.Random(f"{seed} {number}"), texts or seeds())
+
+
+def broken_by(chance: random.Random, texts: list[bytes]) -> Broken:
+    """A broken dump whose changes are drawn from a generator."""
     form = chance.randrange(len(texts))
     data, story = texts[form], [f"seed {form}"]
     packing = chance.choice([None] * 16 + list(PACKERS))

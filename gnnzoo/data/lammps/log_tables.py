@@ -229,7 +229,7 @@ class _Reader:
         for line in self._next:
             if _MULTI.match(line) or line.startswith("Loop"):
                 break
-            values |= dict(_PAIR.findall(line))
+            values = dict(_PAIR.findall(line)) | values  # a later one is of a block whose first line is damaged
         return {self._settings.headings.get(name, name): value for name, value in values.items()}
 
     def _add_row(self, number: int, step: int, values: dict[str, str]) -> None:

@@ -1,0 +1,172 @@
+"""Extended XYZ files, against ASE's reading."""
+
+import bz2
+import gzip
+import random
+import re
+import warnings
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+import broken_dumps
+from fuzzers.fuzzer import Fuzzer
+from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.open_dataset import open_dataset
+from xyz_files import xyz_frame
+
+_WORDS = [
+    *(
+        "Properties=species:S:1:pos:R:3:forces:R:3",
+        "Properties=pos:R:3",
+        "energy=nan",
+        "energy=-1",
+        "pbc=F",
+        'pbc="T T F"',
+    ),
+    *(
+        'Lattice="0 0 0 0 0 0 0 0 0"',
+        "Lattice=1",
+        "stress=1",
+        'stress="1 2 3 4 5 6"',
+        'virial="1 0 0 0 1 0 0 0 1"',
+        "time=x",
+    ),
+    *(
+        "step=1e5",
+        "Origin=0",
+        "energy_unit=eV",
+        ":R:3",
+        ":I:1",
+        ":L:1",
+        ":S:1",
+        "=",
+        '"',
+        "'",
+        "[[1,2],[3,4]]",
+        "99999999999",
+    ),
+]
+
+
+def seeds() -> list[bytes]:
+    """Files with one or more frames, with and without cell, energy and optional columns."""
+    forces = {"forces": 0.5}
+    rich = forces | {"momenta": 0.1, "charges": (0.5,), "REF_forces": 0.7}
+    texts = [
+        xyz_frame(forces, energy=-1.5),
+        xyz_frame(forces, energy=-1.5) + xyz_frame(forces, atoms="Ar Kr Ar", energy=2.5),
+        xyz_frame(forces, 'pbc="F F F"', lattice="", energy=-1),
+        xyz_frame(rich, 'pbc="T T F"', energy=-1.25, stress="1 0 0 0 2 0 0 0 3"),
+        xyz_frame(forces, "config_type=isolated", atoms="Ar", energy=0) + xyz_frame(forces, energy=-3.5),
+        xyz_frame(forces, 'virial="1 0 0 0 1 0 0 0 1"', energy=-1.5, step=10) + xyz_frame(forces, energy=-1.5, step=20),
+    ]
+    return [text.encode() for text in texts]
+
+
+class ExtxyzFuzzer(Fuzzer):
+    """Files with changes to bytes, words, lines and keys; some compressed."""
+
+    name, file = "extxyz", "input.extxyz"
+
+    def prepare(self, folder: Path) -> None:
+        self._texts = seeds()
+
+    def write(self, path: Path, chance: random.Random) -> str:
+        data, story = chance.choice(self._texts), []
+        pack = chance.choice([None] * 20 + [gzip.compress, bz2.compress])
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            if chance.random() < 0.3 and data:
+                data = _changed_word(data, chance)
+                story.append("key")
+            elif data:
+                change = chance.choice(broken_dumps.DAMAGES if pack else broken_dumps.CHANGES)
+                data = change(data, chance)
+                story.append(change.__name__.strip("_"))
+        path.write_bytes(pack(data) if pack else data)
+        return ", ".join(story)
+
+    def read(self, path: Path) -> list[str]:
+        with open_dataset(path, units="metal") as dataset:
+            frames = list(dataset)
+        text = _unpacked(path.read_bytes())
+        path = path.with_name("plain.extxyz")
+        path.write_bytes(text)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                reference = ase.io.read(path, index=":", format="extxyz")
+        except Exception:  # ASE reads only species that are elements, and no virial but of 3 x 3 numbers
+            return strict_differences(frames, text)
+        if len(reference) != len(frames):
+            return [f"ASE reads another number of frames: {len(reference)}, not {len(frames)}"]
+        return [line for frame, atoms in zip(frames, reference, strict=True) for line in _differences(frame, atoms)]
+
+
+def _unpacked(data: bytes) -> bytes:
+    if data.startswith(b"\x1f\x8b"):
+        return gzip.decompress(data)
+    return bz2.decompress(data) if data.startswith(b"BZh") else data
+
+
+def strict_differences(frames: list[Frame], text: bytes) -> list[str]:
+    """What differs between frames and the text: rows of species, positions and columns of three numbers."""
+    lines, found, number = text.decode("utf-8", "replace").split("\n"), [], 0
+    for frame in frames:
+        while number < len(lines) and not lines[number].strip():
+            number += 1
+        count, comment = int(lines[number]), lines[number + 1]
+        rows = [line.split() for line in lines[number + 2 : number + 2 + count]]
+        number += 2 + count
+        properties = re.search(r"Properties\s*=\s*[\"']?([^\s\"']+)", comment)
+        words = (properties[1] if properties else "species:S:1:pos:R:3").split(":")
+        columns, start = {}, 0
+        for name, width in zip(words[::3], words[2::3], strict=True):
+            columns[name] = [row[start : start + int(width)] for row in rows]
+            start += int(width)
+        order = (
+            np.argsort([int(row[0]) for row in columns["id"]], kind="stable") if "id" in columns else np.arange(count)
+        )
+        vectors = [
+            np.array(values, float)[order]
+            for values in columns.values()
+            if values
+            and len(values[0]) == 3
+            and all(re.fullmatch(r"[-+.0-9eE]+", word) for row in values for word in row)
+        ]
+        for name in ("positions", "forces"):
+            if not any(np.allclose(getattr(frame, name), vector, rtol=1e-12, atol=0) for vector in vectors):
+                found.append(f"other {name}: they stand in no column")
+    return found
+
+
+def _changed_word(data: bytes, chance: random.Random) -> bytes:
+    """Replace or insert a word of the file."""
+    words = list(re.finditer(rb"\S+", data))
+    if not words:
+        return data
+    word = chance.choice(words)
+    stop = word.end() if chance.random() < 0.5 else word.start()
+    return data[: word.start()] + chance.choice(_WORDS).encode() + b" " + data[stop:]
+
+
+def _differences(frame: Frame, atoms: Atoms) -> list[str]:
+    """What differs between a frame and ASE's reading."""
+    if list(frame.names) != atoms.get_chemical_symbols():
+        return [f"other species: {list(frame.names)}"]
+    pairs = {"positions": (frame.positions, atoms.positions)}
+    results = atoms.calc.results if atoms.calc is not None else {}
+    forces = results.get("forces", atoms.arrays.get("force"))
+    if forces is not None:
+        pairs["forces"] = frame.forces, forces
+    if atoms.cell.rank == 3:
+        pairs["cell"] = frame.cell, atoms.cell.array
+    if frame.energy is not None and "energy" in results:
+        pairs["energy"] = frame.energy, results["energy"]
+    return [
+        f"other {name}: {ours} and {theirs}"
+        for name, (ours, theirs) in pairs.items()
+        if np.shape(ours) != np.shape(theirs) or not np.allclose(ours, theirs, rtol=1e-12, atol=0, equal_nan=True)
+    ]
