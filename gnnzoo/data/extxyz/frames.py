@@ -123,7 +123,7 @@ class _RowParser:
         for column, parts in self._numbers.items():
             flat = [word for row in self._waiting for word in row[column.start : column.start + column.width]]
             try:
-                values = np.array(flat, dtype=bytes).astype(np.float64) if flat else np.zeros(0)
+                values = np.array([float(word) for word in flat])  # an array of words would drop NULs at their ends
             except ValueError:
                 raise self._not_a_number(flat, column) from None
             parts.append(values if column.width == 1 else values.reshape(-1, column.width))
@@ -144,7 +144,7 @@ class _RowParser:
 
 def _is_number(word: bytes) -> bool:
     try:
-        np.array([word]).astype(np.float64)
+        float(word)
     except ValueError:
         return False
     return True

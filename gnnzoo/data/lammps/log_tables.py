@@ -227,9 +227,10 @@ class _Reader:
         """Values of a block of the style `multi`, below its line with the step."""
         values: dict[str, str] = {}
         for line in self._next:
-            if _MULTI.match(line) or line.startswith("Loop"):
+            if line.startswith(("---", "Loop")):  # the next block, even if its first line is damaged
                 break
-            values = dict(_PAIR.findall(line)) | values  # a later one is of a block whose first line is damaged
+            for name, value in _PAIR.findall(line):
+                values.setdefault(name, value)
         return {self._settings.headings.get(name, name): value for name, value in values.items()}
 
     def _add_row(self, number: int, step: int, values: dict[str, str]) -> None:

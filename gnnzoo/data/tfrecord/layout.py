@@ -166,7 +166,7 @@ def _example(record: bytes) -> "tf.train.Example":
 
     try:
         return tf.train.Example.FromString(record)
-    except DecodeError as error:
+    except (DecodeError, UnicodeDecodeError) as error:
         raise InvalidRecord("it is no tf.train.Example") from error
 
 
@@ -193,6 +193,8 @@ def decode(record: bytes, *wanted: Feature) -> list[np.ndarray]:
     }
     try:
         parsed = tf.io.parse_single_example(record, kinds)
+    except UnicodeDecodeError as error:  # of TensorFlow's message, which quotes the name of a feature
+        raise InvalidRecord("the name of a feature is not UTF-8") from error
     except tf.errors.InvalidArgumentError as error:
         raise InvalidRecord(_reason(error.message)) from error
     return [parsed[feature.name].numpy() for feature in wanted]

@@ -9,6 +9,7 @@ import dumps
 from errors import refused
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.lammps.log_energies import _Matching, _Run, _with_gaps
+from gnnzoo.data.lammps.log_tables import log_tables
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError
 from gnnzoo.workflows.convert import convert
@@ -311,3 +312,11 @@ def test_energies_that_differ_from_the_sum_over_atoms_are_reported(folder):
     (folder / "log.lammps").write_text(COLUMNS.replace("-11.5", "-12.5"))
     doubts = convert(dump, "b.h5", log="log.lammps", columns=PER_ATOM).doubts
     assert any("1 of 3 frames: -12.5 against -11.5 in step 10" in doubt for doubt in doubts)
+
+
+def test_a_block_with_a_damaged_first_line_lends_its_energy_to_no_other(folder):
+    first, second, third = MULTI.split("------------ Step")[1:]
+    damaged = f"------------ Step{first}------------ Step{second.splitlines()[0]}\n------------ Ste{third}"
+    (folder / "log.lammps").write_text(f"units real\n{damaged}")
+    (table,) = log_tables(folder / "log.lammps")
+    assert table.rows == [(0, -10.5)]

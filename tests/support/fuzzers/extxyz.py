@@ -100,6 +100,8 @@ class ExtxyzFuzzer(Fuzzer):
                 reference = ase.io.read(path, index=":", format="extxyz")
         except Exception:  # ASE reads only species that are elements, and no virial but of 3 x 3 numbers
             return strict_differences(frames, text)
+        if len(reference) != len(frames) and b"\n\n" in text:  # at which ASE stops
+            return strict_differences(frames, text)
         if len(reference) != len(frames):
             return [f"ASE reads another number of frames: {len(reference)}, not {len(frames)}"]
         return [line for frame, atoms in zip(frames, reference, strict=True) for line in _differences(frame, atoms)]

@@ -76,7 +76,7 @@ class LogFuzzer(Fuzzer):
 
     def read(self, path: Path) -> list[str]:
         tables = log_tables(path)
-        possible = stated_energies(path.read_text(errors="replace"))
+        possible = stated_energies(path.read_bytes().decode(errors="replace"))
         complaints = [
             f"an energy is not in the log: step {step}, {energy}"
             for table in tables
@@ -99,6 +99,11 @@ def stated_energies(text: str) -> dict[int, list[float]]:
     lines = text.split("\n")
     renamed = dict(re.findall(r"(?=colname\s+\S+\s+\"?([^\s\"]+)\"?)(?=colname\s+(\S+))", text))
     default = {"pe": "PotEng", "step": "Step", "etotal": "TotEng", "ke": "KinEng", "epair": "E_pair", "emol": "E_mol"}
+    styles = re.findall(r"thermo_style custom ([^\n#]*)", text)
+    keywords = styles[-1].split() if styles else ["step", "temp", "epair", "emol", "etotal", "press"]
+    for heading, keyword in renamed.items():  # by its number
+        if re.fullmatch(r"-?\d{1,3}", keyword) and abs(int(keyword)) <= len(keywords):
+            renamed[heading] = keywords[int(keyword) - (int(keyword) > 0)]
     names = {heading: default.get(keyword, keyword) for heading, keyword in renamed.items()}
 
     def named(words: list[str]) -> list[str]:
@@ -121,7 +126,8 @@ def stated_energies(text: str) -> dict[int, list[float]]:
                 if re.match(r"-+ Step", later):
                     break
                 pairs = re.findall(r"(?:^|(?<=\s))(\S+)\s+=\s+(\S+)", later)
-                values |= {names.get(name, name): value for name, value in pairs}
+                for name, value in pairs:
+                    values.setdefault(names.get(name, name), value)
             _add(values, found)
     return found
 
