@@ -46,8 +46,8 @@ class Summary:
     """
 
     inputs: int = 0
-    kinds: dict[str, int] = field(default_factory=collections.Counter)
-    findings: dict[str, int] = field(default_factory=collections.Counter)
+    kinds: dict[str, int] = field(default_factory=dict)
+    findings: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     memory: float = 0.0
 
@@ -120,8 +120,9 @@ def _follow(process, results, current, summary: Summary) -> str | None:
 
 def _add(summary: Summary, kinds: dict[str, int], findings: dict[str, int], memory: float) -> None:
     summary.inputs += sum(kinds.values())
-    summary.kinds.update(kinds)
-    summary.findings.update(findings)
+    for counts, more in ((summary.kinds, kinds), (summary.findings, findings)):
+        for kind, count in more.items():
+            counts[kind] = counts.get(kind, 0) + count
     summary.memory = max(summary.memory, memory)
 
 
@@ -134,7 +135,7 @@ def _work(name: str, options: argparse.Namespace, folder: Path, first: int, stop
     fuzzer = load_fuzzer(name)
     fuzzer.prepare(folder / "made")
     os.environ["TMPDIR"] = tempfile.tempdir = str(work)
-    path, part, shown = work / fuzzer.file, Summary(), collections.Counter()
+    path, part, shown = work / fuzzer.file, Summary(), dict[str, int]()
     fuzzer.warm_up(path)
     for number in range(first, stop):
         current[0], current[1] = number, time.monotonic() + options.seconds
@@ -142,7 +143,7 @@ def _work(name: str, options: argparse.Namespace, folder: Path, first: int, stop
             limit_memory()
         story = fuzzer.write(path, random.Random(f"{options.seed} {number}"))
         verdict = fuzzer.check(path, options.seconds)
-        part.kinds[verdict.kind] += 1
+        part.kinds[verdict.kind] = part.kinds.get(verdict.kind, 0) + 1
         if verdict.complaints:
             _record(part, shown, name, options, number, story, verdict.complaints, path)
         if (number - first) % 100 == 99 or number == stop - 1:

@@ -267,9 +267,9 @@ class Contents:
             self.file.refuse(f"the box edges have the shape {shape}", edges.name, "(3,) or (3, 3)")
         frames = () if not moving else (1,) if edges.shape[0] == 1 else (self.count,)
         values = self.file.numbers(edges, "fiu", (*frames, *shape), np.float64).reshape(-1, *shape)
-        if shape == (3,):
-            values = values[:, :, None] * np.eye(3)  # (frames, 3) -> (frames, 3, 3)
         with np.errstate(all="ignore"):
+            if shape == (3,):
+                values = values[:, :, None] * np.eye(3)  # (frames, 3) -> (frames, 3, 3)
             volumes = np.abs(np.linalg.det(values))
         wrong = np.flatnonzero(~((volumes > 0) & np.isfinite(volumes)))
         if len(wrong):

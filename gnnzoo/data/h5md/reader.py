@@ -144,10 +144,13 @@ class H5mdDataset(Dataset):
 
     @functools.cached_property
     def signatures(self) -> np.ndarray:
-        with self._lock:
-            stored = self._file.dataset(SIGNATURE)
-            if stored is not None:
-                return self._file.numbers(stored, "f", (len(self),), np.float64)
+        try:
+            with self._lock:
+                stored = self._file.dataset(SIGNATURE)
+                if stored is not None:
+                    return self._file.numbers(stored, "f", (len(self),), np.float64)
+        except _DAMAGE as error:
+            raise DataError(f"{SIGNATURE} cannot be read: {error}", location=self._location, hint=REWRITE) from error
         return super().signatures
 
     @functools.cached_property

@@ -245,9 +245,11 @@ class _Reader:
 
 
 def _words(line: str) -> list[str]:
-    """The words of a command, without quotes and comments."""
+    """The words of a command, without quotes and comments; LAMMPS knows no backslashes."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.escape = True, ""
     try:
-        return shlex.split(line, comments=True)
+        return list(lexer)
     except ValueError:  # a quote that is not closed
         return line.split()
 

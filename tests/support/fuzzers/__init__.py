@@ -12,7 +12,11 @@ FUZZERS = {
     "log": "log:LogFuzzer",
     "extxyz": "extxyz:ExtxyzFuzzer",
     "h5md": "h5md:H5mdFuzzer",
+    "recipe": "recipe:RecipeFuzzer",
     "tfrecord": "tfrecord:TfrecordFuzzer",
+    "gnnzoo.json": "model:InfoFuzzer",
+    "keras": "model:KerasFuzzer",
+    "checkpoint": "model:CheckpointFuzzer",
 }
 
 

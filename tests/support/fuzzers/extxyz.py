@@ -92,19 +92,23 @@ class ExtxyzFuzzer(Fuzzer):
         with open_dataset(path, units="metal") as dataset:
             frames = list(dataset)
         text = _unpacked(path.read_bytes())
-        path = path.with_name("plain.extxyz")
-        path.write_bytes(text)
+        plain = path.with_name("plain.extxyz")
+        plain.write_bytes(text)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                reference = ase.io.read(path, index=":", format="extxyz")
+                reference = ase.io.read(plain, index=":", format="extxyz")
         except Exception:  # ASE reads only species that are elements, and no virial but of 3 x 3 numbers
-            return strict_differences(frames, text)
-        if len(reference) != len(frames) and b"\n\n" in text:  # at which ASE stops
-            return strict_differences(frames, text)
-        if len(reference) != len(frames):
-            return [f"ASE reads another number of frames: {len(reference)}, not {len(frames)}"]
-        return [line for frame, atoms in zip(frames, reference, strict=True) for line in _differences(frame, atoms)]
+            reference = []
+        # ASE stops at an empty line, reads frames without forces, and gives those without "pos" positions of 0.
+        if len(reference) == len(frames) and all(_has_all(atoms) for atoms in reference):
+            return [line for frame, atoms in zip(frames, reference, strict=True) for line in _differences(frame, atoms)]
+        return strict_differences(frames, text)
+
+
+def _has_all(atoms: Atoms) -> bool:
+    named = "X" not in atoms.get_chemical_symbols()
+    return named and bool(atoms.positions.any()) and atoms.calc is not None and "forces" in atoms.calc.results
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -114,34 +118,51 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def strict_differences(frames: list[Frame], text: bytes) -> list[str]:
-    """What differs between frames and the text: rows of species, positions and columns of three numbers."""
-    lines, found, number = text.decode("utf-8", "replace").split("\n"), [], 0
+    """Frames whose species, positions and forces stand in no frame of the text, in its order."""
+    waiting, found = strict_frames(text), []
     for frame in frames:
-        while number < len(lines) and not lines[number].strip():
+        while waiting and not _same(frame, *waiting[0]):
+            waiting.pop(0)
+        if not waiting:
+            return [f"a frame of {len(frame)} atoms stands nowhere in the text"]
+        waiting.pop(0)
+    return found
+
+
+def strict_frames(text: bytes) -> list[tuple[list[list[bytes]], list[np.ndarray]]]:
+    """For each frame of a text the columns of one word, and those of three numbers."""
+    lines, frames, number = text.replace(b"\r\n", b"\n").split(b"\n"), [], 0
+    while number < len(lines):
+        if not lines[number].strip():
             number += 1
+            continue
         count, comment = int(lines[number]), lines[number + 1]
         rows = [line.split() for line in lines[number + 2 : number + 2 + count]]
         number += 2 + count
-        properties = re.search(r"Properties\s*=\s*[\"']?([^\s\"']+)", comment)
-        words = (properties[1] if properties else "species:S:1:pos:R:3").split(":")
+        properties = re.search(rb"Properties\s*=\s*[\"']?([^\s\"']+)", comment, re.IGNORECASE)
+        words = (properties[1] if properties else b"species:S:1:pos:R:3").split(b":")
         columns, start = {}, 0
         for name, width in zip(words[::3], words[2::3], strict=True):
             columns[name] = [row[start : start + int(width)] for row in rows]
             start += int(width)
-        order = (
-            np.argsort([int(row[0]) for row in columns["id"]], kind="stable") if "id" in columns else np.arange(count)
-        )
-        vectors = [
-            np.array(values, float)[order]
-            for values in columns.values()
-            if values
-            and len(values[0]) == 3
-            and all(re.fullmatch(r"[-+.0-9eE]+", word) for row in values for word in row)
-        ]
-        for name in ("positions", "forces"):
-            if not any(np.allclose(getattr(frame, name), vector, rtol=1e-12, atol=0) for vector in vectors):
-                found.append(f"other {name}: they stand in no column")
-    return found
+        order = sorted(range(count), key=lambda row: int(columns[b"id"][row][0])) if b"id" in columns else range(count)
+        columns = {name: [values[row] for row in order] for name, values in columns.items()}
+        texts = [[row[0] for row in values] for values in columns.values() if values and len(values[0]) == 1]
+        vectors = [values for values in columns.values() if values and len(values[0]) == 3]
+        frames.append((texts, [np.array(values, float) for values in vectors if _numeric(values)]))
+    return frames
+
+
+def _numeric(rows: list[list[bytes]]) -> bool:
+    return all(re.fullmatch(rb"[-+.0-9eE]+", word) for row in rows for word in row)
+
+
+def _same(frame: Frame, texts: list[list[bytes]], vectors: list[np.ndarray]) -> bool:
+    names = [name.encode() for name in frame.names]
+    return (not any(name.isalpha() for name in names) or names in texts) and all(
+        any(np.shape(wanted) == vector.shape and np.allclose(wanted, vector, rtol=1e-12, atol=0) for vector in vectors)
+        for wanted in (frame.positions, frame.forces)
+    )
 
 
 def _changed_word(data: bytes, chance: random.Random) -> bytes:
@@ -156,7 +177,7 @@ def _changed_word(data: bytes, chance: random.Random) -> bytes:
 
 def _differences(frame: Frame, atoms: Atoms) -> list[str]:
     """What differs between a frame and ASE's reading."""
-    if list(frame.names) != atoms.get_chemical_symbols():
+    if [re.sub(r"[^\x21-\x7e]", "", name) for name in frame.names] != atoms.get_chemical_symbols():
         return [f"other species: {list(frame.names)}"]
     pairs = {"positions": (frame.positions, atoms.positions)}
     results = atoms.calc.results if atoms.calc is not None else {}
@@ -165,8 +186,8 @@ def _differences(frame: Frame, atoms: Atoms) -> list[str]:
         pairs["forces"] = frame.forces, forces
     if atoms.cell.rank == 3:
         pairs["cell"] = frame.cell, atoms.cell.array
-    if frame.energy is not None and "energy" in results:
-        pairs["energy"] = frame.energy, results["energy"]
+    if frame.energy is not None and np.ndim(energy := results.get("energy", "")) == 0 and not isinstance(energy, str):
+        pairs["energy"] = frame.energy, energy
     return [
         f"other {name}: {ours} and {theirs}"
         for name, (ours, theirs) in pairs.items()

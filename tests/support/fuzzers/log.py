@@ -114,8 +114,8 @@ def stated_energies(text: str) -> dict[int, list[float]]:
     headings = [words for words in headings if "Step" in words]
     found: dict[int, list[float]] = {}
     for line in lines:
-        words = [word.strip("[],") for word in line.split()]
-        words = [word for word in words if word and word != "-"]
+        words = [word.strip("[],") for word in line.split()[line.split()[:1] == ["-"] :]]
+        words = [word for word in words if word]
         for heading in headings:
             if len(heading) == len(words):
                 _add(dict(zip(heading, words, strict=True)), found)
