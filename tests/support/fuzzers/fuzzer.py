@@ -50,13 +50,14 @@ class Fuzzer(ABC):
             Complaints.
         """
 
-    def warm_up(self, path: Path) -> None:
+    def warm_up(self, path: Path, inputs: int = 5) -> None:
         """Read some inputs without the guard, so that libraries are loaded when it begins.
 
         Args:
             path: of the inputs.
+            inputs: number of them.
         """
-        for number in range(5):
+        for number in range(inputs):
             self.write(path, random.Random(f"warm {number}"))
             with contextlib.suppress(Exception):
                 self.read(path)

@@ -139,8 +139,7 @@ def _change_feature(features, chance: random.Random) -> str:
     elif kind == 3:
         features[chance.choice(["nodes/atoms.velocity", "nodes/atoms.x", "", name + "x"])].CopyFrom(feature)
     else:
+        chosen = chance.choice(["float_list", "int64_list", "bytes_list"])
         feature.Clear()
-        lists = [feature.float_list, feature.int64_list, feature.bytes_list]
-        chance.choice(lists).value.extend([b"x"] if (chosen := chance.choice(lists)) is feature.bytes_list else [])
-        chosen.SetInParent()
+        getattr(feature, chosen).value.extend([b"x"] if chosen == "bytes_list" else [1] * chance.choice([0, 1, 3]))
     return f"{kind} {name}"
