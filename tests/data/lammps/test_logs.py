@@ -314,7 +314,7 @@ def test_energies_that_differ_from_the_sum_over_atoms_are_reported(folder):
     assert any("1 of 3 frames: -12.5 against -11.5 in step 10" in doubt for doubt in doubts)
 
 
-def test_a_block_with_a_damaged_first_line_lends_its_energy_to_no_other(folder):
+def test_the_energy_of_a_block_with_a_damaged_first_line_is_not_that_of_the_block_before(folder):
     first, second, third = MULTI.split("------------ Step")[1:]
     damaged = f"------------ Step{first}------------ Step{second.splitlines()[0]}\n------------ Ste{third}"
     (folder / "log.lammps").write_text(f"units real\n{damaged}")
