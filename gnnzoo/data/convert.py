@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gnnzoo.data.frames.blocks import FrameBlock, blocks_of
+from gnnzoo.data.frames.coincident_atoms import CoincidentAtoms
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import TypeNames, agreed_types, agreed_units
 from gnnzoo.data.h5md.writer import H5mdWriter
@@ -160,20 +161,31 @@ def write_h5md(
     """
     with contextlib.closing(prefetch(blocks)) as made:
         first = block = next(made)
+        coincident = CoincidentAtoms()
         first_frame = first.taken([0])
         describe()  # contradictions are raised before the conversion; checked again after the last block
         with H5mdWriter(output, first, version=version, compress=compress) as writer:
             writer.append(first)
+            coincident.update(first)
             del first
             for block in made:
                 writer.append(block)
+                coincident.update(block)
             units, type_names, whole = describe()
+            whole = _with_doubts(whole, coincident.doubts())
             for log in logs:
                 _add_energies(log, writer, whole)
             fingerprint = writer.finish(units=units, type_names=type_names, provenance=whole)
     ends = (first_frame, block.taken([len(block) - 1]))
     fewest, most = int(writer.atoms.min()), int(writer.atoms.max())
     return Conversion(writer.frames, fewest, most, units, type_names, fingerprint, whole, ends)
+
+
+def _with_doubts(provenance: dict, doubts: Sequence[str]) -> dict:
+    """The provenance with more warnings, each once: those of data converted before stay."""
+    known = provenance.get("doubts", [])
+    new = [doubt for doubt in doubts if doubt not in known]
+    return provenance | {"doubts": [*known, *new]} if new else provenance
 
 
 def _add_energies(log: LogEnergies, writer: H5mdWriter, provenance: dict) -> None:

@@ -1,5 +1,6 @@
 """Warnings about a dataset: what should be known before training on it."""
 
+from gnnzoo.data.frames.coincident_atoms import DOUBT
 from gnnzoo.data.graphs.frame_checks import SAME_PLACE
 from gnnzoo.data.inspection.accumulator import Outliers
 from gnnzoo.data.inspection.close_atoms import Overlaps
@@ -24,7 +25,8 @@ def data_warnings(report: DatasetReport) -> list[str]:
         Sentences.
     """
     recorded = report.provenance.get("doubts")
-    lines = list(recorded) if isinstance(recorded, list) else []
+    # Atoms at the same place are among those that overlap.
+    lines = [line for line in recorded if not line.startswith(DOUBT)] if isinstance(recorded, list) else []
     lines += _unit_warnings(report.unit_evidence)
     unnamed = [number for number, kind in report.types.items() if kind.name == number]
     if unnamed:
