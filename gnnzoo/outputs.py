@@ -3,10 +3,13 @@
 import contextlib
 import errno
 import glob
+import hashlib
 import os
+import platform
 import shutil
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from gnnzoo.errors import Location, UserError
@@ -14,8 +17,8 @@ from gnnzoo.errors import Location, UserError
 # Disk full, quota exceeded, file larger than the limit.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MORE_ROOM = "free some space or choose another place"
-# Seconds after which a temporary file of a process that does not run on this machine counts as left over; on a shared
-# file system the process may run on another one, which writes more often than this.
+# Seconds without a change after which a temporary file of another machine, on a shared file system, counts as left
+# over: a process writes more often than this.
 _STALE = 600
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
@@ -138,16 +141,29 @@ def _remove(path: Path) -> None:
 
 def _temporary(path: Path) -> Path:
     """Name of the unfinished file; keeps the suffix, by which some libraries choose a format."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    return path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}.part{path.suffix}")
+
+
+@cache
+def _machine() -> str:
+    """Digest of what process numbers belong to: host, boot, and namespace of a container."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):  # not Linux
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(os.stat("/proc/self/ns/pid").st_ino)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove unfinished files of this name that killed processes left: no such process, no recent change."""
-    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}"):
-        number = left.name.removesuffix(f".part{path.suffix}").rpartition(".")[2]
+    """Remove unfinished files of this name that killed processes left: no such process here, or long unchanged."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*-*.part{glob.escape(path.suffix)}"):
+        process = left.name.removesuffix(f".part{path.suffix}").rpartition(".")[2]
+        machine, _, number = process.partition("-")
         with contextlib.suppress(OSError):  # gone meanwhile
-            stale = time.time() - left.stat().st_mtime > _STALE
-            if number.isdigit() and not os.path.exists(f"/proc/{number}") and os.path.isdir("/proc/self") and stale:
+            if machine == _machine() and os.path.isdir("/proc/self"):
+                stale = number.isdigit() and not os.path.exists(f"/proc/{number}")
+            else:
+                stale = time.time() - left.stat().st_mtime > _STALE
+            if stale:
                 _remove(left)
 
 
@@ -233,6 +249,8 @@ def os_error_as_user_error(error: Exception, path: Path, more_room: str = _MORE_
         )
     if number in _FORBIDDEN:
         return OutputError("cannot be written: no permission there", location=location, hint="another place for it")
+    if number == errno.ENOENT and not path.parent.exists():
+        return OutputError("the folder was removed meanwhile", location=Location(file=path.parent), hint="start again")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and not path.exists():
         return OutputError("cannot be made there", location=location, hint="another place for it")
     return None

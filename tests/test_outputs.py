@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from errors import refused
-from gnnzoo.outputs import OutputError, atomic_write, backup_existing, check_writable
+from gnnzoo.outputs import OutputError, atomic_write, backup_existing, check_writable, translate_os_errors
 
 
 def contents(folder):
@@ -110,17 +110,32 @@ def test_check_writable(folder):
 
 
 def test_temporary_files_of_killed_processes_are_removed(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    names = (f".data.{dead.pid}.part.h5", f".data.{dead.pid}9999999.part.h5", f".else.{dead.pid}.part.h5")
-    old, new, other = (tmp_path / name for name in names)
-    for left in (old, new, other):
-        left.write_text("unfinished")
-    for left in (old, other):
-        os.utime(left, (0, 0))
+    """Those of this machine at once, those of another one, whose processes are unknown here, after ten minutes."""
+    dead = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with atomic_write(tmp_path / "data.h5") as temporary:
-        assert not old.exists()
-        assert new.exists()  # it may be growing on another machine
-        assert other.exists()
         temporary.write_text("done")
-    assert (tmp_path / "data.h5").read_text() == "done"
+        here = temporary.name.replace(f"-{os.getpid()}.", f"-{dead.pid}.")
+    other = here.replace(here.split(".")[2].split("-")[0], "abcdef01")
+    old, running = tmp_path / other.replace("abcdef01", "abcdef02"), tmp_path / here
+    for left in (old, running, tmp_path / other, tmp_path / here.replace(".data.", ".else.")):
+        left.write_text("unfinished")
+    os.utime(old, (0, 0))
+
+    def unfinished():
+        with atomic_write(tmp_path / "data.h5", overwrite=True) as temporary:
+            temporary.write_text("done")
+            return {path.name for path in tmp_path.glob(".*")} - {temporary.name}
+
+    kept = {other, here.replace(".data.", ".else.")}
+    assert unfinished() == kept | {here}
+    dead.kill()
+    dead.wait()
+    assert unfinished() == kept
+
+
+def test_a_folder_that_is_removed_while_a_file_in_it_is_written_is_named(tmp_path):
+    folder = tmp_path / "run-001"
+    folder.mkdir()
+    with refused(OutputError, "removed", file=folder), translate_os_errors(folder / "log.csv"):
+        folder.rmdir()
+        (folder / "log.csv").write_text("a row")

