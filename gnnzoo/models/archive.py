@@ -26,7 +26,7 @@ _LIST = "gnnzoo list shows the models in this folder"
 # The end of a zip archive without a comment: signature, ..., size of the table of contents, its offset, no comment.
 _END = struct.Struct("<4s4H2LH")
 _LARGE_END = 20  # bytes of a second end before it, of archives beyond 4 GB, whose sizes replace those of the first
-_LONGEST_TABLE = 65_536  # bytes of the table of contents; that of a model has 4 entries
+_LONGEST_TABLE = 1_000_000  # bytes of the table of contents: 10,000 arrays of a checkpoint
 
 
 @contextlib.contextmanager
@@ -54,19 +54,45 @@ def open_archive(path: Path | str) -> Iterator[zipfile.ZipFile]:
         raise other
     try:
         with path.open("rb") as file:
-            if not _is_archive(file):
+            if not is_archive(file):
                 raise other
-            with zipfile.ZipFile(file) as archive:
-                names = archive.namelist()
-                if repeated := {name for name in names if names.count(name) > 1}:
-                    raise ValueError(f"{', '.join(sorted(repeated))} stands in it more than once")
+            with open_zip(file) as archive:
                 yield archive
     except DAMAGE as error:
         raise damaged(path, error) from error
 
 
-def _is_archive(file: BinaryIO) -> bool:
-    """Whether a file ends like an archive whose table of contents, which is read as a whole, is short."""
+@contextlib.contextmanager
+def open_zip(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive of unknown origin for `read_member`.
+
+    Args:
+        file: open for reading.
+
+    Yields:
+        The archive.
+
+    Raises:
+        ValueError: it is no archive, its table of contents is too long, or names a member twice.
+    """
+    if not is_archive(file):
+        raise ValueError("is no archive, or one cut short")
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if len(set(names)) < len(names):
+            raise ValueError("holds a member twice")
+        yield archive
+
+
+def is_archive(file: BinaryIO) -> bool:
+    """Whether a file ends like a zip archive whose table of contents, which is read as a whole, is short.
+
+    Args:
+        file: open for reading.
+
+    Returns:
+        True for an archive that may be opened.
+    """
     file.seek(max(0, file.seek(0, os.SEEK_END) - _END.size - _LARGE_END))
     tail = file.read()
     if len(tail) < _END.size:

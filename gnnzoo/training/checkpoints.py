@@ -1,6 +1,8 @@
 """Checkpoints: everything a run needs to continue exactly as if it had not been stopped."""
 
+import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
@@ -11,11 +13,15 @@ import keras
 import numpy as np
 
 from gnnzoo.errors import Location, ModelError
+from gnnzoo.json_records import LONGEST, parse_json
+from gnnzoo.models.archive import DAMAGE, open_zip, read_member
 from gnnzoo.outputs import atomic_write
 from gnnzoo.records import json_text
+from gnnzoo.training.progress import TrainingState
 from gnnzoo.training.runs import MORE_ROOM
 from gnnzoo.training.weight_average import WeightAverage
 
+_LONGEST_HEADER = 1000  # bytes in front of the values of an .npy file; 128 for arrays of up to three dimensions
 _PATTERN = re.compile(r"step-(\d+)\.npz$")
 
 
@@ -80,26 +86,88 @@ def load_checkpoint(
         ModelError: the file is damaged, or of another network.
     """
     try:
-        with np.load(checkpoint.path, allow_pickle=False) as arrays:
-            _assign(arrays, "network", network.variables)
-            if optimizer is not None:
-                _assign(arrays, "optimizer", optimizer.variables)
-            if average is not None:
-                average.restore([arrays[f"raw/{i}"] for i in range(len(average.raw))])
-            return json.loads(str(arrays["state"]))
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"this checkpoint does not fit or is damaged: {error}",
-            location=Location(file=checkpoint.path),
-            hint="delete it to resume from the one before it",
-        ) from error
+        with checkpoint.path.open("rb") as file, open_zip(file) as archive:
+            values = _arrays(archive, "network", network.variables)
+            moments = [] if optimizer is None else _arrays(archive, "optimizer", optimizer.variables)
+            raw = [] if average is None else _arrays(archive, "raw", average.raw)
+            state = parse_json(_text(archive, "state").encode())
+        if not isinstance(state, dict):
+            raise ValueError("its state is no object")
+    except DAMAGE as error:
+        raise _damaged(checkpoint, error) from error
+    for variable, value in zip(network.variables, values, strict=True):
+        variable.assign(value)
+    if optimizer is not None:
+        for variable, value in zip(optimizer.variables, moments, strict=True):
+            variable.assign(value)
+    if average is not None:
+        average.restore(raw)
+    return state
 
 
-def _assign(arrays: np.lib.npyio.NpzFile, kind: str, variables: Sequence[keras.Variable]) -> None:
-    if sum(name.startswith(f"{kind}/") for name in arrays.files) != len(variables):
+def restored_state(checkpoint: Checkpoint, state: dict, stages: int) -> TrainingState:
+    """The state of a training from that of a checkpoint.
+
+    Args:
+        checkpoint: on disk.
+        state: as `load_checkpoint` returns it.
+        stages: number of stages of the training.
+
+    Returns:
+        The state.
+
+    Raises:
+        ModelError: it is not that of such a training.
+    """
+    try:
+        restored = TrainingState.from_json(state)
+        if len(restored.lengths) != stages or restored.stage >= stages:
+            raise ValueError(f"lengths are of {len(restored.lengths)} stages, not of {stages}")
+    except ValueError as error:
+        raise _damaged(checkpoint, error) from error
+    return restored
+
+
+def _damaged(checkpoint: Checkpoint, error: Exception) -> ModelError:
+    return ModelError(
+        f"this checkpoint does not fit or is damaged: {error}",
+        location=Location(file=checkpoint.path),
+        hint="delete it to resume from the one before it",
+    )
+
+
+def _arrays(archive: zipfile.ZipFile, kind: str, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """The values of variables, whose shapes and types are those of the file; nothing is taken on the file's word."""
+    if sum(name.startswith(f"{kind}/") for name in archive.namelist()) != len(variables):
         raise ValueError(f"it has another number of {kind} variables")
+    arrays = []
     for i, variable in enumerate(variables):
-        variable.assign(arrays[f"{kind}/{i}"])
+        shape, dtype = tuple(variable.shape), np.dtype(variable.dtype)
+        size = math.prod(shape) * dtype.itemsize
+        content, start, found = _npy(archive, f"{kind}/{i}", size)
+        if found != (shape, False, dtype) or len(content) - start != size:
+            raise ValueError(f"{kind}/{i} is not of shape {shape} and type {dtype}")
+        arrays.append(np.frombuffer(content, dtype, offset=start).reshape(shape))
+    return arrays
+
+
+def _text(archive: zipfile.ZipFile, name: str) -> str:
+    content, start, (shape, _, dtype) = _npy(archive, name, 4 * LONGEST)
+    if shape != () or dtype.kind != "U" or len(content) - start != dtype.itemsize:
+        raise ValueError(f"{name} is no text")
+    return str(np.frombuffer(content, dtype, offset=start)[0])
+
+
+def _npy(
+    archive: zipfile.ZipFile, name: str, longest: int
+) -> tuple[bytes, int, tuple[tuple[int, ...], bool, np.dtype]]:
+    """Content of an .npy member, where its values begin, and what its header says of shape, order and type."""
+    content = read_member(archive, f"{name}.npy", longest + _LONGEST_HEADER, packed=False)
+    stream = io.BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name} has a header of another version")
+    header = np.lib.format.read_array_header_1_0(stream)
+    return content, stream.tell(), header
 
 
 def checkpoints(folder: Path) -> list[Checkpoint]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from gnnzoo.errors import Location, UserError
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.training.runs import MORE_ROOM
 
@@ -88,7 +89,13 @@ def read_log(path: Path) -> list[LogRow]:
         text = file.read()
     lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
     rows = [row for row in csv.DictReader(lines) if None not in row.values()]
-    return [{name: _number(name, value) for name, value in row.items()} for row in rows]
+    try:
+        if rows and not {"step", "mae"} <= set(rows[0]):
+            raise ValueError("columns step and mae are missing")
+        return [{name: _number(name, value) for name, value in row.items()} for row in rows]
+    except (ValueError, TypeError) as error:
+        hint = "remove it: the run is then resumed with a log of its own"
+        raise UserError(f"is no training log: {error}", location=Location(file=path), hint=hint) from error
 
 
 def _number(name: str, value: str) -> float:

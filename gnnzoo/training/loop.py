@@ -18,7 +18,14 @@ from gnnzoo.recipe.schema.training import Training
 from gnnzoo.sampling import even_sample
 from gnnzoo.threads import prefetch
 from gnnzoo.training.batches import Batch, BatchSampler, Replay, ReplaySampler
-from gnnzoo.training.checkpoints import Checkpoint, best_checkpoint, checkpoints, load_checkpoint, save_checkpoint
+from gnnzoo.training.checkpoints import (
+    Checkpoint,
+    best_checkpoint,
+    checkpoints,
+    load_checkpoint,
+    restored_state,
+    save_checkpoint,
+)
 from gnnzoo.training.log import LogRow, RunLog, read_log
 from gnnzoo.training.optimizers import make_optimizer
 from gnnzoo.training.prepare import Prepared
@@ -194,7 +201,7 @@ class Trainer:
         settings, saved = self.settings, checkpoints(self.folder / "checkpoints")
         if resume and saved:
             state = load_checkpoint(saved[-1], self.network, self.optimizer, self.average)
-            self.state = TrainingState.from_json(state)
+            self.state = restored_state(saved[-1], state, len(self.stages))
             self.plan = Plan(settings, self.state.lengths)
             return saved[-1].step
         fixed = settings.steps is not None or any(stage.steps for stage in settings.stages)

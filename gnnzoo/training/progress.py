@@ -3,6 +3,37 @@ fallen."""
 
 import math
 from dataclasses import asdict, dataclass, field
+from typing import Annotated, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from gnnzoo.json_records import check_record
+
+_Steps = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class PatienceInfo(TypedDict):
+    """What a checkpoint holds of a `Patience`; null for infinity, which JSON does not have."""
+
+    best: float | None
+    since: float
+
+
+@with_config(ConfigDict(extra="forbid"))
+class TrainingStateInfo(TypedDict):
+    """What a checkpoint holds of a `TrainingState`; `validate_every` is "follow_every"."""
+
+    lengths: Annotated[list[_Steps], Field(min_length=1, max_length=1000)]
+    follow_every: Annotated[int, Field(gt=0, le=1_000_000_000)]
+    seconds: float
+    losses: Annotated[list[float], Field(fail_fast=True)]
+    stage: _Steps
+    factor: float
+    plateau: PatienceInfo
+    stopping: PatienceInfo
+    stopped: NotRequired[bool]
 
 
 @dataclass
@@ -79,7 +110,11 @@ class TrainingState:
 
         Returns:
             The state.
+
+        Raises:
+            ValueError: a value is missing or of another type; the text names it.
         """
+        check_record(values, TrainingStateInfo)
         values = {("validate_every" if name == "follow_every" else name): v for name, v in values.items()}
         for name in ("plateau", "stopping"):
             best = values[name]["best"]

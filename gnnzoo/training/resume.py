@@ -1,6 +1,6 @@
 """Resuming an interrupted run: with the same recipe, data, scales and source model, or not at all."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from gnnzoo.data.frames.frame import Dataset
@@ -10,7 +10,6 @@ from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.info import Origin
 from gnnzoo.recipe.io.load import resolved
 from gnnzoo.recipe.schema.recipe import Recipe
-from gnnzoo.recipe.schema.transfer import StartFrom
 from gnnzoo.training.checkpoints import checkpoints
 from gnnzoo.training.prepare import Prepared
 from gnnzoo.training.runs import Run
@@ -32,11 +31,7 @@ def check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
         DataError: the data differ.
     """
     state, now = run.state, resolved(recipe)
-    try:
-        then = resolved(Recipe.model_validate(state["recipe"]))
-    except ValueError as error:
-        hint = "without --resume a new one is started"
-        raise UserError(f"{run.folder} was started with a recipe of another version", hint=hint) from error
+    then = resolved(recipe_of(run))
     for part in ("data", "graph", "model", "training"):
         for key, value in now[part].items():
             before = then[part].get(key)
@@ -45,12 +40,31 @@ def check_same(run: Run, recipe: Recipe, dataset: Dataset) -> None:
                     f"{run.folder} was started with {part}.{key} = {before}, not {value}",
                     hint="the unchanged recipe resumes that run; without --resume a new one is started",
                 )
-    if state["dataset"]["fingerprint"] != dataset.fingerprint:
+    if state["dataset"].get("fingerprint") != dataset.fingerprint:
         raise DataError(
-            f"is not the data that {run.folder} was started with ({state['dataset']['path']})",
+            f"is not the data that {run.folder} was started with ({state['dataset'].get('path')})",
             location=Location(file=dataset.path),
-            hint=f"--data {state['dataset']['path']}",
+            hint=f"--data {state['dataset'].get('path')}",
         )
+
+
+def recipe_of(run: Run) -> Recipe:
+    """The recipe that a run was started with.
+
+    Args:
+        run: the interrupted run.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        UserError: it is of another version, or not valid.
+    """
+    try:
+        return Recipe.model_validate(run.state["recipe"])
+    except ValueError as error:
+        hint = "without --resume a new one is started"
+        raise UserError(f"{run.folder} was started with a recipe of another version", hint=hint) from error
 
 
 def with_scales_of(run: Run, prepared: Prepared) -> Prepared:
@@ -64,7 +78,10 @@ def with_scales_of(run: Run, prepared: Prepared) -> Prepared:
         `prepared` with the run's scales.
     """
     scales = run.state.get("scales")
-    return replace(prepared, scales=Scales(**scales)) if scales else prepared
+    if not scales:
+        return prepared
+    known = {field.name: scales[field.name] for field in fields(Scales) if field.name in scales}
+    return replace(prepared, scales=Scales(**known))
 
 
 def with_start_of(run: Run, recipe: Recipe) -> Recipe:
@@ -77,10 +94,10 @@ def with_start_of(run: Run, recipe: Recipe) -> Recipe:
     Returns:
         `recipe` with the run's `training.start_from`.
     """
-    start = run.state["recipe"]["training"].get("start_from")
+    start = recipe_of(run).training.start_from
     if start is None:
         return recipe
-    training = recipe.training.model_copy(update={"start_from": StartFrom(**start)})
+    training = recipe.training.model_copy(update={"start_from": start})
     return recipe.model_copy(update={"training": training})
 
 
@@ -98,7 +115,8 @@ def source_of(run: Run) -> ForceField | None:
         return None
     if Path(origin["model"]).exists():
         return load_model(origin["model"])
-    if (run.state["recipe"]["training"].get("start_from") or {}).get("replay"):
+    start = recipe_of(run).training.start_from
+    if start is not None and start.replay:
         raise UserError(f"{run.folder} replays the training frames of {origin['model']}, which is gone")
     return None
 

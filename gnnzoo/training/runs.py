@@ -3,18 +3,59 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
 
 from gnnzoo.errors import Location, UserError
+from gnnzoo.json_records import LONGEST, parse_record
+from gnnzoo.models.info import Count, DatasetInfo, Numbers, Origin
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.records import json_text
 
+logger = logging.getLogger(__name__)
+
 RUNS = Path("runs")
+_open = with_config(ConfigDict(extra="allow"))
 _STATE, _LOCK = "run.json", "run.lock"
 MORE_ROOM = "free some space"  # hint on a full disk, as a run cannot be moved
+
+
+@_open
+class ScalesInfo(TypedDict):
+    """Scales of a run; see `models.build.Scales`."""
+
+    force: float | Numbers
+    neighbors: float
+    energy_offsets: Numbers | None
+    shortest: list[list[Numbers]] | None
+
+
+@_open
+class StoredRecipe(TypedDict):
+    """What is read of a recipe before it is validated."""
+
+    name: str
+
+
+@_open
+class RunState(TypedDict):
+    """Contents of run.json; keys of later versions are kept."""
+
+    status: str
+    recipe: StoredRecipe
+    dataset: DatasetInfo
+    output: str
+    started: str
+    scales: NotRequired[ScalesInfo]
+    origin: NotRequired[Origin | None]
+    trained: NotRequired[Count]
 
 
 @dataclass(frozen=True)
@@ -22,18 +63,23 @@ class Run:
     """Folder of one run.
 
     `state` holds: status (running, interrupted, failed, done), recipe, dataset, scales, output, origin, started; and
-    once training has ended, trained: number of steps done.
+    once training has ended, trained: number of steps done. See `RunState`.
     """
 
     folder: Path
 
     @property
     def state(self) -> dict:
-        """Contents of run.json; UserError where it cannot be read."""
+        """Contents of run.json; UserError where it cannot be read or is not what it should be."""
+        path = self.folder / _STATE
         try:
-            return json.loads((self.folder / _STATE).read_text())
+            if not path.is_file() or path.stat().st_size > LONGEST:
+                raise ValueError("no file, or too long")
+            state: dict = parse_record(path.read_bytes(), RunState)
         except (OSError, ValueError) as error:
-            raise UserError(f"cannot be read: {error}", location=Location(file=self.folder / _STATE)) from error
+            hint = f"rm -r {self.folder}, if the run is not needed any more; without --resume a new one is started"
+            raise UserError(f"cannot be read: {error}", location=Location(file=path), hint=hint) from error
+        return state
 
     def update(self, **changes: object) -> None:
         """Change entries of run.json, which is replaced atomically."""
@@ -117,7 +163,7 @@ def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
         UserError: there is none, or it is being trained by another process.
     """
     name = output.stem
-    runs = [Run(path.parent) for path in RUNS.glob(f"*/{_STATE}")]
+    runs = [run for path in RUNS.glob(f"*/{_STATE}") if _is_readable(run := Run(path.parent))]
     named = [run for run in runs if run.folder.name.rpartition("-")[0] == name]
     candidates = named or [run for run in runs if _belongs(run.state, recipe, origin)]
     unfinished = [run for run in candidates if run.state.get("status") != "done"]
@@ -127,6 +173,15 @@ def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
     run = max(unfinished, key=lambda run: _rank(run, output))
     with run.lock():  # only tried here, held while training
         return run
+
+
+def _is_readable(run: Run) -> bool:
+    """Whether run.json is what it should be; one that is not is reported and left out."""
+    try:
+        return bool(run.state)
+    except UserError as error:
+        logger.warning(str(error))
+        return False
 
 
 def _belongs(state: dict, recipe: str, origin: str | None) -> bool:
