@@ -1,7 +1,6 @@
 """Checkpoints: everything a run needs to continue exactly as if it had not been stopped."""
 
 import io
-import json
 import math
 import re
 import zipfile
