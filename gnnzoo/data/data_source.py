@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from gnnzoo.data.compression import DAMAGE, OPENERS, compression
 from gnnzoo.errors import DataError, Location, did_you_mean
-from gnnzoo.file_formats import DUMP, HDF5, XYZ, check_regular, natural_key, read_head, uncompressed_name
+from gnnzoo.file_formats import DUMP, HDF5, HEAD_BYTES, XYZ, check_regular, natural_key, read_head, uncompressed_name
 
 STDIN = Path("-")
 H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
@@ -138,7 +139,19 @@ def _kind(path: Path) -> SourceKind:
     for kind, found in ((SourceKind.H5MD, head.startswith(HDF5)), (SourceKind.DUMP, head.startswith(DUMP))):
         if found:
             return kind
-    return SourceKind.EXTXYZ if named is SourceKind.DUMP and XYZ.match(head) else named
+    return SourceKind.EXTXYZ if named is SourceKind.DUMP and XYZ.match(_first_text(path, head)) else named
+
+
+def _first_text(path: Path, head: bytes) -> bytes:
+    """The first bytes of the text of a file that may be compressed; nothing of a damaged archive."""
+    program = compression(path)
+    if program is None:
+        return head
+    try:
+        with path.open("rb") as raw, OPENERS[program](raw) as archive:
+            return archive.read(HEAD_BYTES)
+    except DAMAGE:
+        return b""
 
 
 def _is_stream(path: Path) -> bool:

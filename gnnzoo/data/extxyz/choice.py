@@ -83,14 +83,14 @@ def species_and_positions(header: Header) -> tuple[str, str]:
     return species, positions
 
 
-def choose_keys(survey: Survey, declared: Mapping[str, str] | None, path: Path, plain_velocities: bool) -> Choice:
+def choose_keys(survey: Survey, declared: Mapping[str, str] | None, path: Path, motion_has_units: bool) -> Choice:
     """Choose the key of each quantity.
 
     Args:
         survey: of the file.
         declared: quantity -> key.
         path: of the file, for errors and hints.
-        plain_velocities: whether velocities have a known unit; momenta always have one.
+        motion_has_units: whether the units of velocities and times are known; momenta always are in those of ASE.
 
     Returns:
         The choice.
@@ -102,7 +102,7 @@ def choose_keys(survey: Survey, declared: Mapping[str, str] | None, path: Path, 
     declared = dict(declared or {})
     _check_declared(survey, declared, path)
     chooser = _Chooser(survey, declared, path)
-    chooser.choose(plain_velocities)
+    chooser.choose(motion_has_units)
     return chooser.choice
 
 
@@ -114,7 +114,7 @@ class _Chooser:
         self.choice = Choice(dict(declared))
         self._open: dict[str, list[KeyCount]] = {}  # quantity -> keys between which the user must choose
 
-    def choose(self, plain_velocities: bool) -> None:
+    def choose(self, motion_has_units: bool) -> None:
         """Choose all keys, or raise the error about all quantities that are left to the user."""
         self._forces()
         for meaning in _AUTOMATIC:
@@ -122,7 +122,7 @@ class _Chooser:
                 self._pick(meaning, self._candidates(meaning))
         if self._open:
             raise self._undecided()
-        self._velocities(plain_velocities)
+        self._motion(motion_has_units)
         if is_lammps(self._survey.first):
             self.choice.reasons |= {key: _LAMMPS_STRESS for key in self._survey.values if key.lower() == "stress"}
 
@@ -177,16 +177,17 @@ class _Chooser:
             np.all((one == numbers[0]) | np.isnan(one) | np.isnan(numbers[0])) for one in numbers[1:]
         )
 
-    def _velocities(self, plain: bool) -> None:
-        """Velocities, or momenta, whose unit is ASE's."""
+    def _motion(self, has_units: bool) -> None:
+        """Velocities and times in a known unit; or momenta, whose unit is ASE's."""
         keys = self.choice.keys
-        if "velocities" in self._declared:
-            keys.pop("momenta", None)
-        elif "velocities" in keys and ("momenta" in keys or not plain):
-            key = keys.pop("velocities")
-            if "momenta" not in keys:
-                declare = option("velocities", key)
-                self.choice.reasons[key] = f"velocities in no stated unit: {declare} takes them in those of --units"
+        for name, what in (("velocities", "velocities"), ("time", "times")):
+            if name in self._declared or name not in keys or has_units:
+                continue
+            key = keys.pop(name)
+            declare = option(name, key)
+            self.choice.reasons[key] = f"{what} in no stated unit: {declare} takes them in those of --units"
+        if "momenta" in keys and "velocities" in keys:
+            keys.pop("momenta" if "velocities" in self._declared else "velocities")
 
     def _undecided(self) -> DataError:
         """The error about quantities that several keys name."""

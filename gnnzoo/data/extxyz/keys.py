@@ -33,7 +33,7 @@ _STEMS: dict[str, frozenset[str]] = {
     "velocities": _set("velocities velocity vel velo v"),
     "momenta": _set("momenta momentum"),
     "charges": _set("charges charge q qs"),
-    "energies": _set("energies energy"),
+    "energies": _set("energies energy epot pe"),
     "masses": _set("masses mass"),
     "images": _set("image images"),
     "ids": _set("id ids"),

@@ -16,7 +16,7 @@ from gnnzoo.data.compression import DAMAGE, OPENERS
 from gnnzoo.data.data_source import STDIN
 from gnnzoo.data.lammps.header import dump_command
 from gnnzoo.errors import DataError, Location
-from gnnzoo.file_formats import COMPRESSIONS, HDF5, HEAD_BYTES
+from gnnzoo.file_formats import COMPRESSIONS, HDF5, HEAD_BYTES, XYZ
 
 BLOCK_BYTES = 1 << 22
 HEADER_LIMIT = 1 << 16  # bytes; headers of frames have a few hundred
@@ -196,6 +196,13 @@ def _refuse_foreign(first: bytes, path: Path) -> None:
     start = first[:HEADER_LIMIT].lstrip()
     if not start.startswith(b"ITEM:"[: len(start)]):
         line = start.splitlines()[0][:60].decode("utf-8", "replace")
+        if XYZ.match(start[:HEAD_BYTES]):  # from a pipe, because files of this kind are recognised
+            raise DataError(
+                f"this is extended XYZ, which is read twice: it begins with '{line}'",
+                location=Location(path, 1),
+                expected="a LAMMPS text dump, or a file",
+                hint="write the pipe to a file, such as frames.extxyz, and: gnnzoo convert frames.extxyz",
+            )
         raise DataError(
             f"this is not a LAMMPS dump: it begins with '{line}'",
             location=Location(path, 1),

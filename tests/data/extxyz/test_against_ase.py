@@ -145,7 +145,7 @@ def test_charges_molecules_energies_and_ids(folder):
 def test_steps_times_and_segments(folder):
     frames = [water(seed) for seed in range(4)]
     for atoms, step in zip(frames, (0, 50, 10, 20), strict=True):
-        atoms.info |= {"step": step, "time": step / 1000}
+        atoms.info |= {"step": step, "time": step / 1000, "units": "metal"}
     dataset = opened(frames)
     assert dataset.steps.tolist() == [0, 50, 10, 20]
     assert dataset.segments.tolist() == [0, 0, 1, 1]

@@ -219,6 +219,9 @@ def test_empty_lines_and_line_ends_of_windows(folder):
 def test_files_are_recognised_by_their_first_line(folder):
     (folder / "train.txt").write_text(xyz_frame(FORCES))
     assert gnnzoo.open_dataset("train.txt")[0].forces[0, 0] == 0.5
+    for suffix, compress in COMPRESSED.items():
+        (folder / f"train.{suffix}").write_bytes(compress(xyz_frame(FORCES).encode()))
+        assert gnnzoo.open_dataset(f"train.{suffix}")[0].forces[0, 0] == 0.5
 
 
 @pytest.mark.parametrize(

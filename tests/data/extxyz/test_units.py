@@ -149,13 +149,17 @@ def test_units_that_change_along_the_file_are_refused(folder):
         read()
 
 
-def test_velocities_of_no_stated_unit_are_taken_when_declared(folder):
-    write_xyz("a.extxyz", {"forces": 0.5, "vel": 2.0})
+def test_velocities_and_times_of_no_stated_unit_are_taken_when_declared(folder):
+    """GPUMD writes them per fs and in fs."""
+    write_xyz("a.extxyz", {"forces": 0.5, "vel": 2.0}, Time=1.5)
     made, frame = read()
-    assert frame.velocities is None
-    assert any("vel" in note and "--column velocities=vel" in note for note in made.notes)
-    assert read(columns={"velocities": "vel"})[1].velocities[0, 0] == 2
-    assert read(units="real")[1].velocities[0, 0] == 2
+    assert (frame.velocities, frame.time) == (None, None)
+    for option in ("--column velocities=vel", "--column time=Time"):
+        assert any(option in note for note in made.notes)
+    frame = read(columns={"velocities": "vel", "time": "Time"})[1]
+    assert (frame.velocities[0, 0], frame.time) == (2, 1.5)
+    frame = read(units="real")[1]
+    assert (frame.velocities[0, 0], frame.time) == (2, 1.5)
 
 
 @pytest.mark.parametrize(("units", "factor"), [("metal", 1e3), ("real", 1.0)])
