@@ -21,7 +21,10 @@ def test_a_library_that_logs_through_absl_does_not_print_our_messages_again(monk
     assert not logging.getLogger().handlers
 
 
-@pytest.mark.parametrize("text", ["\x1b[2J", "\x07", "a\rb", "\x9b31m", "\u202eabc", "\udcff", "\x00"])
+TERMINAL = ["\x1b[2J", "\x07", "a\rb", "\x9b31m", "\u202eabc", "\udcff", "\x00"]
+
+
+@pytest.mark.parametrize("text", TERMINAL, ids=ascii)
 def test_what_a_terminal_would_obey_is_escaped(capsys, text):
     say(text)
     note(text)
