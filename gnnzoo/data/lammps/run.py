@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -16,9 +15,11 @@ from pathlib import Path
 
 from gnnzoo.errors import Location, UserError
 from gnnzoo.file_formats import uncompressed_name
+from gnnzoo.json_records import parse_json
 
 # What LAMMPS neither expands nor splits in a script: no space, quote, $, &, #, *, %.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_LONGEST_RECORD = 1_000_000  # bytes of the record of a simulation, which has some hundreds
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.+/-]*")
 
 
@@ -207,8 +208,26 @@ def simulation_record(dump: Path) -> dict | None:
     Returns:
         `input`, `sha256` (see `script_digest`) and `variables`; None where there is no valid record.
     """
+    path = record_path(dump)
     try:
-        record = json.loads(record_path(dump).read_text())
+        if not path.is_file() or path.stat().st_size > _LONGEST_RECORD:
+            return None
+        record = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and {"input", "sha256", "variables"} <= set(record) else None
+    return record if isinstance(record, dict) and is_simulation_record(record) else None
+
+
+def is_simulation_record(value: object) -> bool:
+    """Whether a value of unknown origin is a record of a simulation.
+
+    Args:
+        value: from JSON.
+
+    Returns:
+        True if it has texts `input` and `sha256`, and `variables` with numbers or texts.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("variables"), dict):
+        return False
+    plain = all(isinstance(number, int | float | str) for number in value["variables"].values())
+    return plain and all(isinstance(value.get(key), str) for key in ("input", "sha256"))

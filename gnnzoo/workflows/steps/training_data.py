@@ -9,6 +9,7 @@ from pathlib import Path
 from gnnzoo.data.data_source import DataSource, PathLike, Source, SourceKind, kind_of_name, resolve_source
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
+from gnnzoo.data.lammps.run import is_simulation_record
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.recipe.io.find import find_source_files
@@ -119,7 +120,7 @@ def _refuse_other_simulation(
 ) -> None:
     """Raise if the data record that another simulation made them."""
     record = dataset.provenance.get("simulation")
-    if record is None or recipe.data.simulate is None:
+    if record is None or recipe.data.simulate is None or not is_simulation_record(record):
         return
     from gnnzoo.workflows.simulate import differences
 

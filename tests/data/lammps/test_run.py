@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from errors import refused
-from gnnzoo.data.lammps.run import Steps, run_lammps, script_digest
+from gnnzoo.data.lammps.run import Steps, run_lammps, script_digest, simulation_record
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.recipe.io.find import installed_recipes
 from gnnzoo.recipe.io.load import load_recipe, recipe_from_dict
@@ -206,6 +206,22 @@ def test_the_installed_simulations_run(folder, name):
     assert text.startswith("ITEM: UNITS\nreal\nITEM: TIME\n0\n")
     columns = "id type x y z fx fy fz" if name == "argon" else "id mol type x y z fx fy fz"
     assert f"ITEM: ATOMS {columns}\n1 " in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 10_000,
+        '{"input": 1}',
+        '{"input": "a", "sha256": "b", "variables": []}',
+        '{"variables": {"T": []}}',
+    ],
+)
+def test_a_record_of_a_simulation_that_is_none_is_not_taken(text, folder):
+    Path("a.simulation.json").write_text(text)
+    assert simulation_record(Path("a.lammpstrj")) is None
 
 
 # --- scripts and values of others ---------------------------------------------------------------------------------
