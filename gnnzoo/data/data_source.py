@@ -196,6 +196,8 @@ def _matches(name: str, streams: bool) -> list[Path]:
     path = Path(name).expanduser()
     if _is_stream(path):
         if not streams:
+            if path != STDIN and (path.suffix == ".keras" or not kind_of_name(path).is_dump):
+                check_regular(path, "a file, which is read at any place", hint="write the pipe to a file first")
             raise DataError(
                 "this can be read only once",
                 location=Location(path),
