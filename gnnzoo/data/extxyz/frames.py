@@ -126,6 +126,8 @@ class _RowParser:
                 values = np.array([float(word) for word in flat])  # an array of words would drop NULs at their ends
             except ValueError:
                 raise self._not_a_number(flat, column) from None
+            if b"_" in b"".join(flat):  # which Python takes between digits
+                raise self._not_a_number(flat, column)
             parts.append(values if column.width == 1 else values.reshape(-1, column.width))
         self._parsed += len(self._waiting)
         self._waiting = []
@@ -147,7 +149,7 @@ def _is_number(word: bytes) -> bool:
         float(word)
     except ValueError:
         return False
-    return True
+    return b"_" not in word
 
 
 def _headers(lines: "_Lines") -> Iterator[Header]:

@@ -183,6 +183,12 @@ def test_species_by_number_or_by_name(folder):
     assert (list(frame.names), frame.types.tolist()) == (["O", "H"], [2, 1])
 
 
+@pytest.mark.parametrize("word", ["1\0", "1_0", "1e1_0", "0x1", "1d3", "\u0661", "1,5"])
+def test_words_that_only_look_like_numbers_are_refused(folder, word):
+    with refused(DataError, "forces", file="a.extxyz", line=3):
+        read(xyz_frame(FORCES).replace(" 0.5 ", f" {word} ", 1))
+
+
 # --- files --------------------------------------------------------------------------------------------------------
 
 COMPRESSED = {

@@ -154,7 +154,8 @@ def strict_frames(text: bytes) -> list[tuple[list[list[bytes]], list[np.ndarray]
 
 
 def _numeric(rows: list[list[bytes]]) -> bool:
-    return all(re.fullmatch(rb"[-+.0-9eE]+", word) for row in rows for word in row)
+    number = rb"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
+    return all(re.fullmatch(number, word) for row in rows for word in row)
 
 
 def _same(frame: Frame, texts: list[list[bytes]], vectors: list[np.ndarray]) -> bool:
