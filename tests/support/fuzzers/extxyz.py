@@ -139,18 +139,26 @@ def strict_frames(text: bytes) -> list[tuple[list[list[bytes]], list[np.ndarray]
         count, comment = int(lines[number]), lines[number + 1]
         rows = [line.split() for line in lines[number + 2 : number + 2 + count]]
         number += 2 + count
-        properties = re.search(rb"Properties\s*=\s*[\"']?([^\s\"']+)", comment, re.IGNORECASE)
-        words = (properties[1] if properties else b"species:S:1:pos:R:3").split(b":")
-        columns, start = {}, 0
-        for name, width in zip(words[::3], words[2::3], strict=True):
-            columns[name] = [row[start : start + int(width)] for row in rows]
-            start += int(width)
-        order = sorted(range(count), key=lambda row: int(columns[b"id"][row][0])) if b"id" in columns else range(count)
-        columns = {name: [values[row] for row in order] for name, values in columns.items()}
-        texts = [[row[0] for row in values] for values in columns.values() if values and len(values[0]) == 1]
-        vectors = [values for values in columns.values() if values and len(values[0]) == 3]
-        frames.append((texts, [np.array(values, float) for values in vectors if _numeric(values)]))
+        properties = re.search(rb"Properties\s*=\s*(?:\"([^\"]*)\"|(\S+))", comment, re.IGNORECASE)
+        words = (properties[properties.lastindex] if properties else b"species:S:1:pos:R:3").split(b":")
+        try:
+            frames.append(_strict_columns(words, rows))
+        except (ValueError, IndexError):  # a frame that cannot be read has no equal
+            continue
     return frames
+
+
+def _strict_columns(words: list[bytes], rows: list[list[bytes]]) -> tuple[list[list[bytes]], list[np.ndarray]]:
+    columns, start = {}, 0
+    for name, width in zip(words[::3], words[2::3], strict=True):
+        columns[name] = [row[start : start + int(width)] for row in rows]
+        start += int(width)
+    ids = columns.get(b"id")
+    order = range(len(rows)) if ids is None else sorted(range(len(rows)), key=lambda row: int(ids[row][0]))
+    columns = {name: [values[row] for row in order] for name, values in columns.items()}
+    texts = [[row[0] for row in values] for values in columns.values() if values and len(values[0]) == 1]
+    vectors = [values for values in columns.values() if values and len(values[0]) == 3]
+    return texts, [np.array(values, float) for values in vectors if _numeric(values)]
 
 
 def _numeric(rows: list[list[bytes]]) -> bool:
@@ -158,11 +166,16 @@ def _numeric(rows: list[list[bytes]]) -> bool:
     return all(re.fullmatch(number, word) for row in rows for word in row)
 
 
+def _is_free(frame: Frame) -> bool:
+    """Whether a frame is one atom without a force, which an isolated atom needs not state."""
+    return len(frame) == 1 and not frame.forces.any()
+
+
 def _same(frame: Frame, texts: list[list[bytes]], vectors: list[np.ndarray]) -> bool:
     names = [name.encode() for name in frame.names]
     return (not any(name.isalpha() for name in names) or names in texts) and all(
         any(np.shape(wanted) == vector.shape and np.allclose(wanted, vector, rtol=1e-12, atol=0) for vector in vectors)
-        for wanted in (frame.positions, frame.forces)
+        for wanted in ((frame.positions,) if _is_free(frame) else (frame.positions, frame.forces))
     )
 
 
