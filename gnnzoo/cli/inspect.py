@@ -60,7 +60,7 @@ def _print_data(report: "DataInspection") -> None:
     data = report.data
     rows = [(name, _folded(value)) for name, value in text.overview(data)]
     table(text.title(report.path, data), ("", ""), rows)
-    head, *evidence = text.unit_lines(data.unit_evidence)
+    head, *evidence = text.unit_lines(data)
     say(head)
     for line in evidence:
         say(textwrap.fill(line, _WIDTH, initial_indent="  - ", subsequent_indent="    "))

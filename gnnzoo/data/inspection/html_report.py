@@ -51,7 +51,7 @@ def html_page(path: str | Path, report: DatasetReport, warnings: Sequence[str]) 
     force, length = force_unit(report.units), length_unit(report.units)
     sampled = f"of {report.rdf.frames} frames, evenly spaced"
     title = _text(text.title(path, report))
-    head, *evidence = text.unit_lines(report.unit_evidence)
+    head, *evidence = text.unit_lines(report)
     parts = [
         f"<h1>{title}</h1>",
         _warnings(warnings),

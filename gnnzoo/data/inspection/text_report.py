@@ -6,7 +6,7 @@ from gnnzoo.data.frames.quantities import QuantitiesReport
 from gnnzoo.data.inspection.dataset_report import AtomType, Box, DatasetReport
 from gnnzoo.data.inspection.rdf import PairDistribution
 from gnnzoo.data.inspection.temperature import kelvin_text
-from gnnzoo.data.inspection.unit_evidence import Evidence, UnitEvidence
+from gnnzoo.data.inspection.unit_evidence import Evidence
 from gnnzoo.units import force_unit, length_unit
 
 Row = tuple[str, ...]
@@ -172,19 +172,21 @@ def cutoff_rows(report: DatasetReport) -> tuple[Row, list[Row]]:
     return ("cutoff", "why", "edges/atom", "largest", "graphs", "an epoch"), rows
 
 
-def unit_lines(evidence: UnitEvidence) -> list[str]:
-    """Verdict on the units, and its `evidence`.
+def unit_lines(report: DatasetReport) -> list[str]:
+    """Verdict on the units of `report`, and its evidence.
 
     Returns:
         One line each.
     """
-    declared = evidence.declared
+    evidence = report.unit_evidence
+    declared, quantities = evidence.declared, _source_quantities(report)
+    stated = "a convention" if quantities is not None and quantities.units_by_convention else "declared"
     head = {
-        "declared": f"units: {declared} is declared and consistent with the data",
+        "declared": f"units: {declared} is {stated} and consistent with the data",
         "inferred": f"units: not declared; the data look like {evidence.inferred}",
         "undecided": "units: not declared, and the data do not show them",
-        "doubtful": f"units: {declared} is declared, but there is evidence against it",
-        "contradicted": f"units: {declared} is declared, but impossible",
+        "doubtful": f"units: {declared} is {stated}, but there is evidence against it",
+        "contradicted": f"units: {declared} is {stated}, but impossible",
     }[evidence.verdict]
     return [head, *(f"{piece.text}{_support(piece, declared)}" for piece in evidence.evidence)]
 

@@ -141,6 +141,9 @@ def choose_units(dataset: Dataset, hint: str) -> UnitChoice:
     refuse_contradicted(evidence, dataset.path, hint)
     if evidence.declared is not None:
         against = "see the warnings" if evidence.verdict == "doubtful" else "consistent with the data"
+        quantities = dataset.provenance.get("quantities") or {}
+        if quantities.get("units_by_convention"):
+            return UnitChoice(evidence.declared, f"{quantities['units_from']}, not declared; {against}", True)
         return UnitChoice(evidence.declared, f"declared, and {against}", False)
     if evidence.inferred is None:
         found = "; ".join(piece.text for piece in evidence.evidence) or "there are too few atoms or forces"

@@ -55,9 +55,12 @@ def arrangement(dataset: Dataset) -> Arrangement:
     if len(steps) < 2:
         return Arrangement(False, "a single frame")
     alone = len(np.unique(segments)) == len(steps)
-    if not alone and not _counted(steps, segments):
+    source = dataset.provenance.get("quantities") or {}
+    if not alone and source.get("has_steps", True) and not _counted(steps, segments):
         return Arrangement(False, "frames have the timesteps of a simulation")
     found = _windows(dataset, segments if not alone else np.zeros(len(steps), int))
+    if len(source.get("groups", ())) > 1:
+        found.differences.append(f"{len(source['groups'])} values of config_type")
     without = "no timesteps" if not alone else "timesteps never rise"
     if len(found.ratios) >= max(_FEWEST, _FEWEST_SHARE * found.windows):
         continues = float(np.median(found.ratios)) < _CONTINUES

@@ -221,4 +221,4 @@ def test_atoms_at_rest_have_no_temperature():
     assert found.temperatures is None
     assert all(not piece.supports for piece in found.evidence if piece.what in ("temperature", "velocities"))
     report = describe_dataset(Frames([changed(f, units="metal") for f in still]))
-    assert not re.search(r"e-\d+ K", str(overview(report)) + str(unit_lines(report.unit_evidence)))
+    assert not re.search(r"e-\d+ K", str(overview(report)) + str(unit_lines(report)))

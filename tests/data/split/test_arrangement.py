@@ -96,3 +96,10 @@ def test_independent_configurations_have_no_autocorrelation_time_gap_or_drift():
     assert sum(map(len, split.parts().values())) == 60
     _, blocks = make_split(dataset, Shares(0.8, 0.1, 0.1), **settings | {"method": "blocks"})
     assert blocks.gap == blocks.gap_frames == 0
+
+
+def test_what_a_source_says_of_its_frames_is_evidence():
+    dataset = MemoryDataset(rattled(4))  # too few to be measured
+    assert not arrangement(dataset).independent
+    dataset.provenance["quantities"] = {"has_steps": False, "groups": [["bulk", 3], ["surface", 1]]}
+    assert arrangement(dataset).independent and "2 values of config_type" in arrangement(dataset).reason
