@@ -80,7 +80,7 @@ def test_overview_of_water(water):
     assert rows["units"] == "real"
     line_with(rows["rounding error"], " % of ", "|F|", "O-H")
     assert "g/cm3" in rows["density"]
-    line_with(unit_lines(water.unit_evidence)[0], "units: ", "real", "declared")
+    line_with(unit_lines(water)[0], "units: ", "real", "declared")
     assert data_warnings(water) == []
 
 
