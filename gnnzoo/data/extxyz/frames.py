@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.compression import DAMAGE, OPENERS, compression
+from gnnzoo.data.compression import DAMAGE, OPENERS, check_expansion, compression
 from gnnzoo.data.extxyz.header import Column, Header, parse_header
 from gnnzoo.errors import DataError, Location
 
@@ -176,8 +176,10 @@ def _headers(lines: "_Lines") -> Iterator[Header]:
 class _Lines:
     """The lines of a file, counted, and none longer than what is asked for."""
 
-    def __init__(self, path: Path, file: io.BufferedReader, size: int | None):
-        self.path, self._file, self._size = path, file, size
+    def __init__(self, path: Path, file: io.BufferedReader, program: str | None):
+        self.path, self._file, self._program = path, file, program
+        self._archive_size = path.stat().st_size
+        self._size = self._archive_size if program is None else None  # of the text, where it is known
         self._line, self._read = 0, 0
         self._comment_line = 0  # of the frame that is read
 
@@ -222,6 +224,8 @@ class _Lines:
             yield line
         self._line += header.n_atoms
         self._read += size
+        if self._program is not None:
+            check_expansion(self._read, self._archive_size, self._program, self.path)
 
     def _wrong_count(self, header: Header, what: str) -> DataError:
         """The error about a number of atoms; the hint keeps the frames before it."""
@@ -251,11 +255,11 @@ def _lines(path: Path) -> Iterator[_Lines]:
     program = compression(path)
     with path.open("rb") as raw:
         if program is None:
-            yield _Lines(path, raw, path.stat().st_size)
+            yield _Lines(path, raw, None)
             return
         try:
             with OPENERS[program](raw) as archive:
-                yield _Lines(path, io.BufferedReader(archive), None)
+                yield _Lines(path, io.BufferedReader(archive), program)
         except DAMAGE as error:
             raise DataError(
                 f"the compressed data are damaged ({error})",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.data.compression import DAMAGE, OPENERS
+from gnnzoo.data.compression import DAMAGE, OPENERS, check_expansion
 from gnnzoo.data.data_source import STDIN
 from gnnzoo.data.lammps.header import dump_command
 from gnnzoo.errors import DataError, Location
@@ -20,9 +20,6 @@ from gnnzoo.file_formats import COMPRESSIONS, HDF5, HEAD_BYTES, XYZ
 
 BLOCK_BYTES = 1 << 22
 HEADER_LIMIT = 1 << 16  # bytes; headers of frames have a few hundred
-# An archive whose text is larger than this, and so many times larger than the archive, is refused: numbers of a run
-# compress to a tenth at best.
-_EXPANDED, _MOST_PER_BYTE = 1 << 26, 100
 _PIECE_BYTES = 1 << 18  # read and decompressed at a time: where an archive is truncated, at most this much is lost
 
 # First bytes of files that are not dumps -> name of the format, and the command that reads it.
@@ -34,9 +31,6 @@ _FOREIGN = {
 }
 
 Advance = Callable[[int], object]
-
-
-_UNPACKERS = {"gzip": "gunzip -k", "zstd": "unzstd", "xz": "unxz -k", "bzip2": "bunzip2 -k"}
 
 
 @dataclass
@@ -160,13 +154,7 @@ def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator
                 ) from None
         pieces.append(piece)
         size, total = size + len(piece), total + len(piece)
-        if total > _EXPANDED and total > _MOST_PER_BYTE * raw.bytes:
-            raise DataError(
-                f"{raw.bytes:,} bytes expand to {total:,} and more",
-                location=Location(dump.path),
-                expected=f"a dump, which is at most {_MOST_PER_BYTE} times as large as its archive",
-                hint=f"{_UNPACKERS[program]} {dump.path.name} unpacks it, if it is meant like that; then use the text",
-            )
+        check_expansion(total, raw.bytes, program, dump.path)
         if size >= BLOCK_BYTES or not more:
             yield b"".join(pieces)
             pieces, size = [], 0

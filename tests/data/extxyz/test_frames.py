@@ -267,6 +267,13 @@ def test_frames_of_absurd_size_are_refused_before_they_are_stored(folder, monkey
         gnnzoo.open_dataset("a.xyz.gz")
 
 
+def test_archives_that_expand_as_no_numbers_do_are_refused(folder, monkeypatch):
+    monkeypatch.setattr("gnnzoo.data.compression._EXPANDED", 10_000)
+    (folder / "a.xyz.gz").write_bytes(gzip.compress(xyz_frame(FORCES).encode() * 5000))
+    with refused(DataError, file="a.xyz.gz", hint="gunzip -k a.xyz.gz"):
+        gnnzoo.open_dataset("a.xyz.gz")
+
+
 def test_more_keys_than_quantities_are_refused(folder):
     words = [f"k{number}=1" for number in range(3000)]
     with refused(DataError, file="a.extxyz", line=2):

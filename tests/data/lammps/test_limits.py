@@ -68,7 +68,7 @@ def test_more_atoms_than_rows_take_no_memory(tmp_path, atoms):
 
 
 def test_a_bomb_of_rows_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("gnnzoo.data.lammps.dump_file._EXPANDED", 1 << 24)
+    monkeypatch.setattr("gnnzoo.data.compression._EXPANDED", 1 << 24)
     path = write(tmp_path / "a.dump.gz", (header(2 * 10**9), 1), (b"1 1 0 0 0 0 0 0\n" * 65536, 40))
     with refused(DataError, "expand", file=path, hint=f"gunzip -k {path.name}"):
         DumpDataset([path])
