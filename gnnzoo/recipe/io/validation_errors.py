@@ -60,7 +60,7 @@ def validation_problems(errors: Iterable[ErrorDetails], raw: JsonValue) -> list[
     for error in errors:
         path = _path_in(raw, error["loc"], keep_last=error["type"] == "missing")
         problem = _explain(error, path, raw)
-        place = (path, error["loc"][-1] == "[key]")
+        place = (path, error["loc"][-1:] == ("[key]",))
         if place in by_place:  # an error of each member of a union
             problem = _either(by_place[place], problem)
         by_place[place] = problem

@@ -307,3 +307,9 @@ def test_a_stack_without_edge_encoder_and_parameters_is_possible():
 @pytest.mark.parametrize("name", sorted(recipe_names()))
 def test_the_recipes_that_come_with_gnnzoo_are_in_order(name, folder):
     assert load_recipe(name).name == name
+
+
+def test_a_key_that_is_no_text_of_unicode_is_refused(folder):
+    (folder / "r.json").write_text('{"name": "r", "\\ud800": 1}')
+    with refused(RecipeError, file="r.json"):
+        load_recipe("r.json")

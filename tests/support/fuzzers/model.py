@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -125,8 +126,7 @@ class KerasFuzzer(Fuzzer):
             keras.backend.clear_session(free_memory=False)
         model = load_model(path)
         with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(WEIGHTS_MEMBER))) as file:
-            stored: list[np.ndarray] = []
-            file.visititems(lambda _, item: stored.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+            stored = list(_arrays(file))
         complaints = []
         for variable in model.network.variables:
             value = np.asarray(variable)
@@ -135,6 +135,15 @@ class KerasFuzzer(Fuzzer):
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 complaints.append(f"a weight is not finite: {variable.path}")
         return complaints
+
+
+def _arrays(group: h5py.Group) -> Iterator[np.ndarray]:
+    """All arrays; `visititems` reads more of a group than is needed, and fails where only that is damaged."""
+    for item in group.values():
+        if isinstance(item, h5py.Dataset):
+            yield item[()]
+        elif isinstance(item, h5py.Group):
+            yield from _arrays(item)
 
 
 def _changed_weights(data: bytes, chance: random.Random) -> tuple[bytes, str]:
