@@ -318,7 +318,7 @@ def test_conversion_factor_of_comparable_units(water, source, target, factor):
         ("real", "lj", "a model trained on data in lj units"),
         ("lj", "metal", "a model trained on data in metal units"),
         ("real", None, "--set data.units=real"),
-        (None, "metal", "train the model again with its units declared"),
+        (None, "metal", "gnnzoo train RECIPE --set data.units=STYLE"),
     ],
 )
 def test_units_without_a_conversion_factor_are_refused(water, source, target, hint):
