@@ -65,7 +65,7 @@ def mine(folder):
 
 
 def test_a_declared_set_is_simulated_once_and_evaluated_as_a_whole(model, scripts, messages):
-    result = evaluate(model, on="large")
+    result = evaluate(model, on="large", trust=True)
     assert (result.part, result.forces.frames, result.forces.atoms) == ("whole", 3, 3 * 16)
     assert (result.data, result.evaluation_set, result.to_json()["on"]) == ("large.h5", "large", "large")
     assert Path("data/large.lammpstrj").exists()
@@ -77,15 +77,15 @@ def test_a_declared_set_is_simulated_once_and_evaluated_as_a_whole(model, script
 
 
 def test_sets_and_data_are_evaluated_together_and_all_is_every_set(model, scripts, mine):
-    results = evaluate(model, "mine.h5", on=["hot", "hot"], plot=False)
+    results = evaluate(model, "mine.h5", on=["hot", "hot"], plot=False, trust=True)
     assert list(results) == ["mine.h5", "hot"]
-    assert list(evaluate(model, on="all", plot=False)) == ["large", "hot", "mine"]
+    assert list(evaluate(model, on="all", plot=False, trust=True)) == ["large", "hot", "mine"]
     with refused(UserError, hint="--plot"):
         evaluate(model, on="all", plot="all.png")
 
 
 def test_data_of_another_simulation_are_refused(model, scripts, mine):
-    evaluate(model, on="hot", plot=False)
+    evaluate(model, on="hot", plot=False, trust=True)
     shutil.move("hot.h5", "large.h5")
     with refused(UserError, "T", "200", file="large.h5", hint="gnnzoo evaluate MODEL large.h5"):
         evaluate(model, on="large", plot=False)
@@ -130,7 +130,7 @@ def test_the_command_takes_names(model, workshop, mine):
 def test_a_set_is_simulated_by_name(scripts):
     raw = ARGON | {"data": ARGON["data"] | {"evaluation": SETS}}
     Path("tiny.json").write_text(json.dumps(raw))
-    dump = simulate("tiny.json", on="hot").dump
+    dump = simulate("tiny.json", on="hot", trust=True).dump
     assert dump == Path("data/hot.lammpstrj")
     assert older_source("tiny.json", [], dump, "hot") is None
     convert(dump, "hot.h5", units="real", types={1: "Ar"})
