@@ -17,14 +17,8 @@ from gnnzoo.errors import Location, UserError
 SECONDS = 10
 # Dumps have a test of their own, tests/data/lammps/test_fuzz.py.
 INPUTS = {
-    "log": 400,
-    "extxyz": 60,
-    "h5md": 60,
-    "recipe": 60,
-    "tfrecord": 12,
-    "gnnzoo.json": 20,
-    "checkpoint": 8,
-    "keras": 4,
+    **{"log": 200, "extxyz": 40, "h5md": 40, "recipe": 40},
+    **{"tfrecord": 6, "gnnzoo.json": 6, "checkpoint": 6, "keras": 2},
 }
 
 
@@ -49,7 +43,7 @@ def test_broken_files_are_refused_or_read_as_an_independent_reader_does(tmp_path
 
 
 def test_every_format_is_tested():
-    assert {*INPUTS, "dump", "checkpoint"} == set(FUZZERS)
+    assert {*INPUTS, "dump"} == set(FUZZERS)
 
 
 # --- the guard ----------------------------------------------------------------------------------------------------
