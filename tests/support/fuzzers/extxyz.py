@@ -173,8 +173,8 @@ def _is_free(frame: Frame) -> bool:
 
 
 def _same(frame: Frame, texts: list[list[bytes]], vectors: list[np.ndarray]) -> bool:
-    names = [name.encode() for name in frame.names]
-    return (not any(name.isalpha() for name in names) or names in texts) and all(
+    names, columns = list(frame.names), [[word.decode("utf-8", "replace") for word in column] for column in texts]
+    return (not any(name.isalpha() for name in names) or names in columns) and all(
         any(np.shape(wanted) == vector.shape and np.allclose(wanted, vector, rtol=1e-12, atol=0) for vector in vectors)
         for wanted in ((frame.positions,) if _is_free(frame) else (frame.positions, frame.forces))
     )

@@ -97,7 +97,8 @@ def _close(a: float, b: float) -> bool:
 def stated_energies(text: str) -> dict[int, list[float]]:
     """All energies that any line could mean at its step, under any of the headings; more than LAMMPS means."""
     lines = text.split("\n")
-    renamed = dict(re.findall(r"(?=colname\s+\S+\s+\"?([^\s\"]+)\"?)(?=colname\s+(\S+))", text))
+    commands = "\n".join(line for line in lines if line.split()[:1] == ["thermo_modify"])
+    renamed = dict(re.findall(r"(?=colname\s+\S+\s+\"?([^\s\"]+)\"?)(?=colname\s+(\S+))", commands))
     default = {"pe": "PotEng", "step": "Step", "etotal": "TotEng", "ke": "KinEng", "epair": "E_pair", "emol": "E_mol"}
     styles = re.findall(r"thermo_style custom ([^\n#]*)", text)
     keywords = styles[-1].split() if styles else ["step", "temp", "epair", "emol", "etotal", "press"]
