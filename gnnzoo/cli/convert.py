@@ -6,7 +6,7 @@ from gnnzoo.cli.data_options import metadata_options
 
 
 @click.command(name="convert")
-@click.argument("dumps", metavar="DUMP...", nargs=-1, required=True)
+@click.argument("dumps", metavar="DATA...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="OUT", help="Name of the dataset; by default the first dump's name with .h5.")
 @metadata_options
 @click.option("--log", metavar="LOG", multiple=True, help="Read the frames' potential energies from this LAMMPS log.")
@@ -36,8 +36,9 @@ def command(
     \b
     dump 1 all custom 100 argon.lammpstrj id type x y z fx fy fz
 
-    An extended XYZ file (plain or compressed), an ASE trajectory, or a dataset to be written in another format is read
-    as well. Which key of an extended XYZ file holds a quantity is declared where several do, or none does by its name:
+    Extended XYZ files (plain or compressed), ASE trajectories, or datasets to be written in another format are read
+    as well; several, of any kinds, become one dataset, with types matched by name. Which key of an extended XYZ file
+    holds a quantity is declared where several do, or none does by its name:
 
     \b
     gnnzoo convert train.extxyz --column forces=REF_forces --column energy=REF_energy

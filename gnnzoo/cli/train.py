@@ -16,7 +16,7 @@ data_option = click.option(
     "data",
     metavar="DATASET",
     multiple=True,
-    help="Train on this instead: a dataset, a dump, or a glob in quotes.",
+    help="Train on this instead: a dataset, a dump, extended XYZ, or a glob in quotes. May be repeated.",
 )
 
 

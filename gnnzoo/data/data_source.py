@@ -5,6 +5,7 @@
 """
 
 import glob
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class SourceKind(Enum):
     TFRECORD = "TFRecord shards"
     EXTXYZ = "extended XYZ file"
     ASE = "ASE trajectory"
+    SEVERAL = "several sources"
 
     @property
     def is_dump(self) -> bool:
@@ -47,15 +49,22 @@ class SourceKind(Enum):
 
 @dataclass(frozen=True)
 class DataSource:
-    """Existing data of one kind.
+    """Existing data.
 
     Attributes:
         kind: decides which reader opens the data.
-        paths: the dumps of one trajectory in order; a single path for every other kind.
+        paths: the dumps of one trajectory, or several sources, in order; a single path for every other kind.
+        parts: the sources of which several are made, none for every other kind.
     """
 
     kind: SourceKind
     paths: tuple[Path, ...]
+    parts: tuple["DataSource", ...] = ()
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether nothing of the data needs conversion."""
+        return all(part.is_dataset for part in self.parts) if self.parts else self.kind.is_dataset
 
     @property
     def path(self) -> Path:
@@ -66,12 +75,15 @@ class DataSource:
     def label(self) -> str:
         """The file names, for messages."""
         names = ["standard input" if path == STDIN else path.name for path in self.paths]
-        return names[0] if len(names) == 1 else f"{len(names)} dumps, {names[0]} to {names[-1]}"
+        what = "dumps" if self.kind.is_dump else "sources"
+        return names[0] if len(names) == 1 else f"{len(names)} {what}, {names[0]} to {names[-1]}"
 
     @property
     def size(self) -> int | None:
         """Total size of the files in bytes; None where part of the data comes from a pipe."""
-        return None if self.kind is SourceKind.STREAM else sum(path.stat().st_size for path in self.paths)
+        if any(source.kind is SourceKind.STREAM for source in (self, *self.parts)):
+            return None
+        return sum(path.stat().st_size for path in self.paths)
 
 
 Source = PathLike | Sequence[PathLike] | DataSource
@@ -86,10 +98,10 @@ def resolve_source(source: Source, *, streams: bool = False) -> DataSource:
 
     Returns:
         The existing files and their kind: by first bytes where these decide it, otherwise by name; whatever is nothing
-        else is read as a LAMMPS dump.
+        else is read as a LAMMPS dump. Dumps that follow one another are one trajectory.
 
     Raises:
-        DataError: the data are missing or unreadable, or several files are named that are not all dumps.
+        DataError: the data are missing or unreadable.
     """
     if isinstance(source, DataSource):
         return source
@@ -97,14 +109,16 @@ def resolve_source(source: Source, *, streams: bool = False) -> DataSource:
     kinds = [_kind(path) for path in paths]
     if len(paths) == 1:
         return DataSource(kinds[0], (paths[0],))
-    for path, kind in zip(paths, kinds, strict=True):
-        if not kind.is_dump:
-            raise DataError(
-                f"{kind.value} among several files, which are read as the dumps of one trajectory",
-                location=Location(path),
-                expected="one dataset, or one or more dumps",
-            )
-    return DataSource(SourceKind.STREAM if SourceKind.STREAM in kinds else SourceKind.DUMP, tuple(paths))
+    parts = []
+    for dumps, group in itertools.groupby(zip(paths, kinds, strict=True), key=lambda pair: pair[1].is_dump):
+        members = list(group)
+        if dumps:
+            found = [kind for _, kind in members]
+            kind = SourceKind.STREAM if SourceKind.STREAM in found else SourceKind.DUMP
+            parts.append(DataSource(kind, tuple(path for path, _ in members)))
+        else:
+            parts += [DataSource(kind, (path,)) for path, kind in members]
+    return parts[0] if len(parts) == 1 else DataSource(SourceKind.SEVERAL, tuple(paths), tuple(parts))
 
 
 def kind_of_name(path: Path) -> SourceKind:
@@ -183,7 +197,7 @@ def find_files(source: PathLike | Sequence[PathLike], streams: bool = False) -> 
     for path in files:
         if path == STDIN:
             if len(files) > 1:
-                raise DataError("standard input is one of several dumps", location=Location("-"), expected="it alone")
+                raise DataError("standard input is one of several sources", location=Location("-"), expected="it alone")
             continue
         status = path.stat()
         if (file := (status.st_dev, status.st_ino)) in seen:

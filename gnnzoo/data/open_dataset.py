@@ -25,9 +25,11 @@ def open_dataset(
     Args:
         source: an H5MD file, a LAMMPS text dump (plain or compressed), a glob of dumps or a list of them (one
             trajectory, see `find_files` for its order), "-" for a dump on standard input, an extended XYZ file or an
-            ASE trajectory, or a .tfrecord folder.
+            ASE trajectory, or a .tfrecord folder; or several of these, one after another (see
+            `gnnzoo.data.concatenation`).
         units: LAMMPS unit style, where the data do not declare it.
-        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it.
+        types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it; of several sources,
+            for those with types that have no name.
         columns: meaning -> name of columns of a dump, such as {"energy": "c_pe"}, or of keys of extended XYZ, such as
             {"forces": "REF_forces"}.
 
@@ -41,6 +43,8 @@ def open_dataset(
     """
     resolved = resolve_source(source, streams=True)
     logger.debug(f"{resolved.label}: opened as {resolved.kind.value}")
+    if resolved.parts:
+        return _several(resolved, units, types, columns)
     dataset = _reader(resolved, units, columns)
     try:
         return apply_metadata(dataset, units, types)
@@ -49,14 +53,39 @@ def open_dataset(
         raise
 
 
-def _reader(source: DataSource, units: str | None, columns: Mapping[str, str] | None) -> Dataset:
-    """The reader of this kind of data, imported when needed."""
-    if columns and source.kind.is_dataset:
+def _several(
+    source: DataSource, units: str | None, types: TypeNames | None, columns: Mapping[str, str] | None
+) -> Dataset:
+    """Several sources as one dataset; declared names are for parts with types that have none."""
+    from gnnzoo.data.concatenation import concatenated, has_unnamed_types
+
+    if source.is_dataset:
+        _refuse_columns(source, columns)
+    with contextlib.ExitStack() as opened:
+        parts = []
+        for part in source.parts:
+            own_columns = None if part.is_dataset else columns
+            parts.append(opened.enter_context(open_dataset(part, units=units, columns=own_columns)))
+            if has_unnamed_types(parts[-1]):
+                apply_metadata(parts[-1], None, types)
+        whole = concatenated(parts)
+        opened.pop_all()  # closed with the whole
+    return whole
+
+
+def _refuse_columns(source: DataSource, columns: Mapping[str, str] | None) -> None:
+    if columns:
         raise UserError(
             f"columns are declared when data are converted, and this is a dataset: {' '.join(columns)}",
             location=Location(source.path),
             hint="leave --column out",
         )
+
+
+def _reader(source: DataSource, units: str | None, columns: Mapping[str, str] | None) -> Dataset:
+    """The reader of this kind of data, imported when needed."""
+    if source.is_dataset:
+        _refuse_columns(source, columns)
     match source.kind:
         case SourceKind.ASE | SourceKind.EXTXYZ:
             from gnnzoo.data.extxyz.dataset import ExtxyzDataset

@@ -128,7 +128,8 @@ def convert(
 
     Args:
         dumps: a LAMMPS text dump, a glob of dumps or a list of them, read as one trajectory; "-" for standard input;
-            one extended XYZ file or ASE trajectory; or a dataset, to be written in another format.
+            an extended XYZ file or ASE trajectory; or a dataset, to be written in another format. Several of these,
+            of one kind or of different ones, are written one after another.
         output: path of the dataset; by default the first dump's name with .h5 (or .tfrecord), in the working folder.
         units: LAMMPS unit style of the numbers, where the data do not declare it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not name it.
@@ -197,7 +198,7 @@ def _with_recipe(request: _Request, recipe: "str | Path | Recipe") -> _Request:
         request,
         units=request.units or data.units,
         types=request.types or data.types,
-        columns=request.columns or (None if request.source.kind.is_dataset else data.columns),
+        columns=request.columns or (None if request.source.is_dataset else data.columns),
         cutoff=request.cutoff or graph.cutoff,
         bonds=graph.bonds,
     )
@@ -296,9 +297,10 @@ def _data_to_h5(request: _Request) -> ConvertResult:
                 advance=task.advance,
             )
         evidence = checked_units(dataset, hint=units_hint(source.kind))
-    messages = conversion_messages(done, evidence, again=source.kind.is_dataset)
-    if source.kind is SourceKind.TFRECORD:
-        messages = messages.with_doubts([f"{source.path} holds numbers rounded to float32, and so does {output}"])
+    messages = conversion_messages(done, evidence, again=source.is_dataset)
+    for part in source.parts or (source,):
+        if part.kind is SourceKind.TFRECORD:
+            messages = messages.with_doubts([f"{part.path} holds numbers rounded to float32, and so does {output}"])
     messages.log()
     return _result(output, done, messages, time.monotonic() - start, (done.fewest, done.most))
 
@@ -333,7 +335,7 @@ def _to_tfrecord(request: _Request) -> ConvertResult:
     start = time.monotonic()
     with open_dataset(request.source, units=request.units, types=request.types, columns=request.columns) as dataset:
         evidence = checked_units(dataset, hint=units_hint(request.source.kind))
-        messages = DataMessages() if request.source.kind.is_dataset else dataset_messages(dataset, evidence)
+        messages = DataMessages() if request.source.is_dataset else dataset_messages(dataset, evidence)
         messages.log()
         hint = "--cutoff R with a smaller R, in the data's length unit"
         with (

@@ -100,8 +100,13 @@ def test_kinds_are_determined_by_content_then_by_name(folder):
     assert both.size == sum(path.stat().st_size for path in both.paths)
     assert resolve_source(both) is both
     for other in ("nameless", "a.extxyz", "a.tfrecord"):
-        with refused(DataError, resolve_source(other).kind.value, file=other, expected="one or more dumps"):
-            resolve_source(["a.lammpstrj", other])
+        mixed = resolve_source(["a.lammpstrj", "b.lammpstrj", other])
+        assert (mixed.kind, [part.kind for part in mixed.parts]) == (
+            SourceKind.SEVERAL,
+            [SourceKind.DUMP, resolve_source(other).kind],
+        )
+        assert not mixed.is_dataset
+    assert resolve_source(["nameless", "a.tfrecord"]).is_dataset
 
 
 @pytest.mark.parametrize(

@@ -503,8 +503,8 @@ def test_a_species_that_the_recipe_does_not_declare(folder):
 
 
 def test_several_datasets(sound, folder):
-    other = shutil.copy(sound, folder / "other.h5")
-    not_started(DataError, "H5MD", data=[sound, other])
+    other = dumps.argon_dump(folder / "lj.lammpstrj", units="lj")
+    not_started(DataError, "lj", data=[sound, other])
     not_started(DataError, "twice", data=[sound, sound])
 
 

@@ -26,7 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class SourceFile(BaseModel):
-    """A file that frames were read from."""
+    """A file that frames were read from; `dataset` is the one of several datasets that it came with."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -34,6 +34,7 @@ class SourceFile(BaseModel):
     size: WholeNumber | None = None
     sha256: str | None = None
     frames: WholeNumber | None = None
+    dataset: str | None = None
 
 
 class SimulationRecord(BaseModel):

@@ -1,6 +1,7 @@
 """Which quantities were taken from a source, from which of its keys and in how many frames; and what was left."""
 
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from gnnzoo.records import Record
@@ -139,3 +140,45 @@ class QuantitiesReport(Record):
         if item.looks_like is None:
             return None
         return f"looks like {item.looks_like}, in {item.frames:,} of {self.frames:,} frames"
+
+
+def merged_report(reports: Sequence[tuple[str, QuantitiesReport]], left_out: Container[str] = ()) -> QuantitiesReport:
+    """Combine the reports of several sources.
+
+    Args:
+        reports: name of each source with its report, at least one.
+        left_out: quantities that were not taken, because not all sources have them.
+
+    Returns:
+        One report: frames are added up, and what is of one source has its name.
+    """
+    taken: dict[tuple[str, str, str | None], int] = {}
+    unused: dict[tuple[str, str | None, str | None], int] = {}
+    groups: dict[str, int] = {}
+    for _, report in reports:
+        for quantity in report.taken:
+            if quantity.name in left_out:
+                absent = (quantity.key, quantity.name, "not in all sources")
+                unused[absent] = unused.get(absent, 0) + quantity.frames
+                continue
+            key = (quantity.name, quantity.key, quantity.remark)
+            taken[key] = taken.get(key, 0) + quantity.frames
+        for item in report.unused:
+            other = (item.key, item.looks_like, item.remark)
+            unused[other] = unused.get(other, 0) + item.frames
+        for name, count in report.groups:
+            groups[name] = groups.get(name, 0) + count
+    frames = [replace(item, why=f"{name}: {item.why}") for name, report in reports for item in report.left_out]
+    origins = dict.fromkeys(report.units_from for _, report in reports)
+    return QuantitiesReport(
+        frames=sum(report.frames for _, report in reports),
+        taken=tuple(Quantity(name, key, count, remark) for (name, key, remark), count in taken.items()),
+        unused=tuple(UnusedKey(key, count, looks, remark) for (key, looks, remark), count in unused.items()),
+        left_out=tuple(frames[:MOST_LISTED]),
+        n_left_out=sum(report.n_left_out for _, report in reports),
+        units_from="; ".join(origin or "undeclared" for origin in origins) if any(origins) else None,
+        units_by_convention=any(report.units_by_convention for _, report in reports),
+        has_steps=all(report.has_steps for _, report in reports),
+        groups=tuple(groups.items()),
+        remarks=tuple(f"{name}: {remark}" for name, report in reports for remark in report.remarks),
+    )

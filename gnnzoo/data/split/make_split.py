@@ -117,14 +117,14 @@ def make_split(
 
 def _timeline(dataset: Dataset, every: int | None) -> Timeline:
     """Positions of the frames in time, in units of `every` timesteps: a gap that was measured is one of time."""
-    steps = np.asarray(dataset.steps)
+    steps, sources = np.asarray(dataset.steps), dataset.provenance.get("sources", [])
     return Timeline(
         segments=np.asarray(dataset.segments).astype(np.int64),
         clock=(steps - steps[:1]) / every if every else np.arange(len(dataset), dtype=float),
         first=duplicate_frames(dataset),
         files=np.asarray(dataset.files),
-        names=tuple(str(source.get("file", "")) for source in dataset.provenance.get("sources", []))
-        or (Path(dataset.path).name,),
+        names=tuple(str(source.get("file", "")) for source in sources) or (Path(dataset.path).name,),
+        datasets=tuple(str(source.get("dataset") or source.get("file", "")) for source in sources),
         same=lambda one, other: same_frames(dataset, one, other),
     )
 

@@ -72,6 +72,7 @@ class Timeline:
         first: (frames,) int, the earliest frame that each one repeats; its own number where it repeats none.
         files: (frames,) int, number of the file of each frame.
         names: name of each file.
+        datasets: name of the dataset that each file came with; none where there is one dataset.
         same: whether two frames are the same configuration with the same forces.
     """
 
@@ -80,6 +81,7 @@ class Timeline:
     first: np.ndarray
     files: np.ndarray
     names: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
     same: Callable[[int, int], bool] | None = None
 
     @classmethod
@@ -320,7 +322,7 @@ def _by_file(
     part_of = dict.fromkeys(present.tolist(), "train")
     if validation or test:
         for part, patterns in (("validation", validation), ("test", test)):
-            for number in itertools.chain.from_iterable(_matching(p, part, timeline.names, present) for p in patterns):
+            for number in itertools.chain.from_iterable(_matching(p, part, timeline, present) for p in patterns):
                 if part_of[number] not in ("train", part):
                     raise DataError(
                         f"'{timeline.names[number]}' is named for validation and for test",
@@ -337,12 +339,17 @@ def _by_file(
     return np.array([part_of[number] for number in timeline.files[kept].tolist()], dtype=object)
 
 
-def _matching(pattern: str, part: str, names: tuple[str, ...], present: np.ndarray) -> list[int]:
-    """Numbers of the files whose name, with its folder or without, matches a pattern."""
+def _matching(pattern: str, part: str, timeline: Timeline, present: np.ndarray) -> list[int]:
+    """Numbers of the files whose name, or that of their dataset, with its folder or without, matches a pattern."""
+    names, datasets = timeline.names, timeline.datasets or timeline.names
     found = [
         number
         for number in present.tolist()
-        if fnmatch.fnmatchcase(names[number], pattern) or fnmatch.fnmatchcase(Path(names[number]).name, pattern)
+        if any(
+            fnmatch.fnmatchcase(text, pattern) or Path(text) == Path(pattern)
+            for name in (names[number], datasets[number])
+            for text in (name, Path(name).name)
+        )
     ]
     if not found:
         short = [Path(names[number]).name for number in present]

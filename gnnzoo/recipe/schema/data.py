@@ -72,7 +72,8 @@ class Split(Section):
     """Frames left out between two neighbouring parts of one run. `auto`: the autocorrelation time of the structure,
     measured on the run; where that is too long, what fits in a fifth of the frames, with a warning."""
     validation_files: list[Place] = Field(default_factory=list)
-    """Names or patterns of the files for validation, such as "run3*.lammpstrj" (with `file` only)."""
+    """Names or patterns of the files for validation, such as "valid.extxyz" or "run3*.lammpstrj" (with `file` only):
+    sources, or the files that datasets were converted from."""
     test_files: list[Place] = Field(default_factory=list)
     """Names or patterns of the files for the test (with `file` only)."""
 
@@ -111,8 +112,9 @@ class Data(Section):
     """The data: source, units, species and split."""
 
     source: Place | list[Place]
-    """A dump, a glob of dumps or a list of them, an extended XYZ file, an .h5 dataset or a .tfrecord folder; looked up
-    from the working folder, then from the recipe's."""
+    """A dump, an extended XYZ file, an .h5 dataset or a .tfrecord folder, a glob, or a list of these in any mixture;
+    looked up from the working folder, then from the recipe's. Dumps that follow one another are one trajectory; types
+    of different sources are matched by name."""
     simulate: Simulation | None = None
     """Makes the source where it is missing."""
     units: Literal["real", "metal", "lj"] | None = None

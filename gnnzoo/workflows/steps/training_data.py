@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +102,11 @@ def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role, trust: bool
 
 def _opened(source: DataSource, recipe: Recipe) -> Dataset:
     """A dataset, converted first if necessary; its units are checked against the numbers."""
-    if not source.kind.is_dataset:
-        source = DataSource(SourceKind.H5MD, (_converted(source, recipe),))
+    if source.parts:
+        parts = tuple(_as_dataset(part, recipe, of_several=True) for part in source.parts)
+        source = DataSource(SourceKind.SEVERAL, tuple(part.path for part in parts), parts)
+    else:
+        source = _as_dataset(source, recipe)
     dataset = open_dataset(source, units=recipe.data.units, types=recipe.data.types)
     try:
         hint = "--set data.units={style}, or where the data declare it: gnnzoo convert DUMP --units {style}"
@@ -113,6 +117,14 @@ def _opened(source: DataSource, recipe: Recipe) -> Dataset:
     if doubt:
         logger.warning(doubt)
     return dataset
+
+
+def _as_dataset(source: DataSource, recipe: Recipe, of_several: bool = False) -> DataSource:
+    """A source that needs no conversion, or its conversion; extended XYZ among several sources names its own types."""
+    if source.is_dataset:
+        return source
+    types = None if of_several and not source.kind.is_dump else recipe.data.types
+    return DataSource(SourceKind.H5MD, (_converted(source, recipe, types),))
 
 
 def _refuse_other_simulation(
@@ -162,19 +174,19 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
 CONTENT = 3  # the units and quantities of extended XYZ
 
 
-def _converted(source: DataSource, recipe: Recipe) -> Path:
+def _converted(source: DataSource, recipe: Recipe, types: Mapping[str, str] | None) -> Path:
     """Convert dumps into data/, once: the file's name has a hash of what it was made from."""
     key = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in source.paths]
     digest = hashlib.sha256(
-        json.dumps([CONTENT, key, recipe.data.units, recipe.data.types, recipe.data.columns]).encode()
+        json.dumps([CONTENT, key, recipe.data.units, types, recipe.data.columns]).encode()
     ).hexdigest()[:10]
     output = DATA / f"{source.path.name.split('.')[0]}-{digest}.h5"
     if output.exists():
         count = len(source.paths)
-        logger.info(f"{count} dump{'s' if count > 1 else ''} already converted: {output}")
+        logger.info(f"{source.label if count > 1 else source.path} already converted: {output}")
         return output
     try:
-        made = convert(source, output, units=recipe.data.units, types=recipe.data.types, columns=recipe.data.columns)
+        made = convert(source, output, units=recipe.data.units, types=types, columns=recipe.data.columns)
     except UserError:
         if not output.exists():
             raise
