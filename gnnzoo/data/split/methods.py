@@ -6,15 +6,14 @@ neither: the run is cut into blocks, each block into parts, and frames between t
 different runs are independent, unless they are duplicates.
 """
 
-import fnmatch
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.errors import DataError, did_you_mean
+from gnnzoo.data.split.matching_files import matching_files
+from gnnzoo.errors import DataError
 
 PARTS = ("train", "validation", "test")
 # Share of the frames that gaps may take: with the default shares they leave three quarters of the training part.
@@ -322,7 +321,9 @@ def _by_file(
     part_of = dict.fromkeys(present.tolist(), "train")
     if validation or test:
         for part, patterns in (("validation", validation), ("test", test)):
-            for number in itertools.chain.from_iterable(_matching(p, part, timeline, present) for p in patterns):
+            for number in itertools.chain.from_iterable(
+                matching_files(p, part, timeline.names, timeline.datasets, present) for p in patterns
+            ):
                 if part_of[number] not in ("train", part):
                     raise DataError(
                         f"'{timeline.names[number]}' is named for validation and for test",
@@ -337,28 +338,6 @@ def _by_file(
             counts[turn == "test"] -= 1
             part_of[int(present[place])] = turn
     return np.array([part_of[number] for number in timeline.files[kept].tolist()], dtype=object)
-
-
-def _matching(pattern: str, part: str, timeline: Timeline, present: np.ndarray) -> list[int]:
-    """Numbers of the files whose name, or that of their dataset, with its folder or without, matches a pattern."""
-    names, datasets = timeline.names, timeline.datasets or timeline.names
-    found = [
-        number
-        for number in present.tolist()
-        if any(
-            fnmatch.fnmatchcase(text, pattern) or Path(text) == Path(pattern)
-            for name in (names[number], datasets[number])
-            for text in (name, Path(name).name)
-        )
-    ]
-    if not found:
-        short = [Path(names[number]).name for number in present]
-        shown = ", ".join(short[:5]) + (f" and {len(short) - 5} more" if len(short) > 5 else "")
-        raise DataError(
-            f"data.split.{part}_files: no file of the data is named '{pattern}'." + did_you_mean(pattern, short),
-            expected=f"one of {shown}, or a pattern such as '*{Path(short[0]).suffix}'",
-        )
-    return found
 
 
 # --- all methods --------------------------------------------------------------------------------------------------
