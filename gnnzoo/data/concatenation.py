@@ -34,7 +34,7 @@ class ConcatenatedDataset(Dataset):
 
     Attributes:
         parts: the datasets.
-        left_out: quantities that not all parts have, with the files that lack them.
+        left_out: quantities that not all parts have, with the files that have none.
 
     Raises:
         DataError: the parts are in units that cannot be converted, or only some name their types.
@@ -148,8 +148,8 @@ def concatenated(parts: Sequence[Dataset]) -> ConcatenatedDataset:
         for part in parts:
             part.close()
         raise
-    for name, lacking in whole.left_out.items():
-        logger.warning(f"{name} are left out: {', '.join(lacking)} {'have' if len(lacking) > 1 else 'has'} none")
+    for name, absent in whole.left_out.items():
+        logger.warning(f"{name} are left out: {', '.join(absent)} {'have' if len(absent) > 1 else 'has'} none")
     return whole
 
 
