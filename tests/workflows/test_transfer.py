@@ -127,7 +127,7 @@ def test_the_report_before_training_has_every_layer_and_the_new_cutoff(water, ar
     assert (folder / "tiny-from-tinywater.keras").exists()
     (report,) = reports
     assert (report.source, report.target, report.strategy) == ("tinywater", "tiny", "discriminative")
-    assert [layer.to_json() for layer in report.layers] == origin["moves"]
+    assert [layer.to_row() for layer in report.layers] == origin["moves"]
     assert [layer.training for layer in report.layers][-3:] == ["rate x 0.38", "", ""]
     assert any("cutoff was 6 and is 5.5" in remark for remark in report.remarks)
     assert set(report.remarks) < set(messages())
