@@ -104,11 +104,18 @@ class _RowParser:
     def add(self, row: bytes) -> None:
         """Add the next row."""
         words = row.split()
+        if b"\0" in row:
+            raise self._binary(len(self._waiting))
         if len(words) != self._header.width:
             raise _uneven(len(words), self._header, self._parsed + len(self._waiting))
         self._waiting.append(words)
         if len(self._waiting) == _ROWS_AT_A_TIME:
             self._parse()
+
+    def _binary(self, waiting: int) -> DataError:
+        """The error about a row that is no text."""
+        location = self._header.at_row(self._parsed + waiting)
+        return DataError("the row has a byte of zero", location=location, expected="text")
 
     def rows(self) -> Rows:
         """The whole frame."""

@@ -89,10 +89,18 @@ class LogEnergies:
         (first, first_per_atom), (last, last_per_atom) = (
             self._printed(steps, match.runs(late)) for late in (False, True)
         )
-        totals, other = (
-            np.where(per_atom, energy * atoms, energy)
-            for energy, per_atom in ((first, first_per_atom), (last, last_per_atom))
-        )
+        with np.errstate(over="ignore"):
+            totals, other = (
+                np.where(per_atom, energy * atoms, energy)
+                for energy, per_atom in ((first, first_per_atom), (last, last_per_atom))
+            )
+        infinite = np.flatnonzero(np.isinf(totals) | np.isinf(other))
+        if len(infinite):
+            raise DataError(
+                f"the energy of step {steps[infinite[0]]} is infinite: {first[infinite[0]]:.8g} for each atom",
+                location=Location(self.paths[0]),
+                expected="finite energies",
+            )
         different = np.flatnonzero(~np.isclose(totals, other, rtol=_SAME_ENERGY, atol=0, equal_nan=True))
         if len(different):
             frame = different[0]

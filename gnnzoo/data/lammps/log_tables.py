@@ -23,9 +23,9 @@ from gnnzoo.data.lammps.header import real_number
 from gnnzoo.errors import DataError, Location
 from gnnzoo.file_formats import check_regular
 
-_STEP = re.compile(r"\d{1,18}")
-_MULTI = re.compile(r"-+ Step\s+(\d{1,18}) -+")
-_LOOP = re.compile(r"Loop time of .* with (\d{1,18}) atoms")
+_STEP = re.compile(r"[0-9]{1,18}")
+_MULTI = re.compile(r"-+ Step\s+([0-9]{1,18}) -+")
+_LOOP = re.compile(r"Loop time of .* with ([0-9]{1,18}) atoms")
 _PAIR = re.compile(r"(?<!\S)(\S+)\s+=\s+(\S+)")
 _LINE_LENGTH = 1 << 16  # longest line; LAMMPS reads commands of at most a few thousand characters
 _MULTI_LINES = 40  # lines in which the values of a block of style `multi` are searched; LAMMPS prints about ten
@@ -158,7 +158,7 @@ class _Settings:
 
     def _keyword(self, word: str) -> str:
         """The column meant by its keyword, or by its number, from the end if negative."""
-        if not re.fullmatch(r"-?\d{1,9}", word) or any("*" in keyword for keyword in self._keywords):
+        if not re.fullmatch(r"-?[0-9]{1,9}", word) or any("*" in keyword for keyword in self._keywords):
             return word
         number = int(word) - (int(word) > 0)
         inside = -len(self._keywords) <= number < len(self._keywords)

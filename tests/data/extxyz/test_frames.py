@@ -185,7 +185,7 @@ def test_species_by_number_or_by_name(folder):
 
 @pytest.mark.parametrize("word", ["1\0", "1_0", "1e1_0", "0x1", "1d3", "\u0661", "1,5"])
 def test_words_that_only_look_like_numbers_are_refused(folder, word):
-    with refused(DataError, "forces", file="a.extxyz", line=3):
+    with refused(DataError, file="a.extxyz", line=3):
         read(xyz_frame(FORCES).replace(" 0.5 ", f" {word} ", 1))
 
 

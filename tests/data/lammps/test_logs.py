@@ -320,3 +320,10 @@ def test_the_energy_of_a_block_with_a_damaged_first_line_is_not_that_of_the_bloc
     (folder / "log.lammps").write_text(f"units real\n{damaged}")
     (table,) = log_tables(folder / "log.lammps")
     assert table.rows == [(0, -10.5)]
+
+
+def test_energies_of_all_atoms_that_overflow_are_refused(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3, units="real")
+    (folder / "log.lammps").write_text(log_of("real", "thermo_modify norm yes").replace("-11.5", "-1e308"))
+    with refused(DataError, "step 10", file="log.lammps"):
+        convert(dump, "a.h5", log="log.lammps")
