@@ -5,6 +5,7 @@ Where atoms appear, disappear or change their type, a new block begins.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.lammps.columns import Layout, check_meanings, column_layout
 from gnnzoo.data.lammps.frame_splitter import RawFrame
 from gnnzoo.data.lammps.header import Header, listed
+from gnnzoo.data.lammps.row_order import RowOrder
 from gnnzoo.data.lammps.rows import (
     MAX_ID,
     MAX_SMALL,
     check_finite,
     check_range,
+    parse_columns,
     parse_fields,
-    parse_rows,
     printed_digits,
 )
 from gnnzoo.errors import DataError, Location
@@ -60,7 +62,8 @@ class BlockBuilder:
             self.doubts.append("the dump has no boundaries: taken as periodic")
         self._ids = np.zeros(0, dtype=np.int64)  # of the previous frame, with their types
         self._types = np.zeros(0, dtype=np.int32)
-        self._set_atoms(parse_rows([first], self.layout.names, {"id": np.int64, "type": np.int64}), first)
+        self._row_order = None if self.layout.has_ids else RowOrder()
+        self._set_atoms(parse_columns([first], self.layout, {"id": np.int64, "type": np.int64}), first)
 
     def count_digits(self, frame: RawFrame) -> None:
         """Count the digits printed in another `frame`, up to a limit of frames."""
@@ -69,6 +72,23 @@ class BlockBuilder:
             for field, most in self.digits.items():
                 self.digits[field] = max(most, printed_digits(frame, names, self.layout.fields[field]))
             self._counted += 1
+
+    def validate(self, frame: RawFrame) -> None:
+        """Learn, in the order of the frames, what a dump without ids or types does not state.
+
+        Raises:
+            DataError: as `layout_of` and `parse_fields`.
+        """
+        layout = self.layout_of(frame.header)
+        if layout.elements is not None:
+            parse_columns([frame], layout, {"type": np.int64})
+        if self._row_order is None or self._row_order.complete:
+            return
+        box, positions = frame.header.box, parse_fields([frame], layout)["positions"]
+        periodic = np.array([letters == "pp" for letters in box.boundary])
+        known = self._row_order.doubt()
+        self._row_order.update(positions @ box.cell if layout.scaled else positions, box.cell, periodic)
+        self.doubts = [*(doubt for doubt in self.doubts if doubt != known), self._row_order.doubt()]
 
     # --- new atoms ---
 
@@ -111,7 +131,7 @@ class BlockBuilder:
         """Read names and masses of the types that are new in this frame."""
         dtypes: dict[str, type] = {"type": np.int64} | ({self._naming: str} if self._naming else {})
         dtypes |= {"mass": np.float64} if "mass" in self.layout.names else {}
-        rows = parse_rows([frame], self.layout_of(frame.header).names, dtypes)
+        rows = parse_columns([frame], self.layout_of(frame.header), dtypes)
         new = [number for number in np.unique(rows["type"]).tolist() if number not in self.type_names]
         found = {}
         for number in new:
@@ -130,7 +150,7 @@ class BlockBuilder:
         doubt = None
         if any(len(names) > 1 for names in found.values()):
             doubt = f"column {self._naming} gives one type several names: {found}; the types keep their numbers"
-        elif self._naming == "element" and {name for (name,) in found.values()} == {"C"}:
+        elif self._naming == "element" and {name for (name,) in found.values()} == {"C"} and not self._named():
             doubt = (
                 "column element is C everywhere, which LAMMPS writes unless dump_modify element is set: "
                 "the types keep their numbers"
@@ -140,6 +160,10 @@ class BlockBuilder:
         self.doubts += [doubt] if doubt not in self.doubts else []
         self._type_columns.discard(self._naming)
         return numbers
+
+    def _named(self) -> bool:
+        """Whether a type has a name."""
+        return any(name != str(number) for number, name in self.type_names.items())
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -163,7 +187,7 @@ class BlockBuilder:
         if header.columns == self.columns:
             return self.layout
         layout = column_layout(header, self._declared)
-        if set(layout.fields) != set(self.layout.fields):
+        if (set(layout.fields), layout.has_ids) != (set(self.layout.fields), self.layout.has_ids):
             raise DataError(
                 f"the columns change: {listed(header.columns)} here, {listed(self.columns)} in "
                 f"{self._header.file}, line {self._header.rows_line - 1}",
@@ -171,7 +195,7 @@ class BlockBuilder:
                 expected="the same quantities in all frames",
                 hint="convert the files separately",
             )
-        return layout
+        return layout if layout.elements is None else replace(layout, elements=self.layout.elements)
 
     def blocks(self, frames: Sequence[RawFrame], fields: dict[str, np.ndarray] | None = None) -> Iterator[FrameBlock]:
         """Build blocks of frames that share their columns and number of atoms; a block ends where the atoms change.

@@ -43,11 +43,18 @@ class Layout:
         names: all columns in the dump's order, by their meaning.
         fields: field of a frame -> its columns: ids, types, positions, forces and optional ones.
         scaled: whether positions are fractions of the cell.
+        elements: number of each element that occurred, where types are those of the column element; None otherwise.
     """
 
     names: tuple[str, ...]
     fields: dict[str, tuple[str, ...]] = field(hash=False)
     scaled: bool = False
+    elements: dict[str, int] | None = field(default=None, hash=False, compare=False)
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the rows have atom ids; otherwise they are numbered in their order."""
+        return "id" in self.names
 
     @property
     def dtypes(self) -> dict[str, type]:
@@ -126,7 +133,8 @@ def column_layout(header: Header, declared: Mapping[str, str] | None = None) -> 
                 location=location,
                 hint=f"leave out --column {meaning}={name}, or declare the whole vector",
             )
-    return Layout(names, fields, scaled=kind in _SCALED)
+    elements: dict[str, int] | None = {} if "type" not in names else None
+    return Layout(names, fields, scaled=kind in _SCALED, elements=elements)
 
 
 def _hint(header: Header) -> str:
@@ -171,9 +179,8 @@ def _problem(names: tuple[str, ...], kind: str) -> str | None:
         return f"the forces are incomplete: {missing} not among the columns {listed(names)}"
     if not kind:
         return f"the dump holds no complete positions: its columns are {listed(names)}"
-    for name in ("id", "type"):
-        if name not in names:
-            return f"the dump has no column {name}: its columns are {listed(names)}"
+    if "type" not in names and "element" not in names:
+        return f"the dump has no column type, and no element: its columns are {listed(names)}"
     return None
 
 

@@ -18,7 +18,7 @@ from gnnzoo.data.lammps.dump_file import Advance
 from gnnzoo.data.lammps.events import DumpLog
 from gnnzoo.data.lammps.frame_splitter import RawFrame, complete_rows, raw_frames
 from gnnzoo.data.lammps.header import parse_header
-from gnnzoo.data.lammps.rows import parse_rows
+from gnnzoo.data.lammps.rows import parse_columns
 from gnnzoo.data.lammps.trajectory import Batch, TrajectoryReader, alike, atoms_of_block, batches
 from gnnzoo.errors import DataError, Location
 from gnnzoo.outputs import translate_os_errors
@@ -189,5 +189,5 @@ def _alike_runs(frames: list[RawFrame]) -> Iterator[list[RawFrame]]:
 def _types_of(batch: Batch) -> tuple[list[RawFrame], np.ndarray]:
     """The frames of a batch, and the types of their atoms, (frames, atoms)."""
     frames, layout = batch
-    types = parse_rows(frames, layout.names, {"type": np.int64})["type"]
+    types = parse_columns(frames, layout, {"type": np.int64})["type"]
     return frames, types.reshape(len(frames), -1)

@@ -57,6 +57,35 @@ def parse_rows(frames: Sequence[RawFrame], names: Sequence[str], dtypes: dict[st
         return _parse_slowly(frames, names, dtypes)
 
 
+def parse_columns(frames: Sequence[RawFrame], layout: Layout, dtypes: dict[str, type]) -> dict[str, np.ndarray]:
+    """Parse columns; ids are those of the rows, types those of the elements, where the dump has no such columns.
+
+    Args:
+        frames: all with the same columns and number of atoms.
+        layout: of their rows; new elements get the next types, in alphabetical order.
+        dtypes: as of `parse_rows`.
+
+    Returns:
+        column -> (rows of all frames,).
+
+    Raises:
+        DataError: as `parse_rows`.
+    """
+    read = {name: kind for name, kind in dtypes.items() if name in layout.names}
+    by_element = layout.elements is not None and "type" in dtypes
+    columns = parse_rows(frames, layout.names, read | ({"element": str} if by_element else {}))
+    if "id" in dtypes and not layout.has_ids:
+        columns["id"] = np.concatenate([np.arange(1, frame.header.n_atoms + 1) for frame in frames])
+    if layout.elements is not None and by_element:
+        present, inverse = np.unique(columns["element"].astype(str), return_inverse=True)
+        for name in present.tolist():
+            layout.elements.setdefault(name, len(layout.elements) + 1)
+        columns["type"] = np.array([layout.elements[name] for name in present.tolist()], dtype=np.int64)[
+            inverse.ravel()
+        ]
+    return columns
+
+
 def parse_fields(frames: Sequence[RawFrame], layout: Layout) -> dict[str, np.ndarray]:
     """Parse the fields of frames that share their columns, one frame's rows after the other's.
 
@@ -71,7 +100,7 @@ def parse_fields(frames: Sequence[RawFrame], layout: Layout) -> dict[str, np.nda
         DataError: as `parse_rows`; a number is not finite, or out of LAMMPS' range.
     """
     headers = [frame.header for frame in frames]
-    columns = parse_rows(frames, layout.names, layout.dtypes)
+    columns = parse_columns(frames, layout, layout.dtypes)
     fields = {}
     for field, names in layout.fields.items():
         vector = len(names) > 1

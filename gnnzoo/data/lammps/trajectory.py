@@ -73,7 +73,7 @@ class TrajectoryReader:
         header = frame.header
         if self._atoms is None:
             self._atoms = BlockBuilder(frame, self._columns)
-        self._atoms.layout_of(header)
+        self._atoms.validate(frame)
         self.fewest = min(self.fewest or header.n_atoms, header.n_atoms)
         self.most = max(self.most, header.n_atoms)
         if header.units is not None and self.units not in (None, header.units):

@@ -122,8 +122,11 @@ def _messages(
     counted = ", ".join(
         f"{number}={name} ({np.count_nonzero(types == number):,} atoms)" for number, name in type_names.items()
     )
+    by_element = atoms is not None and atoms.layout.elements is not None
     notes += [
-        f"types     {counted}" + (", in the first frame" if atoms is not None and atoms.changes else ""),
+        f"types     {counted}"
+        + ("; there is no column type: by element, in alphabetical order" if by_element else "")
+        + (", in the first frame" if atoms is not None and atoms.changes else ""),
         f"box       {first_box}" + ("" if first_box == last_box else f" at first, {last_box} at last"),
         f"steps     {first_step} to {last_step}",
     ]

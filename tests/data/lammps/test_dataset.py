@@ -340,7 +340,11 @@ HEADER = "ITEM: ATOMS id mol type x y z fx fy fz"  # line 9; rows are lines 10 t
             9,
             ["incomplete: fz", "id mol type x y z c_1 fx fy fz"],
         ),
-        (set_line(9, "ITEM: ATOMS q mol type x y z fx fy fz"), 9, ["no column id", "id mol type q x y z fx fy fz"]),
+        (
+            set_line(9, "ITEM: ATOMS q mol c_1 x y z fx fy fz"),
+            9,
+            ["no column type", "id mol type q x y z c_1 fx fy fz"],
+        ),
         (set_line(9, "ITEM: ATOMS id mol c_1 x y z fx fy fz"), 9, ["no column type"]),
         (
             set_line(9, "ITEM: ATOMS id mol type x y c_1 fx fy fz"),
