@@ -102,6 +102,7 @@ def stated_energies(text: str) -> dict[int, list[float]]:
     default = {"pe": "PotEng", "step": "Step", "etotal": "TotEng", "ke": "KinEng", "epair": "E_pair", "emol": "E_mol"}
     styles = re.findall(r"thermo_style custom ([^\n#]*)", text)
     keywords = styles[-1].split() if styles else ["step", "temp", "epair", "emol", "etotal", "press"]
+    renamed = {heading: keyword.strip("'\"") for heading, keyword in renamed.items()}
     for heading, keyword in renamed.items():  # by its number
         if re.fullmatch(r"-?\d{1,3}", keyword) and abs(int(keyword)) <= len(keywords):
             renamed[heading] = keywords[int(keyword) - (int(keyword) > 0)]
