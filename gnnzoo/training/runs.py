@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -168,7 +169,14 @@ def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
     unfinished = [run for run in candidates if run.state.get("status") != "done"]
     if not unfinished:
         what = "no unfinished run" if candidates else "no run"
-        raise UserError(f"{what} of '{name}' in {RUNS}/", hint="the same command without --resume starts a new one")
+        hint = "the same command without --resume starts a new one"
+        if candidates and output.exists():  # no other step follows a schedule that has ended
+            start = json.dumps({"model": str(output), "strategy": "full"})
+            hint += (
+                f"; to train {output} further, add --set 'training.start_from={start}' and -o {name}-2.keras to it: "
+                "its learning rate then begins anew"
+            )
+        raise UserError(f"{what} of '{name}' in {RUNS}/", hint=hint)
     run = max(unfinished, key=lambda run: _rank(run, output))
     with run.lock():  # only tried here, held while training
         return run

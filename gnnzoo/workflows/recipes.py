@@ -8,9 +8,10 @@ from typing import TypeVar
 from gnnzoo.errors import RecipeError, UserError
 from gnnzoo.models.archive import read_info
 from gnnzoo.models.info import ModelInfo
-from gnnzoo.recipe.io.find import recipe_names
+from gnnzoo.recipe.io.find import find_recipe, recipe_names
 from gnnzoo.recipe.io.load import load_recipe
 from gnnzoo.recipe.schema.recipe import Recipe
+from gnnzoo.workflows.steps.source_checks import check_sources
 
 _T = TypeVar("_T")
 
@@ -32,7 +33,9 @@ def validate(recipes: Iterable[str | Path], overrides: Iterable[str] = ()) -> li
     valid, errors = [], []
     for recipe in recipes:
         try:
-            valid.append(load_recipe(recipe, overrides))
+            loaded = load_recipe(recipe, overrides)
+            check_sources(loaded, find_recipe(recipe))
+            valid.append(loaded)
         except RecipeError as error:
             errors.append(error)
     if len(errors) == 1:
