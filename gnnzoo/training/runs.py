@@ -170,11 +170,11 @@ def unfinished_run(output: Path, recipe: str, origin: str | None = None) -> Run:
     if not unfinished:
         what = "no unfinished run" if candidates else "no run"
         hint = "the same command without --resume starts a new one"
-        if candidates and output.exists():  # no other step follows a schedule that has ended
+        if candidates and output.exists():  # its learning rate schedule has ended
             start = json.dumps({"model": str(output), "strategy": "full"})
             hint += (
                 f"; to train {output} further, add --set 'training.start_from={start}' and -o {name}-2.keras to it: "
-                "its learning rate then begins anew"
+                "its schedule then starts again"
             )
         raise UserError(f"{what} of '{name}' in {RUNS}/", hint=hint)
     run = max(unfinished, key=lambda run: _rank(run, output))
