@@ -47,15 +47,18 @@ def load_weights(archive: zipfile.ZipFile, path: Path | str, network: keras.Mode
     """
     longest = weight_bytes(network) + _OVERHEAD + _OVERHEAD_EACH * len(network.weights)
     content = read_member(archive, WEIGHTS_MEMBER, longest, packed=False)
-    with h5py.File(io.BytesIO(content), "r") as file:
-        arrays = _arrays(file, _OBJECTS + _OBJECTS_EACH * len(network.weights))
-        _check_layout(arrays, network)
-        _check_values(arrays)
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            arrays = _arrays(file, _OBJECTS + _OBJECTS_EACH * len(network.weights))
+            _check_layout(arrays, network)
+            _check_values(arrays)
+    except RuntimeError as error:  # of HDF5, about its own tables
+        raise ValueError(f"{WEIGHTS_MEMBER} cannot be read: {error}") from error
     for weight in network.weights:  # a weight that the file misses stays as it is here
         weight.assign(np.full(weight.shape, _unset(weight.dtype), weight.dtype))
     try:
         network.load_weights(Path(path).absolute())
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{WEIGHTS_MEMBER} does not hold the weights in the places of this network") from error
     for weight in network.weights:
         if np.any(_is_unset(weight.numpy())):
