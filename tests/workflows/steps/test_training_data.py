@@ -132,8 +132,8 @@ def test_data_are_resolved_as_by_open_dataset(folder):
     assert recipe_dataset(recipe(), None, data=nameless).path == nameless
     with refused(DataError, "'M.2.trj'"):
         recipe_dataset(recipe(), None, data="M.2.trj")
-    with refused(DataError, "H5MD", file="nameless", expected="one dataset"):
-        recipe_dataset(recipe(), None, data=["N.2.trj", nameless])
+    with recipe_dataset(recipe(), None, data=["N.11.trj", nameless]) as several:
+        assert several.steps.tolist() == [11, 2]
 
 
 def test_data_are_opened_once(folder, monkeypatch):
