@@ -13,11 +13,10 @@ def stop_signals() -> list[signal.Signals]:
     """List the signals that end a command.
 
     Returns:
-        SIGINT, SIGTERM and SIGHUP, which a terminal sends when it closes; those that are ignored, as SIGHUP under
-        nohup, are left out.
+        SIGINT, SIGTERM, and SIGHUP, which a terminal sends when it closes, unless it is ignored, as under nohup.
     """
-    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    return [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 class StopRequest:

@@ -371,7 +371,8 @@ class ModelContract:
         live = ForceField(self.single, self.recipe, info)
         live.predictor = Predictor(self.single, xla=False)  # compilation takes longer than the rest
         expected = live.forces(self.frame)
-        self.assert_close(expected, self.forces(self.frame), 10 * SINGLE)
+        # in the same precision: rounding in float32 depends on the processor, and normalization amplifies it
+        self.assert_close(expected, self.forces(self.frame, network=self.single, dtype="float32"), 10 * SINGLE)
         again = load_model(save_model(live, folder / "model.keras"))
         self.assert_close(self.forces(self.frame, network=again.network, dtype="float32"), expected, 10 * SINGLE)
         module = FrozenForceField(live)

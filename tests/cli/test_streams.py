@@ -81,7 +81,7 @@ def catches(process, number):
 def test_a_closed_terminal_ends_a_command_unless_nohup(tmp_path, ignored, ends):
     """A command that waits for its data on a pipe, and gets SIGHUP."""
     program = "import signal, sys; from gnnzoo.cli import main\n"
-    program += "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" if ignored else ""
+    program += f"signal.signal(signal.SIGHUP, signal.SIG_{'IGN' if ignored else 'DFL'})\n"
     program += "main(['convert', '-', '-o', 'a.h5'])"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, stdin=subprocess.PIPE)
     while not catches(process.pid, signal.SIGTERM):

@@ -329,7 +329,8 @@ def test_the_run_of_the_same_output_path_comes_first(unfinished):
     for number, (output, started) in enumerate([("a/other.keras", "2026-01-02"), ("b/other.keras", "2026-01-03")], 2):
         run = unfinished / f"runs/other-{number:03d}"
         run.mkdir()
-        (run / "run.json").write_text(json.dumps({"status": "failed", "output": output, "started": started}))
+        known = json.loads((unfinished / "runs/other-001/run.json").read_text())
+        (run / "run.json").write_text(json.dumps(known | {"status": "failed", "output": output, "started": started}))
     assert unfinished_run(Path("a/other.keras"), "tiny").folder.name == "other-002"
     assert unfinished_run(Path("b/other.keras"), "tiny").folder.name == "other-003"
     assert unfinished_run(Path("other.keras"), "tiny").folder.name == "other-001"

@@ -7,6 +7,7 @@ receiver to sender, periodic images beyond the nearest one included.
 import numpy as np
 from vesin import NeighborList
 
+from gnnzoo.data.graphs.frame_checks import images_within
 from gnnzoo.errors import DataError
 from gnnzoo.fields import EDGE_CLASSES
 
@@ -110,12 +111,11 @@ def _unsearchable(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cuto
         return f"lengths reach {extent:.3g} cutoffs"
     if not np.any(pbc):
         return None
-    try:
-        inverse = np.linalg.inv(cell)
-    except np.linalg.LinAlgError:
-        return "the cell has no volume"
-    images = float(cutoff * np.linalg.norm(inverse, axis=0)[np.asarray(pbc, dtype=bool)].max())
-    shifts = float(np.abs(positions @ inverse).max())
+    images = float(images_within(cell, pbc, cutoff).max())
+    if not np.isfinite(images):
+        return "the cell is flat along a periodic direction"
+    lattice = cell[np.asarray(pbc, dtype=bool)]
+    shifts = float(np.abs(positions @ np.linalg.pinv(lattice)).max())
     far = not (images <= _MOST_IMAGES and shifts <= _FARTHEST)
     return f"{images:.3g} images within it, and positions {shifts:.3g} lattice vectors away" if far else None
 

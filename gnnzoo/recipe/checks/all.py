@@ -8,7 +8,7 @@ from gnnzoo.recipe.checks.stack import check_stack
 from gnnzoo.recipe.checks.training import check_training
 from gnnzoo.recipe.checks.transfer import check_transfer
 from gnnzoo.recipe.io.validation_errors import Problem
-from gnnzoo.recipe.layer_registry import missing_packages
+from gnnzoo.recipe.layer_registry import layers_with, missing_packages
 from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 
@@ -80,7 +80,8 @@ def _isolated_energies(recipe: Recipe) -> Iterator[Problem]:
             yield Problem((*path, name), f"unknown species '{name}'." + did_you_mean(name, known), ", ".join(known))
     if data.isolated_energies and not any(entry.traits.head == "energy" for entry in recipe.model.layers):
         what = "energies of isolated atoms are for a model with an energy"
-        yield Problem(path, what, "a stack that ends in energy_decoder", "leave data.isolated_energies out")
+        expected = f"a stack that ends in {' or '.join(layers_with(head='energy'))}"
+        yield Problem(path, what, expected, "leave data.isolated_energies out")
 
 
 def _reference(recipe: Recipe) -> Iterator[Problem]:
