@@ -143,9 +143,12 @@ def member_size(archive: zipfile.ZipFile, name: str) -> int:
         Bytes that it has in the file, compressed or not.
 
     Raises:
-        ValueError: there is no such member.
+        ValueError: there is no such member, or the file is too short for it.
     """
-    return _member(archive, name).compress_size
+    member = _member(archive, name)
+    if member.header_offset + member.compress_size > archive.start_dir:
+        raise ValueError(f"{name} is announced with {member.compress_size:,} bytes, which the file does not have")
+    return member.compress_size
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:

@@ -458,14 +458,21 @@ def test_weights_are_checked_when_a_model_is_loaded(honest, tmp_path):
 # --- the archive ----------------------------------------------------------------------------------------------------
 
 
-def lying(content: bytes, name: str, size: int) -> bytes:
-    """The sizes of a member replaced in the table of contents."""
+def lying(content: bytes, name: str, size: int, field: int = 24) -> bytes:
+    """A size of a member replaced in the table of contents: the unpacked one, or at 20 that in the file."""
     data = bytearray(content)
     at = data.index(b"PK\x01\x02")
     while data[at + 46 : at + 46 + len(name)] != name.encode():
         at = data.index(b"PK\x01\x02", at + 4)
-    data[at + 24 : at + 28] = struct.pack("<L", size)
+    data[at + field : at + field + 4] = struct.pack("<L", size)
     return bytes(data)
+
+
+def large(honest: dict[str, bytes], at: Path) -> bytes:
+    """A recipe with 2 GB of weights, which the file does not have."""
+    info = json.loads(honest[INFO_MEMBER])
+    info["recipe"]["model"]["layers"][-1] |= {"units": 4096, "hidden_layers": 32}
+    return written(at, honest | {INFO_MEMBER: json.dumps(info).encode()}).read_bytes()
 
 
 def with_member(honest: dict[str, bytes], name: str, content: bytes, compression: int, tmp_path: Path) -> bytes:
@@ -515,6 +522,7 @@ ARCHIVES = {
     "a repeated member": repeated,
     "a lie about a size": lambda files, at: lying(written(at, files).read_bytes(), CONFIG_MEMBER, 4_000_000_000),
     "a smaller lie": lambda files, at: lying(written(at, files).read_bytes(), INFO_MEMBER, 10),
+    "a lie about the weights": lambda files, at: lying(large(files, at), WEIGHTS_MEMBER, 4_000_000_000, field=20),
     "npz weights": lambda files, at: written(
         at, {key: value for key, value in files.items() if key != WEIGHTS_MEMBER} | {"model.weights.npz": b"PK"}
     ).read_bytes(),
