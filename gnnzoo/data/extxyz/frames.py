@@ -24,6 +24,7 @@ COMMENT_LIMIT = 1 << 22  # bytes of a comment line; some hold spectra
 ROW_LIMIT = 1 << 16  # bytes of a row
 FRAME_LIMIT = 1 << 27  # bytes of all rows of a frame: some millions of atoms
 _ROWS_AT_A_TIME = 4096
+_SHOWN = 500  # characters of the columns that an error quotes
 _COUNT = re.compile(rb"[ \t]*([0-9]{1,18})[ \t]*")
 _EXPECTED = "the number of atoms, a comment line, and a row for each atom, for every frame"
 
@@ -288,6 +289,7 @@ def _no_count(lines: _Lines, line: bytes, number: int) -> DataError:
 def _uneven(words: int, header: Header, row: int) -> DataError:
     """The error about a row with another number of words than there are columns."""
     names = ":".join(f"{column.name}:{column.kind}:{column.width}" for column in header.columns.values())
+    names = names if len(names) <= _SHOWN else names[:_SHOWN] + "..."
     expected, hint = f"{header.width} words, as Properties={names}", None
     if header.comment is not None and words >= 7:
         expected = "a comment line that names the columns"

@@ -26,6 +26,7 @@ _BOOLEAN = {"T": True, "F": False, "true": True, "false": False, "True": True, "
 _KINDS = "SRIL"  # text, real, integer, logical
 _DEFAULT = "species:S:1:pos:R:3"  # of plain XYZ
 _WIDEST = 10_000  # columns of a row
+_SHOWN = 200  # characters of `Properties` that an error quotes
 _LONGEST_KEY = 200  # characters
 
 
@@ -259,7 +260,9 @@ def _parsed_columns(properties: str) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     start = 0
     if len(words) % 3:
-        raise ValueError(f"Properties={properties[:200]} is not a list of columns")
+        raise ValueError(f"Properties={properties[:_SHOWN]} is not a list of columns")
+    if len(words) > 3 * _WIDEST:
+        raise ValueError(f"Properties names {len(words) // 3:,} columns, at most {_WIDEST:,} are read")
     for name, kind, width in zip(words[::3], words[1::3], words[2::3], strict=True):
         if kind not in _KINDS or len(kind) != 1 or not width.isdecimal() or not 0 < int(width[:6]) <= _WIDEST:
             raise ValueError(f"the column {name[:80]}:{kind[:80]}:{width[:80]} has no known type or width")
@@ -273,9 +276,9 @@ def _parsed_columns(properties: str) -> dict[str, Column]:
 def _with_vectors(columns: dict[str, Column]) -> dict[str, Column]:
     """The columns, with three numbers that follow one another and end in x, y and z as one vector: fx+fy+fz."""
     found: dict[str, Column] = {}
-    waiting = list(columns.values())
-    while waiting:
-        three = waiting[:3]
+    given, at = list(columns.values()), 0
+    while at < len(given):
+        three = given[at : at + 3]
         names = [column.name for column in three]
         prefixes = {name[:-1] for name in names}
         if (
@@ -285,8 +288,8 @@ def _with_vectors(columns: dict[str, Column]) -> dict[str, Column]:
         ):
             name = "+".join(names)
             found[name] = Column(name, "R", 3, three[0].start)
-            waiting = waiting[3:]
         else:
-            found[waiting[0].name] = waiting[0]
-            waiting = waiting[1:]
+            found[three[0].name] = three[0]
+            three = three[:1]
+        at += len(three)
     return found

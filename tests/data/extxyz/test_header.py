@@ -22,6 +22,13 @@ def header(comment, n_atoms=1):
     return parse_header(comment, n_atoms, Location(Path("a.extxyz"), 2), 0)
 
 
+def test_many_columns_are_refused_at_once():
+    """A search whose time grows with the square of their number takes minutes."""
+    columns = ":".join(f"c{number}:S:1" for number in range(200_000))
+    with refused(DataError, "200,000", line=2):
+        header(f"Properties={columns}")
+
+
 @st.composite
 def comments(draw):
     """Keys with numbers, arrays, booleans or words, in the quotes and braces that ASE reads."""
