@@ -109,7 +109,7 @@ class _Conversion:
         self._survey = Survey(headers, columns)
         self._lammps = is_lammps(self._survey.first)
         self._units = units_of(stated, units, self._lammps, self._survey.first.location)
-        known = self._lammps or units is not None or bool(stated)
+        known = self._lammps or units is not None or (bool(stated) and not self._units.converted)
         self._choice = choose_keys(self._survey, columns, path, motion_has_units=known)
         self._outcome = Outcome()
         self._command = convert_command(path, units, columns)

@@ -74,6 +74,11 @@ class Units:
     virial: float = 1.0
     stress: float = 1.0
 
+    @property
+    def converted(self) -> bool:
+        """Whether the numbers are in other units than those of the style."""
+        return (self.length, self.energy, self.force) != (1.0, 1.0, 1.0)
+
     def factor(self, meaning: str) -> float:
         """What the numbers of a quantity are multiplied by.
 

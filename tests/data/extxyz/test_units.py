@@ -162,6 +162,16 @@ def test_velocities_and_times_of_no_stated_unit_are_taken_when_declared(folder):
     assert (frame.velocities[0, 0], frame.time) == (2, 1.5)
 
 
+def test_velocities_next_to_units_that_are_converted_are_of_no_stated_unit(folder):
+    columns = {"forces": 0.5, "vel": 2.0}
+    write_xyz("a.extxyz", columns, "energy-unit=Ha length-unit=bohr force-unit=Ha/bohr", Time=1.5)
+    made, frame = read()
+    assert (frame.velocities, frame.time) == (None, None)
+    assert any("--column velocities=vel" in note for note in made.notes)
+    write_xyz("a.extxyz", columns, "energy-unit=kcal/mol")
+    assert read()[1].velocities[0, 0] == 2
+
+
 @pytest.mark.parametrize(("units", "factor"), [("metal", 1e3), ("real", 1.0)])
 def test_momenta_are_in_the_units_of_ase_in_every_style(folder, units, factor):
     """0.5 A/fs, with a mass of the file."""
