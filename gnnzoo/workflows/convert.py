@@ -212,7 +212,7 @@ def _output(source: DataSource, output: PathLike | None, format: str) -> tuple[P
         if source.kind is SourceKind.STREAM:
             raise UserError("data from a pipe have no name", hint="-o NAME.h5 names the dataset")
         return Path(f"{plain_stem(source.path)}.{format}"), format
-    path = Path(output).expanduser()
+    path = Path(os.path.expanduser(output))
     if path.suffix == TFRECORD_SUFFIX:
         return path, "tfrecord"
     if format == "tfrecord":

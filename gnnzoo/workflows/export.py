@@ -1,5 +1,6 @@
 """Export of a dataset to text: LAMMPS dumps and extended XYZ."""
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def export(
         DataError: the data cannot be read, contradict `units` or `types`, or do not fit the format.
         UserError: the output exists, cannot be written, or has an unknown suffix.
     """
-    path = Path(output).expanduser()
+    path = Path(os.path.expanduser(output))
     form = form_of(path)
     refuse_existing(path, overwrite)
     with open_dataset(data, units=units, types=types, columns=columns) as dataset:

@@ -1,6 +1,7 @@
 """Export a trained model as a folder that runs with TensorFlow alone."""
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def freeze(
     """
     force_field = model if isinstance(model, ForceField) else load_model(model or newest_model())
     name = force_field.path.stem if force_field.path else force_field.recipe.name
-    folder = Path(output).expanduser() if output is not None else Path(f"{name}-frozen")
+    folder = Path(os.path.expanduser(output)) if output is not None else Path(f"{name}-frozen")
     refuse_existing(folder, overwrite)
     check_writable(folder)
     if not force:

@@ -96,7 +96,7 @@ def init(
     source = resolve_source(data)
     files = source.paths
     name = name or _name(files)
-    output = Path(output).expanduser() if output is not None else Path(f"{name}.json")
+    output = Path(os.path.expanduser(output)) if output is not None else Path(f"{name}.json")
     _check(name, output, types, cutoff)
     refuse_existing(output, overwrite)
     hint = "--cutoff R with a smaller R; or --units lj, if lengths are reduced"

@@ -1,11 +1,19 @@
 """Finding recipes by path or name, and the data sources that a recipe names."""
 
+import contextlib
+import fnmatch
 import glob
+import itertools
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from gnnzoo.errors import Location, RecipeError, did_you_mean
 from gnnzoo.file_formats import check_regular, natural_key
 from gnnzoo.recipe.schema.recipe import Recipe
+
+# Files and folders that are looked at for the pattern of a recipe, which may be of unknown origin: /**/x has no end.
+_MOST_LOOKED_AT = 100_000
 
 
 def installed_recipes() -> Path:
@@ -44,7 +52,7 @@ def find_recipe(name: str | Path) -> Path:
     Raises:
         RecipeError: there is none.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     for candidate in (path, path.parent / f"{path.name}.json"):
         if candidate.is_file():
             return candidate
@@ -76,7 +84,7 @@ def find_source_files(recipe: Recipe, recipe_path: Path | str | None = None) -> 
     """
     sources = [recipe.data.source] if isinstance(recipe.data.source, str) else recipe.data.source
     folders = [Path()] + ([Path(recipe_path).parent] if recipe_path is not None else [])
-    found = [_first_match(source, folders) for source in sources]
+    found = [_first_match(source, folders, recipe_path) for source in sources]
     missing = [source for source, paths in zip(sources, found, strict=True) if not paths]
     if missing and len(missing) < len(sources):
         raise RecipeError(
@@ -86,13 +94,54 @@ def find_source_files(recipe: Recipe, recipe_path: Path | str | None = None) -> 
     return [path for paths in found for path in paths]
 
 
-def _first_match(source: str, folders: list[Path]) -> list[Path]:
+def _first_match(source: str, folders: list[Path], recipe_path: Path | str | None) -> list[Path]:
     """Files that `source` matches in the first folder where it matches any."""
     for folder in folders:
-        path = folder / Path(source).expanduser()
+        path = folder / os.path.expanduser(source)
         if path.exists():
             return [path]
-        matches = sorted(glob.glob(str(path), recursive=True), key=natural_key)
+        matches = _matching(path) if glob.has_magic(source) else set()
+        if matches is None:
+            raise RecipeError(
+                f"the pattern '{source}' leads through more than {_MOST_LOOKED_AT:,} files and folders",
+                location=Location(file=recipe_path, key="data.source"),
+                expected="a pattern that names more of the path, such as runs/*/argon.lammpstrj",
+            )
         if matches:
-            return [Path(match) for match in matches]
+            return sorted(matches, key=natural_key)
     return []
+
+
+def _matching(pattern: Path) -> set[Path] | None:
+    """Paths that match a pattern, in which `**` is any folders, none included; None where it leads too far."""
+    parts, found, looked_at = pattern.parts, set(), 0
+    waiting = [(Path(), 0)]  # a path, and how many parts of the pattern it matches
+    while waiting and looked_at <= _MOST_LOOKED_AT:
+        path, at = waiting.pop()
+        looked_at += 1
+        if at == len(parts):
+            found.add(path)
+        elif not glob.has_magic(parts[at]):
+            waiting += [(path / parts[at], at + 1)] if os.path.lexists(path / parts[at]) else []
+        else:
+            waiting += [(path, at + 1)] if parts[at] == "**" else []
+            for entry in itertools.islice(_entries(path), _MOST_LOOKED_AT - looked_at + 1):
+                looked_at += 1
+                if parts[at] != "**":
+                    waiting += [(path / entry.name, at + 1)] if _fits(entry.name, parts[at]) else []
+                elif entry.is_dir(follow_symlinks=False) and _fits(entry.name, "*"):
+                    waiting.append((path / entry.name, at))
+                elif at + 1 == len(parts) and _fits(entry.name, "*"):
+                    waiting.append((path / entry.name, at + 1))
+    return found if looked_at <= _MOST_LOOKED_AT else None
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry]:
+    """Files and folders in a folder; none where it is no folder or cannot be read."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        yield from entries
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name matches a pattern; hidden files only match patterns that begin with a dot."""
+    return fnmatch.fnmatchcase(name, pattern) and (pattern.startswith(".") or not name.startswith("."))

@@ -69,23 +69,24 @@ def permitted_script(simulation: Simulation, recipe_path: Path | None, trust: bo
     )
 
 
-def check_place(recipe: Recipe, recipe_path: Path | None, trust: bool) -> None:
+def check_place(recipe: Recipe, recipe_path: Path | None, trust: bool, key: str = "data") -> None:
     """Check that the data of a simulation are written inside the working folder.
 
     Args:
         recipe: names the missing data that its simulation makes.
         recipe_path: of the recipe's file; None where it has none.
         trust: whether the user trusts the recipe.
+        key: of the data in the recipe's file, for errors.
 
     Raises:
         UserError: they would be written elsewhere.
     """
     sources = [recipe.data.source] if isinstance(recipe.data.source, str) else recipe.data.source
-    outside = next((source for source in sources if Path(source).is_absolute() or ".." in Path(source).parts), None)
+    outside = next((source for source in sources if source.startswith(("~", "/")) or ".." in Path(source).parts), None)
     if outside is not None and not trust:
         raise UserError(
             f"the simulated data would be written to {outside}, outside the working folder",
-            location=Location(file=recipe_path, key="data.source"),
+            location=Location(file=recipe_path, key=f"{key}.source"),
             expected="a path below the working folder",
             hint="if you trust the recipe, the same command with --trust (trust=True in Python)",
         )

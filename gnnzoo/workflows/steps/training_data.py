@@ -158,7 +158,7 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
     from gnnzoo.workflows.simulate import simulate
 
     logger.info(f"{source} is missing: running the simulation that the recipe declares")
-    check_place(wanted, recipe_path, trust)
+    check_place(wanted, recipe_path, trust, role.key)
     made_by = simulate(recipe, recipe_path=recipe_path, on=role.on, trust=trust)
     dump = DataSource(SourceKind.DUMP, (made_by.dump,))
     output = Path(source if isinstance(source, str) else source[0])

@@ -316,7 +316,7 @@ def test_a_script_of_gnnzoo_is_known_by_its_content_wherever_it_is(folder):
     assert permitted_script(settings, None, trust=False) == Path("simulations/water.in")
 
 
-@pytest.mark.parametrize("source", ["/tmp/there.h5", "../there.h5", "a/../../there.h5"])
+@pytest.mark.parametrize("source", ["/tmp/there.h5", "../there.h5", "a/../../there.h5", "~/there.h5"])
 def test_simulated_data_stay_in_the_working_folder(source):
     raw = recipe_from_dict({**RECIPE, "data": {**RECIPE["data"], "source": source}})
     with refused(UserError, source, key="data.source", hint="--trust"):

@@ -1,6 +1,7 @@
 """Recipes are found, read, changed and validated, with errors at their file, line and key."""
 
 import copy
+import glob
 import json
 from pathlib import Path
 
@@ -103,6 +104,36 @@ def test_a_source_is_looked_up_in_the_working_folder_then_in_that_of_the_recipe(
     ]
     Path("run.7.dump").touch()
     assert find_source_files(recipe, there / "r.json") == [Path("run.7.dump")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**/a.h5", ["a.h5", "x/a.h5", "x/y/a.h5"]),
+        ("x/**", ["x", "x/a.h5", "x/b2.h5", "x/b10.h5", "x/y", "x/y/a.h5"]),
+        ("*/b?*.h5", ["x/b2.h5", "x/b10.h5"]),
+        ("x/../[ab].h5", ["x/../a.h5"]),
+        ("*/z/*", []),
+    ],
+)
+def test_patterns_are_those_of_glob(folder, pattern, found):
+    (folder / "x/y").mkdir(parents=True)
+    for name in ("a.h5", "x/a.h5", "x/b10.h5", "x/b2.h5", "x/y/a.h5", "x/.b3.h5"):
+        (folder / name).touch()
+    assert find_source_files(recipe_from_dict(changed(data__source=pattern))) == [Path(name) for name in found]
+    assert set(map(Path, glob.glob(pattern, recursive=True))) == {Path(name) for name in found}
+
+
+@pytest.mark.parametrize("pattern", ["/**/nothing.h5", "*/*/*/*/*/*/*/*/*/*/nothing.h5", "*/../" * 500 + "nothing.h5"])
+def test_a_pattern_that_leads_too_far_is_refused(folder, pattern):
+    for number in range(8):
+        (folder / f"l{number}").symlink_to(".")
+    with refused(RecipeError, key="data.source"):
+        find_source_files(recipe_from_dict(changed(data__source=pattern)))
+
+
+def test_the_folder_of_an_unknown_user_is_missing(folder):
+    assert find_source_files(recipe_from_dict(changed(data__source="~nobody-of-this-name/a.h5"))) == []
 
 
 def test_a_source_of_which_a_part_is_missing_is_refused(folder):
