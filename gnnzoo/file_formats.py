@@ -75,4 +75,4 @@ def natural_key(name: str | Path) -> list[int | str]:
     Returns:
         Text and numbers in turn.
     """
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(name))]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(name))]

@@ -207,7 +207,7 @@ def find_files(source: PathLike | Sequence[PathLike], streams: bool = False) -> 
 
 
 def _matches(name: str, streams: bool) -> list[Path]:
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if _is_stream(path):
         if not streams:
             if path != STDIN and (path.suffix == ".keras" or not kind_of_name(path).is_dump):
@@ -229,6 +229,6 @@ def _matches(name: str, streams: bool) -> list[Path]:
         found = [Path(match) for match in glob.glob(str(path))]
         if not found:
             raise DataError(f"no file matches '{name}'", expected="the name of a dump or a dataset")
-        return sorted(found, key=natural_key)
+        return [path for match in sorted(found, key=natural_key) for path in _matches(str(match), streams)]
     siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
     raise DataError(f"there is no file '{name}'.{did_you_mean(path.name, siblings)}", expected="a dump or a dataset")

@@ -29,6 +29,13 @@ def test_dumps_come_from_pipes_where_they_are_read_once(folder):
         gnnzoo.inspect("a.lammpstrj")
 
 
+def test_a_pattern_does_not_hide_a_pipe(folder):
+    os.mkfifo("a1.lammpstrj")
+    dumps.argon_dump(folder / "a2.lammpstrj")
+    with refused(DataError, file="a1.lammpstrj", hint="gnnzoo convert a1.lammpstrj -o NAME.h5"):
+        resolve_source("a*.lammpstrj")
+
+
 @pytest.mark.parametrize("read", [gnnzoo.inspect, gnnzoo.open_dataset, gnnzoo.convert])
 def test_sockets_are_no_data(folder, read):
     with socket.socket(socket.AF_UNIX) as made:
