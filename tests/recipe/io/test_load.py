@@ -133,7 +133,7 @@ def test_a_pattern_that_leads_too_far_is_refused(folder, pattern):
 
 
 def test_the_folder_of_an_unknown_user_is_missing(folder):
-    assert find_source_files(recipe_from_dict(changed(data__source="~nobody-of-this-name/a.h5"))) == []
+    assert find_source_files(recipe_from_dict(changed(data__source="~no-such-user/a.h5"))) == []
 
 
 def test_a_source_of_which_a_part_is_missing_is_refused(folder):
