@@ -95,7 +95,8 @@ def simulate(
     logger.info(f"simulating {name} with LAMMPS: {script}, log in {log}")
     with atomic_write(dump, overwrite) as temporary:
         _run(script, temporary, simulation, log)
-    record_path(dump).write_text(json_text(record, indent=2) + "\n")
+    with atomic_write(record_path(dump), overwrite=True) as temporary:
+        temporary.write_text(json_text(record, indent=2) + "\n")
     return SimulationResult(dump, log, kept=False)
 
 

@@ -28,6 +28,7 @@ from gnnzoo.outputs import translate_os_errors
 from gnnzoo.units import style
 
 TRAJECTORY_SUFFIX = ".traj"
+MAX_SPECIES = 1000  # more than elements and named types of any force field; each costs time and memory
 _CERTAIN = ("stiffness",)  # evidence that outweighs the convention of ASE
 
 
@@ -231,6 +232,13 @@ class _Conversion:
     def _numbered(self, species: list[str]) -> np.ndarray:
         """(atoms,) int32 type numbers; those of a file that numbers its types are kept."""
         names = set(species)
+        if len(names | set(self._types)) > MAX_SPECIES:
+            raise DataError(
+                f"more than {MAX_SPECIES} species: {', '.join(sorted(names)[:3])}, ...",
+                location=Location(self._path),
+                expected="the name of an element or of a type in each row",
+                hint=f"head {self._path} shows the columns: species is the one that Properties declares",
+            )
         for name in sorted(names - set(self._types)):
             number = int(name) if name.isdecimal() and 0 < int(name) < 2**31 else len(self._types) + 1
             while number in self._names:

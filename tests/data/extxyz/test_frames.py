@@ -278,3 +278,10 @@ def test_more_keys_than_quantities_are_refused(folder):
     words = [f"k{number}=1" for number in range(3000)]
     with refused(DataError, file="a.extxyz", line=2):
         read(xyz_frame(FORCES, *words))
+
+
+def test_a_column_of_numbers_in_the_place_of_species_is_refused(folder, monkeypatch):
+    """Each species costs time and memory; a file of 200,000 distinct ones did not end."""
+    monkeypatch.setattr("gnnzoo.data.extxyz.dataset.MAX_SPECIES", 3)
+    with refused(DataError, "3 species", file="a.extxyz", hint="species"):
+        read(xyz_frame(FORCES, atoms="1.5 1.25 1.75"), xyz_frame(FORCES, atoms="1.5 2.25"))
