@@ -63,7 +63,8 @@ def _override(option: str, value: str) -> str:
     """The change of a recipe that declares the same as an option."""
     value = "".join(shlex.split(value))
     if option == "--types":
-        return f"{_KEYS[option]}={json.dumps(dict(pair.split('=', 1) for pair in value.split(',')))}"
+        pairs = [pair.partition("=") for pair in value.split(",")]
+        return f"{_KEYS[option]}={json.dumps({number: name or 'NAME' for number, _, name in pairs})}"
     if option == "--column":
         return f"{_KEYS[option]}.{value}"
     return f"{_KEYS[option]}={value}"

@@ -214,8 +214,6 @@ def test_options_that_exclude_each_other_are_refused(folder):
         convert("a.lammpstrj", "b.h5", cutoff=4)
     with refused(UserError, "'csv'", expected="h5 or tfrecord"):
         convert("a.lammpstrj", format="csv")
-    with refused(DataError, "H5MD", file="a.h5"):
-        convert(["a.lammpstrj", dataset], "b.h5")
     with refused(DataError, "metal", file="real.lammpstrj", expected="real"):
         convert(dumps.argon_dump(folder / "real.lammpstrj", units="real"), units="metal")
     assert not (folder / "real.h5").exists()

@@ -151,7 +151,7 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
     """The fields of the atoms, ordered by id."""
     _require(len(set(columns)) == len(columns), "a column appears twice")
     fields = {name: names for name, names in _FIELDS.items() if set(names) <= set(columns)}
-    _require({"ids", "types", "forces"} <= set(fields), "columns missing")
+    _require({"types", "forces"} <= set(fields), "columns missing")
     kinds = [kind for kind in _POSITIONS if {kind, kind.replace("x", "y"), kind.replace("x", "z")} <= set(columns)]
     _require(kinds, "positions missing")
     fields["positions"] = tuple(kinds[0].replace("x", axis) for axis in "xyz")
@@ -163,6 +163,7 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
         else:
             read = [[_real(row[place]) for place in places] for row in rows]
         values[name] = [row[0] for row in read] if len(names) == 1 else read
+    values.setdefault("ids", list(range(1, len(rows) + 1)))  # without ids the rows are numbered
     _require(len(set(values["ids"])) == len(rows), "an atom appears twice")
     order = sorted(range(len(rows)), key=values["ids"].__getitem__)
     values = {name: [column[row] for row in order] for name, column in values.items()}

@@ -505,7 +505,9 @@ def test_a_species_that_the_recipe_does_not_declare(folder):
 
 def test_several_datasets(sound, folder):
     other = dumps.argon_dump(folder / "lj.lammpstrj", units="lj")
-    not_started(DataError, "lj", data=[sound, other])
+    with refused(DataError, "lj"):
+        train(RECIPE, data=[sound, other])
+    assert not (folder / "runs").exists()
     not_started(DataError, "twice", data=[sound, sound])
 
 
