@@ -1,5 +1,6 @@
-"""File formats by first bytes and by name, and the natural order of numbered file names."""
+"""File formats by first bytes and by name, digests of files, and the natural order of numbered file names."""
 
+import hashlib
 import os
 import re
 import stat
@@ -23,6 +24,19 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Hexadecimal sha256 of its content.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_regular(path: Path, expected: str, error: type[UserError] = DataError, hint: str | None = None) -> None:

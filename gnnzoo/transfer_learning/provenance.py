@@ -3,12 +3,12 @@
 In the JSON files they stand under the key "origin". Nothing here needs TensorFlow.
 """
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self, cast
 
+from gnnzoo.file_formats import file_sha256
 from gnnzoo.models.info import DatasetInfo, Origin, PairCurveInfo, SourceErrors
 from gnnzoo.records import Record
 
@@ -201,4 +201,4 @@ def file_digest(path: Path | None) -> str | None:
     Returns:
         Hexadecimal digits; None without a path.
     """
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+    return file_sha256(path) if path else None

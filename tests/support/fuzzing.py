@@ -11,35 +11,18 @@ import signal
 import traceback
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from fuzzers.guard import TooLong, Verdict
 from gnnzoo.data.frames.blocks import ATOM_FIELDS
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
 from gnnzoo.errors import UserError
 from strict_dumps import frames_written, same
-
-
-class TooLong(BaseException):
-    """Reading took too long; not an Exception, so that no handler on the way catches it."""
-
-
-@dataclass
-class Verdict:
-    """Result of reading a file.
-
-    Attributes:
-        kind: "accepted", or the error message without its particulars.
-        complaints: violated rules.
-    """
-
-    kind: str = "accepted"
-    complaints: list[str] = field(default_factory=list)
 
 
 def check_reader(path: Path, seconds: float = 20) -> Verdict:

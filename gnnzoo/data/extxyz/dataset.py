@@ -14,7 +14,7 @@ import numpy as np
 from gnnzoo.data.convert import Conversion, Description, write_h5md
 from gnnzoo.data.extxyz import ase_trajectory, frames
 from gnnzoo.data.extxyz.choice import choose_keys, convert_command, is_lammps, is_positions, is_species, no_forces
-from gnnzoo.data.extxyz.frames import Advance, Rows, digest
+from gnnzoo.data.extxyz.frames import Advance, Rows
 from gnnzoo.data.extxyz.header import Header
 from gnnzoo.data.extxyz.quantities import FrameContents, frame_contents
 from gnnzoo.data.extxyz.report import Outcome, quantities_report
@@ -24,6 +24,7 @@ from gnnzoo.data.frames.blocks import FrameBlock, joined_blocks
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.inspection.unit_checks import quick_evidence
 from gnnzoo.errors import DataError, Location
+from gnnzoo.file_formats import file_sha256
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.units import style
 
@@ -129,7 +130,7 @@ class _Conversion:
 
     def to_h5md(self, output: Path) -> Conversion:
         """Write the frames; again without a quantity that turns out not to be in all of them."""
-        source = {"file": str(self._path), "size": self._path.stat().st_size, "sha256": digest(self._path)}
+        source = {"file": str(self._path), "size": self._path.stat().st_size, "sha256": file_sha256(self._path)}
         while True:
             self._start()
             try:

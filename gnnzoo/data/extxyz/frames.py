@@ -4,7 +4,6 @@ Nothing is believed before it is read: a number of atoms for which the file is t
 real one, are refused before memory is taken.
 """
 
-import hashlib
 import io
 import re
 import shlex
@@ -298,9 +297,3 @@ def _uneven(words: int, header: Header, row: int) -> DataError:
     return DataError(
         f"frame {header.number} has a row of {words} words", location=location, expected=expected, hint=hint
     )
-
-
-def digest(path: Path) -> str:
-    """Hexadecimal sha256 of the file at `path`, as it is on disk."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

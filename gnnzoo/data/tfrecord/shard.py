@@ -3,7 +3,6 @@
 A record is its length (8 bytes), a checksum of the length (4), the content, and a checksum of the content (4).
 """
 
-import hashlib
 import os
 import struct
 from collections.abc import Iterator
@@ -12,21 +11,9 @@ from typing import NoReturn
 
 from gnnzoo.data.tfrecord.description import HOW, Shard
 from gnnzoo.errors import DataError, Location
+from gnnzoo.file_formats import file_sha256
 
 _HEAD_BYTES, _TAIL_BYTES = 12, 4
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Hexadecimal sha256 of its content.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def record_places(path: Path, shard: Shard) -> list[tuple[int, int]]:

@@ -25,8 +25,8 @@ from gnnzoo.data.tfrecord.layout import (
     encode,
     fields_of,
 )
-from gnnzoo.data.tfrecord.shard import file_sha256
 from gnnzoo.errors import DataError, Location, UserError
+from gnnzoo.file_formats import file_sha256
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.records import json_text
 from gnnzoo.threads import ordered_map, thread_pool
