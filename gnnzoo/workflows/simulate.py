@@ -93,6 +93,8 @@ def simulate(
         )
     script = permitted_script(simulation, recipe_path, trust)
     logger.info(f"simulating {name} with LAMMPS: {script}, log in {log}")
+    if log.is_symlink():  # LAMMPS would write to the file that it names
+        log.unlink()
     with atomic_write(dump, overwrite) as temporary:
         _run(script, temporary, simulation, log)
     with atomic_write(record_path(dump), overwrite=True) as temporary:

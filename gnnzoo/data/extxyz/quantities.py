@@ -30,7 +30,7 @@ _SAME = 0.01  # relative to the largest component: allowed difference of stress 
 _MARGIN = 1.0  # A; around atoms without a cell, so that a flat molecule has a volume
 _VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 _ARRAYS = ("velocities", "charges", "molecules", "images", "energies")
-_DTYPES = {"molecules": np.int64, "images": np.int32}
+_WHOLE = {"ids": np.int64, "molecules": np.int64, "images": np.int32}  # whole numbers, which a file may declare as real
 _CELLS = ("cell", "box", "unit_cell", "lattice_vectors")  # keys that hold a cell in the place of Lattice
 
 
@@ -109,7 +109,7 @@ def frame_contents(rows: Rows, keys: Mapping[str, str], units: Units) -> FrameCo
     incomplete = []
     for name in _ARRAYS:
         if name in numbers and np.isfinite(numbers[name]).all():
-            arrays[name] = numbers[name].astype(_DTYPES.get(name, np.float64))
+            arrays[name] = _whole(numbers[name], name, header) if name in _WHOLE else numbers[name].astype(np.float64)
         elif name in numbers:
             incomplete.append(name)
     doubts: dict[str, str] = {}
@@ -152,6 +152,22 @@ def _finite(values: np.ndarray, what: str, header: Header) -> None:
         )
 
 
+def _whole(values: np.ndarray, name: str, header: Header) -> np.ndarray:
+    """The values as integers; DataError where one has a fraction, or more digits than float64 and the integer keep."""
+    kind = np.dtype(_WHOLE[name])
+    most = min(2**53, np.iinfo(kind).max)
+    wrong = (values != np.round(values)) | (np.abs(values) > most)
+    if wrong.any():
+        place = np.argwhere(wrong)[0]
+        raise DataError(
+            f"{name} of frame {header.number} are no whole numbers: that of atom {place[0] + 1} is "
+            f"{values[tuple(place)]:.17g}",
+            location=header.at_row(int(place[0])),
+            expected=f"whole numbers of at most {most:,}",
+        )
+    return values.astype(kind)
+
+
 def _velocities(momenta: np.ndarray, masses: np.ndarray | None, species: list[str], units: Units) -> np.ndarray:
     """(atoms, 3) velocities in the style's unit from ASE's momenta; NaN where a mass is unknown."""
     if masses is None:
@@ -165,7 +181,7 @@ def _ids(given: np.ndarray | None, header: Header) -> np.ndarray:
     if given is None:
         return np.arange(1, header.n_atoms + 1)
     _finite(given, "ids", header)
-    ids = given.astype(np.int64)
+    ids = _whole(given, "ids", header)
     if len(np.unique(ids)) < len(ids):
         ordered = np.sort(ids)
         twice = ordered[1:][np.diff(ordered) == 0][0]

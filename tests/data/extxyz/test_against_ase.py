@@ -263,6 +263,13 @@ def test_an_id_that_appears_twice_is_refused(folder):
     assert_refused([atoms], "frame 0", "5", file="a.extxyz", line=2, expected="each atom once")
 
 
+@pytest.mark.parametrize(("column", "values"), [("id", [1, 2, 3, 4, 5, 6.5]), ("molecule", [1, 1, 1, 2, 2, 1e17])])
+def test_ids_and_molecules_that_are_no_whole_numbers_are_refused(folder, column, values):
+    atoms = water()
+    atoms.new_array(column, np.array(values))
+    assert_refused([atoms], "frame 0", "atom 6", file="a.extxyz", line=8, expected="whole numbers")
+
+
 @pytest.mark.parametrize(("name", "text"), [("a.extxyz", "3\n\nO 1 2\n"), ("a.traj", "no trajectory"), ("a.xyz", "")])
 def test_files_that_ase_cannot_read_are_refused(folder, name, text):
     (folder / name).write_text(text)
