@@ -20,6 +20,7 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
+from gnnzoo.deploy.edge_model import EdgeModel, rebuilt
 from gnnzoo.deploy.input_checks import checked_atoms, checked_edges, checked_outputs, checked_vectors
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
@@ -46,6 +47,15 @@ _EDGES = {
     "vectors": tf.TensorSpec((None, 3), tf.float32, "vectors"),
 }
 _EDGE_CLASS = tf.TensorSpec((None,), tf.int32, "edge_class")
+_OWN_LIST = {
+    "types": _ATOMS["types"],
+    "owned": tf.TensorSpec((None,), tf.bool, "owned"),
+    "senders": _EDGES["senders"],
+    "receivers": _EDGES["receivers"],
+    "vectors": tf.TensorSpec((None, 3), tf.float64, "vectors"),
+    "edge_class": _EDGE_CLASS,
+}
+EDGE_SIGNATURES = {"edges": "float32", "edges_float64": "float64"}  # signature -> dtype of its network
 
 
 class FrozenForceField(tf.Module):
@@ -109,6 +119,10 @@ class FrozenForceField(tf.Module):
             self.results = tf.function(results)
         if not largest:  # edges alone do not give the positions in the box
             self.forces_from_edges = _forces_from_edges(model, species_of)
+        for name, dtype in EDGE_SIGNATURES.items():
+            evaluate = EdgeModel(rebuilt(model, dtype), dtype)
+            setattr(self, f"{name}_model", evaluate)  # tracked by TensorFlow, with its weights
+            setattr(self, name, _edges(evaluate, species_of, offsets))
 
 
 def _forces_from_edges(
@@ -136,6 +150,33 @@ def _forces_from_edges(
         return checked_outputs(network(batch, training=False))[fields.FORCES]
 
     return tf.function(forces_from_edges)
+
+
+def _edges(
+    evaluate: EdgeModel, species_of: Callable[[tf.Tensor], tf.Tensor], offsets: tf.Tensor
+) -> tf.types.experimental.PolymorphicFunction:
+    """The compiled function of a neighbour list made by the caller, with all results that the model has."""
+
+    def edges(
+        types: tf.Tensor,
+        owned: tf.Tensor,
+        senders: tf.Tensor,
+        receivers: tf.Tensor,
+        vectors: tf.Tensor,
+        edge_class: tf.Tensor,
+        positions: tf.Tensor | None = None,
+        cell: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        species = species_of(types)
+        senders, receivers = checked_edges(
+            tf.size(species), senders, receivers, vectors, edge_class, len(fields.EDGE_CLASSES)
+        )
+        found = checked_outputs(evaluate(species, owned, senders, receivers, vectors, edge_class, positions, cell))
+        if "energies" in found:
+            found["energies"] += tf.where(owned, tf.gather(offsets, species), 0.0)
+        return found
+
+    return tf.function(edges)
 
 
 def _batch(
@@ -182,6 +223,8 @@ def save(model: ForceField, folder: Path) -> None:
             "forces_from_edges": (module.forces_from_edges, _EDGES),
             "forces_from_classified_edges": (module.forces_from_edges, _EDGES | {"edge_class": _EDGE_CLASS}),
         }
+    of_list = _OWN_LIST if takes_edges(model) else _OWN_LIST | {key: _ATOMS[key] for key in ("positions", "cell")}
+    arguments |= {name: (getattr(module, name), of_list) for name in EDGE_SIGNATURES}
     if has_energy(model):
         arguments |= {
             "results": (module.results, _ATOMS),
@@ -240,7 +283,7 @@ def signature_names(model: ForceField) -> list[str]:
     """
     from_edges = ["forces_from_edges", "forces_from_classified_edges"] if takes_edges(model) else []
     with_energy = ["results", "results_with_molecules"] if has_energy(model) else []
-    return ["forces", "forces_with_molecules", *from_edges, *with_energy]
+    return ["forces", "forces_with_molecules", *from_edges, *with_energy, *EDGE_SIGNATURES]
 
 
 # --- constants of the functions --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from gnnzoo.layers.registry import (
     ATOM_ENERGIES,
     ATOMS,
     DIRECTIONS,
+    EDGE_GRADIENTS,
     EDGE_WEIGHT,
     VECTORS,
     edge_features,
@@ -98,14 +99,21 @@ class PairForceDecoder(PerceptronLayer):
     def build(self, graph: GraphShapes) -> None:
         self.perceptron.build_pair(graph[ATOMS][-1], edge_features(graph, self.bond_features)[-1])
 
-    def call(self, graph: GraphTensors, training: bool | None = None) -> GraphTensors:
+    @property
+    def returns_pairs(self) -> bool:
+        """Forces of pairs that are opposite to each other have a virial."""
+        return self.antisymmetric
+
+    def call(self, graph: GraphTensors, training: bool | None = None, pairs: bool = False) -> GraphTensors:
         x, senders, receivers = graph[ATOMS], graph[SENDERS], graph[RECEIVERS]
         edges = edge_features(graph, self.bond_features)
         hidden = self.perceptron.hidden_pairs(x, edges, senders, receivers, training=training)
         strength = self.perceptron.last(hidden) * graph[EDGE_WEIGHT]  # (edges, units) -> (edges, 1)
         count = row_count(x)
-        forces = segment_sum(strength * graph[DIRECTIONS], receivers, count)
-        return {FORCES: forces * self.neighbor_scale}
+        by_pair = strength * graph[DIRECTIONS]
+        forces = {FORCES: segment_sum(by_pair, receivers, count) * self.neighbor_scale}
+        # a pair's force stands on both of its edges, half of it on each
+        return {**forces, EDGE_GRADIENTS: by_pair * (self.neighbor_scale / 2)} if pairs else forces
 
 
 @register("vector_force_decoder")
@@ -162,7 +170,13 @@ class ForceScale(StackLayer):
     def fact_weights(self) -> list[keras.Variable]:
         return [self.factor]
 
-    def call(self, graph: GraphTensors) -> GraphTensors:
+    @property
+    def returns_pairs(self) -> bool:
+        """Forces of a pair that are scaled by species are not opposite to each other."""
+        return isinstance(self.scale, float)
+
+    def call(self, graph: GraphTensors, pairs: bool = False) -> GraphTensors:
         factor = self.factor if isinstance(self.scale, float) else ops.take(self.factor, graph[SPECIES])[:, None]
         present = [key for key in (FORCES, ATOM_ENERGIES) if key in graph]
-        return {key: graph[key] * factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in present}
+        scaled = {key: graph[key] * factor * ops.cast(graph[ATOM_MASK], graph[key].dtype)[:, None] for key in present}
+        return {**scaled, EDGE_GRADIENTS: graph[EDGE_GRADIENTS] * factor} if pairs else scaled

@@ -19,7 +19,14 @@ from gnnzoo.fields import (
     SPECIES,
 )
 from gnnzoo.layers.radial import polynomial_envelope
-from gnnzoo.layers.registry import ATOM_ENERGIES, edge_gradients_to_forces, register, row_count, segment_sum
+from gnnzoo.layers.registry import (
+    ATOM_ENERGIES,
+    EDGE_GRADIENTS,
+    edge_gradients_to_forces,
+    register,
+    row_count,
+    segment_sum,
+)
 from gnnzoo.layers.stack_layer import GraphTensors, LayerOptions, StackLayer, Tensor
 
 # {"term": name, argument: value, ...}: a term of a prior energy, in plain numbers.
@@ -230,14 +237,20 @@ class Prior(StackLayer):
         super().__init__(**kwargs)
         self.terms, self.alone = [dict(term) for term in terms], alone
 
-    def call(self, graph: GraphTensors) -> GraphTensors:
+    returns_pairs = True
+
+    def call(self, graph: GraphTensors, pairs: bool = False) -> GraphTensors:
         if self.alone:
             return {ATOM_ENERGIES: self.energies(graph)}
         result = {}
         if ATOM_ENERGIES in graph:  # its forces follow from the total energy, with those of the network
             result[ATOM_ENERGIES] = graph[ATOM_ENERGIES] + self.energies(graph)
         if FORCES in graph:
-            result[FORCES] = graph[FORCES] + self.forces(graph)
+            gradients = self.edge_gradients(graph)
+            forces = edge_gradients_to_forces(gradients, graph, row_count(graph[SPECIES]))
+            result[FORCES] = graph[FORCES] + forces
+            if pairs:
+                result[EDGE_GRADIENTS] = graph[EDGE_GRADIENTS] + gradients
         return result
 
     def energies(self, graph: GraphTensors) -> Tensor:
@@ -256,20 +269,20 @@ class Prior(StackLayer):
             total += _TERMS[str(term["term"])](pairs, **arguments)
         return total * tf.cast(graph[ATOM_MASK], total.dtype)[:, None]
 
-    def forces(self, graph: GraphTensors) -> Tensor:
+    def edge_gradients(self, graph: GraphTensors) -> Tensor:
         """Differentiate the energies.
 
         Args:
             graph: inputs of the model, by key.
 
         Returns:
-            (atoms, 3), force unit.
+            (edges, 3) gradients of the total energy with respect to the edge vectors, force unit.
         """
         vectors = tf.convert_to_tensor(graph[EDGE_VECTORS])
         with tf.GradientTape() as tape:
             tape.watch(vectors)
             energy = tf.reduce_sum(self.energies({**graph, EDGE_VECTORS: vectors}))
-        return edge_gradients_to_forces(tape.gradient(energy, vectors), graph, row_count(graph[SPECIES]))
+        return tape.gradient(energy, vectors)
 
 
 def _plain(value: object) -> object:

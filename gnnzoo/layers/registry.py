@@ -19,6 +19,9 @@ VECTORS = "vectors"  # (atoms, 3, units) | equivariant vector features of the at
 RADIAL = "radial"  # (edges, functions) | the radial basis alone; only where the recipe lists "radial"
 DIRECTIONS = "directions"  # (edges, 3) | unit vectors from receiver to sender
 ATOM_ENERGIES = "atom_energies"  # (atoms, 1) | contribution of each atom to the potential energy
+# (edges, 3) | of a direct head of pair forces: g with F_i = sum_j g_ij - sum_j g_ji and W = -sum_ij r_ij g_ij, in the
+# place of the gradients that an energy has; only where a model is built with `pairs`
+EDGE_GRADIENTS = "edge_gradients"
 EDGE_WEIGHT = "edge_weight"  # (edges, 1) | 0 on padding; with an envelope it goes to zero smoothly at the cutoff
 
 Class = TypeVar("Class", bound=type[StackLayer])

@@ -10,8 +10,8 @@ from gnnzoo.errors import Location, ModelError, did_you_mean
 from gnnzoo.layers.encoders import EdgeGeometry
 from gnnzoo.layers.heads import ForceScale
 from gnnzoo.layers.prior import Prior
-from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, atoms_after, derived_seed
-from gnnzoo.layers.stack_layer import StackLayer
+from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, EDGE_GRADIENTS, atoms_after, derived_seed
+from gnnzoo.layers.stack_layer import GraphTensors, StackLayer, Tensor
 from gnnzoo.models.conservative import ConservativeModel
 from gnnzoo.models.layer_classes import layer_class
 from gnnzoo.models.priors import prior_terms
@@ -92,7 +92,9 @@ def species_table(recipe: Recipe, species: list[str], inputs: SpeciesInputs) -> 
     return table
 
 
-def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtype: str = "float32") -> keras.Model:
+def build_network(
+    recipe: Recipe, species: list[str], scales: Scales = RAW, dtype: str = "float32", pairs: bool = False
+) -> keras.Model:
     """The network of a recipe.
 
     Args:
@@ -100,6 +102,8 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
         species: names in the order of the `species` input.
         scales: from the training split, or the defaults for a network on raw forces.
         dtype: "float32", or "float64" for checks of symmetries and derivatives.
+        pairs: whether a direct head of pair forces, which has a virial, returns "edge_gradients" (edges, 3) as well;
+            such a network is not for saving.
 
     Returns:
         A functional model: dict of `fields.MODEL_INPUTS` -> {"forces": (atoms, 3)} in the data's force unit; with an
@@ -116,12 +120,21 @@ def build_network(recipe: Recipe, species: list[str], scales: Scales = RAW, dtyp
     entries = recipe.model.layers
     read_later = {getattr(entry, entry.traits.adds_output_of) for entry in entries if entry.traits.adds_output_of}
     for layer in stack(recipe, species, scales, dtype):
-        graph.update(layer(graph))
+        graph.update(_applied(layer, graph, pairs))
         if layer.name in read_later:
             graph[atoms_after(layer.name)] = graph[ATOMS]
-    outputs = {key: graph[key] for key in (fields.FORCES, ATOM_ENERGIES) if key in graph}
+    outputs = {key: graph[key] for key in (fields.FORCES, ATOM_ENERGIES, EDGE_GRADIENTS) if graph.get(key) is not None}
     kind = ConservativeModel if ATOM_ENERGIES in outputs else keras.Model
     return kind(inputs, outputs, name=recipe.name.replace(".", "_"))
+
+
+def _applied(layer: StackLayer, graph: GraphTensors, pairs: bool) -> dict[str, Tensor | None]:
+    """What a layer adds to the graph; with `pairs` also the forces of pairs, until a layer does not return them."""
+    begins = fields.FORCES not in graph and ATOM_ENERGIES not in graph
+    if pairs and layer.returns_pairs and (begins or graph.get(EDGE_GRADIENTS) is not None):
+        return layer(graph, pairs=True)
+    added = layer({key: value for key, value in graph.items() if value is not None})
+    return {**added, EDGE_GRADIENTS: None} if pairs and fields.FORCES in added else added
 
 
 def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[StackLayer]:

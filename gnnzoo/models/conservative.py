@@ -40,15 +40,32 @@ class ConservativeModel(keras.Model):
         """
         if head == "direct":
             return {fields.FORCES: super().call(inputs, training=training)[fields.FORCES]}
+        energies, gradients = self.energies_and_gradients(inputs, training=training)
+        return forces_and_virial(gradients, energies, inputs)
+
+    def energies_and_gradients(
+        self, inputs: GraphTensors, weights: Tensor | None = None, training: bool | None = None
+    ) -> tuple[Tensor, GraphTensors]:
+        """Compute the atom energies, and the gradients of their sum.
+
+        Args:
+            inputs: `fields.MODEL_INPUTS`.
+            weights: (atoms, 1) weight of each atom in the sum; by default 1.
+            training: whether dropout is active and running statistics are updated.
+
+        Returns:
+            (atoms, 1) energies; gradients with respect to edge vectors, positions, wave vectors and their weights, by
+            their names in `fields`.
+        """
         inputs = dict(inputs)
         for key in _GEOMETRY:
             inputs[key] = tf.convert_to_tensor(inputs[key])
         with tf.GradientTape() as tape:
             tape.watch([inputs[key] for key in _GEOMETRY])
-            outputs = super().call(inputs, training=training)
-            total = tf.reduce_sum(outputs[ATOM_ENERGIES])
-        gradients = tape.gradient(total, {key: inputs[key] for key in _GEOMETRY}, unconnected_gradients="zero")
-        return forces_and_virial(gradients, outputs[ATOM_ENERGIES], inputs)
+            energies = super().call(inputs, training=training)[ATOM_ENERGIES]
+            total = tf.reduce_sum(energies if weights is None else energies * weights)
+        geometry = {key: inputs[key] for key in _GEOMETRY}
+        return energies, tape.gradient(total, geometry, unconnected_gradients="zero")
 
 
 def forces_and_virial(gradients: GraphTensors, atom_energies: Tensor, batch: GraphTensors) -> GraphTensors:
