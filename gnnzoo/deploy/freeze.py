@@ -119,10 +119,12 @@ class FrozenForceField(tf.Module):
             self.results = tf.function(results)
         if not largest:  # edges alone do not give the positions in the box
             self.forces_from_edges = _forces_from_edges(model, species_of)
+        self.edge_models: dict[str, EdgeModel] = {}  # tracked by TensorFlow, with their weights
+        self.edge_functions: dict[str, Callable] = {}
         for name, dtype in EDGE_SIGNATURES.items():
             evaluate = EdgeModel(rebuilt(model, dtype), dtype)
-            setattr(self, f"{name}_model", evaluate)  # tracked by TensorFlow, with its weights
-            setattr(self, name, _edges(evaluate, species_of, offsets))
+            self.edge_models[name] = evaluate
+            self.edge_functions[name] = _edges(evaluate, species_of, offsets)
 
 
 def _forces_from_edges(
@@ -154,7 +156,7 @@ def _forces_from_edges(
 
 def _edges(
     evaluate: EdgeModel, species_of: Callable[[tf.Tensor], tf.Tensor], offsets: tf.Tensor
-) -> tf.types.experimental.PolymorphicFunction:
+) -> Callable[..., dict[str, tf.Tensor]]:
     """The compiled function of a neighbour list made by the caller, with all results that the model has."""
 
     def edges(
@@ -176,7 +178,7 @@ def _edges(
             found["energies"] += tf.where(owned, tf.gather(offsets, species), 0.0)
         return found
 
-    return tf.function(edges)
+    return edges
 
 
 def _batch(
@@ -224,13 +226,17 @@ def save(model: ForceField, folder: Path) -> None:
             "forces_from_classified_edges": (module.forces_from_edges, _EDGES | {"edge_class": _EDGE_CLASS}),
         }
     of_list = _OWN_LIST if takes_edges(model) else _OWN_LIST | {key: _ATOMS[key] for key in ("positions", "cell")}
-    arguments |= {name: (getattr(module, name), of_list) for name in EDGE_SIGNATURES}
     if has_energy(model):
         arguments |= {
             "results": (module.results, _ATOMS),
             "results_with_molecules": (module.results, _ATOMS | {"molecules": _MOLECULES}),
         }
-    signatures = {name: _signature(*arguments[name]) for name in signature_names(model)}
+    signatures = {
+        name: _compiled_signature(module.edge_functions[name], of_list)
+        if name in EDGE_SIGNATURES
+        else _signature(*arguments[name])
+        for name in signature_names(model)
+    }
     with root_logger_kept():
         tf.saved_model.save(module, str(folder), signatures=signatures)
 
@@ -246,6 +252,13 @@ def _signature(
         return outputs if isinstance(outputs, dict) else {"forces": outputs}
 
     return tf.function(by_name).get_concrete_function(**specs)
+
+
+def _compiled_signature(
+    function: Callable[..., dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec]
+) -> tf.types.experimental.ConcreteFunction:
+    """A function that is a signature alone, so that it is traced once."""
+    return tf.function(lambda **inputs: function(**inputs)).get_concrete_function(**specs)
 
 
 def takes_edges(model: ForceField) -> bool:
