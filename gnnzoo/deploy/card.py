@@ -8,7 +8,16 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.frames.frame import Frame
-from gnnzoo.deploy.freeze import TOLERANCE, Comparison, has_energy, signature_names, takes_edges, type_text
+from gnnzoo.deploy.edge_model import edge_results
+from gnnzoo.deploy.freeze import (
+    EDGE_SIGNATURES,
+    TOLERANCE,
+    Comparison,
+    has_energy,
+    signature_names,
+    takes_edges,
+    type_text,
+)
 from gnnzoo.models.archive import without_curves
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.info import DatasetInfo, ForceFigures, Origin
@@ -56,6 +65,25 @@ _EDGES = (
         "0: of different molecules, 1: bonded, 2: of one molecule; {molecules}without it all are 0",
     ),
 )
+_OWN_LIST = (
+    Array("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
+    Array("owned", "(atoms,)", "bool", "false for copies of atoms whose energies are counted elsewhere; else all true"),
+    *_EDGES[1:3],
+    Array("vectors", "(edges, 3)", "float64", _EDGES[3].meaning),
+    Array(
+        "edge_class",
+        "(edges,)",
+        "int32",
+        "0: of different molecules, 1: bonded, 2: of one molecule; {molecules}without them all are 0",
+    ),
+)
+_OWN_BOX = _POSITIONS[:2]  # further arguments of models with reciprocal-space layers
+_LIST_RESULTS = {
+    "forces": Array("forces", "(atoms, 3)", "float64", "{force}"),
+    "energies": Array("energies", "(atoms,)", "float64", "{energy}; of each atom that is owned; {zero}"),
+    "virial": Array("virial", "(3, 3)", "float64", "{energy}; -dE/d(strain), or the same of pair forces"),
+    "virials": Array("virials", "(atoms, 3, 3)", "float64", "{energy}; a share for each atom, which sum to the virial"),
+}
 _RESULTS = (
     Array("forces", "(atoms, 3)", "float32", "{force}"),
     Array("energy", "()", "float64", "{energy}; {zero}"),
@@ -170,6 +198,7 @@ def make_card(model: ForceField, comparison: Comparison) -> Card:
         functions["forces_from_edges"] = _filled(_EDGES, words)
     if has_energy(model):
         functions["results"] = _filled(_POSITIONS, words)
+    functions |= {name: _filled(_own_list(model), words) for name in EDGE_SIGNATURES}
     return Card(
         name=model.recipe.name,
         made_by=f"gnnzoo freeze, version {__version__}",
@@ -187,6 +216,11 @@ def make_card(model: ForceField, comparison: Comparison) -> Card:
         origin=without_curves(info.get("origin")),
         recipe=resolved(model.recipe),
     )
+
+
+def _own_list(model: ForceField) -> tuple[Array, ...]:
+    """Arguments of the functions of a neighbour list made elsewhere."""
+    return _OWN_LIST if takes_edges(model) else _OWN_LIST + _OWN_BOX
 
 
 def _returned(model: ForceField, words: dict[str, str]) -> tuple[Array, ...]:
@@ -251,10 +285,19 @@ def readme(model: ForceField, card: Card) -> str:
         boxes="" if takes_edges(model) else _PERIODIC,
         edges=edges,
         results=results,
+        own_list=_table(_filled(_own_list(model), words)),
+        list_results=", ".join(f"`{name}`" for name in _list_results(model)),
         signatures=", ".join(f"`{name}`" for name in signature_names(model)),
         example=EXAMPLE,
         card=CARD,
     )
+
+
+def _list_results(model: ForceField) -> dict[str, Array]:
+    """The results of the functions of a neighbour list that the model has."""
+    has = edge_results(model)
+    present = {"forces": True, "energies": has.energy, "virial": has.virial, "virials": has.atom_virials}
+    return {name: part for name, part in _LIST_RESULTS.items() if present[name]}
 
 
 def _table(arrays: tuple[Array, ...], first: str = "argument") -> str:
@@ -322,6 +365,16 @@ proportional to the square of the number of atoms. {boxes}
 {from_positions}
 
 {edges}Returns (atoms, 3) float32 forces in {force}.
+
+## Signatures `edges` and `edges_float64`
+
+`model.signatures["edges"](**arguments)` takes a neighbour list and returns all that the model has:
+{list_results}. It is compiled by XLA, with a few sizes of padding, and fast; `edges_float64` computes in double
+precision. An atom may be a copy of another one: forces are then those on all atoms, copies included, by the energies of
+the owned atoms alone, and add up over the parts of a box. `plugin.txt` has the names of all tensors, for TensorFlow's C
+API.
+
+{own_list}
 
 {results}The same functions are signatures, by name, for TensorFlow's C API: {signatures}. Their outputs have
 names, too; a single one is called `forces`.

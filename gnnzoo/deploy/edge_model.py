@@ -16,12 +16,14 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
 from gnnzoo.layers.registry import EDGE_GRADIENTS, edge_gradients_to_forces, segment_sum
-from gnnzoo.layers.stack_layer import ConfiguredLayer
+from gnnzoo.layers.stack_layer import ConfiguredLayer, StackLayer
 from gnnzoo.models.build import build_network
-from gnnzoo.models.conservative import ConservativeModel, forces_and_virial
+from gnnzoo.models.conservative import forces_and_virial
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import largest_wave
 from gnnzoo.models.stored_network import stored_scales
+from gnnzoo.models.symmetries import symmetries
+from gnnzoo.recipe.checks.stack import layer_names
 
 Tensors = dict[str, tf.Tensor]
 
@@ -43,18 +45,22 @@ class EdgeResults:
     atom_virials: bool
 
 
-def edge_results(network: keras.Model) -> EdgeResults:
-    """Find the results that a network has from edges.
+def edge_results(model: ForceField) -> EdgeResults:
+    """Find the results that a model has from edges.
 
     Args:
-        network: built with `pairs`, see `rebuilt`.
+        model: the trained model.
 
     Returns:
         The results; those of wave vectors belong to no atom.
     """
-    energy = isinstance(network, ConservativeModel)
-    virial = energy or EDGE_GRADIENTS in network.output
-    return EdgeResults(energy, virial, atom_virials=virial and not largest_wave(network))
+    energy = symmetries(model.recipe).conservative
+    layers = {layer.name: layer for layer in model.network.layers if isinstance(layer, StackLayer)}
+    entries = zip(layer_names(model.recipe), model.recipe.model.layers, strict=True)
+    heads = [name for name, entry in entries if entry.traits.head]
+    forces = [layers[name] for name in (*heads, fields.FORCE_SCALE, fields.PRIOR) if name in layers]
+    virial = energy or all(layer.returns_pairs for layer in forces)
+    return EdgeResults(energy, virial, atom_virials=virial and not largest_wave(model.network))
 
 
 def rebuilt(model: ForceField, dtype: str) -> keras.Model:
@@ -80,14 +86,15 @@ class EdgeModel(tf.Module):
     """Forces, energies and virials from a neighbour list.
 
     Args:
-        network: see `rebuilt`.
-        dtype: of the network.
+        model: the trained model.
+        dtype: of the computation, "float32" or "float64".
     """
 
-    def __init__(self, network: keras.Model, dtype: str) -> None:
+    def __init__(self, model: ForceField, dtype: str) -> None:
         super().__init__(name="edge_model")
+        network = rebuilt(model, dtype)
         self.weights = [variable.value for variable in network.variables]
-        self.results, self.largest_wave = edge_results(network), largest_wave(network)
+        self.results, self.largest_wave = edge_results(model), largest_wave(network)
         self._dtype = tf.as_dtype(dtype)
         self._compiled = tf.function(_evaluation(network, self.results, bool(self.largest_wave)), jit_compile=True)
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 from gnnzoo import fields
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.graph import Graph, graph_of
-from gnnzoo.deploy.edge_model import EdgeModel, rebuilt
+from gnnzoo.deploy.edge_model import EdgeModel
 from gnnzoo.deploy.input_checks import checked_atoms, checked_edges, checked_outputs, checked_vectors
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
@@ -122,7 +122,7 @@ class FrozenForceField(tf.Module):
         self.edge_models: dict[str, EdgeModel] = {}  # tracked by TensorFlow, with their weights
         self.edge_functions: dict[str, Callable] = {}
         for name, dtype in EDGE_SIGNATURES.items():
-            evaluate = EdgeModel(rebuilt(model, dtype), dtype)
+            evaluate = EdgeModel(model, dtype)
             self.edge_models[name] = evaluate
             self.edge_functions[name] = _edges(evaluate, species_of, offsets)
 
@@ -258,7 +258,7 @@ def _compiled_signature(
     function: Callable[..., dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec]
 ) -> tf.types.experimental.ConcreteFunction:
     """A function that is a signature alone, so that it is traced once."""
-    return tf.function(lambda **inputs: function(**inputs)).get_concrete_function(**specs)
+    return tf.function(function).get_concrete_function(**specs)
 
 
 def takes_edges(model: ForceField) -> bool:
@@ -416,6 +416,19 @@ def _frozen_forces(frozen: tf.Module, frame: Frame, graph: Graph) -> Iterator[np
     if frame.molecules is not None:
         arguments.append(tf.constant(frame.molecules, tf.int64))
     yield frozen.forces(*arguments).numpy()
+    every = dict(zip(("positions", "cell"), arguments, strict=False))
+    owned = tf.fill([len(frame)], True)
+    parts = {name: tf.constant(getattr(graph, name)) for name in ("senders", "receivers", "edge_class")}
+    for name in EDGE_SIGNATURES:
+        signature = frozen.signatures[name]
+        given = {
+            **every,
+            **parts,
+            "types": arguments[3],
+            "owned": owned,
+            "vectors": tf.constant(graph.vectors, tf.float64),
+        }
+        yield signature(**{key: given[key] for key in signature.structured_input_signature[1]})["forces"].numpy()
     if not hasattr(frozen, "forces_from_edges"):
         return
     edges = [tf.constant(part) for part in (graph.senders, graph.receivers, graph.vectors, graph.edge_class)]

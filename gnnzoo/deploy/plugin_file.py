@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from tensorflow.python.saved_model import loader_impl
 
-from gnnzoo.deploy.edge_model import edge_results, rebuilt
+from gnnzoo.deploy.edge_model import edge_results
 from gnnzoo.deploy.freeze import EDGE_SIGNATURES, bonded_species, takes_edges
 from gnnzoo.elements import MASSES
 from gnnzoo.models.files import ForceField
@@ -44,7 +44,7 @@ def write_plugin_file(model: ForceField, folder: Path) -> None:
 
 
 def _lines(model: ForceField, folder: Path) -> list[str]:
-    has = edge_results(rebuilt(model, "float32"))
+    has = edge_results(model)
     stack = model.recipe.model.layers
     rounds = sum(entry.traits.reads_edges or entry.traits.reads_radial for entry in stack)
     whole_box = any(entry.has(entry.traits.couples_graph) for entry in stack)

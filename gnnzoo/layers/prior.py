@@ -237,7 +237,10 @@ class Prior(StackLayer):
         super().__init__(**kwargs)
         self.terms, self.alone = [dict(term) for term in terms], alone
 
-    returns_pairs = True
+    @property
+    def returns_pairs(self) -> bool:
+        """Its energies have gradients."""
+        return True
 
     def call(self, graph: GraphTensors, pairs: bool = False) -> GraphTensors:
         if self.alone:

@@ -48,12 +48,12 @@ class StackLayer(ConfiguredLayer):
     from the rest of the recipe and from the training data, if it has one of the names in `models.build`.
 
     Transfers adapt weights to another radial basis, number of neighbours or force scale; the methods below name them.
-
-    Attributes:
-        returns_pairs: whether `call` takes `pairs=True` and then returns `registry.EDGE_GRADIENTS` as well.
     """
 
-    returns_pairs = False
+    @property
+    def returns_pairs(self) -> bool:
+        """Whether `call` takes `pairs=True` and then returns `registry.EDGE_GRADIENTS` as well."""
+        return False
 
     def radial_weights(self) -> list[tuple[keras.Variable, int]]:
         """Weights that act on the radial basis, available once the layer is built.

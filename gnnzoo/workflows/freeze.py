@@ -12,6 +12,7 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.card import write_card
 from gnnzoo.deploy.freeze import Comparison, compare, save
+from gnnzoo.deploy.plugin_file import write_plugin_file
 from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.info import ExampleFrame, ModelInfo
@@ -104,6 +105,7 @@ def freeze(
                 f"where the largest is {comparison.largest_force:.3g}"
             )
         write_card(force_field, temporary, comparison, frames[0])
+        write_plugin_file(force_field, temporary)
     logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of "
         f"{compared_on}: largest difference {comparison.largest_difference:.2g}, "

@@ -53,5 +53,6 @@ def test_the_card_states_the_zero_of_the_energy(training, zero):
 def test_a_model_of_forces_alone_has_no_energy():
     pair = force_field([*LAYERS[:-1], {"layer": "pair_force_decoder", **SILU}])
     assert not set(NAMES) & set(signature_names(pair))
-    assert "virial" not in readme(pair, make_card(pair, COMPARISON))
+    assert "energy" not in make_card(pair, COMPARISON).returns
+    assert "`energies`" not in readme(pair, make_card(pair, COMPARISON))
     assert set(NAMES) < set(signature_names(force_field()))

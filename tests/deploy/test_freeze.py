@@ -121,6 +121,8 @@ def test_signatures_have_named_arguments(frozen):
         "forces_with_molecules",
         "forces_from_edges",
         "forces_from_classified_edges",
+        "edges",
+        "edges_float64",
     }
     frame = water_frame()
     outputs = loaded.signatures["forces_with_molecules"](

@@ -30,7 +30,8 @@ _SAME = 0.01  # relative to the largest component: allowed difference of stress 
 _MARGIN = 1.0  # A; around atoms without a cell, so that a flat molecule has a volume
 _VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 _ARRAYS = ("velocities", "charges", "molecules", "images", "energies")
-_WHOLE = {"ids": np.int64, "molecules": np.int64, "images": np.int32}  # whole numbers, which a file may declare as real
+# Whole numbers, which a file may declare as real.
+_WHOLE: dict[str, type[np.int64] | type[np.int32]] = {"ids": np.int64, "molecules": np.int64, "images": np.int32}
 _CELLS = ("cell", "box", "unit_cell", "lattice_vectors")  # keys that hold a cell in the place of Lattice
 
 
@@ -154,8 +155,8 @@ def _finite(values: np.ndarray, what: str, header: Header) -> None:
 
 def _whole(values: np.ndarray, name: str, header: Header) -> np.ndarray:
     """The values as integers; DataError where one has a fraction, or more digits than float64 and the integer keep."""
-    kind = np.dtype(_WHOLE[name])
-    most = min(2**53, np.iinfo(kind).max)
+    kind = _WHOLE[name]
+    most = min(2**53, int(np.iinfo(kind).max))
     wrong = (values != np.round(values)) | (np.abs(values) > most)
     if wrong.any():
         place = np.argwhere(wrong)[0]
