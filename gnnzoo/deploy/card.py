@@ -8,11 +8,10 @@ import numpy as np
 
 from gnnzoo import __version__
 from gnnzoo.data.frames.frame import Frame
+from gnnzoo.deploy.comparison import TOLERANCE, Comparison
 from gnnzoo.deploy.edge_model import edge_results
 from gnnzoo.deploy.freeze import (
     EDGE_SIGNATURES,
-    TOLERANCE,
-    Comparison,
     has_energy,
     signature_names,
     takes_edges,

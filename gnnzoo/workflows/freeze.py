@@ -11,7 +11,8 @@ from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.card import write_card
-from gnnzoo.deploy.freeze import Comparison, compare, save
+from gnnzoo.deploy.comparison import Comparison, compare
+from gnnzoo.deploy.freeze import save
 from gnnzoo.deploy.plugin_file import write_plugin_file
 from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model

@@ -3,7 +3,7 @@
 import pytest
 
 from gnnzoo.deploy.card import make_card, readme
-from gnnzoo.deploy.freeze import Comparison
+from gnnzoo.deploy.comparison import Comparison
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from small import WATER, recipe

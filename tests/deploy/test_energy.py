@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from gnnzoo.deploy.card import make_card, readme
-from gnnzoo.deploy.freeze import Comparison, save, signature_names
+from gnnzoo.deploy.comparison import Comparison
+from gnnzoo.deploy.freeze import save, signature_names
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from small import argon_dataset, recipe
