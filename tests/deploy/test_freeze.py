@@ -165,7 +165,7 @@ def test_the_card_describes_the_functions(frozen):
 
 def test_an_export_that_differs_from_the_live_model_is_not_written(folder, monkeypatch):
     model = water_model()
-    monkeypatch.setattr(freezing, "bonded_species", lambda model: np.zeros((2, 2), bool))
+    monkeypatch.setattr("gnnzoo.deploy.freeze.bonded_species", lambda model: np.zeros((2, 2), bool))
     with pytest.raises(RuntimeError, match="differ"):
         freeze(model, "wrong")
     assert not list(folder.iterdir())
