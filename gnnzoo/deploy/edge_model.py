@@ -32,7 +32,7 @@ _ATOM_STEP, _EDGE_STEP, _WAVE_STEP = 32, 256, 64  # sizes are padded to multiple
 
 @dataclass(frozen=True)
 class EdgeResults:
-    """Which results a model has besides its forces.
+    """Results of a model in addition to its forces.
 
     Attributes:
         energy: energies of the atoms.
