@@ -6,7 +6,7 @@
     rounds 3                        layers that read edges: an energy depends on edges up to this many steps away
     whole_box 0                     1: a layer couples all atoms of a box, so that it cannot be divided between ranks
     periodic 0                      1: positions and cell are inputs, of a box that is periodic in all directions
-    molecules 1                     1: molecule ids change the forces
+    molecules 1                     1: trained with molecule ids, which change the forces
     energy 1                        1: there are energies and a virial; see `virial` for direct heads
     virial 2                        0: none, 1: of the box alone, 2: of each atom
     type 1 15.9994 O                LAMMPS type, mass in g/mol or 0, name
@@ -45,7 +45,7 @@ def write_plugin_file(model: ForceField, folder: Path) -> None:
 
 def _lines(model: ForceField, folder: Path) -> list[str]:
     has = edge_results(model)
-    stack = model.recipe.model.layers
+    stack, dataset = model.recipe.model.layers, model.info.get("dataset") or {}
     rounds = sum(entry.traits.reads_edges or entry.traits.reads_radial for entry in stack)
     whole_box = any(entry.has(entry.traits.couples_graph) for entry in stack)
     lines = [
@@ -55,7 +55,7 @@ def _lines(model: ForceField, folder: Path) -> list[str]:
         f"rounds {max(1, rounds)}",
         f"whole_box {int(whole_box)}",
         f"periodic {int(not takes_edges(model))}",
-        f"molecules {int(reads_molecules(model.recipe))}",
+        f"molecules {int(reads_molecules(model.recipe) and bool(dataset.get('molecules')))}",
         f"energy {int(has.energy)}",
         f"virial {int(has.virial) + int(has.atom_virials)}",
     ]
