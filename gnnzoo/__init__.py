@@ -32,6 +32,7 @@ _API = {
     "transfer": "gnnzoo.workflows.transfer",
     "pairs": "gnnzoo.workflows.pairs",
     "freeze": "gnnzoo.workflows.freeze",
+    "lammps": "gnnzoo.workflows.lammps",
 }
 _WITH_TENSORFLOW = {"build_model", "load_model", "convert", "train", "evaluate", "transfer", "pairs", "freeze"}
 __all__ = ["__version__", *_API]

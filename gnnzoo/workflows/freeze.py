@@ -13,7 +13,8 @@ from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.card import write_card
 from gnnzoo.deploy.comparison import Comparison, compare
 from gnnzoo.deploy.freeze import save
-from gnnzoo.deploy.plugin_file import write_plugin_file
+from gnnzoo.deploy.lammps.input_files import write_input_files
+from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
 from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.models.info import ExampleFrame, ModelInfo
@@ -107,6 +108,7 @@ def freeze(
             )
         write_card(force_field, temporary, comparison, frames[0])
         write_plugin_file(force_field, temporary)
+        write_input_files(force_field, temporary, frames[0])
     logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of "
         f"{compared_on}: largest difference {comparison.largest_difference:.2g}, "

@@ -157,7 +157,8 @@ void PairGnnzoo::check_list() const
       error->all(FLERR,
                  "special_bonds with a weight of 0 removes bonded pairs from the neighbour list, and the energy would be "
                  "wrong; expected: special_bonds lj/coul 1 1 1");
-  if (neighbor->exclude) error->all(FLERR, "neigh_modify exclude removes pairs that a gnnzoo model needs; leave it out");
+  if (neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol)
+    error->all(FLERR, "neigh_modify exclude removes pairs that a gnnzoo model needs; leave it out");
 }
 
 // --- the graph --------------------------------------------------------------------------------------------------------

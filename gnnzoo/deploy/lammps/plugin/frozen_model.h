@@ -13,7 +13,7 @@
 
 namespace gnnzoo {
 
-// Content of plugin.txt, see gnnzoo/deploy/plugin_file.py.
+// Content of plugin.txt, see gnnzoo/deploy/lammps/plugin_file.py.
 struct Conventions {
   std::string folder, units;
   double cutoff = 0;    // length unit

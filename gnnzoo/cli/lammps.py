@@ -1,0 +1,33 @@
+"""gnnzoo lammps"""
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("folder", required=False)
+@click.argument("script", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--ranks", type=click.IntRange(1), default=1, show_default=True, help="MPI processes.")
+@click.option("--build", is_flag=True, help="Compile the plugin again; without FOLDER nothing else is done.")
+def command(folder: str | None, script: str | None, arguments: tuple[str, ...], ranks: int, build: bool) -> None:
+    """Run the exported model FOLDER in LAMMPS.
+
+    SCRIPT is a LAMMPS input with `pair_style gnnzoo ${model}`; by default the in.lammps of the folder. ARGUMENTS go to
+    LAMMPS. The plugin is compiled at the first run, in about 10 s.
+
+    \b
+    gnnzoo lammps argon-frozen
+    gnnzoo lammps argon-frozen in.npt -var T 90
+    gnnzoo lammps --build
+    """
+    from gnnzoo.cli.console import say
+    from gnnzoo.deploy.lammps.build import build_plugin
+
+    if build:
+        say(f"{build_plugin(again=True)}: other programs of LAMMPS load it by plugin load")
+    if folder is not None:
+        from gnnzoo.workflows.lammps import lammps
+
+        lammps(folder, script, arguments, ranks=ranks)
+    elif not build:
+        raise click.UsageError("FOLDER is missing: one that gnnzoo freeze has written, or --build alone")
