@@ -7,6 +7,7 @@ those on all atoms, copies included, by the energy of the owned ones, and add up
 The network is compiled by XLA for a few sizes: arrays are padded here, and all padding is masked.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -96,7 +97,10 @@ class EdgeModel(tf.Module):
         self.weights = [variable.value for variable in network.variables]
         self.results, self.largest_wave = edge_results(model), largest_wave(network)
         self._dtype = tf.as_dtype(dtype)
-        self._compiled = tf.function(_evaluation(network, self.results, bool(self.largest_wave)), jit_compile=True)
+        evaluate = _evaluation(network, self.results, bool(self.largest_wave))
+        compiled = tf.function(evaluate, jit_compile=True, autograph=False)
+        # a partial, because a tf.function that is an attribute of a module is traced again when the module is saved
+        self._compiled = functools.partial(compiled)
 
     def __call__(
         self,

@@ -10,9 +10,11 @@ where `forces_from_edges` exists for models without reciprocal-space layers and 
 head. The same functions are signatures, by name, for TensorFlow's C API. Running them needs neither gnnzoo nor Keras.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -65,6 +67,7 @@ class FrozenForceField(tf.Module):
         network, cutoff = model.network, model.cutoff
         largest = largest_wave(network)
         self.weights = [variable.value for variable in network.variables]
+        evaluate = _traced_once(network)
         species_by_type = tf.constant(species_of_types(model))
         bonded = tf.constant(bonded_species(model))
         offsets = tf.constant(model.energy_offsets)
@@ -88,7 +91,7 @@ class FrozenForceField(tf.Module):
                 classes = edge_classes(senders, receivers, vectors, species, molecules, bonded)
             waves = wave_inputs(positions, cell, pbc, largest) if largest else empty_wave_inputs(species)
             batch = _batch(species, senders, receivers, tf.cast(vectors, tf.float32), classes, waves)
-            return checked_outputs(network(batch, training=False))
+            return checked_outputs(evaluate(batch))
 
         def forces(
             positions: tf.Tensor, cell: tf.Tensor, pbc: tf.Tensor, types: tf.Tensor, molecules: tf.Tensor | None = None
@@ -107,24 +110,32 @@ class FrozenForceField(tf.Module):
                 "virial": predicted[fields.VIRIAL][0],
             }
 
-        self.forces = tf.function(forces)
+        self.forces = _function(forces)
         if has_energy(model):
-            self.results = tf.function(results)
+            self.results = _function(results)
         if not largest:  # edges alone do not give the positions in the box
-            self.forces_from_edges = _forces_from_edges(model, species_of)
+            self.forces_from_edges = _forces_from_edges(evaluate, species_of)
         self.edge_models: dict[str, EdgeModel] = {}  # tracked by TensorFlow, with their weights
         self.edge_functions: dict[str, Callable] = {}
         for name, dtype in EDGE_SIGNATURES.items():
-            evaluate = EdgeModel(model, dtype)
-            self.edge_models[name] = evaluate
-            self.edge_functions[name] = _edges(evaluate, species_of, offsets)
+            self.edge_models[name] = EdgeModel(model, dtype)
+            self.edge_functions[name] = _edges(self.edge_models[name], species_of, offsets)
+
+
+# No function has Python control flow over tensors, which AutoGraph would convert in seconds.
+_function = functools.partial(tf.function, autograph=False)
+
+
+def _traced_once(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """The network as a function for batches of any size, which all functions share: to trace it takes seconds."""
+    batch = {key: tf.TensorSpec((None, *shape), dtype, key) for key, (shape, dtype) in fields.BATCH_SHAPES.items()}
+    return tf.function(lambda inputs: network(inputs, training=False), input_signature=[batch], autograph=False)
 
 
 def _forces_from_edges(
-    model: ForceField, species_of: Callable[[tf.Tensor], tf.Tensor]
+    evaluate: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]], species_of: Callable[[tf.Tensor], tf.Tensor]
 ) -> tf.types.experimental.PolymorphicFunction:
     """The function of a neighbour list made by the caller, in any order."""
-    network = model.network
 
     def forces_from_edges(
         types: tf.Tensor,
@@ -142,9 +153,9 @@ def _forces_from_edges(
         senders, receivers = tf.gather(senders, order), tf.gather(receivers, order)
         vectors, edge_class = tf.gather(vectors, order), tf.gather(edge_class, order)
         batch = _batch(species, senders, receivers, vectors, edge_class, empty_wave_inputs(species))
-        return checked_outputs(network(batch, training=False))[fields.FORCES]
+        return checked_outputs(evaluate(batch))[fields.FORCES]
 
-    return tf.function(forces_from_edges)
+    return _function(forces_from_edges)
 
 
 def _edges(
@@ -230,8 +241,9 @@ def save(model: ForceField, folder: Path) -> None:
         else _signature(*arguments[name])
         for name in signature_names(model)
     }
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nothing differentiates it again
     with root_logger_kept():
-        tf.saved_model.save(module, str(folder), signatures=signatures)
+        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
 
 
 def _signature(
@@ -244,14 +256,14 @@ def _signature(
         outputs = function(**inputs)
         return outputs if isinstance(outputs, dict) else {"forces": outputs}
 
-    return tf.function(by_name).get_concrete_function(**specs)
+    return _function(by_name).get_concrete_function(**specs)
 
 
 def _compiled_signature(
     function: Callable[..., dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec]
 ) -> tf.types.experimental.ConcreteFunction:
     """A function that is a signature alone, so that it is traced once."""
-    return tf.function(function).get_concrete_function(**specs)
+    return _function(function).get_concrete_function(**specs)
 
 
 def takes_edges(model: ForceField) -> bool:

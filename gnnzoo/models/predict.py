@@ -40,7 +40,8 @@ class ShapeSpecializedFunction(Generic[*Arguments, Result]):
         key = shapes(arguments)
         if key not in self._traced:  # a tf.function for each, so that none is traced twice
             logger.debug(f"shapes number {len(self) + 1}: traced{', compiled by XLA' if self._xla else ''}")
-            self._traced[key] = tf.function(self._function, jit_compile=self._xla)
+            # AutoGraph would convert all layers in seconds; none has Python control flow over tensors
+            self._traced[key] = tf.function(self._function, jit_compile=self._xla, autograph=False)
             start = time.monotonic()
             result = self._traced[key](*arguments)
             self.compile_seconds += time.monotonic() - start

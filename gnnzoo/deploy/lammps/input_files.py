@@ -38,7 +38,7 @@ def write_input_files(model: ForceField, folder: Path, frame: Frame) -> list[str
 
 
 def _types(model: ForceField) -> dict[int, str]:
-    """Name of each LAMMPS type from 1 to the last one of the model; those that it lacks are named NULL."""
+    """Name of each LAMMPS type from 1 to the last one of the model; the others are named NULL."""
     known = {int(number): name for number, name in model.info["types"].items() if name in model.species}
     return {number: known.get(number, "NULL") for number in range(1, max(known) + 1)}
 
