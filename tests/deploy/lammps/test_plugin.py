@@ -46,12 +46,12 @@ compute sums all reduce sum c_atoms c_stress[1] c_stress[4]
 variable W equal "-pxx * vol"
 thermo_style custom step temp pe press pxx pyy pzz pxy pxz pyz vol c_sums[1] c_sums[2] c_sums[3]
 thermo_modify format float %.15g norm no
-thermo 5
+thermo 2
 fix 1 all npt temp 90 90 100 tri 0 0 500
-run 10
+run 4
 min_style cg
-minimize 0 1e-2 5 20
-run 5
+minimize 0 1e-2 2 4
+run 1
 """
 
 
@@ -68,8 +68,12 @@ def folder(tmp_path_factory) -> Path:
         ):
             weight.assign(np.zeros(weight.shape))
         model = ForceField(network, made, {"species": ["Ar"], "types": {"1": "Ar"}, "units": "real"})
-        save(model, place / name)
-        write_plugin_file(model, place / name)
+        with pytest.MonkeyPatch.context() as patch:  # the others take seconds, and LAMMPS does not call them
+            names = ["edges", "edges_float64"] if name == "energy" else ["edges_float64"]
+            patch.setattr("gnnzoo.deploy.freeze.signature_names", lambda model, names=names: names)
+            patch.setattr("gnnzoo.deploy.lammps.plugin_file.EDGE_SIGNATURES", names)
+            save(model, place / name)
+            write_plugin_file(model, place / name)
     return place
 
 
@@ -123,14 +127,16 @@ def test_a_run_is_that_of_lammps_with_the_same_potential(lammps):
     code, own = lammps(BOX, f"pair_style lj/smooth/linear {CUTOFF}\npair_coeff 1 1 0.2378 3.405", RUN)
     assert code == 0, own
     expected = table(own)
-    assert len(expected) > 6
+    assert len(expected) >= 6
     scale = np.abs(expected).max(axis=0) + 1e-3
     for options, ranks in (("layout map", 1), ("layout halo", 1), ("threads 1", 2)):
         code, output = lammps(BOX, gnnzoo("energy", f"precision double {options}"), RUN, ranks=ranks)
         assert code == 0, output
         np.testing.assert_allclose(table(output) / scale, expected / scale, atol=1e-9, err_msg=f"{options} on {ranks}")
-    code, output = lammps(BOX, gnnzoo("energy", "precision single"), RUN)
-    np.testing.assert_allclose(table(output)[:3] / scale, expected[:3] / scale, atol=1e-5)
+    code, output = lammps(
+        BOX, gnnzoo("energy", "precision single"), RUN.replace("run 4", "run 0").split("min_style")[0]
+    )
+    np.testing.assert_allclose(table(output)[0] / scale, expected[0] / scale, atol=1e-5)
 
 
 def test_pair_forces_without_an_energy_have_their_pressure(lammps):
