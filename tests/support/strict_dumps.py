@@ -151,7 +151,7 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
     """The fields of the atoms, ordered by id."""
     _require(len(set(columns)) == len(columns), "a column appears twice")
     fields = {name: names for name, names in _FIELDS.items() if set(names) <= set(columns)}
-    _require({"types", "forces"} <= set(fields), "columns missing")
+    _require("forces" in fields and ("types" in fields or "element" in columns), "columns missing")
     kinds = [kind for kind in _POSITIONS if {kind, kind.replace("x", "y"), kind.replace("x", "z")} <= set(columns)]
     _require(kinds, "positions missing")
     fields["positions"] = tuple(kinds[0].replace("x", axis) for axis in "xyz")
@@ -164,6 +164,8 @@ def _atoms(columns: list[str], rows: list[list[bytes]], frame: dict) -> dict:
             read = [[_real(row[place]) for place in places] for row in rows]
         values[name] = [row[0] for row in read] if len(names) == 1 else read
     values.setdefault("ids", list(range(1, len(rows) + 1)))  # without ids the rows are numbered
+    if "types" not in fields:  # then elements are types
+        values["names"] = [row[columns.index("element")].decode() for row in rows]
     _require(len(set(values["ids"])) == len(rows), "an atom appears twice")
     order = sorted(range(len(rows)), key=values["ids"].__getitem__)
     values = {name: [column[row] for row in order] for name, column in values.items()}
@@ -194,9 +196,16 @@ def frames_written(text: bytes) -> tuple[list[dict], list[str]]:
 
 def same(frame: Frame, written: dict) -> bool:
     """Whether gnnzoo's frame equals one of the reference reader, up to rounding in the box and in scaled positions."""
-    exact = ["ids", "types", "forces", "molecules", "charges", "velocities", "images"]
-    if not written["scaled"]:
-        exact.append("positions")
+    exact = [
+        "ids",
+        *([] if "names" in written else ["types"]),
+        "forces",
+        "molecules",
+        "charges",
+        "velocities",
+        "images",
+    ]
+    exact += ["names"] * ("names" in written) + ["positions"] * (not written["scaled"])
     for name in exact:
         found = getattr(frame, name)
         if (found is None) != (name not in written):

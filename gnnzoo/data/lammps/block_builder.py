@@ -187,7 +187,7 @@ class BlockBuilder:
         if header.columns == self.columns:
             return self.layout
         layout = column_layout(header, self._declared)
-        if (set(layout.fields), layout.has_ids) != (set(self.layout.fields), self.layout.has_ids):
+        if _quantities(layout) != _quantities(self.layout):
             raise DataError(
                 f"the columns change: {listed(header.columns)} here, {listed(self.columns)} in "
                 f"{self._header.file}, line {self._header.rows_line - 1}",
@@ -287,3 +287,8 @@ class BlockBuilder:
                 arrays["positions"] = block.origins[:, None] + arrays["positions"] @ block.cells
             check_finite(headers, layout.fields["positions"], arrays["positions"])
         return block
+
+
+def _quantities(layout: Layout) -> tuple[frozenset[str], bool, bool]:
+    """What all frames of a dump must have alike: fields, ids, and whether types are numbers or elements."""
+    return frozenset(layout.fields), layout.has_ids, layout.elements is None

@@ -229,8 +229,10 @@ class _Reader:
         for line in self._next:
             if line.startswith(("---", "Loop")):  # the next block, even if its first line is damaged
                 break
-            for name, value in _PAIR.findall(line):
-                values.setdefault(name, value)
+            pairs = dict(_PAIR.findall(line))
+            if pairs.keys() & values.keys():  # a block has each name once: this is the next one
+                break
+            values |= pairs
         return {self._settings.headings.get(name, name): value for name, value in values.items()}
 
     def _add_row(self, number: int, step: int, values: dict[str, str]) -> None:

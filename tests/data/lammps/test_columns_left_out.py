@@ -47,6 +47,18 @@ def test_types_are_those_of_elements_in_alphabetical_order(element_only, caplog)
     assert "no column type: by element" in caplog.text
 
 
+@pytest.mark.parametrize("columns", [("type", "element"), ("element", "type")])
+def test_frames_that_change_between_types_and_elements_are_refused(folder, columns):
+    rows = {"type": ["1 1 1 1 1 0 0 0"], "element": ["1 O 1 1 1 0 0 0"]}
+    one, other = (
+        dump(folder / name, f"id {name} x y z fx fy fz", *[rows[name]] * count).read_text()
+        for name, count in zip(columns, (1, 2), strict=True)
+    )
+    (folder / "a.lammpstrj").write_text(one + other[other.index("ITEM: TIMESTEP\n1") :])
+    with refused(DataError, "columns change", file="a.lammpstrj", line=19, hint="separately"):
+        gnnzoo.convert("a.lammpstrj")
+
+
 def test_elements_that_lammps_made_up_name_no_type(folder):
     path = dump(folder / "a.lammpstrj", "id element x y z fx fy fz", ["1 C 1 1 1 0 0 0", "2 C 5 5 5 0 0 0"])
     with gnnzoo.open_dataset(path) as dataset:

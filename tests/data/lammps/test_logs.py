@@ -56,6 +56,15 @@ def test_energies_are_joined_by_step(folder, text):
     assert dataset.provenance["logs"]["frames"] == 3
 
 
+def test_a_damaged_block_gives_no_energy_to_the_step_before_it(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3, units="real")
+    first, second, third = (f"------------ Step{part}" for part in MULTI.split("------------ Step")[1:])
+    second = second.replace("PotEng", "PotEn").replace("KinEng", "KinEn")
+    (folder / "log.lammps").write_text(first + second + third.replace("------------ Step", "-- Ste"))
+    dataset = open_dataset(convert(dump, log="log.lammps"))
+    assert [frame.energy for frame in dataset] == [-10.5, None, None]
+
+
 def test_frames_without_an_energy_are_counted(folder):
     dump = dumps.argon_dump(folder / "a.lammpstrj", frames=5)
     (folder / "log.lammps").write_text(COLUMNS)
