@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gnnzoo.cli.trust_option import trust_option
-
 if TYPE_CHECKING:
     from gnnzoo.workflows.evaluate import Evaluation
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 @click.option("--plot", metavar="PNG", help="Path of the parity plot; by default MODEL-DATA-parity.png.")
 @click.option("--no-plot", is_flag=True, help="Draw no parity plot.")
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs, keeping the old ones as backups.")
-@trust_option
 def command(
     model: str,
     data: tuple[str, ...],
@@ -27,13 +24,12 @@ def command(
     plot: str | None,
     no_plot: bool,
     overwrite: bool,
-    trust: bool,
 ) -> None:
     """Evaluate MODEL on DATA (datasets or dumps): errors of forces next to zero forces, and of energies and virials
     where model and data have both.
 
-    --on NAME evaluates on data that the model's own recipe declares, simulated if they are missing. Without DATA and
-    --on, possible data are listed.
+    --on NAME evaluates on data that the model's own recipe declares; missing ones are simulated, by scripts of gnnzoo
+    alone. Without DATA and --on, possible data are listed.
 
     \b
     gnnzoo evaluate water.keras water.h5
@@ -42,7 +38,7 @@ def command(
     from gnnzoo.workflows.evaluate import evaluate_each
 
     for result in evaluate_each(
-        model, data or None, on=on, json_output=json_output, plot=plot or not no_plot, overwrite=overwrite, trust=trust
+        model, data or None, on=on, json_output=json_output, plot=plot or not no_plot, overwrite=overwrite
     ):
         show_evaluation(result)
 

@@ -100,7 +100,6 @@ def evaluate(
     json_output: str | Path | None = None,
     plot: bool | str | Path = True,
     overwrite: bool = False,
-    trust: bool = False,
     progress: bool = False,
 ) -> Evaluation | dict[str, Evaluation]:
     """Evaluate a model's forces, energies and virials, with zero forces and mean energies as baselines.
@@ -116,7 +115,6 @@ def evaluate(
         plot: whether to draw the parity plot MODEL-DATA-parity.png, or its path (for one dataset only).
         overwrite: replace existing outputs, which are kept as backups. A parity plot of the default name is always
             replaced.
-        trust: run a simulation by a script that is not one of gnnzoo, see `gnnzoo.simulate`.
         progress: show a progress bar.
 
     Returns:
@@ -125,9 +123,7 @@ def evaluate(
     Raises:
         UserError: no data are given (the error lists what could be), or an evaluation set is unknown.
     """
-    evaluations = evaluate_each(
-        model, data, on=on, json_output=json_output, plot=plot, overwrite=overwrite, trust=trust
-    )
+    evaluations = evaluate_each(model, data, on=on, json_output=json_output, plot=plot, overwrite=overwrite)
     results = {result.name: result for result in evaluations}
     return results if len(results) > 1 else next(iter(results.values()))
 
@@ -140,12 +136,11 @@ def evaluate_each(
     json_output: str | Path | None = None,
     plot: bool | str | Path = True,
     overwrite: bool = False,
-    trust: bool = False,
 ) -> Iterator[Evaluation]:
     """Evaluate a model on one dataset after the other.
 
     Args:
-        model, data, on, json_output, plot, overwrite, trust: see `evaluate`.
+        model, data, on, json_output, plot, overwrite: see `evaluate`.
 
     Yields:
         The errors on each dataset, once they are known.
@@ -168,7 +163,7 @@ def evaluate_each(
         yield results[name]
     for name in sets:
         recipe_path = recipe_names().get(force_field.recipe.name)
-        with evaluation_dataset(force_field.recipe, recipe_path, name, trust) as dataset:
+        with evaluation_dataset(force_field.recipe, recipe_path, name) as dataset:
             result = _evaluation(force_field, dataset, name, plot, overwrite)
             results[name] = replace(result, data=str(dataset.path), evaluation_set=name)
         yield results[name]

@@ -46,7 +46,7 @@ def simulate(
     overrides: Iterable[str] = (),
     on: str | None = None,
     overwrite: bool = False,
-    trust: bool = False,
+    trust: bool | None = False,
 ) -> SimulationResult:
     """Run a recipe's simulation in the folder `data/` of the working folder; an equal one is not run again.
 
@@ -56,7 +56,8 @@ def simulate(
         overrides: changes to a recipe given by path or name, see `gnnzoo.load_recipe`.
         on: evaluation set to simulate, instead of the training data.
         overwrite: run again where a dump exists, which is kept as a backup.
-        trust: run a script that is not one of gnnzoo; a LAMMPS script is a program that can run any command.
+        trust: run a script that is not one of gnnzoo; a LAMMPS script is a program that can run any command. None for
+            the recipe of a model, which chooses none.
 
     Returns:
         The dump data/NAME.lammpstrj, with NAME from the recipe's source.

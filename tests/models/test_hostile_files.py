@@ -331,7 +331,7 @@ def test_the_script_of_a_stored_recipe_does_not_run(honest, tmp_path, monkeypatc
     info = json.loads(honest[INFO_MEMBER])
     info["recipe"]["data"]["evaluation"] = {"x": {"source": "x.h5", "simulate": {"input": "evil.in", "variables": {}}}}
     path = written(tmp_path, honest | {INFO_MEMBER: json.dumps(info).encode()})
-    with refused(UserError, "evil.in", hint="--trust"):
+    with refused(UserError, "evil.in", hint="gnnzoo simulate RECIPE --on NAME --trust"):
         evaluate(path, on="x", plot=False)
     assert not Path("ran").exists()
 

@@ -13,6 +13,11 @@ from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 
 TRUST = "read it; if you trust it, the same command with --trust (trust=True in Python)"
+# A file of weights does not choose programs, whoever asks for its evaluation.
+FROM_MODEL = (
+    "the recipe is that inside a model, which chooses no programs: gnnzoo simulate RECIPE --on NAME --trust, with the "
+    "recipe's own file, makes the data; then the same command"
+)
 
 
 def find_script(simulation: Simulation, recipe_path: Path | None) -> Path:
@@ -40,13 +45,14 @@ def find_script(simulation: Simulation, recipe_path: Path | None) -> Path:
     )
 
 
-def permitted_script(simulation: Simulation, recipe_path: Path | None, trust: bool) -> Path:
+def permitted_script(simulation: Simulation, recipe_path: Path | None, trust: bool | None) -> Path:
     """Find the input script of a simulation and decide whether it may run.
 
     Args:
         simulation: names the script.
         recipe_path: of the recipe's file; None where it has none.
-        trust: whether the user trusts scripts that are not gnnzoo's own.
+        trust: whether the user trusts scripts that are not gnnzoo's own; None for the recipe of a model, which must
+            not choose any.
 
     Returns:
         The script; that of gnnzoo where both hold the same.
@@ -65,17 +71,17 @@ def permitted_script(simulation: Simulation, recipe_path: Path | None, trust: bo
         f"the script {found} is not one of gnnzoo, and a LAMMPS script is a program that can run any command",
         location=Location(file=recipe_path, key="data.simulate.input"),
         expected="one of " + ", ".join(sorted(f"simulations/{path.name}" for path in own.glob("*.in"))),
-        hint=TRUST,
+        hint=FROM_MODEL if trust is None else TRUST,
     )
 
 
-def check_place(recipe: Recipe, recipe_path: Path | None, trust: bool, key: str = "data") -> None:
+def check_place(recipe: Recipe, recipe_path: Path | None, trust: bool | None, key: str = "data") -> None:
     """Check that the data of a simulation are written inside the working folder.
 
     Args:
         recipe: names the missing data that its simulation makes.
         recipe_path: of the recipe's file; None where it has none.
-        trust: whether the user trusts the recipe.
+        trust: whether the user trusts the recipe; None for that of a model.
         key: of the data in the recipe's file, for errors.
 
     Raises:
@@ -88,5 +94,7 @@ def check_place(recipe: Recipe, recipe_path: Path | None, trust: bool, key: str 
             f"the simulated data would be written to {outside}, outside the working folder",
             location=Location(file=recipe_path, key=f"{key}.source"),
             expected="a path below the working folder",
-            hint="if you trust the recipe, the same command with --trust (trust=True in Python)",
+            hint=FROM_MODEL
+            if trust is None
+            else "if you trust the recipe, the same command with --trust (trust=True in Python)",
         )

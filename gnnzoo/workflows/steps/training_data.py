@@ -67,14 +67,13 @@ def recipe_dataset(
     return _opened(resolve_source(data), recipe)
 
 
-def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str, trust: bool = False) -> Dataset:
+def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str) -> Dataset:
     """Open an evaluation set of a recipe, simulated or converted first as training data are.
 
     Args:
         recipe: declares it in `data.evaluation`.
         recipe_path: of the recipe's file; None where it has none.
         name: of the set.
-        trust: whether missing data may be made by a script that is not one of gnnzoo.
 
     Returns:
         The dataset.
@@ -82,10 +81,10 @@ def evaluation_dataset(recipe: Recipe, recipe_path: Path | None, name: str, trus
     Raises:
         DataError, UserError: see `recipe_dataset`.
     """
-    return _declared(recipe, recipe_path, _Role(name), trust)
+    return _declared(recipe, recipe_path, _Role(name), trust=None)
 
 
-def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role, trust: bool) -> Dataset:
+def _declared(recipe: Recipe, recipe_path: Path | None, role: _Role, trust: bool | None) -> Dataset:
     """Open the source of a recipe, or of an evaluation set of it."""
     wanted = recipe if role.on is None else as_recipe(recipe, role.on)
     paths = find_source_files(wanted, recipe_path)
@@ -145,7 +144,7 @@ def _refuse_other_simulation(
         )
 
 
-def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role, trust: bool) -> DataSource:
+def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _Role, trust: bool | None) -> DataSource:
     """Make the missing source by the simulation that the recipe declares."""
     source = wanted.data.source
     if wanted.data.simulate is None:

@@ -37,8 +37,8 @@ dump 1 all custom 10 ${dump} id type x y z fx fy fz
 run 20
 """
 SETS = {
-    "large": {"source": "large.h5", "simulate": {"input": "scripts/tiny.in"}},
-    "hot": {"source": "hot.h5", "simulate": {"input": "scripts/tiny.in", "variables": {"T": 200}}},
+    "large": {"source": "large.h5", "simulate": {"input": "simulations/tiny.in"}},
+    "hot": {"source": "hot.h5", "simulate": {"input": "simulations/tiny.in", "variables": {"T": 200}}},
     "mine": {"source": "mine.h5"},
 }
 DECLARING = recipe(data={"evaluation": SETS}, training={"epochs": 1})
@@ -51,9 +51,10 @@ def model(workshop):
 
 
 @pytest.fixture
-def scripts(folder):
-    (folder / "scripts").mkdir()
-    (folder / "scripts/tiny.in").write_text(SCRIPT)
+def scripts(folder, monkeypatch):
+    (folder / "simulations").mkdir()
+    (folder / "simulations/tiny.in").write_text(SCRIPT)
+    monkeypatch.setattr("gnnzoo.workflows.steps.simulation_script.installed_recipes", lambda: folder)
     return folder
 
 
@@ -65,7 +66,7 @@ def mine(folder):
 
 
 def test_a_declared_set_is_simulated_once_and_evaluated_as_a_whole(model, scripts, messages):
-    result = evaluate(model, on="large", trust=True)
+    result = evaluate(model, on="large")
     assert (result.part, result.forces.frames, result.forces.atoms) == ("whole", 3, 3 * 16)
     assert (result.data, result.evaluation_set, result.to_json()["on"]) == ("large.h5", "large", "large")
     assert Path("data/large.lammpstrj").exists()
@@ -77,15 +78,15 @@ def test_a_declared_set_is_simulated_once_and_evaluated_as_a_whole(model, script
 
 
 def test_sets_and_data_are_evaluated_together_and_all_is_every_set(model, scripts, mine):
-    results = evaluate(model, "mine.h5", on=["hot", "hot"], plot=False, trust=True)
+    results = evaluate(model, "mine.h5", on=["hot", "hot"], plot=False)
     assert list(results) == ["mine.h5", "hot"]
-    assert list(evaluate(model, on="all", plot=False, trust=True)) == ["large", "hot", "mine"]
+    assert list(evaluate(model, on="all", plot=False)) == ["large", "hot", "mine"]
     with refused(UserError, hint="--plot"):
         evaluate(model, on="all", plot="all.png")
 
 
 def test_data_of_another_simulation_are_refused(model, scripts, mine):
-    evaluate(model, on="hot", plot=False, trust=True)
+    evaluate(model, on="hot", plot=False)
     shutil.move("hot.h5", "large.h5")
     with refused(UserError, "T", "200", file="large.h5", hint="gnnzoo evaluate MODEL large.h5"):
         evaluate(model, on="large", plot=False)
@@ -130,7 +131,7 @@ def test_the_command_takes_names(model, workshop, mine):
 def test_a_set_is_simulated_by_name(scripts):
     raw = ARGON | {"data": ARGON["data"] | {"evaluation": SETS}}
     Path("tiny.json").write_text(json.dumps(raw))
-    dump = simulate("tiny.json", on="hot", trust=True).dump
+    dump = simulate("tiny.json", on="hot").dump
     assert dump == Path("data/hot.lammpstrj")
     assert older_source("tiny.json", [], dump, "hot") is None
     convert(dump, "hot.h5", units="real", types={1: "Ar"})
