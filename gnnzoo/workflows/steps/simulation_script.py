@@ -13,7 +13,7 @@ from gnnzoo.recipe.schema.data import Simulation
 from gnnzoo.recipe.schema.recipe import Recipe
 
 TRUST = "read it; if you trust it, the same command with --trust (trust=True in Python)"
-# A file of weights does not choose programs, whoever asks for its evaluation.
+# A file of weights does not choose programs.
 FROM_MODEL = (
     "the recipe is that inside a model, which chooses no programs: gnnzoo simulate RECIPE --on NAME --trust, with the "
     "recipe's own file, makes the data; then the same command"
