@@ -10,11 +10,12 @@ from gnnzoo.cli.trust_option import trust_option
 
 
 def _parse_map(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
-    """("O=Ar",) -> {"Ar": "O"}: the source species that each target species starts as."""
-    pairs = [text.partition("=") for text in texts]
-    for text, (source, _, target) in zip(texts, pairs, strict=True):
-        if not source or not target:
-            raise click.BadParameter(f"'{text}' maps no species; write MODEL'S=TARGET'S, such as O=Ar")
+    """("O=Ar,H=Kr",) -> {"Ar": "O", "Kr": "H"}: the source species that each target species starts as."""
+    given = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    pairs = [tuple(word.strip() for word in part.partition("=")) for part in given]
+    for part, (source, _, target) in zip(given, pairs, strict=True):
+        if not source or not target or "=" in target:
+            raise click.BadParameter(f"'{part}' maps no species; write MODEL'S=TARGET'S, such as O=Ar")
     targets = [target for _, _, target in pairs]
     twice = next((name for name in targets if targets.count(name) > 1), None)
     if twice is not None:
@@ -53,7 +54,12 @@ def _parse_sizes(_ctx: click.Context, _param: click.Parameter, text: str | None)
     "--radial", type=click.Choice(get_args(RadialTransfer)), help="How radial functions go from one cutoff to another."
 )
 @click.option(
-    "--map", "mapping", multiple=True, metavar="O=Ar", callback=_parse_map, help="Start species Ar from learned O."
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="O=Ar",
+    callback=_parse_map,
+    help="Start species Ar from learned O: O=Ar,H=Kr.",
 )
 @click.option(
     "--replay",

@@ -69,8 +69,9 @@ def test_layers_are_listed_with_commas_or_one_by_one(asked):
 
 
 def test_a_map_has_the_species_of_the_model_first(asked):
-    transfer("--map", "O=Ar", "--map", "H=Kr")
-    assert asked["map"] == {"Ar": "O", "Kr": "H"}
+    for words in (("--map", "O=Ar", "--map", "H=Kr"), ("--map", "O=Ar, H=Kr")):
+        transfer(*words)
+        assert asked["map"] == {"Ar": "O", "Kr": "H"}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_numbers_and_choices_are_passed_on(asked):
         (("--map", "O:Ar"), "'O:Ar'"),
         (("--map", "=Ar"), "'=Ar'"),
         (("--map", "O="), "'O='"),
+        (("--map", "Cu=Pd=Ag"), "'Cu=Pd=Ag'"),
         (("--map", "O=Ar", "--map", "H=Ar"), "'Ar'"),
         (("--sizes", "3,10"), "--compare"),
         (("--compare", "--sizes", "3;10"), "'3;10'"),
