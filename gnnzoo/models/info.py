@@ -42,11 +42,20 @@ def _pair_curve(curve: "PairCurveInfo") -> "PairCurveInfo":
 
 
 @_open
+class PartInfo(TypedDict):
+    """One of several datasets of a training: absolute path, digest of its frames, and their number."""
+
+    path: str
+    fingerprint: str
+    frames: Count
+
+
+@_open
 class DatasetInfo(TypedDict, total=False):
     """The dataset of a training.
 
     Attributes:
-        path: absolute path of the dataset.
+        path: absolute path of the dataset, of the first one where it consists of several.
         fingerprint: digest of its frames.
         frames: number of frames.
         atoms: number of atoms in the first frame.
@@ -54,6 +63,7 @@ class DatasetInfo(TypedDict, total=False):
         molecules: whether it has molecule ids.
         boundary: LAMMPS boundary letters of the first frame.
         sources: sha256 of the files that it was converted from.
+        parts: the datasets that it consists of, in the order of their frames; left out where it is a single one.
     """
 
     path: str
@@ -64,6 +74,20 @@ class DatasetInfo(TypedDict, total=False):
     molecules: bool
     boundary: list[str]
     sources: list[str]
+    parts: list[PartInfo]
+
+
+def dataset_paths(info: DatasetInfo) -> list[str]:
+    """Paths of the data of a training.
+
+    Args:
+        info: what a model stores about them.
+
+    Returns:
+        Absolute paths, one for each part; none where the model stores none.
+    """
+    parts = [part["path"] for part in info.get("parts", [])]
+    return parts or [info["path"]] * ("path" in info)
 
 
 @_open

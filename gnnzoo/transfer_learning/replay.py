@@ -12,6 +12,7 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, RecipeError
 from gnnzoo.models.files import ForceField
+from gnnzoo.models.info import dataset_paths
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.schema.data import AtomParameters
 from gnnzoo.recipe.schema.recipe import Recipe
@@ -36,18 +37,19 @@ def open_training_dataset(model: ForceField) -> Dataset:
         DataError: the dataset is missing, or its content has changed.
     """
     known = model.info.get("dataset") or {}
-    path, name = known.get("path"), model.path or model.recipe.name
-    if path is None or not Path(path).exists():
+    paths, name = dataset_paths(known), model.path or model.recipe.name
+    missing = [path for path in paths if not Path(path).exists()]
+    if missing or not paths:
         raise DataError(
-            f"the training frames of {name} are missing" + (f": {path}" if path else ""),
+            f"the training frames of {name} are missing" + (f": {', '.join(missing)}" if missing else ""),
             hint="restore them at that path, or train without replay",
         )
-    dataset = open_dataset(path, units=model.units, types=dict(model.info["types"].items()))
+    dataset = open_dataset(paths, units=model.units, types=dict(model.info["types"].items()))
     if dataset.fingerprint != known.get("fingerprint"):
         dataset.close()
         raise DataError(
             f"does not contain the frames that {name} was trained on",
-            location=Location(file=path),
+            location=Location(file=paths[0]),
             hint="restore the original dataset at that path, or train without replay",
         )
     return dataset

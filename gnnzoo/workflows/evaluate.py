@@ -32,6 +32,7 @@ from gnnzoo.metrics import (
 )
 from gnnzoo.models.archive import origins
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.info import DatasetInfo, dataset_paths
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress import track
@@ -177,7 +178,7 @@ def evaluate_each(
 def _no_data(model: ForceField) -> UserError:
     """Error that lists the training data, the evaluation sets, and any other data."""
     name = model.path or "MODEL"
-    trained_on = (model.info.get("dataset") or {}).get("path")
+    trained_on = " ".join(dataset_paths(model.info.get("dataset") or {}))
     expected = [f"{trained_on}, which it was trained on (held-out frames only)"] if trained_on else []
     for key, declared in model.recipe.data.evaluation.items():
         source = declared.source if isinstance(declared.source, str) else ", ".join(declared.source)
@@ -287,7 +288,8 @@ def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
 def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
     """Frame numbers and what they are called: held-out frames of the training dataset, all frames of another."""
     trained_on = model.info.get("dataset") or {}
-    if dataset.fingerprint != trained_on.get("fingerprint"):
+    first, last = _frames_in_training(trained_on, dataset)
+    if last is None:
         part = "whole"
         if _partly_trained_on(model, dataset):
             part = "whole, partly trained on"
@@ -304,16 +306,30 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
             hint=f"gnnzoo convert DUMP --units {trained_on.get('units')}",
         )
     split = Split.from_json(model.split)
-    for part, indices in (("test", split.test), ("validation", split.validation)):
+    for part, numbers in (("test", split.test), ("validation", split.validation)):
+        indices = numbers[(numbers >= first) & (numbers < last)] - first
         if len(indices):
             why = "" if part == "test" else ", as there is no test part; the best checkpoint was chosen on it"
-            logger.info(f"{data} is the dataset of the training: evaluated on its {part} part{why}")
+            name = "the dataset" if dataset.fingerprint == trained_on.get("fingerprint") else "one of the datasets"
+            logger.info(f"{data} is {name} of the training: evaluated on its {part} part{why}")
             return indices, part
     raise DataError(
         "is the dataset of the training, and no frame of it was held out",
         location=Location(file=dataset.path),
         hint="other data, or gnnzoo train RECIPE --set data.split.train=0.8 --set data.split.test=0.2",
     )
+
+
+def _frames_in_training(trained_on: DatasetInfo, dataset: Dataset) -> tuple[int, int | None]:
+    """Where the frames of a dataset stand among those of the training: first and end; (0, None) if they do not."""
+    if dataset.fingerprint == trained_on.get("fingerprint"):
+        return 0, len(dataset)
+    first = 0
+    for part in trained_on.get("parts", []):
+        if part["fingerprint"] == dataset.fingerprint:
+            return first, first + len(dataset)
+        first += part["frames"]
+    return 0, None
 
 
 def _partly_trained_on(model: ForceField, dataset: Dataset) -> bool:

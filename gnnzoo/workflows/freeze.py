@@ -17,7 +17,7 @@ from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
 from gnnzoo.errors import DataError, Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.info import ExampleFrame, ModelInfo
+from gnnzoo.models.info import ExampleFrame, ModelInfo, dataset_paths
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.recipes import list_models
@@ -164,7 +164,7 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
     info = model.info.get("dataset") or {}
     types: dict[int | str, str] = {number: name for number, name in model.info["types"].items()}
     try:
-        with open_dataset(info.get("path", ""), units=model.units, types=types) as dataset:
+        with open_dataset(dataset_paths(info), units=model.units, types=types) as dataset:
             if dataset.fingerprint == info.get("fingerprint"):
                 split = Split.from_json(model.split)
                 held_out = [*split.test, *split.validation, *split.train]
@@ -178,7 +178,7 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
     raise DataError(
         "the dataset of the training is not where it was, and the model stores no frame of this size: nothing to "
         "compare on",
-        location=Location(file=info.get("path")),
+        location=Location(file=next(iter(dataset_paths(info)), None)),
         hint="bring the dataset back to that place",
     )
 

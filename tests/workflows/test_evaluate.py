@@ -13,8 +13,9 @@ from errors import refused
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.errors import DataError, UserError
-from gnnzoo.models.files import ForceField
+from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import OutputError
+from gnnzoo.transfer_learning.replay import open_training_dataset
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.evaluate import evaluate
 from gnnzoo.workflows.train import train
@@ -139,6 +140,22 @@ def test_each_dump_of_a_training_on_several_is_identified(workshop, folder):
     parts = {name: result.part for name, result in results.items()}
     assert parts == {"N.1.trj": "whole, partly trained on", "N.2.trj": "whole, partly trained on", "M.trj": "whole"}
     assert evaluate(several, "N.*.trj", plot=False).part == "test"
+
+
+def test_each_dataset_of_a_training_on_several_is_evaluated_on_its_held_out_frames(workshop, folder):
+    """20 frames each, of which a random split holds out different ones of each dataset."""
+    files = []
+    for number in (1, 2):
+        dump = dumps.write_dump(folder / f"{number}.trj", dumps.argon(frames=20, seed=number))
+        files.append(str(convert(dump, f"{number}.h5", units="real", types={1: "Ar"})))
+    made = train(recipe(training={"epochs": 1}, data={"split": {"method": "random"}}), data=files, output="two.keras")
+    whole, parts = evaluate(made, [files], plot=False), [evaluate(made, file, plot=False) for file in files]
+    assert [result.part for result in (whole, *parts)] == ["test"] * 3
+    assert sum(result.forces.frames for result in parts) == whole.forces.frames == len(made.split["test"])
+    mean = np.average([part.forces.mae for part in parts], weights=[part.forces.frames for part in parts])
+    assert mean == pytest.approx(whole.forces.mae, rel=1e-6)
+    with open_training_dataset(load_model("two.keras")) as dataset:
+        assert len(dataset) == 40
 
 
 def test_the_dataset_of_the_source_model_is_identified(model, foreign, folder):

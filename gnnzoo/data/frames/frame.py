@@ -130,8 +130,10 @@ class Dataset(Sequence[Frame]):
         files: (frames,) int32, which of `provenance["sources"]` each frame came from.
         provenance: origin of the numbers: source files, sha256, command, version.
         fingerprint: sha256 of the content; equal for equal data.
+        parts: the datasets that it consists of, one after another; none where it is a single one.
     """
 
+    parts: tuple["Dataset", ...] = ()
     path: Path
     units: str | None
     type_names: dict[int, str]

@@ -77,7 +77,7 @@ def dataset_info(dataset: Dataset) -> DatasetInfo:
         See `gnnzoo.models.info.DatasetInfo`.
     """
     first = dataset[0]
-    return {
+    info: DatasetInfo = {
         "path": str(Path(dataset.path).resolve()),
         "fingerprint": dataset.fingerprint,
         "frames": len(dataset),
@@ -87,6 +87,12 @@ def dataset_info(dataset: Dataset) -> DatasetInfo:
         "boundary": list(first.boundary),
         "sources": [source["sha256"] for source in dataset.provenance.get("sources", []) if source.get("sha256")],
     }
+    if dataset.parts:
+        info["parts"] = [
+            {"path": str(Path(part.path).resolve()), "fingerprint": part.fingerprint, "frames": len(part)}
+            for part in dataset.parts
+        ]
+    return info
 
 
 def parameters(model: ForceField) -> int:
