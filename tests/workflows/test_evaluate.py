@@ -152,8 +152,8 @@ def test_each_dataset_of_a_training_on_several_is_evaluated_on_its_held_out_fram
     whole, parts = evaluate(made, [files], plot=False), [evaluate(made, file, plot=False) for file in files]
     assert [result.part for result in (whole, *parts)] == ["test"] * 3
     assert sum(result.forces.frames for result in parts) == whole.forces.frames == len(made.split["test"])
-    mean = np.average([part.forces.mae for part in parts], weights=[part.forces.frames for part in parts])
-    assert mean == pytest.approx(whole.forces.mae, rel=1e-6)
+    mean = np.average([part.forces.overall.mae for part in parts], weights=[part.forces.frames for part in parts])
+    assert mean == pytest.approx(whole.forces.overall.mae, rel=1e-6)
     with open_training_dataset(load_model("two.keras")) as dataset:
         assert len(dataset) == 40
 
