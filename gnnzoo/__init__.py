@@ -33,8 +33,19 @@ _API = {
     "pairs": "gnnzoo.workflows.pairs",
     "freeze": "gnnzoo.workflows.freeze",
     "lammps": "gnnzoo.workflows.lammps",
+    "Calculator": "gnnzoo.deploy.ase_calculator",
 }
-_WITH_TENSORFLOW = {"build_model", "load_model", "convert", "train", "evaluate", "transfer", "pairs", "freeze"}
+_WITH_TENSORFLOW = {
+    "build_model",
+    "load_model",
+    "convert",
+    "train",
+    "evaluate",
+    "transfer",
+    "pairs",
+    "freeze",
+    "Calculator",
+}
 __all__ = ["__version__", *_API]
 
 

@@ -50,7 +50,10 @@ def test_the_wheel_holds_every_module_recipe_and_simulation(wheel):
     recipes = {
         f"gnnzoo/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "recipes").rglob("*") if path.is_file()
     }
-    assert held == modules | recipes | {"gnnzoo/py.typed"}
+    plugin = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "gnnzoo/deploy/lammps/plugin").iterdir()
+    }  # C++, compiled by the user
+    assert held == modules | recipes | plugin | {"gnnzoo/py.typed"}
 
 
 def test_an_installed_wheel_finds_its_recipes_and_simulations(wheel, folder):

@@ -13,6 +13,7 @@ from gnnzoo.deploy.edge_model import edge_results
 from gnnzoo.deploy.freeze import (
     EDGE_SIGNATURES,
     has_energy,
+    needs_molecules,
     signature_names,
     takes_edges,
     type_text,
@@ -112,6 +113,7 @@ class Card:
         cutoff: length unit.
         types: name of each LAMMPS type.
         species: names in the order of the network's species index.
+        molecules: whether it was trained with molecule ids, which change the forces.
         functions: arguments of each function.
         returns: description of each result.
         figures: errors on held-out frames.
@@ -129,6 +131,7 @@ class Card:
     cutoff: float
     types: dict[str, str]
     species: list[str]
+    molecules: bool
     functions: dict[str, tuple[Array, ...]]
     returns: dict[str, str]
     figures: dict[str, ForceFigures | None] | None
@@ -207,6 +210,7 @@ def make_card(model: ForceField, comparison: Comparison) -> Card:
         cutoff=model.cutoff,
         types=info["types"],
         species=model.species,
+        molecules=needs_molecules(model),
         functions=functions,
         returns={part.name: f"{part.shape} {part.dtype}, {part.meaning}" for part in _returned(model, words)},
         figures=info.get("figures"),

@@ -85,6 +85,8 @@ def _frozen_forces(frozen: tf.Module, frame: Frame, graph: Graph) -> Iterator[np
     owned = tf.fill([len(frame)], True)
     parts = {name: tf.constant(getattr(graph, name)) for name in ("senders", "receivers", "edge_class")}
     for name in EDGE_SIGNATURES:
+        if name not in frozen.signatures:  # of an older version
+            continue
         signature = frozen.signatures[name]
         given = {
             **every,

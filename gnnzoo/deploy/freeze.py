@@ -10,8 +10,9 @@ where `forces_from_edges` exists for models without reciprocal-space layers and 
 head. The same functions are signatures, by name, for TensorFlow's C API. Running them needs neither gnnzoo nor Keras.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -25,7 +26,7 @@ from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.predict import largest_wave
-from gnnzoo.models.symmetries import symmetries
+from gnnzoo.models.symmetries import reads_molecules, symmetries
 from gnnzoo.tensorflow_env import root_logger_kept
 
 _ATOMS = {
@@ -60,9 +61,11 @@ class FrozenForceField(tf.Module):
 
     Args:
         model: the trained model.
+        own_lists: whether it has the functions of neighbour lists made elsewhere, `EDGE_SIGNATURES`, whose networks
+            take time to build.
     """
 
-    def __init__(self, model: ForceField) -> None:
+    def __init__(self, model: ForceField, own_lists: bool = True) -> None:
         super().__init__(name="force_field")
         network, cutoff = model.network, model.cutoff
         largest = largest_wave(network)
@@ -117,7 +120,7 @@ class FrozenForceField(tf.Module):
             self.forces_from_edges = _forces_from_edges(evaluate, species_of)
         self.edge_models: dict[str, EdgeModel] = {}  # tracked by TensorFlow, with their weights
         self.edge_functions: dict[str, Callable] = {}
-        for name, dtype in EDGE_SIGNATURES.items():
+        for name, dtype in EDGE_SIGNATURES.items() if own_lists else ():
             self.edge_models[name] = EdgeModel(model, dtype)
             self.edge_functions[name] = _edges(self.edge_models[name], species_of, offsets)
 
@@ -219,7 +222,26 @@ def save(model: ForceField, folder: Path) -> None:
         model: the trained model.
         folder: where it is written.
     """
-    module = FrozenForceField(model)
+    with _traced_functions(), root_logger_kept():
+        module, signatures = _module(model)
+        tf.saved_model.save(module, str(folder), signatures=signatures)
+
+
+@contextlib.contextmanager
+def _traced_functions() -> Iterator[None]:
+    """Trace functions even where the program runs them eagerly: what is not a function of its own is traced often."""
+    eager = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(eager)
+
+
+def _module(model: ForceField) -> tuple[FrozenForceField, dict[str, tf.types.experimental.ConcreteFunction]]:
+    """The content of the SavedModel and its signatures."""
+    names = signature_names(model)
+    module = FrozenForceField(model, own_lists=bool(EDGE_SIGNATURES.keys() & set(names)))
     arguments = {
         "forces": (module.forces, _ATOMS),
         "forces_with_molecules": (module.forces, _ATOMS | {"molecules": _MOLECULES}),
@@ -235,15 +257,12 @@ def save(model: ForceField, folder: Path) -> None:
             "results": (module.results, _ATOMS),
             "results_with_molecules": (module.results, _ATOMS | {"molecules": _MOLECULES}),
         }
-    signatures = {
+    return module, {
         name: _compiled_signature(module.edge_functions[name], of_list)
         if name in EDGE_SIGNATURES
         else _signature(*arguments[name])
-        for name in signature_names(model)
+        for name in names
     }
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nothing differentiates it again
-    with root_logger_kept():
-        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
 
 
 def _signature(
@@ -288,6 +307,18 @@ def has_energy(model: ForceField) -> bool:
         Whether the folder has `results`.
     """
     return symmetries(model.recipe).conservative
+
+
+def needs_molecules(model: ForceField) -> bool:
+    """Whether a model was trained with molecule ids that change its forces.
+
+    Args:
+        model: the model.
+
+    Returns:
+        True where its callers must give them.
+    """
+    return reads_molecules(model.recipe) and bool((model.info.get("dataset") or {}).get("molecules"))
 
 
 def signature_names(model: ForceField) -> list[str]:

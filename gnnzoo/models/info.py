@@ -86,8 +86,9 @@ def dataset_paths(info: DatasetInfo) -> list[str]:
     Returns:
         Absolute paths, one for each part; none where the model stores none.
     """
-    parts = [part["path"] for part in info.get("parts", [])]
-    return parts or [info["path"]] * ("path" in info)
+    if "parts" in info:
+        return [part["path"] for part in info["parts"]]
+    return [info["path"]] if "path" in info else []
 
 
 @_open

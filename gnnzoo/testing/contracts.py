@@ -375,7 +375,7 @@ class ModelContract:
         self.assert_close(expected, self.forces(self.frame, network=self.single, dtype="float32"), 10 * SINGLE)
         again = load_model(save_model(live, folder / "model.keras"))
         self.assert_close(self.forces(self.frame, network=again.network, dtype="float32"), expected, 10 * SINGLE)
-        module = FrozenForceField(live)
+        module = FrozenForceField(live, own_lists=False)
         arguments = [self.frame.positions, self.frame.cell, self.frame.pbc, self.frame.types]
         arguments += [] if self.frame.molecules is None else [self.frame.molecules]
         arguments = [tf.constant(part) for part in arguments]

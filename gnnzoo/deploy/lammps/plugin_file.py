@@ -24,10 +24,9 @@ import numpy as np
 from tensorflow.python.saved_model import loader_impl
 
 from gnnzoo.deploy.edge_model import edge_results
-from gnnzoo.deploy.freeze import EDGE_SIGNATURES, bonded_species, takes_edges
+from gnnzoo.deploy.freeze import EDGE_SIGNATURES, bonded_species, needs_molecules, takes_edges
 from gnnzoo.elements import MASSES
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.symmetries import reads_molecules
 
 PLUGIN_FILE = "plugin.txt"
 FORMAT = 2
@@ -45,7 +44,7 @@ def write_plugin_file(model: ForceField, folder: Path) -> None:
 
 def _lines(model: ForceField, folder: Path) -> list[str]:
     has = edge_results(model)
-    stack, dataset = model.recipe.model.layers, model.info.get("dataset") or {}
+    stack = model.recipe.model.layers
     rounds = sum(entry.traits.reads_edges or entry.traits.reads_radial for entry in stack)
     whole_box = any(entry.has(entry.traits.couples_graph) for entry in stack)
     lines = [
@@ -55,7 +54,7 @@ def _lines(model: ForceField, folder: Path) -> list[str]:
         f"rounds {max(1, rounds)}",
         f"whole_box {int(whole_box)}",
         f"periodic {int(not takes_edges(model))}",
-        f"molecules {int(reads_molecules(model.recipe) and bool(dataset.get('molecules')))}",
+        f"molecules {int(needs_molecules(model))}",
         f"energy {int(has.energy)}",
         f"virial {int(has.virial) + int(has.atom_virials)}",
     ]
@@ -76,6 +75,7 @@ def _tensors(folder: Path) -> list[str]:
     return [
         f"{kind} {signature} {name} {tensors[name].name}"
         for signature in EDGE_SIGNATURES
+        if signature in signatures
         for kind, tensors in (("input", signatures[signature].inputs), ("output", signatures[signature].outputs))
         for name in sorted(tensors)
     ]

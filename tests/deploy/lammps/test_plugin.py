@@ -71,7 +71,6 @@ def folder(tmp_path_factory) -> Path:
         with pytest.MonkeyPatch.context() as patch:  # the others take seconds, and LAMMPS does not call them
             names = ["edges", "edges_float64"] if name == "energy" else ["edges_float64"]
             patch.setattr("gnnzoo.deploy.freeze.signature_names", lambda model, names=names: names)
-            patch.setattr("gnnzoo.deploy.lammps.plugin_file.EDGE_SIGNATURES", names)
             save(model, place / name)
             write_plugin_file(model, place / name)
     return place

@@ -1,0 +1,209 @@
+"""Trained and exported models behind one function of a configuration: what ASE and simulations call.
+
+    runner = open_runner("argon.keras")      # or a folder of gnnzoo freeze
+    results = runner.results(configuration)  # forces, and energies and virial where the model has them
+
+A folder is a SavedModel, a program of TensorFlow: run those whose origin you know.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from gnnzoo.data.graphs.graph import species_index
+from gnnzoo.data.graphs.neighbors import edge_classes
+from gnnzoo.deploy.edge_model import EdgeModel, EdgeResults, edge_results
+from gnnzoo.deploy.freeze import EDGE_SIGNATURES, needs_molecules
+from gnnzoo.deploy.neighbor_skin import SkinList
+from gnnzoo.errors import Location, ModelError, UserError
+from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.tensorflow_env import root_logger_kept
+
+Precision = Literal["single", "double"]
+DTYPES = {"single": "float32", "double": "float64"}
+CARD = "card.json"
+
+# species, owned, senders, receivers, vectors, edge_class[, positions, cell] -> results by name
+_Evaluate = Callable[..., dict[str, tf.Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """Atoms in a box.
+
+    Attributes:
+        names: (atoms,) species.
+        positions: (atoms, 3) float64, length unit of the model.
+        cell: (3, 3) float64, rows are lattice vectors; zero along directions without one.
+        pbc: (3,) bool.
+        molecules: (atoms,) int molecule ids, or None.
+    """
+
+    names: np.ndarray
+    positions: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+    molecules: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class RunnerInfo:
+    """What is known about a model that is run.
+
+    Attributes:
+        name: for messages.
+        units: LAMMPS unit style, or None where undeclared.
+        species: names.
+        cutoff: length unit.
+        bonds: pairs of species that are bonded within a molecule; None for any two different species.
+        molecules: whether it was trained with molecule ids, which change the forces.
+        periodic: whether it needs a box that is periodic in all directions.
+        has: the results that it has in addition to forces.
+    """
+
+    name: str
+    units: str | None
+    species: Sequence[str]
+    cutoff: float
+    bonds: list[tuple[str, str]] | None
+    molecules: bool
+    periodic: bool
+    has: EdgeResults
+
+
+class Runner:
+    """A model with its neighbour list.
+
+    Args:
+        info: about the model.
+        evaluate: its network.
+        skin: of the neighbour list, length unit.
+    """
+
+    def __init__(self, info: RunnerInfo, evaluate: _Evaluate, skin: float) -> None:
+        self.info = info
+        self._evaluate, self._list = evaluate, SkinList(info.cutoff, skin)
+
+    def results(self, atoms: Configuration) -> dict[str, np.ndarray]:
+        """Evaluate the model.
+
+        Args:
+            atoms: the configuration; consecutive calls with nearly the same positions are fastest.
+
+        Returns:
+            "forces" (atoms, 3) and, where the model has them, "energies" (atoms,), "virial" (3, 3), "virials"
+            (atoms, 3, 3); float64, in the model's units.
+
+        Raises:
+            DataError: a species is unknown, or there is no neighbour list.
+            ModelError: the model refuses the configuration.
+        """
+        species = species_index(atoms.names, list(self.info.species))
+        if self.info.periodic and not np.all(atoms.pbc):
+            raise ModelError(
+                f"{self.info.name} has wave vectors, and the box is not periodic in all directions",
+                expected="pbc T T T",
+            )
+        senders, receivers, vectors = self._list.edges(atoms.positions, atoms.cell, atoms.pbc)
+        classes = edge_classes(senders, receivers, vectors, atoms.names, atoms.molecules, self.info.bonds)
+        arguments = [species, np.ones(len(species), bool), senders, receivers, vectors, classes]
+        if self.info.periodic:
+            arguments += [atoms.positions, atoms.cell]
+        try:
+            found = self._evaluate(*map(tf.convert_to_tensor, arguments))
+        except tf.errors.InvalidArgumentError as error:
+            raise ModelError(f"{self.info.name}: {str(error.message).splitlines()[0]}") from error
+        results = {name: value.numpy() for name, value in found.items()}
+        if not all(np.isfinite(value).all() for value in results.values()):
+            raise ModelError(
+                f"the output of {self.info.name} is not finite: atoms are closer together than any in its training data"
+            )
+        return results
+
+
+def open_runner(model: ForceField | str | Path, precision: Precision = "single", skin: float = 0.0) -> Runner:
+    """Open a model for simulations.
+
+    Args:
+        model: a model, its .keras file, or a folder of `gnnzoo freeze`.
+        precision: of the network; positions and sums over atoms are float64 in any case.
+        skin: see `SkinList`; length unit.
+
+    Returns:
+        The runner.
+
+    Raises:
+        ModelError: there is no such model, or the folder is of an older version.
+        UserError: `precision` is unknown.
+    """
+    if precision not in DTYPES:
+        raise UserError(f"precision is {precision!r}", expected=f"one of {', '.join(DTYPES)}")
+    if not isinstance(model, ForceField) and Path(model).is_dir():
+        return _frozen(Path(model), DTYPES[precision], skin)
+    force_field = model if isinstance(model, ForceField) else load_model(model)
+    network = EdgeModel(force_field, DTYPES[precision])
+    offsets = tf.constant(force_field.energy_offsets)
+    function = tf.function(network.__call__, autograph=False)
+
+    def evaluate(species: tf.Tensor, *rest: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = dict(function(species, *rest))
+        if "energies" in found:
+            found["energies"] += tf.gather(offsets, species)
+        return found
+
+    recipe = force_field.recipe
+    info = RunnerInfo(
+        name=str(force_field.path or recipe.name),
+        units=force_field.units,
+        species=force_field.species,
+        cutoff=force_field.cutoff,
+        bonds=recipe.graph.bonds,
+        molecules=needs_molecules(force_field),
+        periodic=bool(network.largest_wave),
+        has=edge_results(force_field),
+    )
+    return Runner(info, evaluate, skin)
+
+
+def _frozen(folder: Path, dtype: str, skin: float) -> Runner:
+    """A folder of `gnnzoo freeze`."""
+    try:
+        card = json.loads((folder / CARD).read_text())
+        with root_logger_kept():
+            loaded = tf.saved_model.load(str(folder))
+        name = next(name for name, kind in EDGE_SIGNATURES.items() if kind == dtype)
+        signature = loaded.signatures[name]
+        graph = card["recipe"]["graph"]
+        types = {kind: int(number) for number, kind in sorted(card["types"].items(), key=lambda item: -int(item[0]))}
+        numbers = tf.constant([types[kind] for kind in card["species"]], tf.int32)
+        inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
+        info = RunnerInfo(
+            name=str(folder),
+            units=card["units"]["style"],
+            species=card["species"],
+            cutoff=float(card["cutoff"]),
+            bonds=None if graph.get("bonds") is None else [(a, b) for a, b in graph["bonds"]],
+            molecules=bool(card["molecules"]),
+            periodic="cell" in inputs,
+            has=EdgeResults("energies" in outputs, "virial" in outputs, "virials" in outputs),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"cannot be run: {type(error).__name__}: {str(error)[:200]}",
+            location=Location(file=folder),
+            expected="a folder that gnnzoo freeze of version 0.4 or newer has written",
+            hint="freeze the model again",
+        ) from error
+    keys = ("owned", "senders", "receivers", "vectors", "edge_class", "positions", "cell")
+
+    def evaluate(species: tf.Tensor, *rest: tf.Tensor) -> dict[str, tf.Tensor]:
+        given = dict(zip(keys, rest, strict=False))
+        assert loaded is not None  # its variables live as long as this reference
+        return signature(types=tf.gather(numbers, species), **given)
+
+    return Runner(info, evaluate, skin)
