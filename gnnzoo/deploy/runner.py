@@ -20,13 +20,14 @@ from gnnzoo.data.graphs.neighbors import edge_classes
 from gnnzoo.deploy.edge_model import EdgeModel, EdgeResults, edge_results
 from gnnzoo.deploy.freeze import EDGE_SIGNATURES, needs_molecules
 from gnnzoo.deploy.neighbor_skin import SkinList
+from gnnzoo.deploy.readme import CARD
 from gnnzoo.errors import Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.tensorflow_env import root_logger_kept
 
 Precision = Literal["single", "double"]
 DTYPES = {"single": "float32", "double": "float64"}
-CARD = "card.json"
+
 
 # species, owned, senders, receivers, vectors, edge_class[, positions, cell] -> results by name
 _Evaluate = Callable[..., dict[str, tf.Tensor]]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gnnzoo.deploy.card import make_card, readme
+from gnnzoo.deploy.card import make_card
 from gnnzoo.deploy.comparison import Comparison
+from gnnzoo.deploy.readme import readme
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from small import WATER, recipe

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gnnzoo.deploy.card import make_card, readme
+from gnnzoo.deploy.card import make_card
 from gnnzoo.deploy.comparison import Comparison
 from gnnzoo.deploy.freeze import save, signature_names
+from gnnzoo.deploy.readme import readme
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField
 from small import argon_dataset, recipe
