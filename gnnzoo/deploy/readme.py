@@ -1,20 +1,16 @@
 """README.md of an exported model, for people."""
 
-from typing import TYPE_CHECKING
-
 from gnnzoo import __version__
 from gnnzoo.deploy.arrays import EDGES, POSITIONS, Array, filled, list_results, own_list, returned, words_of
+from gnnzoo.deploy.card import Card
 from gnnzoo.deploy.comparison import TOLERANCE
 from gnnzoo.deploy.freeze import has_energy, signature_names, takes_edges
 from gnnzoo.models.files import ForceField
 
-if TYPE_CHECKING:
-    from gnnzoo.deploy.card import Card
-
 CARD, EXAMPLE = "card.json", "example.npz"
 
 
-def readme(model: ForceField, card: "Card") -> str:
+def readme(model: ForceField, card: Card) -> str:
     """Write the README of an exported model.
 
     Args:
@@ -58,7 +54,7 @@ def _table(arrays: tuple[Array, ...], first: str = "argument") -> str:
     return "\n".join(lines + [f"| {part.name} | {part.shape} | {part.dtype} | {part.meaning} |" for part in arrays])
 
 
-def _quality(card: "Card") -> str:
+def _quality(card: Card) -> str:
     parts = []
     for part, figures in (card.figures or {}).items():
         relative, mae = ((figures or {}).get(key) for key in ("relative", "mae"))
@@ -70,7 +66,7 @@ def _quality(card: "Card") -> str:
     return "\n".join(parts) or "- error: not evaluated, no frames were held out of the training"
 
 
-def _compared(card: "Card") -> str:
+def _compared(card: Card) -> str:
     compared, unit = card.compared, card.units.force
     return (
         f"Compared with the original model on {compared.frames} frames: the largest difference of a force component\n"

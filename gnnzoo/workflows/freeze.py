@@ -10,8 +10,8 @@ import numpy as np
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
-from gnnzoo.deploy.card import write_card
 from gnnzoo.deploy.comparison import Comparison, compare
+from gnnzoo.deploy.description import write_card
 from gnnzoo.deploy.freeze import save
 from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
