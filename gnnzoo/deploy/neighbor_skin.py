@@ -26,7 +26,7 @@ class SkinList:
         """Find all ordered pairs closer than the cutoff.
 
         Args:
-            positions: (atoms, 3) float64, length unit; continuous from call to call, not wrapped anew.
+            positions: (atoms, 3) float64, length unit; not wrapped from call to call.
             cell: (3, 3) float64, rows are lattice vectors.
             pbc: (3,) bool.
 
