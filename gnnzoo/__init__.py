@@ -32,6 +32,7 @@ _API = {
     "transfer": "gnnzoo.workflows.transfer",
     "pairs": "gnnzoo.workflows.pairs",
     "freeze": "gnnzoo.workflows.freeze",
+    "check": "gnnzoo.workflows.check",
     "lammps": "gnnzoo.workflows.lammps",
     "Calculator": "gnnzoo.deploy.ase_calculator",
 }

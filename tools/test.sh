@@ -11,5 +11,5 @@ if [ $# -eq 0 ]; then
     mypy
     python tools/audit.py
 fi
-# each process takes one half, so that what the tests of a file share is made once, and helps the other at the end
-exec python -m pytest -n 2 --dist worksteal "$@"
+# the tests of a file run in one process, so that what they share is made once
+exec python -m pytest -n 2 --dist loadscope "$@"

@@ -46,6 +46,7 @@ COMMANDS = {
     "transfer": "Transfer a model to another substance.",
     "pairs": "Plot the dimer force curves of a model.",
     "freeze": "Export a model as a folder that runs without gnnzoo.",
+    "check": "Verify an exported model on this machine.",
     "lammps": "Run an exported model in LAMMPS.",
 }
 

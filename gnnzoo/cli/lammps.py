@@ -16,11 +16,14 @@ def command(folder: str | None, script: str | None, arguments: tuple[str, ...], 
     LAMMPS. The plugin is compiled at the first run, in about 10 s.
 
     \b
-    gnnzoo lammps argon-frozen
+    gnnzoo lammps argon-frozen -var T 90
     gnnzoo lammps argon-frozen in.npt -var T 90
     gnnzoo lammps --build
     """
     from gnnzoo.cli.console import say
+
+    if script is not None and script.startswith("-"):  # an option of LAMMPS, and the script of the folder
+        script, arguments = None, (script, *arguments)
     from gnnzoo.deploy.lammps.build import build_plugin
 
     if build:

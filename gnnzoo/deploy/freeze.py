@@ -12,7 +12,7 @@ head. The same functions are signatures, by name, for TensorFlow's C API. Runnin
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import keras
@@ -215,15 +215,16 @@ def _batch(
     }
 
 
-def save(model: ForceField, folder: Path) -> None:
+def save(model: ForceField, folder: Path, names: Collection[str] | None = None) -> None:
     """Write the SavedModel of a model.
 
     Args:
         model: the trained model.
         folder: where it is written.
+        names: signatures that it has, and no functions to be called directly; by default all, with the functions.
     """
     with _traced_functions(), root_logger_kept():
-        module, signatures = _module(model)
+        module, signatures = _module(model, names)
         tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
@@ -238,9 +239,11 @@ def _traced_functions() -> Iterator[None]:
         tf.config.run_functions_eagerly(eager)
 
 
-def _module(model: ForceField) -> tuple[FrozenForceField, dict[str, tf.types.experimental.ConcreteFunction]]:
-    """The content of the SavedModel and its signatures."""
-    names = signature_names(model)
+def _module(
+    model: ForceField, some: Collection[str] | None
+) -> tuple[tf.Module, dict[str, tf.types.experimental.ConcreteFunction]]:
+    """The content of the SavedModel and its signatures; with `some` of them the content is weights alone."""
+    names = signature_names(model) if some is None else some
     module = FrozenForceField(model, own_lists=bool(EDGE_SIGNATURES.keys() & set(names)))
     arguments = {
         "forces": (module.forces, _ATOMS),
@@ -257,19 +260,25 @@ def _module(model: ForceField) -> tuple[FrozenForceField, dict[str, tf.types.exp
             "results": (module.results, _ATOMS),
             "results_with_molecules": (module.results, _ATOMS | {"molecules": _MOLECULES}),
         }
-    return module, {
+    signatures = {
         name: _compiled_signature(module.edge_functions[name], of_list)
         if name in EDGE_SIGNATURES
-        else _signature(*arguments[name])
+        else _signature(*arguments[name], direct=some is None)
         for name in names
     }
+    if some is None:
+        return module, signatures
+    bare = tf.Module()
+    bare.weights = [module.weights, [one.weights for one in module.edge_models.values()]]
+    return bare, signatures
 
 
 def _signature(
-    function: tf.types.experimental.PolymorphicFunction, specs: dict[str, tf.TensorSpec]
+    function: tf.types.experimental.PolymorphicFunction, specs: dict[str, tf.TensorSpec], direct: bool
 ) -> tf.types.experimental.ConcreteFunction:
-    """A function with named inputs and outputs; `function` is traced for direct calls as well."""
-    function.get_concrete_function(**specs)
+    """A function with named inputs and outputs; with `direct`, `function` is traced for calls of its own as well."""
+    if direct:
+        function.get_concrete_function(**specs)
 
     def by_name(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = function(**inputs)

@@ -60,6 +60,7 @@ class RunnerInfo:
         name: for messages.
         units: LAMMPS unit style, or None where undeclared.
         species: names.
+        types: name of each LAMMPS type.
         cutoff: length unit.
         bonds: pairs of species that are bonded within a molecule; None for any two different species.
         molecules: whether it was trained with molecule ids, which change the forces.
@@ -70,6 +71,7 @@ class RunnerInfo:
     name: str
     units: str | None
     species: Sequence[str]
+    types: dict[int, str]
     cutoff: float
     bonds: list[tuple[str, str]] | None
     molecules: bool
@@ -89,6 +91,17 @@ class Runner:
     def __init__(self, info: RunnerInfo, evaluate: _Evaluate, skin: float) -> None:
         self.info = info
         self._evaluate, self._list = evaluate, SkinList(info.cutoff, skin)
+
+    def names_of(self, types: np.ndarray) -> np.ndarray:
+        """Species of LAMMPS types.
+
+        Args:
+            types: (atoms,) int.
+
+        Returns:
+            (atoms,) str; the number as text for types that the model does not know.
+        """
+        return np.array([self.info.types.get(int(number), str(number)) for number in types])
 
     def results(self, atoms: Configuration) -> dict[str, np.ndarray]:
         """Evaluate the model.
@@ -162,6 +175,7 @@ def open_runner(model: ForceField | str | Path, precision: Precision = "single",
         name=str(force_field.path or recipe.name),
         units=force_field.units,
         species=force_field.species,
+        types={int(number): name for number, name in force_field.info["types"].items()},
         cutoff=force_field.cutoff,
         bonds=recipe.graph.bonds,
         molecules=needs_molecules(force_field),
@@ -180,13 +194,15 @@ def _frozen(folder: Path, dtype: str, skin: float) -> Runner:
         name = next(name for name, kind in EDGE_SIGNATURES.items() if kind == dtype)
         signature = loaded.signatures[name]
         graph = card["recipe"]["graph"]
-        types = {kind: int(number) for number, kind in sorted(card["types"].items(), key=lambda item: -int(item[0]))}
-        numbers = tf.constant([types[kind] for kind in card["species"]], tf.int32)
+        types = {int(number): kind for number, kind in card["types"].items()}
+        first = {kind: number for number, kind in sorted(types.items(), reverse=True)}
+        numbers = tf.constant([first[kind] for kind in card["species"]], tf.int32)
         inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
         info = RunnerInfo(
             name=str(folder),
             units=card["units"]["style"],
             species=card["species"],
+            types=types,
             cutoff=float(card["cutoff"]),
             bonds=None if graph.get("bonds") is None else [(a, b) for a, b in graph["bonds"]],
             molecules=bool(card["molecules"]),

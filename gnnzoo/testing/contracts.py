@@ -18,7 +18,7 @@ from gnnzoo import fields
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import Graph, graph_of
-from gnnzoo.deploy.freeze import FrozenForceField
+from gnnzoo.deploy.freeze import save
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, BONDED_EDGES, EDGES, VECTORS, atoms_after
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField, load_model, save_model
@@ -375,19 +375,15 @@ class ModelContract:
         self.assert_close(expected, self.forces(self.frame, network=self.single, dtype="float32"), 10 * SINGLE)
         again = load_model(save_model(live, folder / "model.keras"))
         self.assert_close(self.forces(self.frame, network=again.network, dtype="float32"), expected, 10 * SINGLE)
-        module = FrozenForceField(live, own_lists=False)
-        arguments = [self.frame.positions, self.frame.cell, self.frame.pbc, self.frame.types]
-        arguments += [] if self.frame.molecules is None else [self.frame.molecules]
-        arguments = [tf.constant(part) for part in arguments]
-        # A SavedModel holds what has been traced; `results` has the forces of `forces` from the same graph.
-        (module.results if self.expected.conservative else module.forces)(*arguments)
-        tf.saved_model.save(module, str(folder / "frozen"))
+        name = "results" if self.expected.conservative else "forces"
+        inputs = {key: getattr(self.frame, key) for key in ("positions", "cell", "pbc", "types")}
+        if self.frame.molecules is not None:
+            name, inputs = f"{name}_with_molecules", inputs | {"molecules": self.frame.molecules}
+        save(live, folder / "frozen", names=[name])
         frozen = tf.saved_model.load(str(folder / "frozen"))
-        if not self.expected.conservative:
-            self.assert_close(frozen.forces(*arguments).numpy(), expected, 10 * SINGLE)
-        else:
-            found = frozen.results(*arguments)
-            self.assert_close(found["forces"].numpy(), expected, 10 * SINGLE)
+        found = frozen.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        self.assert_close(found["forces"].numpy(), expected, 10 * SINGLE)
+        if self.expected.conservative:
             np.testing.assert_allclose(found["energy"], live.energy(self.frame), rtol=1e-5)
             virial = self.outputs(self.frame)[fields.VIRIAL][0]
             np.testing.assert_allclose(found["virial"], virial, atol=10 * SINGLE * np.abs(virial).max())

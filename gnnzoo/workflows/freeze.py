@@ -10,6 +10,7 @@ import numpy as np
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
+from gnnzoo.deploy.checksums import write_checksums
 from gnnzoo.deploy.comparison import Comparison, compare
 from gnnzoo.deploy.description import write_card
 from gnnzoo.deploy.freeze import save
@@ -33,7 +34,7 @@ class FreezeResult:
     """An exported model; can be used in place of its path.
 
     Attributes:
-        folder: SavedModel, card and example.
+        folder: SavedModel, card, example, and what LAMMPS needs.
         comparison: forces of the exported model compared with those of the live one.
         compared_on: path of the dataset whose frames were compared, or "the model's own example".
     """
@@ -109,6 +110,7 @@ def freeze(
         write_card(force_field, temporary, comparison, frames[0])
         write_plugin_file(force_field, temporary)
         write_input_files(force_field, temporary, frames[0])
+        write_checksums(temporary)
     logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of "
         f"{compared_on}: largest difference {comparison.largest_difference:.2g}, "

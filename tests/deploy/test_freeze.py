@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField, load_model, save_model
 from gnnzoo.outputs import OutputError
+from gnnzoo.workflows.check import check
 from gnnzoo.workflows.freeze import freeze
 from small import WATER, recipe
 from systems import changed, replicated, water_frame
@@ -161,6 +163,36 @@ def test_the_card_describes_the_functions(frozen):
     text = (folder / "README.md").read_text()
     for part in ("1 = O, 2 = H", "cutoff: 3.5 A", "kcal/mol/A", "forces_from_edges", model.recipe.name):
         assert part in text
+
+
+def test_a_folder_is_verified(frozen):
+    folder, _ = frozen
+    found = check(folder)
+    assert [one.name for one in found.functions] == ["forces", "edges", "edges_float64"]
+    assert all(one.difference <= 1e-5 for one in found.functions)
+    assert found.files == sum(path.is_file() for path in folder.rglob("*")) - 1
+    assert (found.atoms, found.units) == (len(water_frame()), "real")
+
+
+CHANGES = {
+    "a constant": lambda folder: (folder / "plugin.txt").write_text("format 2\n"),
+    "no weights": lambda folder: (folder / "variables/variables.index").unlink(),
+    "no list": lambda folder: (folder / "SHA256SUMS").unlink(),
+    "another list": lambda folder: (folder / "SHA256SUMS").write_text(f"{'0' * 64}  ../../etc/passwd\n"),
+    "nothing": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    list(zip(CHANGES, ("plugin.txt", "variables.index", "SHA256SUMS", "SHA256SUMS", "copy"), strict=True)),
+)
+def test_a_folder_that_was_changed_is_refused(frozen, folder, change, name):
+    shutil.copytree(frozen[0], "copy")
+    CHANGES[change](folder / "copy")
+    with pytest.raises(ModelError) as caught:
+        check("copy")
+    assert caught.value.location.file.name == name and "gnnzoo freeze" in caught.value.hint
 
 
 @pytest.fixture

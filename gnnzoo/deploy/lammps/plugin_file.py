@@ -9,6 +9,7 @@
     molecules 1                     1: trained with molecule ids, which change the forces
     energy 1                        1: there are energies and a virial; see `virial` for direct heads
     virial 2                        0: none, 1: of the box alone, 2: of each atom
+    pressure 1                      1: trained on virials, too; forces alone hardly determine a pressure
     type 1 15.9994 O                LAMMPS type, mass in g/mol or 0, name
     bonded 1 2                      types that are bonded within a molecule
     input edges types edges_types:0           signature, argument, tensor
@@ -57,6 +58,7 @@ def _lines(model: ForceField, folder: Path) -> list[str]:
         f"molecules {int(needs_molecules(model))}",
         f"energy {int(has.energy)}",
         f"virial {int(has.virial) + int(has.atom_virials)}",
+        f"pressure {int(model.recipe.training.loss_weights.virial > 0)}",
     ]
     types = {int(number): name for number, name in model.info["types"].items() if name in model.species}
     lines += [f"type {number} {MASSES.get(name, 0.0):g} {name}" for number, name in sorted(types.items())]

@@ -68,11 +68,9 @@ def folder(tmp_path_factory) -> Path:
         ):
             weight.assign(np.zeros(weight.shape))
         model = ForceField(network, made, {"species": ["Ar"], "types": {"1": "Ar"}, "units": "real"})
-        with pytest.MonkeyPatch.context() as patch:  # the others take seconds, and LAMMPS does not call them
-            names = ["edges", "edges_float64"] if name == "energy" else ["edges_float64"]
-            patch.setattr("gnnzoo.deploy.freeze.signature_names", lambda model, names=names: names)
-            save(model, place / name)
-            write_plugin_file(model, place / name)
+        names = ["edges", "edges_float64"] if name == "energy" else ["edges_float64"]
+        save(model, place / name, names=names)
+        write_plugin_file(model, place / name)
     return place
 
 

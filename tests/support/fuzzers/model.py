@@ -32,7 +32,7 @@ _INFO = {
     "energy_offsets": None,
     "origin": None,
     "trained": "2026-01-01",
-    "gnnzoo": "0.3.0",
+    "gnnzoo": "0.4.0",
 }
 
 

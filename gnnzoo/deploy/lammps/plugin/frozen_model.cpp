@@ -45,6 +45,7 @@ Conventions Conventions::read(const std::string &folder)
     else if (key == "molecules") words >> found.molecules;
     else if (key == "energy") words >> found.energy;
     else if (key == "virial") words >> found.virial;
+    else if (key == "pressure") words >> found.pressure;
     else if (key == "type") {
       int number;
       double mass;

@@ -19,6 +19,7 @@ struct Conventions {
   double cutoff = 0;    // length unit
   int rounds = 1;       // an energy depends on edges up to this many steps away
   bool whole_box = false, periodic = false, molecules = false, energy = false;
+  bool pressure = false;                         // whether it was trained on virials, too
   int virial = 0;                                // 0: none, 1: of the box alone, 2: of each atom
   std::map<int, std::string> names;              // type of the model -> name
   std::set<std::pair<int, int>> bonded;          // types that are bonded within a molecule, both orders

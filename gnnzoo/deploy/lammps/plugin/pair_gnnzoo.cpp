@@ -284,6 +284,12 @@ void PairGnnzoo::compute(int eflag, int vflag)
   if (eflag_atom && !conventions().energy)
     error->all(FLERR, "this gnnzoo model has forces without an energy: no compute pe/atom");
 
+  if (vflag_global && !conventions().pressure && !warned && comm->me == 0)
+    error->warning(FLERR,
+                   "this gnnzoo model was trained without virials: forces alone hardly determine its pressure; compare "
+                   "it with that of the reference before a run at constant pressure");
+  warned = true;
+
   const auto start = Clock::now();
   assign_rows();
   std::vector<int> receivers = atoms;

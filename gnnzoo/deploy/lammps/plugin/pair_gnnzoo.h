@@ -34,6 +34,7 @@ class PairGnnzoo : public Pair {
   gnnzoo::NeighborGraph graph;
   gnnzoo::Results results;
   bool mapped = true, double_precision = false;
+  bool warned = false;            // that the pressure was not trained
   std::vector<int> model_type;    // LAMMPS type -> type of the model, 0 for none
   std::vector<int> row;           // atom of LAMMPS, copies included -> row of the graph, or -1
   std::vector<int> atoms;         // row -> atom
