@@ -9,12 +9,14 @@ import pytest
 from errors import refused
 from gnnzoo.deploy.freeze import save
 from gnnzoo.deploy.lammps import build
+from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
 from gnnzoo.errors import UserError
-from gnnzoo.models.build import build_network
+from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.workflows.lammps import _environment, _launcher
-from small import recipe
+from small import WATER, recipe
+from systems import water_frame
 
 SILU = {"units": 4, "hidden_layers": 0, "activation": "silu"}
 ENCODER = {"layer": "atom_encoder", **SILU}
@@ -145,6 +147,42 @@ def test_pair_forces_without_an_energy_have_their_pressure(lammps):
 
 
 SUM = "\ncompute atoms all pe/atom\ncompute sum all reduce sum c_atoms\nthermo_style custom c_sum"
+WATERS = {
+    "bond features": ([ENCODER, {**MESSAGE, "bond_features": True}, {"layer": "pair_force_decoder", **SILU}], {}),
+    "waves": (
+        [
+            ENCODER,
+            {"layer": "wave_message", "channels": 2, "functions": 2},
+            MESSAGE,
+            {"layer": "energy_decoder", **SILU},
+        ],
+        {"waves": 1.5},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WATERS)
+def test_molecules_and_waves_are_those_of_the_live_model(lammps, folder, name):
+    """In a tilted box smaller than twice the cutoff, by the input files that come with a frozen model."""
+    layers, graph = WATERS[name]
+    made = recipe(WATER, graph={"cutoff": 3.5, "edges": ["bond", "radial"]} | graph, model={"layers": layers})
+    network = build_network(made, ["O", "H"], Scales(force=20.0, neighbors=12.0))
+    types, dataset = {"1": "O", "2": "H"}, {"molecules": True}
+    model = ForceField(network, made, {"species": ["O", "H"], "types": types, "units": "real", "dataset": dataset})
+    frame = water_frame(cell=np.array([[6.3, 0, 0], [1.0, 6.2, 0], [-0.8, 0.5, 6.4]]))
+    place = folder / name.replace(" ", "-")
+    save(model, place, names=["edges"])
+    write_plugin_file(model, place)
+    write_input_files(model, place, frame)
+    script = (place / "in.lammps").read_text().replace("run ${steps}", "run 0\n" + WRITE)
+    code, output = lammps(f"variable model index {place}", script)
+    assert code == 0, output
+    rows = np.loadtxt(folder / "forces", skiprows=9)
+    live = model.forces(frame)
+    np.testing.assert_allclose(rows[np.argsort(rows[:, 0]), 1:], live, atol=2e-5 * np.abs(live).max())
+
+
+WRITE = "write_dump all custom forces id fx fy fz modify sort id format float %.9g"
 REFUSALS = {
     "other units": (BOX.replace("units real", "units metal"), gnnzoo("energy"), ("units real",), 1),
     "no virial": (BOX, gnnzoo("vectors"), ("virial", "thermo_style custom step temp"), 1),
