@@ -23,7 +23,7 @@ def command(folder: str | None, script: str | None, arguments: tuple[str, ...], 
     from gnnzoo.cli.console import say
 
     if script is not None and script.startswith("-"):  # an option of LAMMPS, and the script of the folder
-        script, arguments = None, (script, *arguments)
+        arguments, script = (script, *arguments), None
     from gnnzoo.deploy.lammps.build import build_plugin
 
     if build:

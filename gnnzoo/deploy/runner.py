@@ -6,7 +6,6 @@
 A folder is a SavedModel, a program of TensorFlow: run those whose origin you know.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from gnnzoo.deploy.edge_model import EdgeModel, EdgeResults, edge_results
 from gnnzoo.deploy.freeze import EDGE_SIGNATURES, needs_molecules
 from gnnzoo.deploy.neighbor_skin import SkinList
 from gnnzoo.deploy.readme import CARD
+from gnnzoo.deploy.stored_card import read_card
 from gnnzoo.errors import Location, ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.tensorflow_env import root_logger_kept
@@ -187,35 +187,34 @@ def open_runner(model: ForceField | str | Path, precision: Precision = "single",
 
 def _frozen(folder: Path, dtype: str, skin: float) -> Runner:
     """A folder of `gnnzoo freeze`."""
+    card = read_card(folder / CARD)
+    name = next(name for name, kind in EDGE_SIGNATURES.items() if kind == dtype)
     try:
-        card = json.loads((folder / CARD).read_text())
         with root_logger_kept():
             loaded = tf.saved_model.load(str(folder))
-        name = next(name for name, kind in EDGE_SIGNATURES.items() if kind == dtype)
         signature = loaded.signatures[name]
-        graph = card["recipe"]["graph"]
-        types = {int(number): kind for number, kind in card["types"].items()}
-        first = {kind: number for number, kind in sorted(types.items(), reverse=True)}
-        numbers = tf.constant([first[kind] for kind in card["species"]], tf.int32)
-        inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
-        info = RunnerInfo(
-            name=str(folder),
-            units=card["units"]["style"],
-            species=card["species"],
-            types=types,
-            cutoff=float(card["cutoff"]),
-            bonds=None if graph.get("bonds") is None else [(a, b) for a, b in graph["bonds"]],
-            molecules=bool(card["molecules"]),
-            periodic="cell" in inputs,
-            has=EdgeResults("energies" in outputs, "virial" in outputs, "virials" in outputs),
-        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"cannot be run: {type(error).__name__}: {str(error)[:200]}",
             location=Location(file=folder),
             expected="a folder that gnnzoo freeze of version 0.4 or newer has written",
-            hint="freeze the model again",
+            hint="gnnzoo freeze MODEL writes the folder again",
         ) from error
+    types, bonds = {int(number): kind for number, kind in card["types"].items()}, card["recipe"]["graph"].get("bonds")
+    first = {kind: number for number, kind in sorted(types.items(), reverse=True)}
+    numbers = tf.constant([first[kind] for kind in card["species"]], tf.int32)
+    inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
+    info = RunnerInfo(
+        name=str(folder),
+        units=card["units"]["style"],
+        species=card["species"],
+        types=types,
+        cutoff=float(card["cutoff"]),
+        bonds=None if bonds is None else [(pair[0], pair[1]) for pair in bonds],
+        molecules=card["molecules"],
+        periodic="cell" in inputs,
+        has=EdgeResults("energies" in outputs, "virial" in outputs, "virials" in outputs),
+    )
     keys = ("owned", "senders", "receivers", "vectors", "edge_class", "positions", "cell")
 
     def evaluate(species: tf.Tensor, *rest: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -196,7 +196,7 @@ def test_bad_input_is_refused(folder):
     with refused(UserError, "half", expected="single, double"):
         gnnzoo.Calculator(model, precision="half")
     (folder / "empty").mkdir()
-    with refused(ModelError, file="empty", hint="freeze"):
+    with refused(ModelError, file="card.json", hint="freeze"):
         gnnzoo.Calculator("empty")
     atoms.calc = gnnzoo.Calculator(model)
     atoms.symbols[3] = "Kr"

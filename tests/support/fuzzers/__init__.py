@@ -15,6 +15,7 @@ FUZZERS = {
     "recipe": "recipe:RecipeFuzzer",
     "tfrecord": "tfrecord:TfrecordFuzzer",
     "gnnzoo.json": "model:InfoFuzzer",
+    "card": "model:CardFuzzer",
     "keras": "model:KerasFuzzer",
     "checkpoint": "model:CheckpointFuzzer",
 }

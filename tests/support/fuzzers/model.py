@@ -84,6 +84,38 @@ class InfoFuzzer(Fuzzer):
         return [] if info == stated else ["another value than json reads"]
 
 
+class CardFuzzer(Fuzzer):
+    """card.json of exported models, by its values and by its bytes."""
+
+    name, file = "card", "card.json"
+
+    def prepare(self, folder: Path) -> None:
+        from gnnzoo.deploy.card import make_card
+        from gnnzoo.deploy.comparison import Comparison
+        from gnnzoo.models.files import ForceField
+
+        made, network = _network()
+        self._card = make_card(ForceField(network, made, dict(_INFO)), Comparison(1, 3, 0.0, 1.0)).to_json()
+
+    def write(self, path: Path, chance: random.Random) -> str:
+        value, story = self._card, []
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            value, change = changes.change_json(value, chance)
+            story.append(change)
+        content = changes.dump_json(value, chance)
+        if chance.random() < 0.3:
+            change = chance.choice(changes.BINARY)
+            content, story = change(content, chance), [*story, change.__name__]
+        path.write_bytes(content)
+        return ", ".join(story)
+
+    def read(self, path: Path) -> list[str]:
+        from gnnzoo.deploy.stored_card import read_card
+
+        card = read_card(path)
+        return [] if card == json.loads(path.read_bytes()) else ["another value than json reads"]
+
+
 class KerasFuzzer(Fuzzer):
     """.keras files with changes to the archive and to each of its members."""
 
