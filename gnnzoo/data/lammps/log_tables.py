@@ -229,10 +229,11 @@ class _Reader:
         for line in self._next:
             if line.startswith(("---", "Loop")):  # the next block, even if its first line is damaged
                 break
-            pairs = dict(_PAIR.findall(line))
-            if pairs.keys() & values.keys():  # a block has each name once: this is the next one
+            pairs = _PAIR.findall(line)
+            names = {name for name, _ in pairs}
+            if len(names) < len(pairs) or names & values.keys():  # a block has each name once: this is another one
                 break
-            values |= pairs
+            values |= dict(pairs)
         return {self._settings.headings.get(name, name): value for name, value in values.items()}
 
     def _add_row(self, number: int, step: int, values: dict[str, str]) -> None:
