@@ -45,6 +45,7 @@ _WITH_TENSORFLOW = {
     "transfer",
     "pairs",
     "freeze",
+    "check",
     "Calculator",
 }
 __all__ = ["__version__", *_API]

@@ -17,7 +17,7 @@ class Array:
         name: its name.
         shape: text such as "(atoms, 3)".
         dtype: NumPy name.
-        meaning: unit and meaning; in the tables below with names in braces, see `_words`.
+        meaning: unit and meaning; in the tables below with names in braces, see `words_of`.
     """
 
     name: str
@@ -46,7 +46,7 @@ EDGES = (
     ),
 )
 _OWN_LIST = (
-    Array("types", "(atoms,)", "int32", "LAMMPS types: {types}"),
+    EDGES[0],
     Array("owned", "(atoms,)", "bool", "false for copies of atoms whose energies are counted elsewhere; else all true"),
     *EDGES[1:3],
     Array("vectors", "(edges, 3)", "float64", EDGES[3].meaning),

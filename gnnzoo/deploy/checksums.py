@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from gnnzoo.deploy.exported_folder import REFREEZE, SUMS, not_exported
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.file_formats import file_sha256
 
-SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_./-]{1,200})")
 _LONGEST = 100_000  # bytes of the list, which has about ten lines
 
@@ -35,13 +35,11 @@ def check_checksums(folder: Path) -> int:
         ModelError: the list is missing or no list; or a file is missing or has changed.
     """
     path = folder / SUMS
-    hint = "gnnzoo freeze MODEL writes the folder again"
     if not path.is_file() or path.stat().st_size > _LONGEST:
-        raise ModelError(
-            "holds no list of its files" if folder.is_dir() else "does not exist",
-            location=Location(file=path if folder.is_dir() else folder),
-            expected="a folder that gnnzoo freeze of version 0.4 or newer has written",
-            hint=hint,
+        raise (
+            not_exported("is missing or no list of files", path)
+            if folder.is_dir()
+            else not_exported("does not exist", folder)
         )
     lines = path.read_text(errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
@@ -51,7 +49,7 @@ def check_checksums(folder: Path) -> int:
                 "is not a digest and a name",
                 location=Location(file=path, line=number),
                 expected="a line of sha256sum",
-                hint=hint,
+                hint=REFREEZE,
             )
         file = folder / found[2]
         if not file.is_file() or file_sha256(file) != found[1]:
@@ -59,6 +57,6 @@ def check_checksums(folder: Path) -> int:
                 "is missing" if not file.is_file() else "has changed since it was written",
                 location=Location(file=file),
                 expected=f"sha256 {found[1][:12]}...",
-                hint=hint,
+                hint=REFREEZE,
             )
     return len(lines)

@@ -81,20 +81,20 @@ def _frozen_forces(frozen: tf.Module, frame: Frame, graph: Graph) -> Iterator[np
     if frame.molecules is not None:
         arguments.append(tf.constant(frame.molecules, tf.int64))
     yield frozen.forces(*arguments).numpy()
-    every = dict(zip(("positions", "cell"), arguments, strict=False))
-    owned = tf.fill([len(frame)], True)
-    parts = {name: tf.constant(getattr(graph, name)) for name in ("senders", "receivers", "edge_class")}
+    given = {
+        "positions": arguments[0],
+        "cell": arguments[1],
+        "types": arguments[3],
+        "owned": tf.fill([len(frame)], True),
+        "senders": tf.constant(graph.senders),
+        "receivers": tf.constant(graph.receivers),
+        "vectors": tf.constant(graph.vectors, tf.float64),
+        "edge_class": tf.constant(graph.edge_class),
+    }
     for name in EDGE_SIGNATURES:
         if name not in frozen.signatures:  # of an older version
             continue
         signature = frozen.signatures[name]
-        given = {
-            **every,
-            **parts,
-            "types": arguments[3],
-            "owned": owned,
-            "vectors": tf.constant(graph.vectors, tf.float64),
-        }
         yield signature(**{key: given[key] for key in signature.structured_input_signature[1]})["forces"].numpy()
     if not hasattr(frozen, "forces_from_edges"):
         return

@@ -8,11 +8,10 @@ import numpy as np
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.deploy.card import make_card
 from gnnzoo.deploy.comparison import Comparison
-from gnnzoo.deploy.readme import CARD, EXAMPLE, readme
+from gnnzoo.deploy.exported_folder import CARD, EXAMPLE, README
+from gnnzoo.deploy.readme import readme
 from gnnzoo.models.files import ForceField
 from gnnzoo.records import json_text
-
-README = "README.md"
 
 
 class ExampleArrays(TypedDict):

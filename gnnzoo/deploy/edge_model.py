@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from gnnzoo import fields
+from gnnzoo.deploy.neighbors import edge_slots
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
 from gnnzoo.layers.registry import EDGE_GRADIENTS, edge_gradients_to_forces, segment_sum
 from gnnzoo.layers.stack_layer import ConfiguredLayer, StackLayer
@@ -97,6 +98,7 @@ class EdgeModel(tf.Module):
         self.weights = [variable.value for variable in network.variables]
         self.results, self.largest_wave = edge_results(model), largest_wave(network)
         self._dtype = tf.as_dtype(dtype)
+        self._offsets = tf.constant(model.energy_offsets)
         evaluate = _evaluation(network, self.results, bool(self.largest_wave))
         compiled = tf.function(evaluate, jit_compile=True, autograph=False)
         # a partial, because a tf.function that is an attribute of a module is traced again when the module is saved
@@ -128,7 +130,7 @@ class EdgeModel(tf.Module):
             "virial" (3, 3), -dE/d(strain), and "virials" (atoms, 3, 3), which sum to it. float64, model's units.
         """
         atoms, edges = tf.size(species), tf.size(senders)
-        senders, receivers, vectors, edge_class = _by_receiver(senders, receivers, vectors, edge_class)
+        senders, receivers, vectors, edge_class = by_receiver(senders, receivers, vectors, edge_class)
         if self.largest_wave:
             assert positions is not None and cell is not None
             waves = _padded_waves(wave_inputs(positions, cell, tf.fill([3], True), self.largest_wave))
@@ -146,14 +148,17 @@ class EdgeModel(tf.Module):
             fields.EDGE_VECTORS: self._padded_vectors(vectors, padded_edges),
             fields.EDGE_CLASS: _pad(edge_class, padded_edges),
             fields.EDGE_MASK: _pad(tf.ones([edges], self._dtype), padded_edges),
-            fields.SLOTS: _slots(receivers, padded_atoms, padded_edges - 1),
+            fields.SLOTS: edge_slots(receivers, padded_atoms, padded_edges - 1, rounded=True),
             **{key: value if value.dtype == tf.int32 else tf.cast(value, self._dtype) for key, value in waves.items()},
         }
         batch[fields.POSITIONS] = _pad(batch[fields.POSITIONS], padded_atoms)
         outputs = self._compiled(batch, _pad(tf.cast(owned, self._dtype), padded_atoms)[:, None])
-        return {
+        found = {
             name: tf.cast(value if name == "virial" else value[:atoms], tf.float64) for name, value in outputs.items()
         }
+        if "energies" in found:
+            found["energies"] += tf.where(owned, tf.gather(self._offsets, species), 0.0)
+        return found
 
     def _padded_vectors(self, vectors: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Vectors of padding are unit vectors, so that nothing divides by zero."""
@@ -223,10 +228,19 @@ def _padded_waves(waves: Tensors) -> Tensors:
     return {key: value if key == fields.POSITIONS else _pad(value, count) for key, value in waves.items()}
 
 
-def _by_receiver(
+def by_receiver(
     senders: tf.Tensor, receivers: tf.Tensor, vectors: tf.Tensor, edge_class: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The edges in ascending order of their receivers."""
+    """Sort edges by their receivers unless they are sorted.
+
+    Args:
+        senders, receivers: (edges,) int32.
+        vectors: (edges, 3).
+        edge_class: (edges,) int32.
+
+    Returns:
+        The same in ascending order of receivers, stable.
+    """
     parts = (senders, receivers, vectors, edge_class)
 
     def ordered() -> tuple[tf.Tensor, ...]:
@@ -234,13 +248,3 @@ def _by_receiver(
         return tuple(tf.gather(part, order) for part in parts)
 
     return tf.cond(tf.reduce_all(receivers[1:] >= receivers[:-1]), lambda: parts, ordered)
-
-
-def _slots(receivers: tf.Tensor, atoms: tf.Tensor, empty: tf.Tensor) -> tf.Tensor:
-    """(atoms, slots) int32 edges of each receiver, as `data.graphs.batch.edge_slots` lists them."""
-    counts = tf.math.bincount(receivers, minlength=atoms, maxlength=atoms)
-    largest = tf.reduce_max(counts)
-    step = tf.where(largest < 64, 8, 16)
-    columns = tf.range(tf.maximum(1, (largest + step - 1) // step) * step)
-    edges = tf.cumsum(counts, exclusive=True)[:, None] + columns
-    return tf.where(columns < counts[:, None], edges, empty)

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from gnnzoo import fields
-from gnnzoo.deploy.edge_model import EdgeModel
+from gnnzoo.deploy.edge_model import EdgeModel, by_receiver
 from gnnzoo.deploy.input_checks import checked_atoms, checked_edges, checked_outputs, checked_vectors
 from gnnzoo.deploy.neighbors import edge_classes, edge_slots, neighbor_list
 from gnnzoo.deploy.wave_vectors import empty_wave_inputs, wave_inputs
@@ -122,7 +122,7 @@ class FrozenForceField(tf.Module):
         self.edge_functions: dict[str, Callable] = {}
         for name, dtype in EDGE_SIGNATURES.items() if own_lists else ():
             self.edge_models[name] = EdgeModel(model, dtype)
-            self.edge_functions[name] = _edges(self.edge_models[name], species_of, offsets)
+            self.edge_functions[name] = _edges(self.edge_models[name], species_of)
 
 
 # No function has Python control flow over tensors, which AutoGraph would convert in seconds.
@@ -152,18 +152,14 @@ def _forces_from_edges(
         senders, receivers = checked_edges(
             tf.size(species), senders, receivers, vectors, edge_class, len(fields.EDGE_CLASSES)
         )
-        order = tf.argsort(receivers, stable=True)
-        senders, receivers = tf.gather(senders, order), tf.gather(receivers, order)
-        vectors, edge_class = tf.gather(vectors, order), tf.gather(edge_class, order)
-        batch = _batch(species, senders, receivers, vectors, edge_class, empty_wave_inputs(species))
+        edges = by_receiver(senders, receivers, vectors, edge_class)
+        batch = _batch(species, *edges, empty_wave_inputs(species))
         return checked_outputs(evaluate(batch))[fields.FORCES]
 
     return _function(forces_from_edges)
 
 
-def _edges(
-    evaluate: EdgeModel, species_of: Callable[[tf.Tensor], tf.Tensor], offsets: tf.Tensor
-) -> Callable[..., dict[str, tf.Tensor]]:
+def _edges(evaluate: EdgeModel, species_of: Callable[[tf.Tensor], tf.Tensor]) -> Callable[..., dict[str, tf.Tensor]]:
     """The compiled function of a neighbour list made by the caller, with all results that the model has."""
 
     def edges(
@@ -173,17 +169,13 @@ def _edges(
         receivers: tf.Tensor,
         vectors: tf.Tensor,
         edge_class: tf.Tensor,
-        positions: tf.Tensor | None = None,
-        cell: tf.Tensor | None = None,
+        **box: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         species = species_of(types)
         senders, receivers = checked_edges(
             tf.size(species), senders, receivers, vectors, edge_class, len(fields.EDGE_CLASSES)
         )
-        found = checked_outputs(evaluate(species, owned, senders, receivers, vectors, edge_class, positions, cell))
-        if "energies" in found:
-            found["energies"] += tf.where(owned, tf.gather(offsets, species), 0.0)
-        return found
+        return checked_outputs(evaluate(species, owned, senders, receivers, vectors, edge_class, **box))
 
     return edges
 
@@ -210,7 +202,7 @@ def _batch(
         fields.EDGE_VECTORS: tf.concat([vectors, [[1.0, 0.0, 0.0]]], axis=0),
         fields.EDGE_CLASS: edge_class,
         fields.EDGE_MASK: mask,
-        fields.SLOTS: edge_slots(receivers[:-1], atoms),
+        fields.SLOTS: edge_slots(receivers[:-1], atoms, empty=tf.size(receivers) - 1),
         **waves,
     }
 
@@ -255,16 +247,14 @@ def _module(
             "forces_from_classified_edges": (module.forces_from_edges, _EDGES | {"edge_class": _EDGE_CLASS}),
         }
     of_list = _OWN_LIST if takes_edges(model) else _OWN_LIST | {key: _ATOMS[key] for key in ("positions", "cell")}
+    arguments |= {name: (function, of_list) for name, function in module.edge_functions.items()}
     if has_energy(model):
         arguments |= {
             "results": (module.results, _ATOMS),
             "results_with_molecules": (module.results, _ATOMS | {"molecules": _MOLECULES}),
         }
     signatures = {
-        name: _compiled_signature(module.edge_functions[name], of_list)
-        if name in EDGE_SIGNATURES
-        else _signature(*arguments[name], direct=some is None)
-        for name in names
+        name: _signature(*arguments[name], direct=some is None and name not in EDGE_SIGNATURES) for name in names
     }
     if some is None:
         return module, signatures
@@ -274,10 +264,11 @@ def _module(
 
 
 def _signature(
-    function: tf.types.experimental.PolymorphicFunction, specs: dict[str, tf.TensorSpec], direct: bool
+    function: Callable[..., tf.Tensor | dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec], direct: bool
 ) -> tf.types.experimental.ConcreteFunction:
     """A function with named inputs and outputs; with `direct`, `function` is traced for calls of its own as well."""
     if direct:
+        assert isinstance(function, tf.types.experimental.PolymorphicFunction)
         function.get_concrete_function(**specs)
 
     def by_name(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -285,13 +276,6 @@ def _signature(
         return outputs if isinstance(outputs, dict) else {"forces": outputs}
 
     return _function(by_name).get_concrete_function(**specs)
-
-
-def _compiled_signature(
-    function: Callable[..., dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec]
-) -> tf.types.experimental.ConcreteFunction:
-    """A function that is a signature alone, so that it is traced once."""
-    return _function(function).get_concrete_function(**specs)
 
 
 def takes_edges(model: ForceField) -> bool:
@@ -347,6 +331,19 @@ def signature_names(model: ForceField) -> list[str]:
 # --- constants of the functions --------------------------------------------------------------------------------------
 
 
+def known_types(model: ForceField) -> dict[int, str]:
+    """The LAMMPS types whose species the network has.
+
+    Args:
+        model: the model.
+
+    Returns:
+        Name by type, ascending.
+    """
+    types = sorted((int(number), name) for number, name in model.info["types"].items())
+    return {number: name for number, name in types if name in model.species}
+
+
 def species_of_types(model: ForceField) -> np.ndarray:
     """Table from LAMMPS types to species.
 
@@ -356,11 +353,10 @@ def species_of_types(model: ForceField) -> np.ndarray:
     Returns:
         (largest type + 1,) int32 species index, -1 for numbers that are not a type of the model.
     """
-    known = {int(number): name for number, name in model.info["types"].items() if name in model.species}
-    numbers = {number: model.species.index(name) for number, name in known.items()}
-    table = np.full(max(numbers, default=0) + 1, -1, np.int32)
-    for number, species in numbers.items():
-        table[number] = species
+    known = known_types(model)
+    table = np.full(max(known, default=0) + 1, -1, np.int32)
+    for number, name in known.items():
+        table[number] = model.species.index(name)
     return table
 
 

@@ -107,17 +107,23 @@ def edge_classes(
     return tf.tensor_scatter_nd_update(everywhere, inside[:, None], classes)
 
 
-def edge_slots(receivers: tf.Tensor, atoms: tf.Tensor) -> tf.Tensor:
+def edge_slots(receivers: tf.Tensor, atoms: tf.Tensor, empty: tf.Tensor, rounded: bool = False) -> tf.Tensor:
     """List the edges of each receiver in rows of equal length, as `gnnzoo.data.graphs.batch.edge_slots` does.
 
     Args:
         receivers: (edges,) int32, ascending.
         atoms: () int32, number of atoms.
+        empty: () int32, edge of the slots that are left.
+        rounded: whether the length is rounded up, for a compiler of few sizes.
 
     Returns:
-        (atoms, largest number of edges of an atom) int32, edge indices; that of empty slots is the number of edges.
+        (atoms, at least the largest number of edges of an atom) int32, edge indices.
     """
     counts = tf.math.bincount(receivers, minlength=atoms, maxlength=atoms)
-    columns = tf.range(tf.maximum(1, tf.reduce_max(counts)))
+    length = tf.maximum(1, tf.reduce_max(counts))
+    if rounded:
+        step = tf.where(length < 64, 8, 16)
+        length = (length + step - 1) // step * step
+    columns = tf.range(length)
     edges = tf.cumsum(counts, exclusive=True)[:, None] + columns
-    return tf.where(columns < counts[:, None], edges, tf.size(receivers))
+    return tf.where(columns < counts[:, None], edges, empty)

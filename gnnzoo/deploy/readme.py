@@ -4,10 +4,9 @@ from gnnzoo import __version__
 from gnnzoo.deploy.arrays import EDGES, POSITIONS, Array, filled, list_results, own_list, returned, words_of
 from gnnzoo.deploy.card import Card
 from gnnzoo.deploy.comparison import TOLERANCE
+from gnnzoo.deploy.exported_folder import CARD, EXAMPLE
 from gnnzoo.deploy.freeze import has_energy, signature_names, takes_edges
 from gnnzoo.models.files import ForceField
-
-CARD, EXAMPLE = "card.json", "example.npz"
 
 
 def readme(model: ForceField, card: Card) -> str:

@@ -17,11 +17,11 @@ import tensorflow as tf
 from gnnzoo.data.graphs.graph import species_index
 from gnnzoo.data.graphs.neighbors import edge_classes
 from gnnzoo.deploy.edge_model import EdgeModel, EdgeResults, edge_results
+from gnnzoo.deploy.exported_folder import CARD, not_exported
 from gnnzoo.deploy.freeze import EDGE_SIGNATURES, needs_molecules
 from gnnzoo.deploy.neighbor_skin import SkinList
-from gnnzoo.deploy.readme import CARD
-from gnnzoo.deploy.stored_card import read_card
-from gnnzoo.errors import Location, ModelError, UserError
+from gnnzoo.deploy.stored_card import StoredCard, read_card
+from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.tensorflow_env import root_logger_kept
 
@@ -158,18 +158,11 @@ def open_runner(model: ForceField | str | Path, precision: Precision = "single",
     if precision not in DTYPES:
         raise UserError(f"precision is {precision!r}", expected=f"one of {', '.join(DTYPES)}")
     if not isinstance(model, ForceField) and Path(model).is_dir():
-        return _frozen(Path(model), DTYPES[precision], skin)
+        name = next(name for name, dtype in EDGE_SIGNATURES.items() if dtype == DTYPES[precision])
+        return exported_runner(load_exported(Path(model)), name, skin)
     force_field = model if isinstance(model, ForceField) else load_model(model)
     network = EdgeModel(force_field, DTYPES[precision])
-    offsets = tf.constant(force_field.energy_offsets)
-    function = tf.function(network.__call__, autograph=False)
-
-    def evaluate(species: tf.Tensor, *rest: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = dict(function(species, *rest))
-        if "energies" in found:
-            found["energies"] += tf.gather(offsets, species)
-        return found
-
+    evaluate = tf.function(network.__call__, autograph=False)
     recipe = force_field.recipe
     info = RunnerInfo(
         name=str(force_field.path or recipe.name),
@@ -185,27 +178,66 @@ def open_runner(model: ForceField | str | Path, precision: Precision = "single",
     return Runner(info, evaluate, skin)
 
 
-def _frozen(folder: Path, dtype: str, skin: float) -> Runner:
-    """A folder of `gnnzoo freeze`."""
+@dataclass(frozen=True, eq=False)
+class ExportedModel:
+    """A folder of `gnnzoo freeze`, loaded.
+
+    Attributes:
+        folder: the folder.
+        card: content of its card.json, as far as it is needed.
+        module: its functions and signatures.
+    """
+
+    folder: Path
+    card: StoredCard
+    module: tf.Module
+
+
+def load_exported(folder: Path) -> ExportedModel:
+    """Load a folder of `gnnzoo freeze`.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        ModelError: its card cannot be read, or it has no SavedModel.
+    """
     card = read_card(folder / CARD)
-    name = next(name for name, kind in EDGE_SIGNATURES.items() if kind == dtype)
     try:
         with root_logger_kept():
-            loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures[name]
+            module = tf.saved_model.load(str(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"cannot be run: {type(error).__name__}: {str(error)[:200]}",
-            location=Location(file=folder),
-            expected="a folder that gnnzoo freeze of version 0.4 or newer has written",
-            hint="gnnzoo freeze MODEL writes the folder again",
-        ) from error
+        raise not_exported(f"cannot be run: {type(error).__name__}: {str(error)[:200]}", folder) from error
+    return ExportedModel(folder, card, module)
+
+
+def exported_runner(exported: ExportedModel, name: str, skin: float = 0.0) -> Runner:
+    """Run one signature of an exported model.
+
+    Args:
+        exported: the model.
+        name: of the signature, of `EDGE_SIGNATURES`.
+        skin: see `SkinList`; length unit.
+
+    Returns:
+        The runner.
+
+    Raises:
+        ModelError: it is of an older version, which has no such signature.
+    """
+    card, signatures = exported.card, getattr(exported.module, "signatures", {})
+    if name not in signatures:
+        raise not_exported(f"has no signature {name}", exported.folder)
+    signature = signatures[name]
     types, bonds = {int(number): kind for number, kind in card["types"].items()}, card["recipe"]["graph"].get("bonds")
     first = {kind: number for number, kind in sorted(types.items(), reverse=True)}
     numbers = tf.constant([first[kind] for kind in card["species"]], tf.int32)
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
     info = RunnerInfo(
-        name=str(folder),
+        name=str(exported.folder),
         units=card["units"]["style"],
         species=card["species"],
         types=types,
@@ -219,7 +251,7 @@ def _frozen(folder: Path, dtype: str, skin: float) -> Runner:
 
     def evaluate(species: tf.Tensor, *rest: tf.Tensor) -> dict[str, tf.Tensor]:
         given = dict(zip(keys, rest, strict=False))
-        assert loaded is not None  # its variables live as long as this reference
+        assert exported is not None  # the variables live as long as this reference
         return signature(types=tf.gather(numbers, species), **given)
 
     return Runner(info, evaluate, skin)

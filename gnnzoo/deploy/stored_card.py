@@ -7,7 +7,8 @@ from annotated_types import Gt
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, with_config
 from typing_extensions import TypedDict
 
-from gnnzoo.errors import Location, ModelError
+from gnnzoo.deploy.exported_folder import not_exported
+from gnnzoo.errors import ModelError
 from gnnzoo.file_formats import check_regular
 from gnnzoo.json_records import LONGEST, parse_record
 from gnnzoo.models.info import Text, TypeNumber, Units
@@ -75,10 +76,5 @@ def read_card(path: Path) -> StoredCard:
         if missing := set(card["species"]) - set(card["types"].values()):
             raise ValueError(f"the species {min(missing)[:60]!r} has no type")
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"cannot be read: {error}",
-            location=Location(file=path),
-            expected="the card of a folder that gnnzoo freeze of version 0.4 or newer has written",
-            hint="gnnzoo freeze MODEL writes the folder again",
-        ) from error
+        raise not_exported(f"cannot be read: {error}", path, "the card of ") from error
     return card

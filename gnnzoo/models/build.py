@@ -11,7 +11,7 @@ from gnnzoo.layers.encoders import EdgeGeometry
 from gnnzoo.layers.heads import ForceScale
 from gnnzoo.layers.prior import Prior
 from gnnzoo.layers.registry import ATOM_ENERGIES, ATOMS, EDGE_GRADIENTS, atoms_after, derived_seed
-from gnnzoo.layers.stack_layer import GraphTensors, StackLayer, Tensor
+from gnnzoo.layers.stack_layer import GraphTensors, StackLayer
 from gnnzoo.models.conservative import ConservativeModel
 from gnnzoo.models.layer_classes import layer_class
 from gnnzoo.models.priors import prior_terms
@@ -120,21 +120,24 @@ def build_network(
     entries = recipe.model.layers
     read_later = {getattr(entry, entry.traits.adds_output_of) for entry in entries if entry.traits.adds_output_of}
     for layer in stack(recipe, species, scales, dtype):
-        graph.update(_applied(layer, graph, pairs))
+        _apply(layer, graph, pairs)
         if layer.name in read_later:
             graph[atoms_after(layer.name)] = graph[ATOMS]
-    outputs = {key: graph[key] for key in (fields.FORCES, ATOM_ENERGIES, EDGE_GRADIENTS) if graph.get(key) is not None}
+    outputs = {key: graph[key] for key in (fields.FORCES, ATOM_ENERGIES, EDGE_GRADIENTS) if key in graph}
     kind = ConservativeModel if ATOM_ENERGIES in outputs else keras.Model
     return kind(inputs, outputs, name=recipe.name.replace(".", "_"))
 
 
-def _applied(layer: StackLayer, graph: GraphTensors, pairs: bool) -> dict[str, Tensor | None]:
-    """What a layer adds to the graph; with `pairs` also the forces of pairs, until a layer does not return them."""
+def _apply(layer: StackLayer, graph: GraphTensors, pairs: bool) -> None:
+    """Add what a layer returns to the graph; with `pairs` also forces of pairs, until a layer does not return them."""
     begins = fields.FORCES not in graph and ATOM_ENERGIES not in graph
-    if pairs and layer.returns_pairs and (begins or graph.get(EDGE_GRADIENTS) is not None):
-        return layer(graph, pairs=True)
-    added = layer({key: value for key, value in graph.items() if value is not None})
-    return {**added, EDGE_GRADIENTS: None} if pairs and fields.FORCES in added else added
+    if pairs and layer.returns_pairs and (begins or EDGE_GRADIENTS in graph):
+        graph.update(layer(graph, pairs=True))
+        return
+    added = layer(graph)
+    if fields.FORCES in added:
+        graph.pop(EDGE_GRADIENTS, None)
+    graph.update(added)
 
 
 def stack(recipe: Recipe, species: list[str], scales: Scales, dtype: str) -> list[StackLayer]:

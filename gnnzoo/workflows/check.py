@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from gnnzoo.deploy.checksums import check_checksums
 from gnnzoo.deploy.comparison import TOLERANCE
-from gnnzoo.deploy.readme import EXAMPLE
-from gnnzoo.deploy.runner import DTYPES, Configuration, Precision, Runner, open_runner
+from gnnzoo.deploy.exported_folder import EXAMPLE
+from gnnzoo.deploy.freeze import EDGE_SIGNATURES
+from gnnzoo.deploy.runner import Configuration, Runner, exported_runner, load_exported
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.records import Record
-from gnnzoo.tensorflow_env import root_logger_kept
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,12 @@ def check(folder: str | Path) -> CheckResult:
     with np.load(folder / EXAMPLE, allow_pickle=False) as stored:
         example = {name: stored[name] for name in stored.files}
     largest = float(np.abs(example["forces"]).max())
-    with root_logger_kept():
-        loaded = tf.saved_model.load(str(folder))
+    exported = load_exported(folder)
     names = ("positions", "cell", "pbc", "types", "molecules")
     arguments = [tf.constant(example[name]) for name in names if name in example]
-    checks = [_timed("forces", lambda: loaded.forces(*arguments).numpy(), example["forces"], largest)]
-    precisions: tuple[Precision, ...] = ("single", "double")
-    for precision in precisions:
-        runner = open_runner(folder, precision)
+    checks = [_timed("forces", lambda: exported.module.forces(*arguments).numpy(), example["forces"], largest)]
+    for name in EDGE_SIGNATURES:
+        runner = exported_runner(exported, name)
         atoms = Configuration(
             runner.names_of(example["types"]),
             example["positions"],
@@ -86,7 +84,6 @@ def check(folder: str | Path) -> CheckResult:
             example["pbc"],
             example.get("molecules"),
         )
-        name = "edges" if DTYPES[precision] == "float32" else "edges_float64"
         forces = functools.partial(_forces, runner, atoms)
         checks.append(_timed(name, forces, example["forces"], largest))
     wrong = next((one for one in checks if not one.difference <= TOLERANCE), None)

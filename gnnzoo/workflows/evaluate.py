@@ -288,8 +288,8 @@ def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
 def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
     """Frame numbers and what they are called: held-out frames of the training dataset, all frames of another."""
     trained_on = model.info.get("dataset") or {}
-    first, last = _frames_in_training(trained_on, dataset)
-    if last is None:
+    within = _frames_in_training(trained_on, dataset)
+    if within is None:
         part = "whole"
         if _partly_trained_on(model, dataset):
             part = "whole, partly trained on"
@@ -307,7 +307,7 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
         )
     split = Split.from_json(model.split)
     for part, numbers in (("test", split.test), ("validation", split.validation)):
-        indices = numbers[(numbers >= first) & (numbers < last)] - first
+        indices = numbers[(numbers >= within.start) & (numbers < within.stop)] - within.start
         if len(indices):
             why = "" if part == "test" else ", as there is no test part; the best checkpoint was chosen on it"
             name = "the dataset" if dataset.fingerprint == trained_on.get("fingerprint") else "one of the datasets"
@@ -320,16 +320,16 @@ def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[n
     )
 
 
-def _frames_in_training(trained_on: DatasetInfo, dataset: Dataset) -> tuple[int, int | None]:
-    """Where the frames of a dataset stand among those of the training: first and end; (0, None) if they do not."""
+def _frames_in_training(trained_on: DatasetInfo, dataset: Dataset) -> range | None:
+    """Numbers of a dataset's frames among those of the training; None if they are not among them."""
     if dataset.fingerprint == trained_on.get("fingerprint"):
-        return 0, len(dataset)
+        return range(len(dataset))
     first = 0
     for part in trained_on.get("parts", []):
         if part["fingerprint"] == dataset.fingerprint:
-            return first, first + len(dataset)
+            return range(first, first + len(dataset))
         first += part["frames"]
-    return 0, None
+    return None
 
 
 def _partly_trained_on(model: ForceField, dataset: Dataset) -> bool:

@@ -2,24 +2,22 @@
 
 import logging
 import os
-import shutil
 import subprocess
-import sysconfig
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.data.lammps.run import find_lammps
+from gnnzoo.data.lammps.run import find_lammps, find_program
+from gnnzoo.deploy.exported_folder import PLUGIN_FILE, SCRIPT, not_exported
 from gnnzoo.deploy.lammps.build import build_plugin
-from gnnzoo.deploy.lammps.input_files import SCRIPT
-from gnnzoo.deploy.lammps.plugin_file import PLUGIN_FILE
 from gnnzoo.errors import Location, UserError
+from gnnzoo.records import Record
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class LammpsResult:
+class LammpsResult(Record):
     """A finished run.
 
     Attributes:
@@ -29,14 +27,6 @@ class LammpsResult:
 
     command: list[str]
     plugin: Path
-
-    def to_json(self) -> dict[str, object]:
-        """The result as JSON values.
-
-        Returns:
-            "command" and "plugin".
-        """
-        return asdict(self) | {"plugin": str(self.plugin)}
 
 
 def lammps(
@@ -56,16 +46,12 @@ def lammps(
         What was run.
 
     Raises:
-        UserError: the folder or the script is missing, the plugin cannot be compiled, or LAMMPS stops with an error.
+        ModelError: the folder is missing, or no exported model.
+        UserError: the script is missing, the plugin cannot be compiled, or LAMMPS stops with an error.
     """
     folder = Path(folder)
     if not (folder / PLUGIN_FILE).is_file():
-        raise UserError(
-            "is not a folder that LAMMPS can run" if folder.is_dir() else "does not exist",
-            location=Location(file=folder),
-            expected="a folder that gnnzoo freeze of version 0.4 or newer has written",
-            hint="gnnzoo freeze MODEL writes one",
-        )
+        raise not_exported("is not a folder that LAMMPS can run" if folder.is_dir() else "does not exist", folder)
     path = folder / SCRIPT if script is None else Path(script)
     if not path.is_file():
         raise UserError("does not exist", location=Location(file=path), expected="a LAMMPS input script")
@@ -86,11 +72,10 @@ def _launcher(ranks: int) -> list[str]:
     """Words before the program for several MPI processes."""
     if ranks < 2:
         return []
-    ours = Path(sysconfig.get_path("scripts")) / "mpiexec"
-    found = str(ours) if os.access(ours, os.X_OK) else shutil.which("mpiexec")
+    found = find_program("mpiexec")
     if found is None:
         raise UserError("there is no mpiexec for several ranks", hint="pip install mpich, or leave --ranks out")
-    return [found, "-n", str(ranks)]
+    return [str(found), "-n", str(ranks)]
 
 
 def _environment(plugins: Path) -> dict[str, str]:

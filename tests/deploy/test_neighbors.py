@@ -102,12 +102,12 @@ def test_a_single_atom_and_atoms_of_different_molecules():
 
 def test_slots_equal_those_of_batches():
     receivers = np.array([0, 0, 0, 2, 2])
-    found = frozen.edge_slots(tf.constant(receivers, tf.int32), tf.constant(4)).numpy()
+    found = frozen.edge_slots(tf.constant(receivers, tf.int32), tf.constant(4), tf.constant(5)).numpy()
     np.testing.assert_array_equal(found, batching.edge_slots(receivers, 4, empty=5)[:, :3])
 
 
 def test_without_edges_each_atom_has_one_empty_slot():
-    assert frozen.edge_slots(tf.zeros(0, tf.int32), tf.constant(2)).numpy().tolist() == [[0], [0]]
+    assert frozen.edge_slots(tf.zeros(0, tf.int32), tf.constant(2), tf.constant(0)).numpy().tolist() == [[0], [0]]
 
 
 @pytest.mark.parametrize("box", BOXES)

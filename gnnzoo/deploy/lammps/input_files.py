@@ -6,40 +6,34 @@ import numpy as np
 
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.deploy.edge_model import edge_results
+from gnnzoo.deploy.exported_folder import DATA, SCRIPT
+from gnnzoo.deploy.freeze import known_types
 from gnnzoo.elements import MASSES
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.symmetries import reads_molecules
 
-SCRIPT, DATA = "in.lammps", "start.data"
-
-# By unit style: timestep with hydrogen and without, its unit, temperature, its unit, time constant of fix nvt in steps.
+# By unit style: timestep with hydrogen and without, and its unit.
 _STEPS = {"real": (0.5, 1.0, "fs"), "metal": (0.0005, 0.001, "ps"), "lj": (0.002, 0.002, "tau")}
-_TEMPERATURES = {"lj": 1.0}
-_TEMPERATURE = 300.0  # K
+_TEMPERATURE, _REDUCED_TEMPERATURE = 300.0, 1.0  # K, reduced
 _LIGHT = 2.5  # g/mol: hydrogen and its isotopes move within a shorter time
 
 
-def write_input_files(model: ForceField, folder: Path, frame: Frame) -> list[str]:
-    """Write in.lammps and start.data.
+def write_input_files(model: ForceField, folder: Path, frame: Frame) -> None:
+    """Write in.lammps and start.data; not for a left-handed cell or undeclared units, which LAMMPS does not have.
 
     Args:
         model: the live model.
         folder: of the exported model.
         frame: the first configuration of the run.
-
-    Returns:
-        Names of the files; none for a left-handed cell or undeclared units, which LAMMPS does not have.
     """
-    if model.units not in _STEPS or np.linalg.det(frame.cell) <= 0:
-        return []
-    (folder / DATA).write_text(_data(model, frame))
-    (folder / SCRIPT).write_text(_script(model, frame))
-    return [SCRIPT, DATA]
+    if model.units in _STEPS and np.linalg.det(frame.cell) > 0:
+        (folder / DATA).write_text(_data(model, frame))
+        (folder / SCRIPT).write_text(_script(model, frame))
 
 
 def _types(model: ForceField) -> dict[int, str]:
     """Name of each LAMMPS type from 1 to the last one of the model; the others are named NULL."""
-    known = {int(number): name for number, name in model.info["types"].items() if name in model.species}
+    known = known_types(model)
     return {number: known.get(number, "NULL") for number in range(1, max(known) + 1)}
 
 
@@ -107,7 +101,7 @@ def _script(model: ForceField, frame: Frame) -> str:
         "# Written by gnnzoo freeze. Here: gnnzoo lammps .   From elsewhere: gnnzoo lammps FOLDER",
         "variable model index .",
         "# of the first velocities: choose one for your substance",
-        f"variable T index {_TEMPERATURES.get(units, _TEMPERATURE):g}",
+        f"variable T index {_REDUCED_TEMPERATURE if units == 'lj' else _TEMPERATURE:g}",
         "variable steps index 100",
         "",
         f"units {units}",

@@ -21,15 +21,14 @@ The C API of TensorFlow cannot read signatures, hence the names of tensors.
 from itertools import combinations_with_replacement
 from pathlib import Path
 
-import numpy as np
 from tensorflow.python.saved_model import loader_impl
 
 from gnnzoo.deploy.edge_model import edge_results
-from gnnzoo.deploy.freeze import EDGE_SIGNATURES, bonded_species, needs_molecules, takes_edges
+from gnnzoo.deploy.exported_folder import PLUGIN_FILE
+from gnnzoo.deploy.freeze import EDGE_SIGNATURES, bonded_species, known_types, needs_molecules, takes_edges
 from gnnzoo.elements import MASSES
 from gnnzoo.models.files import ForceField
 
-PLUGIN_FILE = "plugin.txt"
 FORMAT = 2
 
 
@@ -60,16 +59,16 @@ def _lines(model: ForceField, folder: Path) -> list[str]:
         f"virial {int(has.virial) + int(has.atom_virials)}",
         f"pressure {int(model.recipe.training.loss_weights.virial > 0)}",
     ]
-    types = {int(number): name for number, name in model.info["types"].items() if name in model.species}
-    lines += [f"type {number} {MASSES.get(name, 0.0):g} {name}" for number, name in sorted(types.items())]
+    types = known_types(model)
+    lines += [f"type {number} {MASSES.get(name, 0.0):g} {name}" for number, name in types.items()]
     return [*lines, *_bonded(model, types), *_tensors(folder)]
 
 
 def _bonded(model: ForceField, types: dict[int, str]) -> list[str]:
     table = bonded_species(model)
     index = {number: model.species.index(name) for number, name in types.items()}
-    pairs = combinations_with_replacement(sorted(types), 2)
-    return [f"bonded {a} {b}" for a, b in pairs if np.asarray(table)[index[a], index[b]]]
+    pairs = combinations_with_replacement(types, 2)
+    return [f"bonded {a} {b}" for a, b in pairs if table[index[a], index[b]]]
 
 
 def _tensors(folder: Path) -> list[str]:

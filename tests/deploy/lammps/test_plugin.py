@@ -8,7 +8,7 @@ import pytest
 
 from errors import refused
 from gnnzoo.deploy.freeze import save
-from gnnzoo.deploy.lammps import build
+from gnnzoo.deploy.lammps import build, plugin_cache
 from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
 from gnnzoo.errors import UserError
@@ -221,4 +221,4 @@ def test_a_missing_compiler_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with refused(UserError, "no-such-compiler", hint="apt-get install"):
         build.build_plugin()
-    assert build.entry_point().startswith(str(tmp_path))  # LAMMPS looks there, and finds nothing
+    assert plugin_cache.entry_point().startswith(str(tmp_path))  # LAMMPS looks there, and finds nothing
