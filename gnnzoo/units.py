@@ -24,6 +24,8 @@ class UnitStyle:
         length, force, energy, velocity, time, charge: labels of the units.
         force_in_mev_per_angstrom: meV/A per force unit; None for reduced units.
         coulomb: energy times length per squared charge.
+        pressure: label of the unit of pressures.
+        energy_of_pressure: energy per pressure times volume: 1 / `nktv2p` of LAMMPS.
     """
 
     name: str
@@ -35,6 +37,8 @@ class UnitStyle:
     charge: str
     force_in_mev_per_angstrom: float | None
     coulomb: float = 1.0
+    pressure: str = "epsilon/sigma^3"
+    energy_of_pressure: float = 1.0
 
 
 STYLES: dict[str, UnitStyle] = {
@@ -44,11 +48,15 @@ STYLES: dict[str, UnitStyle] = {
             *("real", "A", "kcal/mol/A", "kcal/mol", "A/fs", "fs", "e"),
             force_in_mev_per_angstrom=1e3 * EV_PER_KCAL_MOL,
             coulomb=COULOMB_EV_ANGSTROM / EV_PER_KCAL_MOL,
+            pressure="atm",
+            energy_of_pressure=101325 * 1e-30 / 4184 * 6.02214076e23,
         ),
         UnitStyle(
             *("metal", "A", "eV/A", "eV", "A/ps", "ps", "e"),
             force_in_mev_per_angstrom=1e3,
             coulomb=COULOMB_EV_ANGSTROM,
+            pressure="bar",
+            energy_of_pressure=1e5 * 1e-30 / 1.602176634e-19,
         ),
         UnitStyle("lj", "sigma", "epsilon/sigma", "epsilon", "sigma/tau", "tau", "q*", force_in_mev_per_angstrom=None),
     )

@@ -36,6 +36,13 @@ def command(
     \b
     dump 1 all custom 100 argon.lammpstrj id type x y z fx fy fz
 
+    Energies of the frames, and virials without their kinetic part, are read from the log of the run:
+
+    \b
+    compute virial all pressure NULL virial
+    thermo_style custom step temp pe c_virial[*]
+    gnnzoo convert argon.lammpstrj --log log.lammps --column virial=c_virial
+
     Extended XYZ files (plain or compressed), ASE trajectories, or datasets to be written in another format are read
     as well; several, of any kinds, become one dataset, with types matched by name. Which key of an extended XYZ file
     holds a quantity is declared where several do, or none does by its name:

@@ -15,8 +15,9 @@ from gnnzoo.data.frames.metadata import TypeNames, agreed_types, agreed_units
 from gnnzoo.data.h5md.writer import H5mdWriter
 from gnnzoo.data.lammps.log_energies import LogEnergies
 from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
-from gnnzoo.errors import Location
+from gnnzoo.errors import DataError, Location
 from gnnzoo.threads import prefetch
+from gnnzoo.units import style
 
 # Relative to the largest energy: above the rounding of printed energies. A tail correction or the energy of a fix is in
 # one of the two only; where it exceeds this, it deserves the warning.
@@ -84,8 +85,8 @@ def to_h5md(
         output: the file to make.
         version, command: of gnnzoo, for the provenance.
         units, types: supplement what the dumps do not declare.
-        columns: meaning -> name of columns, such as {"energy": "c_pe"}.
-        logs: LAMMPS logs with the potential energies of the frames.
+        columns: meaning -> name of columns, such as {"energy": "c_pe"}; that of "virial" is of the logs.
+        logs: LAMMPS logs with the potential energies of the frames, and virials where `columns` names them.
         compress: gzip the large arrays.
         advance: called with the number of bytes that were read from disk.
 
@@ -95,14 +96,16 @@ def to_h5md(
     Raises:
         DataError: a dump or a log cannot be read (see `stream`, `LogEnergies`), or contradicts the arguments.
     """
-    trajectory, location = TrajectoryReader(columns), Location(dumps[0])
+    of_dumps = dict(columns or {})
+    virial = of_dumps.pop("virial", None) if logs else None
+    trajectory, location = TrajectoryReader(of_dumps), Location(dumps[0])
     energies: list[LogEnergies] = []
 
     def describe() -> Description:
         style = agreed_units(trajectory.units, units, location)
         names = agreed_types(trajectory.atoms.type_names, types, location)
         if logs and not energies:  # errors in a log are raised before the conversion
-            energies.append(LogEnergies(logs, style))
+            energies.append(LogEnergies(logs, style, virial))
         whole = {"version": version, "command": command, **trajectory.provenance()}
         return Description(style, names, whole | ({"logs": {"files": list(map(str, logs))}} if logs else {}))
 
@@ -191,7 +194,11 @@ def _with_doubts(provenance: dict, doubts: Sequence[str]) -> dict:
 def _add_energies(log: LogEnergies, writer: H5mdWriter, provenance: dict) -> None:
     """Join the energies of a log to the frames written, and count them in the provenance."""
     joined = log.of(writer.steps, writer.segments, writer.atoms)
-    writer.set_energy(joined.energies)
+    writer.set_observable("energy", joined.energies)
+    if joined.virials is not None:
+        factor = energy_of_pressure(log.units, Location(log.paths[0]))
+        writer.set_observable("virial", joined.virials * (factor * writer.volumes)[:, None, None])
+        provenance["logs"] |= {"virials": int(np.isfinite(joined.virials[:, 0, 0]).sum())}
     provenance["doubts"] = [*provenance.get("doubts", []), *_energy_doubts(joined.energies, writer)]
     without = int(np.isnan(joined.energies).sum())
     provenance["logs"] |= {
@@ -199,6 +206,30 @@ def _add_energies(log: LogEnergies, writer: H5mdWriter, provenance: dict) -> Non
         "without": without,
         "per_atom": int(joined.per_atom.sum()),
     }
+
+
+def energy_of_pressure(units: str | None, location: Location) -> float:
+    """Energy of a pressure times a volume.
+
+    Args:
+        units: LAMMPS unit style.
+        location: of the pressure, for the error.
+
+    Returns:
+        Energy unit per pressure unit and length unit cubed.
+
+    Raises:
+        DataError: the units are not declared.
+    """
+    known = style(units)
+    if known is None:
+        raise DataError(
+            "a virial in a log is a pressure, whose unit is not declared",
+            location=location,
+            expected="the command units in the log",
+            hint="--units real, --units metal or --units lj, as that command has it",
+        )
+    return known.energy_of_pressure
 
 
 def _energy_doubts(energy: np.ndarray, writer: H5mdWriter) -> list[str]:

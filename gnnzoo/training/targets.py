@@ -14,7 +14,8 @@ _TOTALS = {
     "virial": (
         "a virial",
         "virials",
-        "extended XYZ and ASE files have them (stress or virial), LAMMPS dumps and logs do not",
+        "extended XYZ and ASE files have them; those of a LAMMPS run are in its log: gnnzoo convert DUMP --log "
+        "log.lammps --column virial=c_virial, see gnnzoo convert --help",
     ),
 }
 

@@ -135,7 +135,8 @@ def convert(
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the dumps do not name it.
         columns: meaning -> name of columns of the dumps, such as {"energy": "c_pe"}, or of keys of extended XYZ, such
             as {"forces": "REF_forces"}.
-        log: LAMMPS log, or several, whose potential energies are joined to the frames of dumps by timestep.
+        log: LAMMPS log, or several, whose potential energies are joined to the frames of dumps by timestep; with
+            `columns` such as {"virial": "c_virial"} the virials in its columns c_virial[1] to c_virial[6], too.
         format: "h5" or "tfrecord"; an output with the suffix .tfrecord implies the latter.
         cutoff: of the edges in TFRecord shards, in the data's length unit; for these only.
         recipe: a recipe, its path or its name; supplies cutoff, bonds, units, types and columns where not given.
@@ -167,6 +168,13 @@ def convert(
             "--log is for LAMMPS dumps",
             location=Location(source.path),
             hint="leave it out, or convert the dump",
+        )
+    if source.kind.is_dump and "virial" in (request.columns or {}) and not logs:
+        raise UserError(
+            "the virial of a dump's frames is in a LAMMPS log",
+            location=Location(source.path),
+            expected="a log with the columns of compute virial all pressure NULL virial",
+            hint="--log log.lammps --column virial=c_virial",
         )
     if format == "tfrecord":
         return _to_tfrecord(request)

@@ -62,7 +62,7 @@ class H5mdWriter:
         self._fingerprint = Fingerprint()
         self._statistics = ForceStatistics()
         self._frames = 0
-        self._seen: list[tuple[np.ndarray, ...]] = []  # per block: steps, segments, atoms, energy of the atoms
+        self._seen: list[tuple[np.ndarray, ...]] = []  # per block: steps, segments, atoms, atoms' energy, volumes
         self._disk = UnfailingFile(path, "w+")
         self._file = h5py.File(self._disk, "w")
         self._lay_out(first, version)
@@ -105,6 +105,11 @@ class H5mdWriter:
         """(frames,) sum of the atoms' energies, NaN where unknown; energy unit."""
         return np.concatenate([seen[3] for seen in self._seen])
 
+    @property
+    def volumes(self) -> np.ndarray:
+        """(frames,) volumes of the cells written, length unit cubed."""
+        return np.concatenate([seen[4] for seen in self._seen])
+
     def append(self, block: FrameBlock) -> None:
         """Append the frames of a block.
 
@@ -113,7 +118,8 @@ class H5mdWriter:
         """
         energies = block.arrays.get("energies")
         of_atoms = np.full(len(block), np.nan) if energies is None else energies.sum(axis=1)
-        self._seen.append((block.steps, block.segments, np.full(len(block), len(block.ids)), of_atoms))
+        volumes = np.abs(np.linalg.det(block.cells))
+        self._seen.append((block.steps, block.segments, np.full(len(block), len(block.ids)), of_atoms, volumes))
         signatures = self._statistics.update(block.arrays["forces"], block.types)
         self._fingerprint.update(block)
         boundaries = np.array(block.boundaries, dtype="S2")
@@ -149,15 +155,16 @@ class H5mdWriter:
         self._frames = stop
         self._disk.check()
 
-    def set_energy(self, energy: np.ndarray) -> None:
-        """Set the potential energies of all frames written.
+    def set_observable(self, name: str, values: np.ndarray) -> None:
+        """Set a quantity of all frames written.
 
         Args:
-            energy: (frames,), NaN where unknown; energy unit.
+            name: "energy" or "virial".
+            values: (frames,) or (frames, 3, 3), NaN where unknown; energy unit.
         """
-        if "energy" not in self._series:
-            self._add_observable("energy")
-        self._series["energy"][:] = energy
+        if name not in self._series:
+            self._add_observable(name)
+        self._series[name][:] = values
 
     def finish(self, *, units: str | None, type_names: dict[int, str], provenance: dict) -> str:
         """Write fixed elements, units, provenance and statistics.

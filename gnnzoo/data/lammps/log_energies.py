@@ -1,4 +1,4 @@
-"""Potential energies from LAMMPS logs, joined to the frames of a dump by timestep."""
+"""Potential energies and virials from LAMMPS logs, joined to the frames of a dump by timestep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnzoo.data.lammps.log_tables import Table, log_tables
+from gnnzoo.data.lammps.log_tables import Row, Table, log_tables
 from gnnzoo.errors import DataError, Location
 
 _IMPOSSIBLE = 2**61  # cost
+# LAMMPS prints xx, yy, zz, xy, xz, yz of symmetric tensors.
+_VOIGT = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
 _SAME_ENERGY = 1e-6  # relative: rounding of printed energies. LAMMPS prints the step between two runs twice
 
 
@@ -21,11 +23,13 @@ class _Run:
         energies: step -> potential energy as printed, and whether it is per atom.
         atoms: number of atoms at the end of each table; none where the log ends before.
         minimized: whether the run is a minimisation.
+        virials: step -> virial's share of the pressure, for steps that have it.
     """
 
     energies: dict[int, tuple[float, bool]] = field(default_factory=dict)
     atoms: list[int] = field(default_factory=list)
     minimized: bool = False
+    virials: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,13 @@ class JoinedEnergies:
     Attributes:
         energies: (frames,) potential energy of all atoms, energy unit; NaN where no log has the step.
         per_atom: (frames,) whether it is printed per atom and was multiplied by the number of atoms.
+        virials: (frames, 3, 3) the virial divided by the volume, pressure unit, NaN where no log has it; None where
+            it was not asked for.
     """
 
     energies: np.ndarray
     per_atom: np.ndarray
+    virials: np.ndarray | None = None
 
 
 class LogEnergies:
@@ -47,16 +54,18 @@ class LogEnergies:
     Args:
         paths: logs, in the order of the runs.
         units: LAMMPS unit style of the dump, assumed for tables without echoed units.
+        virial: columns with the virial, see `log_tables`; None for energies alone.
 
     Raises:
-        DataError: a log cannot be read, or has no potential energies; its units differ from those of the dump or of the
-            logs before it; it is unknown whether its energies are per atom.
+        DataError: a log cannot be read, has no potential energies, or nowhere the columns of the virial; its units
+            differ from those of the dump or of the logs before it; it is unknown whether its energies are per atom.
     """
 
-    def __init__(self, paths: Sequence[Path], units: str | None):
+    def __init__(self, paths: Sequence[Path], units: str | None, virial: str | None = None):
         self.paths = [Path(path) for path in paths]
-        tables = [(path, log_tables(path)) for path in self.paths]
-        units = _agreed_units(tables, units)
+        self._virial = virial
+        tables = [(path, log_tables(path, virial)) for path in self.paths]
+        self.units = units = _agreed_units(tables, units)
         self._runs: list[_Run] = []
         for path, of_log in tables:
             if not of_log:
@@ -67,6 +76,8 @@ class LogEnergies:
                     hint="in the LAMMPS input, before the run: thermo_style custom step temp pe ke etotal press",
                 )
             self._runs += _runs([(table, _per_atom(table, units, path)) for table in of_log])
+        if virial is not None:
+            _check_virials(virial, [row for _, of_log in tables for table in of_log for row in table.rows], self.paths)
         self._runs = _with_gaps(self._runs)
 
     def of(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray) -> JoinedEnergies:
@@ -83,12 +94,12 @@ class LogEnergies:
             The energies.
 
         Raises:
-            DataError: no frame has an energy; or the run of a frame is ambiguous.
+            DataError: no frame has an energy, or a virial that was asked for; or the run of a frame is ambiguous.
         """
         match = _Matching(self._runs, steps, segments, atoms)
-        (first, first_per_atom), (last, last_per_atom) = (
-            self._printed(steps, match.runs(late)) for late in (False, True)
-        )
+        runs = match.runs(late=False)
+        first, first_per_atom = self._printed(steps, runs)
+        last, last_per_atom = self._printed(steps, match.runs(late=True))
         with np.errstate(over="ignore"):
             totals, other = (
                 np.where(per_atom, energy * atoms, energy)
@@ -120,7 +131,23 @@ class LogEnergies:
                 expected="thermo output at the steps of the dump",
                 hint="the log of the run that wrote the dump, with thermo N as in dump 1 all custom N",
             )
-        return JoinedEnergies(totals, first_per_atom)
+        return JoinedEnergies(totals, first_per_atom, self._virials(steps, runs))
+
+    def _virials(self, steps: np.ndarray, runs: np.ndarray) -> np.ndarray | None:
+        """(frames, 3, 3) the virial's share of the pressure, NaN where there is none."""
+        if self._virial is None:
+            return None
+        nothing = (np.nan,) * 6
+        pairs = zip(steps.tolist(), runs.tolist(), strict=True)
+        found = np.array([self._runs[run].virials.get(step, nothing) for step, run in pairs]).reshape(-1, 6)
+        if np.isnan(found).all():
+            raise DataError(
+                f"the log has no virial at the dump's steps, in columns {self._virial}[1] to {self._virial}[6]",
+                location=Location(self.paths[0]),
+                expected="thermo output with them at the steps of the dump",
+                hint="thermo N as in dump 1 all custom N, with these columns in thermo_style",
+            )
+        return found[:, _VOIGT]
 
     def _printed(self, steps: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(frames,) energies as printed, NaN where there is none; and whether they are per atom."""
@@ -132,6 +159,22 @@ class LogEnergies:
 def _with_gaps(runs: Sequence[_Run]) -> list[_Run]:
     """The runs, with an empty one before and after each, for frames of runs that are not logged."""
     return [_Run(), *(run for logged in runs for run in (logged, _Run()))]
+
+
+def _check_virials(name: str, rows: Sequence[Row], paths: Sequence[Path]) -> None:
+    """Raise if columns declared as virial are missing, or are a pressure with its kinetic part."""
+    found = [row for row in rows if row.virial is not None]
+    if found and not all(row.kinetic for row in found):
+        return
+    raise DataError(
+        f"{name}[1] to {name}[6] are the whole pressure, with its kinetic part"
+        if found
+        else f"the log has no virial: no table with energies has the columns {name}[1] to {name}[6]",
+        location=Location(paths[0]),
+        expected="the virial's share of the pressure: compute virial all pressure NULL virial",
+        hint="in the LAMMPS input, before the run: thermo_style custom step temp pe c_virial[*]; then "
+        "--column virial=c_virial",
+    )
 
 
 class _Matching:
@@ -238,20 +281,27 @@ def _runs(tables: Sequence[tuple[Table, bool]]) -> list[_Run]:
         tables: each with whether its energies are per atom.
     """
     runs: list[_Run] = []
-    last: tuple[int, float, bool] | None = None
+    last: tuple[Row, bool] | None = None
     atoms: int | None = None  # at the end of the previous table
     for table, per_atom in tables:
-        for step, energy in table.rows:
+        for row in table.rows:
             # A run that follows another one prints the step between them a second time.
-            again = last is not None and step == last[0] and _same(last[1:], (energy, per_atom), atoms)
-            if last is None or step < last[0] or (step == last[0] and not again):
+            if last is None or not _continues(*last, row, per_atom, atoms):
                 runs.append(_Run(minimized=table.minimized))
-            runs[-1].energies[step] = energy, per_atom
-            last = step, energy, per_atom
+            runs[-1].energies[row.step] = row.energy, per_atom
+            if row.virial is not None:
+                runs[-1].virials[row.step] = row.virial
+            last = row, per_atom
         atoms = table.atoms
         if atoms is not None:
             runs[-1].atoms.append(atoms)
     return runs
+
+
+def _continues(last: Row, last_per_atom: bool, row: Row, per_atom: bool, atoms: int | None) -> bool:
+    """Whether a line follows the last one, or repeats it: a run prints the step at which the one before it ended."""
+    same = _same((last.energy, last_per_atom), (row.energy, per_atom), atoms)
+    return row.step > last.step or (row.step == last.step and same)
 
 
 def _same(a: tuple[float, bool], b: tuple[float, bool], atoms: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""Thermo tables of LAMMPS logs: step and potential energy of each line, and the settings of the input script for them.
+"""Thermo tables of LAMMPS logs: potential energy and virial of each step, and the settings of the script for them.
 
 A log has a table for each run (LAMMPS manual, pages thermo_style and Howto_structured_data): in columns, in the style
 `multi`, or in yaml. It echoes the commands of the input script, those with a variable a second time with its value; so
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -40,7 +40,24 @@ _HEADINGS = {
     "emol": "E_mol",
 }
 _LOGICAL = {word: word in ("yes", "on", "true") for word in ("yes", "on", "true", "no", "off", "false")}
+_PRINTED = 1e-6  # relative rounding of printed numbers
 _STYLE_ONE = ("step", "temp", "epair", "emol", "etotal", "press")  # LAMMPS' default
+
+
+class Row(NamedTuple):
+    """One line of a table.
+
+    Attributes:
+        step: of the run.
+        energy: potential energy, as printed.
+        virial: xx, yy, zz, xy, xz, yz of the virial's share of the pressure, as printed; None where it is not.
+        kinetic: whether they are the whole pressure, of moving atoms.
+    """
+
+    step: int
+    energy: float
+    virial: tuple[float, ...] | None = None
+    kinetic: bool = False
 
 
 @dataclass
@@ -53,7 +70,7 @@ class Table:
         units: LAMMPS unit style, None where the log does not echo it.
         units_line: line of the log that does.
         line: of the first row.
-        rows: step and potential energy, as printed.
+        rows: its lines.
         atoms: number at the end of the run; None where the log ends before.
     """
 
@@ -62,15 +79,16 @@ class Table:
     units: str | None
     units_line: int | None
     line: int
-    rows: list[tuple[int, float]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     atoms: int | None = None
 
 
-def log_tables(path: Path) -> list[Table]:
+def log_tables(path: Path, virial: str | None = None) -> list[Table]:
     """Read the tables with potential energies.
 
     Args:
         path: of the log.
+        virial: columns NAME[1] to NAME[6] are the virial, those of `compute ... pressure NULL virial`.
 
     Returns:
         Tables in the order of the log.
@@ -79,7 +97,7 @@ def log_tables(path: Path) -> list[Table]:
         DataError: the log cannot be read.
     """
     check_regular(path, "a LAMMPS log")
-    reader = _Reader()
+    reader = _Reader(virial)
     try:
         with path.open(errors="replace", newline="\n") as file:
             reader.read(_lines(file, path))
@@ -168,8 +186,9 @@ class _Settings:
 class _Reader:
     """Reads the lines of a log in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, virial: str | None) -> None:
         self.tables: list[Table] = []
+        self._virial = [] if virial is None else [f"{virial}[{number}]" for number in range(1, 7)]
         self._settings = _Settings()
         self._next: deque[str] = deque()  # lines after the current one
         self._table: Table | None = None  # the current one
@@ -244,7 +263,18 @@ class _Reader:
             script = self._settings
             self._table = Table(script.minimized, script.norm, script.units, script.units_line, number)
             self.tables.append(self._table)
-        self._table.rows.append((step, energy))
+        virial = self._virial_of(values)
+        self._table.rows.append(Row(step, energy, virial, virial is not None and _is_pressure(virial, values)))
+
+    def _virial_of(self, values: dict[str, str]) -> tuple[float, ...] | None:
+        """The components of the virial in a line; None where it has not all of them."""
+        if not self._virial or not all(name in values for name in self._virial):
+            return None
+        try:
+            found = tuple(real_number(values[name]) for name in self._virial)
+        except ValueError:
+            return None
+        return found if np.all(np.isfinite(found)) else None
 
 
 def _words(line: str) -> list[str]:
@@ -263,6 +293,16 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_pressure(virial: tuple[float, ...], values: dict[str, str]) -> bool:
+    """Whether the mean of xx, yy, zz is the pressure of the line, of a temperature above zero."""
+    try:
+        pressure, temperature = (real_number(values.get(name, "nan")) for name in ("Press", "Temp"))
+    except ValueError:
+        return False
+    mean = sum(virial[:3]) / 3
+    return temperature > 0 and abs(mean - pressure) <= _PRINTED * max(map(abs, virial[:3]))
 
 
 def _potential(values: dict[str, str]) -> float | None:

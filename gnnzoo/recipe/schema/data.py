@@ -1,6 +1,6 @@
 """The data: source, units, species and split."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -47,6 +47,9 @@ class Simulation(Section):
     variables: dict[VariableName, int | float | VariableText] = Field(default_factory=dict)
     """Variables of the script, passed as `-var NAME VALUE`: numbers, plain words, or numbers with spaces between them.
     The script must write its dump to `${dump}`, which is set by gnnzoo."""
+    log: Literal["energies", "virials"] | None = None
+    """What the run's own log has of the frames: potential energies, or these and virials, in columns c_virial[1] to
+    c_virial[6] of a `compute virial all pressure NULL virial`. They are joined to the frames of an .h5 source."""
 
 
 class Split(Section):
@@ -99,7 +102,21 @@ class Split(Section):
         return self
 
 
-class EvaluationSet(Section):
+class Simulated(Section):
+    """Data that a simulation makes where they are missing."""
+
+    source: Place | list[Place]
+    simulate: Simulation | None = None
+
+    @model_validator(mode="after")
+    def _log_of_h5(self) -> Self:
+        logged = self.simulate is not None and self.simulate.log is not None
+        if logged and not (isinstance(self.source, str) and self.source.endswith(".h5")):
+            raise ValueError('simulate.log is joined to frames of an .h5: "source": "NAME.h5", or leave the log out')
+        return self
+
+
+class EvaluationSet(Simulated):
     """Data that a model is evaluated on and never trained on: another system size, temperature or density."""
 
     source: Place | list[Place]
@@ -108,7 +125,7 @@ class EvaluationSet(Section):
     """Makes the source where it is missing."""
 
 
-class Data(Section):
+class Data(Simulated):
     """The data: source, units, species and split."""
 
     source: Place | list[Place]

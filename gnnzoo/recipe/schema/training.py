@@ -59,8 +59,8 @@ class LossWeights(Section):
     and energies in the data; frames without one do not contribute."""
     virial: NonNegativeFloat = 0.0
     """Weight of the mean error of the nine components of a graph's virial per atom, in the same units. It needs an
-    energy head and virials in the data, which extended XYZ and ASE files have (`stress` or `virial`) and LAMMPS dumps
-    and logs do not: their pressure includes the kinetic energy. Frames without one do not contribute."""
+    energy head and virials in the data: of extended XYZ and ASE files, or from a LAMMPS log (`gnnzoo convert --log`).
+    Forces alone hardly determine a pressure. Frames without a virial do not contribute."""
     types: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Weight of the force errors by species: {"H": 2}; 1 for the others. The loss is divided by the sum of the atoms'
     weights."""

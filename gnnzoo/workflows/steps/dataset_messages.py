@@ -144,6 +144,8 @@ def _messages(
         some = f"{logs['per_atom']:,} of them " if logs["per_atom"] < logs["frames"] else ""
         per_atom = f"; {some}printed per atom, multiplied by the number of atoms" if logs["per_atom"] else ""
         notes.append(f"energies  of {logs['frames']:,} frames from {', '.join(logs['files'])}{per_atom}")
+        if "virials" in logs:
+            notes.append(f"virials   of {logs['virials']:,} frames from the same")
         if logs["without"]:
             total = logs["frames"] + logs["without"]
             doubts.append(f"{logs['without']:,} of {total:,} frames have no energy in the log")

@@ -164,7 +164,10 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
     kind = kind_of_name(output)
     if not kind.is_dataset:
         return dump
-    made = convert(dump, output, recipe=wanted)  # cutoff and bonds too, for TFRecord shards
+    wanted_log = wanted.data.simulate.log if kind is SourceKind.H5MD else None
+    log = None if wanted_log is None else made_by.log
+    columns = {**(wanted.data.columns or {}), "virial": "c_virial"} if wanted_log == "virials" else None
+    made = convert(dump, output, recipe=wanted, log=log, columns=columns)  # for shards its cutoff and bonds, too
     logger.info(made.summary)
     return DataSource(kind, (made.path,))
 

@@ -11,7 +11,7 @@ import dumps
 from errors import refused
 from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.lammps.header import real_number
-from gnnzoo.data.lammps.log_tables import log_tables
+from gnnzoo.data.lammps.log_tables import Row, log_tables
 from gnnzoo.errors import DataError
 
 MB = 1 << 20
@@ -111,7 +111,7 @@ def test_words_of_a_log_are_searched_in_linear_time(tmp_path):
     path = write(
         tmp_path / "log.lammps", (TABLE, 1), (b"------------ Step 20 ----- CPU\n", 1), (b"x" * 65000 + b"\n", 30)
     )
-    assert [table.rows for table in log_tables(path)] == [[(0, -1.5), (10, -1.25)]]
+    assert [table.rows for table in log_tables(path)] == [[Row(0, -1.5), Row(10, -1.25)]]
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
@@ -124,4 +124,4 @@ def test_a_log_is_a_regular_file(tmp_path, make):
 def test_text_with_other_line_ends_is_one_line_each(tmp_path):
     path = tmp_path / "log.lammps"
     path.write_bytes(io.BytesIO(TABLE.replace(b"\n", b"\r\n")).getvalue() + b"\x0b\x0c\x1c\n")
-    assert [table.rows for table in log_tables(path)] == [[(0, -1.5), (10, -1.25)]]
+    assert [table.rows for table in log_tables(path)] == [[Row(0, -1.5), Row(10, -1.25)]]

@@ -4,15 +4,17 @@ import itertools
 
 import numpy as np
 import pytest
+from ase.io import read
 
 import dumps
 from errors import refused
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.lammps.log_energies import _Matching, _Run, _with_gaps
-from gnnzoo.data.lammps.log_tables import log_tables
+from gnnzoo.data.lammps.log_tables import Row, log_tables
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.errors import DataError
+from gnnzoo.errors import DataError, UserError
 from gnnzoo.workflows.convert import convert
+from gnnzoo.workflows.export import export
 
 TABLE = """Per MPI rank memory allocation (min/avg/max) = 3.1 | 3.1 | 3.1 Mbytes
    Step          Temp          PotEng
@@ -328,7 +330,7 @@ def test_the_energy_of_a_block_with_a_damaged_first_line_is_not_that_of_the_bloc
     damaged = f"------------ Step{first}------------ Step{second.splitlines()[0]}\n------------ Ste{third}"
     (folder / "log.lammps").write_text(f"units real\n{damaged}")
     (table,) = log_tables(folder / "log.lammps")
-    assert table.rows == [(0, -10.5)]
+    assert table.rows == [Row(0, -10.5)]
 
 
 def test_energies_of_all_atoms_that_overflow_are_refused(folder):
@@ -336,3 +338,74 @@ def test_energies_of_all_atoms_that_overflow_are_refused(folder):
     (folder / "log.lammps").write_text(log_of("real", "thermo_modify norm yes").replace("-11.5", "-1e308"))
     with refused(DataError, "step 10", file="log.lammps"):
         convert(dump, "a.h5", log="log.lammps")
+
+
+VIRIAL = "c_virial[1] c_virial[2] c_virial[3] c_virial[4] c_virial[5] c_virial[6]"
+PRESSED = f"""LAMMPS (22 Jul 2025)
+units real
+   Step Temp PotEng Press {VIRIAL}
+0 300 -10.5 600 100 200 300 10 20 30
+10 300 -11.5 700 110 210 310 11 21 31
+20 300 -12.5 800 120 220 320 12 22 32
+Loop time of 0.1 on 1 procs for 20 steps with 27 atoms
+"""
+ATM = 101325 * 1e-30 / 4184 * 6.02214076e23  # kcal/mol per A^3
+
+
+def test_virials_in_the_log_are_joined_as_energies(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3, units="real")
+    (folder / "log.lammps").write_text(PRESSED)
+    made = convert(dump, log="log.lammps", columns={"virial": "c_virial"})
+    assert "virials   of 3 frames from the same" in made.notes
+    for number, frame in enumerate(open_dataset(made)):
+        xx, yy, zz, xy, xz, yz = np.array([100, 200, 300, 10, 20, 30]) + number * np.array([10, 10, 10, 1, 1, 1])
+        volume = np.prod(np.diag(frame.cell))
+        expected = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) * ATM * volume
+        np.testing.assert_allclose(frame.virial, expected, rtol=1e-12)
+        assert frame.energy == -10.5 - number
+
+
+def test_the_virial_of_a_log_is_exported_as_other_programs_define_it(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=1, units="metal")
+    (folder / "log.lammps").write_text(PRESSED.replace("units real", "units metal"))
+    convert(dump, log="log.lammps", columns={"virial": "c_virial"})
+    export("a.h5", "a.extxyz", types={1: "Ar"})
+    atoms = read("a.extxyz")
+    bar = np.array(
+        [[100, 10, 20], [10, 200, 30], [20, 30, 300]]
+    )  # virial = pressure times volume = -stress times volume
+    np.testing.assert_allclose(
+        atoms.info["virial"], bar * 1e5 / 1.602176634e-19 * 1e-30 * atoms.get_volume(), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (COLUMNS, "c_virial[1]"),
+        (PRESSED.replace("c_virial[6]", "c_virial[7]"), "c_virial[6]"),
+        (PRESSED.replace("600", "200").replace("700", "210").replace("800", "220"), "kinetic"),
+        (PRESSED.replace("600 100", "600 nan").replace("700 110", "700 nan"), "c_virial"),
+        (PRESSED.replace("units real\n", "thermo_modify norm no\n"), "unit"),
+    ],
+    ids=["no columns", "a column missing", "whole pressure", "other steps", "no units"],
+)
+def test_a_log_without_the_virial_is_refused(folder, text, named):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=2)
+    (folder / "log.lammps").write_text(text)
+    with refused(DataError, named, file="log.lammps"):
+        convert(dump, "a.h5", log="log.lammps", columns={"virial": "c_virial"})
+    assert not (folder / "a.h5").exists()
+
+
+def test_a_frozen_configuration_may_have_its_whole_pressure_as_virial(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3, units="real")
+    at_rest = PRESSED.replace(" 300 -", " 0 -").replace("600", "200").replace("700", "210").replace("800", "220")
+    (folder / "log.lammps").write_text(at_rest)
+    assert open_dataset(convert(dump, log="log.lammps", columns={"virial": "c_virial"}))[0].virial is not None
+
+
+def test_a_virial_without_a_log_is_refused(folder):
+    dump = dumps.argon_dump(folder / "a.lammpstrj", frames=3, units="real")
+    with refused(UserError, file="a.lammpstrj", hint="--log log.lammps --column virial=c_virial"):
+        convert(dump, "a.h5", columns={"virial": "c_virial"})

@@ -80,7 +80,7 @@ class LogFuzzer(Fuzzer):
         complaints = [
             f"an energy is not in the log: step {step}, {energy}"
             for table in tables
-            for step, energy in table.rows
+            for step, energy, *_ in table.rows
             if not any(_close(energy, value) for value in possible.get(step, ()))
         ]
         steps, segments = np.array([0, 10, 20]), np.zeros(3, dtype=int)

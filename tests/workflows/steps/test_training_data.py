@@ -4,13 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dumps
 from errors import refused
 from gnnzoo.data.lammps.run import script_digest
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.errors import DataError, UserError
+from gnnzoo.errors import DataError, RecipeError, UserError
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.simulate import older_source, simulate
 from gnnzoo.workflows.steps import training_data as sources
@@ -190,3 +191,23 @@ def test_doubtful_units_are_reported(folder, caplog):
     caplog.clear()
     recipe_dataset(recipe(WATER, data=metal | {"units": "real"}), None)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_simulation_gives_energies_and_virials_of_its_frames(folder):
+    small = {"frames": 3, "atoms": 64, "spacing": 50, "settle": 500}
+    data = {"source": "tiny.h5", "simulate": {"input": "simulations/argon.in", "log": "virials", "variables": small}}
+    dataset = recipe_dataset(recipe(data=data), None)
+    names, *rows = [line.split() for line in Path("data/tiny.log").read_text().split("Per MPI")[-1].splitlines()[1:]]
+    printed = {int(row[0]): dict(zip(names, row, strict=True)) for row in rows[:3]}
+    assert len(dataset) == 3
+    for frame in dataset:
+        line = {name: float(value) for name, value in printed[frame.step].items()}
+        assert frame.energy == pytest.approx(line["PotEng"], rel=1e-9)
+        kinetic = line["TotEng"] - line["PotEng"]
+        pressure = (2 * kinetic + np.trace(frame.virial)) / (3 * np.linalg.det(frame.cell)) * 68568.415  # atm
+        assert pressure == pytest.approx(line["Press"], rel=1e-5)
+
+
+def test_a_log_is_joined_to_an_h5_alone():
+    with refused(RecipeError, "simulate.log", key="data"):
+        recipe(data={"source": "a.tfrecord", "simulate": {"input": "a.in", "log": "energies"}})
