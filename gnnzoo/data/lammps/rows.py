@@ -21,6 +21,7 @@ _LARGE_BLOCK = 1 << 24  # bytes; a longer text is parsed in pieces of this size,
 _END = "(end of row)"
 MAX_ID, MAX_SMALL = 2**62, 2**31 - 1  # of LAMMPS: ids of atoms and molecules; types and image flags
 _RANGES = {"molecules": (0, MAX_ID), "images": (-MAX_SMALL, MAX_SMALL)}  # those of ids and types: `block_builder`
+_MARK = b"\xef\xbb\xbf"
 _DIGIT_ROWS = 200  # rows in which printed digits are counted
 
 
@@ -168,6 +169,8 @@ def _parse(
     text: bytes, names: Sequence[str], dtypes: dict[str, type], trailing: bool, n_rows: int
 ) -> dict[str, np.ndarray]:
     """Call the CSV parser once; `trailing`: every row ends with a blank, which looks like one more column."""
+    if text.startswith(_MARK):  # which the parser skips
+        raise pa.ArrowInvalid("a byte-order mark")
     types = {name: pa.binary() if kind is str else pa.from_numpy_dtype(kind) for name, kind in dtypes.items()}
     table = pa.csv.read_csv(
         pa.BufferReader(text),

@@ -374,6 +374,8 @@ HEADER = "ITEM: ATOMS id mol type x y z fx fy fz"  # line 9; rows are lines 10 t
         (changed_row(46, 0, "0"), 46, ["0 in column id", "1 to "]),
         (changed_row(46, 2, "-2"), 46, ["-2 in column type", "1 to 2147483647"]),
         (changed_row(12, 4, "0x1p3"), 12, ["'0x1p3' in column y"]),
+        (changed_row(10, 0, "\ufeff1"), 10, ["in column id"]),
+        (changed_row(10, 0, " \ufeff1"), 10, ["in column id"]),
         (changed_row(12, 1, "0x10"), 12, ["'0x10' in column mol"]),
         (changed_row(12, 1, "1_0"), 12, ["'1_0' in column mol"]),
         (set_line(2, "1_000"), 2, ["'1_000'"]),
