@@ -8,6 +8,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 # Tests run in parallel processes, each of which would take every core for arrays too small to share.
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
+# Networks are compiled for a few steps each: what slow passes of the compiler gain is less than the time they take.
+os.environ.setdefault("XLA_FLAGS", "--xla_llvm_disable_expensive_passes=true")
 
 import logging  # noqa: E402
 from pathlib import Path  # noqa: E402
