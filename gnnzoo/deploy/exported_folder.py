@@ -7,6 +7,7 @@ from gnnzoo.errors import Location, ModelError
 CARD, README, EXAMPLE, SUMS = "card.json", "README.md", "example.npz", "SHA256SUMS"
 PLUGIN_FILE = "plugin.txt"  # for the LAMMPS plugin
 SCRIPT, DATA = "in.lammps", "start.data"  # input of a first LAMMPS run
+ASE_SCRIPT = "run_ase.py"  # a first run in ASE
 REFREEZE = "gnnzoo freeze MODEL writes the folder again"
 
 

@@ -1,15 +1,20 @@
 """Neighbour search in TensorFlow, so that an exported model contains it.
 
-Simple and correct for any box: atoms are wrapped into the cell, periodic images within the cutoff are added, and all
-pairs are compared, a block of receivers at a time. Time grows with the square of the number of atoms, memory does not.
-Conventions are those of `gnnzoo.fields`; the result is that of `gnnzoo.data.graphs.neighbors`.
+Correct for any box: atoms are wrapped into the cell, and periodic images within the cutoff are added. All are sorted
+into a grid of cells at least as wide as the cutoff, and an atom is compared with those in the 27 cells around it
+(linked-cell method; Allen and Tildesley, Computer Simulation of Liquids, section 5.3.2), a block of receivers at a
+time. The time is linear in the number of atoms, and memory is that of the edges. Conventions are those of
+`gnnzoo.fields`; the result is that of `gnnzoo.data.graphs.neighbors`.
 """
+
+import itertools
 
 import tensorflow as tf
 
 from gnnzoo.fields import EDGE_CLASSES
 
-_BLOCK_PAIRS = 1 << 21  # pairs that are compared at a time: 50 MB of float64 vectors
+_BLOCK_PAIRS = 1 << 20  # pairs that are compared at a time: about 100 MB of their arrays
+_MOST_CELLS = 1 << 20  # of the grid along a direction, so that their numbers fit in 64 bits
 
 
 def neighbor_list(
@@ -27,24 +32,70 @@ def neighbor_list(
         Senders (edges,) int32; receivers (edges,) int32, ascending; vectors (edges, 3) float64 from receiver to sender.
     """
     wrapped, images, owners = _with_images(positions, cell, pbc, cutoff)
-    count, all_images = tf.shape(wrapped)[0], tf.shape(images)[0]
-    rows = tf.maximum(1, _BLOCK_PAIRS // tf.maximum(1, all_images))
+    count = tf.shape(wrapped)[0]
+    order, starts, counts = _candidates(images, count, cutoff)
+    rows = tf.maximum(1, _BLOCK_PAIRS // tf.maximum(1, tf.reduce_max(tf.reduce_sum(counts, axis=1))))
     blocks = (count + rows - 1) // rows
     pairs = tf.TensorArray(tf.int32, size=blocks, element_shape=(None, 2), infer_shape=False)
 
     def compare(block: tf.Tensor, pairs: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        first = block * rows
-        receivers = wrapped[first : first + rows]
-        # (rows, 1, 3), (1, images, 3) -> (rows, images)
-        squared = tf.reduce_sum(tf.square(images[None] - receivers[:, None]), axis=-1)
+        own = slice(block * rows, (block + 1) * rows)
+        lengths = tf.reshape(counts[own], [-1])
+        # position within its run of images, for all runs of all receivers one after the other
+        within = tf.range(tf.reduce_sum(lengths)) - tf.repeat(tf.cumsum(lengths, exclusive=True), lengths)
+        senders = tf.gather(order, tf.repeat(tf.reshape(starts[own], [-1]), lengths) + within)
+        receivers = block * rows + tf.repeat(tf.range(tf.size(lengths)) // len(_RUNS), lengths)
+        squared = tf.reduce_sum(tf.square(tf.gather(images, senders) - tf.gather(wrapped, receivers)), axis=1)
         # an atom itself is the image with its own index: the images without a shift come first
-        own = tf.range(first, first + tf.shape(receivers)[0])[:, None] == tf.range(all_images)[None]
-        near = tf.cast(tf.where((squared < cutoff**2) & ~own), tf.int32)
-        return block + 1, pairs.write(block, tf.stack([near[:, 0] + first, near[:, 1]], axis=1))
+        near = (squared < cutoff**2) & (senders != receivers)
+        found = tf.stack([tf.boolean_mask(receivers, near), tf.boolean_mask(senders, near)], axis=1)
+        return block + 1, pairs.write(block, found)
 
     _, pairs = tf.while_loop(lambda block, _: block < blocks, compare, (tf.constant(0), pairs), parallel_iterations=1)
     receivers, senders = tf.unstack(pairs.concat(), axis=1)
     return tf.gather(owners, senders), receivers, tf.gather(images, senders) - tf.gather(wrapped, receivers)
+
+
+# The 27 cells around an atom are 9 runs of cells with consecutive numbers.
+_RUNS = list(itertools.product((-1, 0, 1), repeat=2))
+
+
+def _candidates(images: tf.Tensor, atoms: tf.Tensor, cutoff: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Sort images into a grid, and find for each atom the runs of images in the cells around it.
+
+    Args:
+        images: (images, 3) float64, the atoms first.
+        atoms: () int32.
+        cutoff: length unit.
+
+    Returns:
+        (images,) int32 images in the order of their cells; (atoms, 9) int32 first position of each run in it, and
+        number of its images.
+    """
+    lowest = tf.reduce_min(images, axis=0)
+    # slightly wider than the cutoff, so that rounding never puts a pair two cells apart
+    width = tf.maximum((tf.reduce_max(images, axis=0) - lowest) / _MOST_CELLS, cutoff * (1 + 1e-9))
+    cells = tf.cast(tf.floor((images - lowest) / width), tf.int64)
+    size = tf.reduce_max(cells, axis=0) + 1
+
+    def numbered(x: tf.Tensor, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        return (x * size[1] + y) * size[2] + z
+
+    numbers = numbered(*tf.unstack(cells, axis=1))
+    order = tf.argsort(numbers, stable=True)
+    ordered = tf.gather(numbers, order)
+    x, y, z = (part[:, None] for part in tf.unstack(cells[:atoms], axis=1))
+    shifts = tf.constant(_RUNS, tf.int64)
+    x, y = x + shifts[None, :, 0], y + shifts[None, :, 1]
+    first = numbered(x, y, tf.maximum(z - 1, 0))
+    last = numbered(x, y, tf.minimum(z + 1, size[2] - 1))
+    inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
+    shape = tf.shape(first)
+    starts, stops = (
+        tf.reshape(tf.searchsorted(ordered, tf.reshape(ends, [-1]), side=side), shape)
+        for ends, side in ((first, "left"), (last, "right"))
+    )
+    return order, starts, tf.where(inside, stops - starts, 0)
 
 
 def _with_images(

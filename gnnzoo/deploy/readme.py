@@ -108,7 +108,7 @@ Rounding of float32 sums may change forces by up to {tolerance:g} of the largest
 ## `forces(positions, cell, pbc, types[, molecules])`
 
 Builds the neighbour list itself, for any box: smaller than twice the cutoff, tilted, with any periodicity. The time is
-proportional to the square of the number of atoms. {boxes}
+proportional to the number of atoms. {boxes}
 
 {from_positions}
 
@@ -126,6 +126,11 @@ API.
 
 {results}The same functions are signatures, by name, for TensorFlow's C API: {signatures}. Their outputs have
 names, too; a single one is called `forces`.
+
+## First runs
+
+With gnnzoo installed: `gnnzoo lammps .` runs `in.lammps` in LAMMPS, `python run_ase.py` the same in ASE, and
+`gnnzoo check .` verifies this folder. A script is missing where LAMMPS or ASE does not have the units, the cell or the species.
 
 `{card}` has all of this for programs, and the complete recipe.
 """

@@ -10,6 +10,7 @@ import numpy as np
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
+from gnnzoo.deploy.ase_script import write_ase_script
 from gnnzoo.deploy.checksums import write_checksums
 from gnnzoo.deploy.comparison import Comparison, compare
 from gnnzoo.deploy.description import write_card
@@ -34,7 +35,7 @@ class FreezeResult:
     """An exported model; can be used in place of its path.
 
     Attributes:
-        folder: SavedModel, card, example, and what LAMMPS needs.
+        folder: SavedModel, card, example, and first runs in LAMMPS and ASE.
         comparison: forces of the exported model compared with those of the live one.
         compared_on: path of the dataset whose frames were compared, or "the model's own example".
     """
@@ -110,6 +111,7 @@ def freeze(
         write_card(force_field, temporary, comparison, frames[0])
         write_plugin_file(force_field, temporary)
         write_input_files(force_field, temporary, frames[0])
+        write_ase_script(force_field, temporary)
         write_checksums(temporary)
     logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of "

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from gnnzoo.errors import ModelError
 from gnnzoo.models.build import Scales, build_network, network_species
 from gnnzoo.models.files import ForceField, load_model, save_model
 from gnnzoo.outputs import OutputError
+from gnnzoo.units import EV_PER_KCAL_MOL
 from gnnzoo.workflows.check import check
 from gnnzoo.workflows.freeze import freeze
 from small import WATER, recipe
@@ -113,6 +115,22 @@ def test_the_example_of_the_readme_runs_without_gnnzoo_and_keras(frozen):
     label, difference = done.stdout.strip().rsplit(" ", 1)
     assert label.startswith("largest difference")
     assert float(difference) < 1e-5 * np.max(np.abs(np.load(folder / "example.npz")["forces"]))
+
+
+def test_the_script_for_ase_runs_the_model(frozen, folder, monkeypatch, capsys):
+    path, model = frozen
+    monkeypatch.setattr(sys, "argv", ["run_ase.py", "90", "20"])
+    ran = runpy.run_path(str(path / "run_ase.py"))
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["step", "temperature_K"]  # this model has no energy
+    assert [int(row.split()[0]) for row in rows] == [0, 10, 20]
+    assert float(rows[0].split()[1]) == pytest.approx(90, rel=0.5)
+    atoms, frame = ran["atoms"], water_frame()
+    assert atoms.get_chemical_symbols() == frame.names.tolist()
+    assert (ran["timestep"], np.ptp(atoms.positions - frame.positions) > 0) == (0.5, True)
+    moved = changed(frame, positions=atoms.positions)
+    expected = model.forces(moved) * EV_PER_KCAL_MOL
+    np.testing.assert_allclose(atoms.get_forces(), expected, atol=TOLERANCE * np.abs(expected).max())
 
 
 def test_signatures_have_named_arguments(frozen):

@@ -31,6 +31,18 @@ def write_input_files(model: ForceField, folder: Path, frame: Frame) -> None:
         (folder / SCRIPT).write_text(_script(model, frame))
 
 
+def has_hydrogen(model: ForceField) -> bool:
+    """Whether a model has atoms that need a short timestep.
+
+    Args:
+        model: the model.
+
+    Returns:
+        True for hydrogen and its isotopes.
+    """
+    return any(MASSES.get(name, np.inf) < _LIGHT for name in known_types(model).values())
+
+
 def _types(model: ForceField) -> dict[int, str]:
     """Name of each LAMMPS type from 1 to the last one of the model; the others are named NULL."""
     known = known_types(model)
@@ -89,7 +101,6 @@ def _script(model: ForceField, frame: Frame) -> str:
     """The input script: a short run at constant energy."""
     units, types = str(model.units), _types(model)
     has = edge_results(model)
-    light = any(MASSES.get(name, np.inf) < _LIGHT for name in types.values())
     short, long, time = _STEPS[units]
     columns = ["step", "temp", *(["pe", "etotal"] if has.energy else []), *(["press"] if has.virial else [])]
     masses = [
@@ -114,7 +125,7 @@ def _script(model: ForceField, frame: Frame) -> str:
         f"pair_coeff * * {' '.join(types.values())}",
         *([] if _molecules(model, frame) is None else ["special_bonds lj/coul 1 1 1"]),
         "",
-        f"timestep {short if light else long:g}  # {time}",
+        f"timestep {short if has_hydrogen(model) else long:g}  # {time}",
         "velocity all create ${T} 4711 mom yes rot no",
         "fix move all nve",
         f"thermo_style custom {' '.join(columns)}",
