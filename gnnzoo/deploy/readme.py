@@ -130,7 +130,8 @@ names, too; a single one is called `forces`.
 ## First runs
 
 With gnnzoo installed: `gnnzoo lammps .` runs `in.lammps` in LAMMPS, `python run_ase.py` the same in ASE, and
-`gnnzoo check .` verifies this folder. A script is missing where LAMMPS or ASE does not have the units, the cell or the species.
+`gnnzoo check .` verifies this folder. A script is missing where LAMMPS or ASE does not have the units, the cell or the
+species.
 
 `{card}` has all of this for programs, and the complete recipe.
 """
