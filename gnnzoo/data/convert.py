@@ -15,9 +15,8 @@ from gnnzoo.data.frames.metadata import TypeNames, agreed_types, agreed_units
 from gnnzoo.data.h5md.writer import H5mdWriter
 from gnnzoo.data.lammps.log_energies import LogEnergies
 from gnnzoo.data.lammps.trajectory import TrajectoryReader, stream
-from gnnzoo.errors import DataError, Location
+from gnnzoo.errors import Location
 from gnnzoo.threads import prefetch
-from gnnzoo.units import style
 
 # Relative to the largest energy: above the rounding of printed energies. A tail correction or the energy of a fix is in
 # one of the two only; where it exceeds this, it deserves the warning.
@@ -196,8 +195,7 @@ def _add_energies(log: LogEnergies, writer: H5mdWriter, provenance: dict) -> Non
     joined = log.of(writer.steps, writer.segments, writer.atoms)
     writer.set_observable("energy", joined.energies)
     if joined.virials is not None:
-        factor = energy_of_pressure(log.units, Location(log.paths[0]))
-        writer.set_observable("virial", joined.virials * (factor * writer.volumes)[:, None, None])
+        writer.set_observable("virial", joined.virials * (log.energy_of_pressure * writer.volumes)[:, None, None])
         provenance["logs"] |= {"virials": int(np.isfinite(joined.virials[:, 0, 0]).sum())}
     provenance["doubts"] = [*provenance.get("doubts", []), *_energy_doubts(joined.energies, writer)]
     without = int(np.isnan(joined.energies).sum())
@@ -206,30 +204,6 @@ def _add_energies(log: LogEnergies, writer: H5mdWriter, provenance: dict) -> Non
         "without": without,
         "per_atom": int(joined.per_atom.sum()),
     }
-
-
-def energy_of_pressure(units: str | None, location: Location) -> float:
-    """Energy of a pressure times a volume.
-
-    Args:
-        units: LAMMPS unit style.
-        location: of the pressure, for the error.
-
-    Returns:
-        Energy unit per pressure unit and length unit cubed.
-
-    Raises:
-        DataError: the units are not declared.
-    """
-    known = style(units)
-    if known is None:
-        raise DataError(
-            "a virial in a log is a pressure, whose unit is not declared",
-            location=location,
-            expected="the command units in the log",
-            hint="--units real, --units metal or --units lj, as that command has it",
-        )
-    return known.energy_of_pressure
 
 
 def _energy_doubts(energy: np.ndarray, writer: H5mdWriter) -> list[str]:

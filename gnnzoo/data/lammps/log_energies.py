@@ -8,6 +8,7 @@ import numpy as np
 
 from gnnzoo.data.lammps.log_tables import Row, Table, log_tables
 from gnnzoo.errors import DataError, Location
+from gnnzoo.units import style
 
 _IMPOSSIBLE = 2**61  # cost
 # LAMMPS prints xx, yy, zz, xy, xz, yz of symmetric tensors.
@@ -56,6 +57,9 @@ class LogEnergies:
         units: LAMMPS unit style of the dump, assumed for tables without echoed units.
         virial: columns with the virial, see `log_tables`; None for energies alone.
 
+    Attributes:
+        energy_of_pressure: energy unit per pressure unit and length unit cubed; with `virial` only.
+
     Raises:
         DataError: a log cannot be read, has no potential energies, or nowhere the columns of the virial; its units
             differ from those of the dump or of the logs before it; it is unknown whether its energies are per atom.
@@ -65,7 +69,7 @@ class LogEnergies:
         self.paths = [Path(path) for path in paths]
         self._virial = virial
         tables = [(path, log_tables(path, virial)) for path in self.paths]
-        self.units = units = _agreed_units(tables, units)
+        units = _agreed_units(tables, units)
         self._runs: list[_Run] = []
         for path, of_log in tables:
             if not of_log:
@@ -78,6 +82,7 @@ class LogEnergies:
             self._runs += _runs([(table, _per_atom(table, units, path)) for table in of_log])
         if virial is not None:
             _check_virials(virial, [row for _, of_log in tables for table in of_log for row in table.rows], self.paths)
+            self.energy_of_pressure = _energy_of_pressure(units, self.paths)
         self._runs = _with_gaps(self._runs)
 
     def of(self, steps: np.ndarray, segments: np.ndarray, atoms: np.ndarray) -> JoinedEnergies:
@@ -175,6 +180,19 @@ def _check_virials(name: str, rows: Sequence[Row], paths: Sequence[Path]) -> Non
         hint="in the LAMMPS input, before the run: thermo_style custom step temp pe c_virial[*]; then "
         "--column virial=c_virial",
     )
+
+
+def _energy_of_pressure(units: str | None, paths: Sequence[Path]) -> float:
+    """Energy unit per pressure unit and length unit cubed."""
+    known = style(units)
+    if known is None:
+        raise DataError(
+            "the virial in a log is a pressure, whose unit neither the log nor the dump declares",
+            location=Location(paths[0]),
+            expected="the command units before the run",
+            hint="--units real, --units metal or --units lj, as that command has it",
+        )
+    return known.energy_of_pressure
 
 
 class _Matching:
