@@ -44,7 +44,6 @@ from pathlib import Path
 import gnnzoo
 import numpy as np
 from ase import Atoms, units
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 temperature = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0  # K
@@ -63,7 +62,8 @@ atoms = Atoms(
 if "molecules" in frame:
     atoms.set_array("molecules", frame["molecules"])
 atoms.calc = gnnzoo.Calculator(folder)
-MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=np.random.default_rng(4711))
+widths = np.sqrt(atoms.get_masses() * units.kB * temperature)[:, None]  # of the Maxwell-Boltzmann distribution
+atoms.set_momenta(widths * np.random.default_rng(4711).normal(size=(len(atoms), 3)))
 dynamics = VelocityVerlet(atoms, timestep * units.fs)
 
 

@@ -23,7 +23,6 @@ quiet_tensorflow()
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from ase import Atoms, units  # noqa: E402
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution  # noqa: E402
 from ase.md.verlet import VelocityVerlet  # noqa: E402
 
 import gnnzoo  # noqa: E402
@@ -90,7 +89,8 @@ def measured(folder: Path, size: int, steps: int, temperature: float) -> Figures
         The figures.
     """
     atoms = repeated(folder, size)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=np.random.default_rng(0))
+    widths = np.sqrt(atoms.get_masses() * units.kB * temperature)[:, None]
+    atoms.set_momenta(widths * np.random.default_rng(0).normal(size=(len(atoms), 3)))
     lammps = in_lammps(folder, size, steps, temperature)
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return Figures(len(atoms), lammps, in_ase(folder, atoms, steps), by_forces(folder, atoms), memory)
