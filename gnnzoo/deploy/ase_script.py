@@ -5,7 +5,7 @@ from pathlib import Path
 from gnnzoo.deploy.edge_model import edge_results
 from gnnzoo.deploy.exported_folder import ASE_SCRIPT, EXAMPLE
 from gnnzoo.deploy.freeze import known_types
-from gnnzoo.deploy.lammps.input_files import has_hydrogen
+from gnnzoo.deploy.lammps.input_files import first_timestep
 from gnnzoo.elements import MASSES
 from gnnzoo.models.files import ForceField
 from gnnzoo.units import mev_factor
@@ -26,7 +26,7 @@ def write_ase_script(model: ForceField, folder: Path) -> None:
         script=ASE_SCRIPT,
         example=EXAMPLE,
         symbols=types,
-        timestep=0.5 if has_hydrogen(model) else 1.0,
+        timestep=first_timestep(model, "real"),
         heading="energy_eV" if energy else "",
         energy="{atoms.get_total_energy():14.6f}" if energy else "",
     )

@@ -3,7 +3,8 @@
     python tools/benchmark/dynamics.py FOLDER [--sizes 1 2 3 4] [--steps 20] [--temperature 90] [--json FILE]
 
 The box of the folder's start.data is repeated along each direction; each size is run for some steps after a first one,
-in which networks are compiled, and the first steps are not timed. Sizes must ascend: memory is the largest so far.
+in which networks are compiled, and the first steps are not timed. Sizes are run in ascending order, because
+memory is the largest so far.
 """
 
 import argparse
@@ -27,8 +28,9 @@ from ase.md.verlet import VelocityVerlet  # noqa: E402
 
 import gnnzoo  # noqa: E402
 from gnnzoo.cli.console import table  # noqa: E402
-from gnnzoo.deploy.exported_folder import DATA, EXAMPLE, SCRIPT  # noqa: E402
+from gnnzoo.deploy.exported_folder import CARD, DATA, EXAMPLE, SCRIPT  # noqa: E402
 from gnnzoo.deploy.runner import load_exported  # noqa: E402
+from gnnzoo.deploy.stored_card import read_card  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def measured(folder: Path, size: int, steps: int, temperature: float) -> Figures
 def repeated(folder: Path, size: int) -> Atoms:
     """The example of a folder, repeated; LAMMPS types are the array `types`."""
     frame = np.load(folder / EXAMPLE)
-    names = load_exported(folder).card["types"]
+    names = read_card(folder / CARD)["types"]
     symbols = [names[str(kind)] for kind in frame["types"].tolist()]
     atoms = Atoms(symbols, positions=frame["positions"], cell=frame["cell"], pbc=frame["pbc"])
     atoms.set_array("types", frame["types"])

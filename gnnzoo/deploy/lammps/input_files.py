@@ -31,16 +31,19 @@ def write_input_files(model: ForceField, folder: Path, frame: Frame) -> None:
         (folder / SCRIPT).write_text(_script(model, frame))
 
 
-def has_hydrogen(model: ForceField) -> bool:
-    """Whether a model has atoms that need a short timestep.
+def first_timestep(model: ForceField, units: str) -> float:
+    """Timestep of a first run, shorter for hydrogen.
 
     Args:
         model: the model.
+        units: LAMMPS unit style of the result; "real" for fs.
 
     Returns:
-        True for hydrogen and its isotopes.
+        The timestep, time unit of the style.
     """
-    return any(MASSES.get(name, np.inf) < _LIGHT for name in known_types(model).values())
+    short, long, _ = _STEPS[units]
+    light = any(MASSES.get(name, np.inf) < _LIGHT for name in known_types(model).values())
+    return short if light else long
 
 
 def _types(model: ForceField) -> dict[int, str]:
@@ -101,7 +104,7 @@ def _script(model: ForceField, frame: Frame) -> str:
     """The input script: a short run at constant energy."""
     units, types = str(model.units), _types(model)
     has = edge_results(model)
-    short, long, time = _STEPS[units]
+    *_, time = _STEPS[units]
     columns = ["step", "temp", *(["pe", "etotal"] if has.energy else []), *(["press"] if has.virial else [])]
     masses = [
         f"mass {number} {MASSES[name]:g}  # {name}" if name in MASSES else f"mass {number} 1.0  # {name}: not known"
@@ -125,7 +128,7 @@ def _script(model: ForceField, frame: Frame) -> str:
         f"pair_coeff * * {' '.join(types.values())}",
         *([] if _molecules(model, frame) is None else ["special_bonds lj/coul 1 1 1"]),
         "",
-        f"timestep {short if has_hydrogen(model) else long:g}  # {time}",
+        f"timestep {first_timestep(model, units):g}  # {time}",
         "velocity all create ${T} 4711 mom yes rot no",
         "fix move all nve",
         f"thermo_style custom {' '.join(columns)}",

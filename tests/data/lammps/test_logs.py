@@ -371,12 +371,9 @@ def test_the_virial_of_a_log_is_exported_as_other_programs_define_it(folder):
     convert(dump, log="log.lammps", columns={"virial": "c_virial"})
     export("a.h5", "a.extxyz", types={1: "Ar"})
     atoms = read("a.extxyz")
-    bar = np.array(
-        [[100, 10, 20], [10, 200, 30], [20, 30, 300]]
-    )  # virial = pressure times volume = -stress times volume
-    np.testing.assert_allclose(
-        atoms.info["virial"], bar * 1e5 / 1.602176634e-19 * 1e-30 * atoms.get_volume(), rtol=1e-6
-    )
+    bar = np.array([[100, 10, 20], [10, 200, 30], [20, 30, 300]])
+    electronvolts = bar * 1e5 / 1.602176634e-19 * 1e-30 * atoms.get_volume()  # pressure times volume, -stress times it
+    np.testing.assert_allclose(atoms.info["virial"], electronvolts, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
