@@ -159,15 +159,9 @@ class ModelContract:
         """
         return self.outputs(*frames, network=network, dtype=dtype)[fields.FORCES][: sum(map(len, frames))]
 
+    @cached_property
     def largest(self) -> float:
-        """The largest force component on the frame.
-
-        Returns:
-            Its absolute value.
-
-        Raises:
-            AssertionError: all forces are zero.
-        """
+        """Absolute value of the largest force component on the frame; an AssertionError where all are zero."""
         size = np.max(np.abs(self.forces(self.frame)))
         assert size > 1e-3, "a network whose output is zero satisfies every symmetry"
         return float(size)
@@ -182,7 +176,7 @@ class ModelContract:
         Raises:
             AssertionError: they differ by more.
         """
-        assert np.max(np.abs(found - expected)) < tolerance * self.largest()
+        assert np.max(np.abs(found - expected)) < tolerance * self.largest
 
     # --- what holds for every network -----------------------------------------------------------------------------
 
@@ -227,7 +221,7 @@ class ModelContract:
             force = np.abs(self.forces(isolated)).max()
             assert np.isfinite(force)
             if self.expected.rotation:
-                assert force < EXACT * self.largest()
+                assert force < EXACT * self.largest
 
     def check_traits(self) -> None:
         """The traits of each layer state the weights, outputs and widths that its Keras layer has."""
@@ -261,7 +255,7 @@ class ModelContract:
             for turn in (random_rotation(3), -random_rotation(4)):
                 turned = changed(self.frame, positions=self.frame.positions @ turn.T, cell=self.frame.cell @ turn.T)
                 difference = np.max(np.abs(self.forces(turned, network=network, dtype=dtype) - straight @ turn.T))
-                worst[dtype] = max(worst.get(dtype, 0), float(difference / self.largest()))
+                worst[dtype] = max(worst.get(dtype, 0), float(difference / self.largest))
         for dtype, error in worst.items():
             report(f"rotation error, {dtype}", error)
         if self.expected.rotation:
@@ -283,7 +277,7 @@ class ModelContract:
         a kink, and not at all at a jump.
         """
         wide, narrow = (self._second_difference(step * self.recipe.graph.cutoff) for step in (1e-5, 1e-6))
-        holds = narrow < 0.03 * wide + EXACT * 1e-3 * self.largest()
+        holds = narrow < 0.03 * wide + EXACT * 1e-3 * self.largest
         assert holds == self.expected.smooth_cutoff
 
     def _second_difference(self, step: float) -> float:
@@ -307,7 +301,7 @@ class ModelContract:
         together = few_atoms(self.frame, np.arange(len(half)), positions=positions, **surroundings)
         alone = [self.forces(few_atoms(together, np.flatnonzero(chosen))) for chosen in (half, ~half)]
         difference = np.max(np.abs(self.forces(together) - np.concatenate(alone)))
-        assert (difference < 10 * EXACT * self.largest()) == self.expected.additive
+        assert (difference < 10 * EXACT * self.largest) == self.expected.additive
 
     def check_derivatives_of_the_energy(self) -> None:
         """Forces are -dE/dx, and the virial is -dE/d(strain): strain takes r to r + r strain, and the cell with it."""

@@ -79,7 +79,7 @@ def with_repulsion(stack, species, scales=RAW, dtype="float32"):
 
 
 @pytest.fixture(scope="module", params=[*STACKS, *WITH_PRIOR])
-def made(request):
+def made(request, uncompiled):
     if request.param in STACKS:
         stack = recipe(WATER, model={"layers": STACKS[request.param]}, graph=GRAPH)
         return ModelContract(stack, contract_frame(stack))

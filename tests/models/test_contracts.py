@@ -24,7 +24,7 @@ NETWORKS = [(name, head) for name in distinct_recipes() for head in heads(load_r
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids=lambda network: "-".join(filter(None, network)))
-def contract(request):
+def contract(request, uncompiled):
     name, head = request.param
     return ModelContract(load_recipe(name), head=head)
 

@@ -69,8 +69,8 @@ class MemoryDataset(Dataset):
         return self.frames[index]
 
 
-def argon_dataset(frames: int = 20) -> MemoryDataset:
-    """27 Lennard-Jones atoms."""
+def argon_dataset(frames: int = 21) -> MemoryDataset:
+    """27 Lennard-Jones atoms; 21 frames give ten for training, five batches of one shape."""
     return MemoryDataset(
         [
             Frame(

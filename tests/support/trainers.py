@@ -26,7 +26,7 @@ STAGES = [{"head": "direct", "share": 0.5}, {"head": "energy", "share": 0.5}]
 
 
 def trainer(folder: Path, callbacks=(), xla=False, model=ONE_HEAD, dataset=None, **training) -> Trainer:
-    """A trainer on 12 training frames of argon; `training` changes the small recipe's."""
+    """A trainer on ten training frames of argon; `training` changes the small recipe's."""
     folder.mkdir(exist_ok=True)
     made = recipe(model=model, training=training)
     prepared = prepare(made, dataset or argon_dataset())

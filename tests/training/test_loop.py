@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-import trainers
 from errors import refused
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.training.checkpoints import checkpoints, load_checkpoint
 from gnnzoo.training.loop import Interrupted, Trainer
 from gnnzoo.training.step import TrainStep
+from trainers import trainer
 
-trainer = functools.partial(trainers.trainer, model={})  # the small recipe's own stack
+whole_stack = functools.partial(trainer, model={})  # that of the small recipe
 
 
 class StopAt(keras.callbacks.Callback):
@@ -42,19 +42,19 @@ def without_times(log):
 def test_two_runs_agree(tmp_path):
     """Compiled with XLA; dropout, rotations, noise, average and the order of frames included."""
     given = {"epochs": 2, "ema": {"decay": 0.9}, "augmentation": {"rotation": True, "noise": 0.01}}
-    first, second = (trainer(tmp_path / name, xla=True, **given) for name in "ab")
+    first, second = (whole_stack(tmp_path / name, xla=True, **given) for name in "ab")
     assert without_times(first.run().log) == without_times(second.run().log)
     for a, b in zip(weights(first), weights(second), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_a_stopped_run_goes_on_along_the_same_curve(tmp_path):
-    first = trainer(tmp_path / "whole")
+    first = whole_stack(tmp_path / "whole")
     whole = first.run()
     with pytest.raises(Interrupted, match="SIGTERM"):
-        trainer(tmp_path / "parts", callbacks=(StopAt(2),)).run()
+        whole_stack(tmp_path / "parts", callbacks=(StopAt(2),)).run()
     assert checkpoints(tmp_path / "parts" / "checkpoints")[-1].step < whole.steps
-    resumed = trainer(tmp_path / "parts")
+    resumed = whole_stack(tmp_path / "parts")
     outcome = resumed.run(resume=True)
     assert without_times(outcome.log) == without_times(whole.log)
     for a, b in zip(weights(first), weights(resumed), strict=True):
@@ -68,7 +68,7 @@ def test_it_learns(tmp_path):
 
 
 def test_a_time_limit_fits_the_schedule_and_is_repeated_exactly_by_steps(tmp_path):
-    limited = trainer(tmp_path / "a").run(time_limit=5)
+    limited = trainer(tmp_path / "a").run(time_limit=2)
     repeated = trainer(tmp_path / "b", steps=limited.plan.steps, stop_after=limited.steps).run()
     assert without_times(repeated.log)[-1] == without_times(limited.log)[-1]
 

@@ -94,7 +94,7 @@ def test_a_plateau_lowers_the_learning_rate_where_the_error_does_not_fall(tmp_pa
 
 
 def test_training_stops_where_the_error_no_longer_falls_and_does_not_resume(tmp_path):
-    given = {"early_stopping": {"patience": 2}, "learning_rate": {"initial": 0.3, "decay": 1.0}, "epochs": 40}
+    given = {"early_stopping": {"patience": 2}, "learning_rate": {"initial": 0.6, "decay": 1.0}, "epochs": 40}
     outcome = trainer(tmp_path / "a", **given).run()
     assert outcome.stopped_early
     assert outcome.steps < outcome.plan.steps == 200

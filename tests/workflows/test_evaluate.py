@@ -31,7 +31,7 @@ DECLARED = {"units": "real", "types": {1: "Ar"}}
 @pytest.fixture(scope="module")
 def model(workshop):
     """Trained on argon.h5, whose test part is its last four frames."""
-    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=21)
     return train(recipe(training={"epochs": 1}), data=convert("argon.lammpstrj", **DECLARED))
 
 
@@ -124,7 +124,7 @@ def test_data_from_a_file_of_the_training_are_evaluated_with_a_warning(model, fo
     transferred = with_dataset(model, origin={"dataset": None, "origin": {"dataset": {"sources": [digest]}}})
     for known in (trained, transferred):
         result = evaluate(known, "both.h5", plot=False)
-        assert (result.part, result.forces.frames) == ("whole, partly trained on", 25)
+        assert (result.part, result.forces.frames) == ("whole, partly trained on", 26)
         line_with(messages(), "warning: ", "both.h5", "trained on")
         assert evaluate(known, foreign, plot=False).part == "whole"
         assert "warning" not in messages()

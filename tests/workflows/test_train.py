@@ -34,7 +34,7 @@ from lines import line_with, repeated_options
 from small import ARGON, recipe
 from trainers import ONE_HEAD
 
-SHORT = {"epochs": 2, "checkpoint_every": 1}  # nine frames by two: ten steps
+SHORT = {"epochs": 2, "checkpoint_every": 1}  # ten frames by two: ten steps
 RECIPE = recipe(training=SHORT)
 
 
@@ -53,7 +53,7 @@ class StopAfter(keras.callbacks.Callback):
 @pytest.fixture(scope="module")
 def argon(workshop):
     """A dataset without units and names of types."""
-    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=21)
     return convert("argon.lammpstrj").path.resolve()
 
 
@@ -139,11 +139,11 @@ def test_undeclared_units_and_types_come_from_the_recipe(trained, argon):
 
 def test_the_parts_of_the_split_never_overlap(trained):
     parts = trained.info["split"]
-    assert {part: len(frames) for part, frames in parts.items()} == {"train": 9, "validation": 4, "test": 4}
+    assert {part: len(frames) for part, frames in parts.items()} == {"train": 10, "validation": 4, "test": 4}
     frames = sorted((frame, part) for part, chosen in parts.items() for frame in chosen)
     assert len({frame for frame, _ in frames}) == len(frames)
     assert frames[0][0] >= 0
-    assert frames[-1][0] < 20
+    assert frames[-1][0] < 21
     for (before, part), (after, other) in itertools.pairwise(frames):
         assert part == other or after - before > 1  # the recipe asks for a gap of a frame
 
@@ -304,7 +304,7 @@ def test_a_run_is_not_resumed_with_another_recipe(argon, unfinished, changes, wh
 
 
 def test_a_run_is_not_resumed_with_other_data(argon, unfinished):
-    dumps.argon_dump(unfinished / "other.lammpstrj", frames=20, seed=1)
+    dumps.argon_dump(unfinished / "other.lammpstrj", frames=21, seed=1)
     with refused(DataError, "runs/other-001", hint=str(argon)):
         train(RECIPE, data=convert("other.lammpstrj"), output="other.keras", resume=True)
     assert state_of(unfinished / "runs/other-001")["status"] == "interrupted"

@@ -49,7 +49,7 @@ def water_model(units="real", path=None, made=None):
 @pytest.fixture(scope="module")
 def argon(workshop):
     """A dataset of argon."""
-    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=21)
     return convert("argon.lammpstrj", units="real", types={1: "Ar"}).path.resolve()
 
 
@@ -306,7 +306,7 @@ def test_units_without_a_conversion_are_refused(no_run, argon):
 
 
 def test_data_of_other_species_than_the_target_are_refused(no_run, water):
-    dumps.water_dump(no_run / "water.lammpstrj", frames=20)
+    dumps.water_dump(no_run / "water.lammpstrj", frames=21)
     data = convert("water.lammpstrj", units="real", types={1: "O", 2: "H"})
     with refused(DataError, "type 1", "Ar"):
         transfer(water, TARGET, data=data)

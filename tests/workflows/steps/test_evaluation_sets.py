@@ -46,7 +46,7 @@ DECLARING = recipe(data={"evaluation": SETS}, training={"epochs": 1})
 
 @pytest.fixture(scope="module")
 def model(workshop):
-    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=21)
     return train(DECLARING, data=convert("argon.lammpstrj", units="real", types={1: "Ar"}))
 
 

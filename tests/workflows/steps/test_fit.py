@@ -14,7 +14,7 @@ UNTRAINED = "energy head"
 
 @pytest.fixture(scope="module")
 def argon(workshop):
-    dumps.argon_dump(workshop / "argon.lammpstrj", frames=20)
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=21)
     return convert("argon.lammpstrj", units="real", types={1: "Ar"}).path.resolve()
 
 
