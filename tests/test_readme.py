@@ -58,7 +58,7 @@ def test_the_recipe_is_valid():
     assert recipe_from_dict(json.loads(shown)).name == "my-water"
 
 
-def test_the_four_commands_run(folder, uncompiled):
+def test_the_four_commands_run(folder, uncompiled, few_points):
     """With small recipes of the same names in ./recipes, which hide the installed ones."""
     dumps.argon_dump(folder / "argon.lammpstrj", frames=16)
     dumps.water_dump(folder / "water.lammpstrj", frames=16)

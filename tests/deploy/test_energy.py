@@ -17,6 +17,8 @@ LAYERS = [{"layer": "atom_encoder", **SILU}, {"layer": "atomic_density"}, {"laye
 NAMES = ["results", "results_with_molecules"]
 COMPARISON = Comparison(frames=1, atoms=3, largest_difference=0.0, largest_force=1.0)
 
+pytestmark = pytest.mark.usefixtures("uncompiled")  # the exported model is the one that runs compiled
+
 
 def force_field(layers=LAYERS, **info) -> ForceField:
     made = recipe(model={"layers": layers}, training=info.pop("training", {}))

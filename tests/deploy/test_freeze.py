@@ -25,6 +25,8 @@ from gnnzoo.workflows.freeze import freeze
 from small import WATER, recipe
 from systems import changed, replicated, water_frame
 
+pytestmark = pytest.mark.usefixtures("uncompiled")  # the exported model is the one that runs compiled
+
 
 def water_model() -> ForceField:
     """An untrained network for water that reads the bond one-hot, with weights of every size."""

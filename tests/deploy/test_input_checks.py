@@ -15,6 +15,8 @@ from systems import changed
 
 BOX = 8.0
 
+pytestmark = pytest.mark.usefixtures("uncompiled")  # the exported model is the one that runs compiled
+
 
 @pytest.fixture(scope="module")
 def model():

@@ -26,6 +26,7 @@ from small import ARGON, WATER, recipe
 
 TARGET = recipe(training={"epochs": 1})
 TWO = {"epochs": 2, "steps": None, "checkpoint_every": 1}
+pytestmark = pytest.mark.usefixtures("few_points")
 STACK = ["atom_encoder_1", "graph_norm_1", "message_passing_1", "prelu_1", "pair_force_decoder_1", "force_scale"]
 
 
