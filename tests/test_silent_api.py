@@ -34,6 +34,9 @@ SILENT_AND_WITH_PROGRESS = """
 import json, logging, sys
 import gnnzoo
 
+gnnzoo.train  # imports TensorFlow with gnnzoo's defaults
+import tensorflow
+tensorflow.config.run_functions_eagerly(True)  # compilation takes longer than the steps
 model = gnnzoo.train("tiny.json", output="silent.keras")
 assert model.info["training"]["steps"] == 2
 gnnzoo.evaluate(model, "argon.lammpstrj", plot=False)

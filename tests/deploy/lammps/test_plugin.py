@@ -128,7 +128,7 @@ def test_a_run_is_that_of_lammps_with_the_same_potential(lammps):
     expected = table(own)
     assert len(expected) >= 6
     scale = np.abs(expected).max(axis=0) + 1e-3
-    for options, ranks in (("layout map", 1), ("layout halo", 1), ("threads 1", 2)):
+    for options, ranks in (("layout map", 1), ("layout halo threads 1", 2)):
         code, output = lammps(BOX, gnnzoo("energy", f"precision double {options}"), RUN, ranks=ranks)
         assert code == 0, output
         np.testing.assert_allclose(table(output) / scale, expected / scale, atol=1e-9, err_msg=f"{options} on {ranks}")
