@@ -34,6 +34,7 @@ _API = {
     "freeze": "gnnzoo.workflows.freeze",
     "check": "gnnzoo.workflows.check",
     "lammps": "gnnzoo.workflows.lammps",
+    "md": "gnnzoo.workflows.md",
     "Calculator": "gnnzoo.deploy.ase_calculator",
 }
 _WITH_TENSORFLOW = {
@@ -46,6 +47,7 @@ _WITH_TENSORFLOW = {
     "pairs",
     "freeze",
     "check",
+    "md",
     "Calculator",
 }
 __all__ = ["__version__", *_API]

@@ -48,6 +48,7 @@ COMMANDS = {
     "freeze": "Export a model as a folder that runs without gnnzoo.",
     "check": "Verify an exported model on this machine.",
     "lammps": "Run an exported model in LAMMPS.",
+    "md": "Run molecular dynamics of a model, in ASE.",
 }
 
 
@@ -81,7 +82,7 @@ class LazyGroup(click.Group):
     """Group whose commands are imported when called; errors become one message and an exit code.
 
     Exit codes: 0 success, 1 internal error, 2 error that the user can fix, 3 trained, but no better than zero forces,
-    130 interrupted.
+    or a run of dynamics that was stopped, 130 interrupted.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:

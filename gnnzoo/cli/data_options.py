@@ -8,8 +8,8 @@ import click
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _parse_types(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, str] | None:
-    """ "1=O,2=H" -> {"1": "O", "2": "H"}."""
+def parse_types(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, str] | None:
+    """Callback of --types: "1=O,2=H" -> {"1": "O", "2": "H"}."""
     if text is None:
         return None
     pairs = [pair.strip().split("=") for pair in text.split(",") if pair.strip()]
@@ -40,7 +40,7 @@ _OPTIONS = (
         help="LAMMPS unit style of the numbers, where the data do not declare it: real, metal or lj.",
     ),
     click.option(
-        "--types", metavar="1=O,2=H", callback=_parse_types, help="Names of types, where the data do not have them."
+        "--types", metavar="1=O,2=H", callback=parse_types, help="Names of types, where the data do not have them."
     ),
     click.option(
         "--column",

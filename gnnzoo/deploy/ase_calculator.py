@@ -35,6 +35,10 @@ class Calculator(AseCalculator):
 
     A model of forces alone has no energy: `get_potential_energy` raises ASE's `PropertyNotImplementedError`.
 
+    Attributes:
+        runner: the model.
+        units: LAMMPS unit style of the model.
+
     Args:
         model: a model, its .keras file, or a folder of `gnnzoo freeze`.
         precision: "single", or "double" for vibrations and other small differences of forces; slower.
@@ -62,6 +66,7 @@ class Calculator(AseCalculator):
         super().__init__(**kwargs)
         self.runner = open_runner(model, precision, skin)
         self._factor = _electronvolts(self.runner.info, units)
+        self.units = str(self.runner.info.units or units)
         if molecules not in ("arrays", "bonds"):
             raise UserError(f"molecules is {molecules!r}", expected="arrays or bonds")
         self._by_bonds = molecules == "bonds"

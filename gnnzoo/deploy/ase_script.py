@@ -26,7 +26,7 @@ def write_ase_script(model: ForceField, folder: Path) -> None:
         script=ASE_SCRIPT,
         example=EXAMPLE,
         symbols=types,
-        timestep=first_timestep(model, "real"),
+        timestep=first_timestep(types.values(), "real"),
         heading="energy_eV" if energy else "",
         energy="{atoms.get_total_energy():14.6f}" if energy else "",
     )

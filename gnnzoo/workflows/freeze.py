@@ -5,11 +5,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from gnnzoo.data.frames.frame import Frame
-from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.data.split.methods import Split
 from gnnzoo.deploy.ase_script import write_ase_script
 from gnnzoo.deploy.checksums import write_checksums
 from gnnzoo.deploy.comparison import Comparison, compare
@@ -17,17 +12,15 @@ from gnnzoo.deploy.description import write_card
 from gnnzoo.deploy.freeze import save
 from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
-from gnnzoo.errors import DataError, Location, ModelError, UserError
+from gnnzoo.errors import Location, ModelError
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.models.info import ExampleFrame, ModelInfo, dataset_paths
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import force_unit
 from gnnzoo.workflows.recipes import list_models
 from gnnzoo.workflows.steps.model_info import useless_error
+from gnnzoo.workflows.steps.stored_frames import stored_frames
 
 logger = logging.getLogger(__name__)
-
-_FRAMES = 3  # compared between exported and live model: the first, middle and last held-out frame
 
 
 @dataclass(frozen=True)
@@ -151,54 +144,3 @@ def newest_model() -> Path:
     older = f" (of {len(models)} here)" if len(models) > 1 else ""
     logger.info(f"no MODEL was named: the newest is {models[0]}{older}")
     return models[0]
-
-
-def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
-    """Frames for the comparison of an exported model: of the dataset of the training, or the model's example.
-
-    Args:
-        model: a trained model.
-
-    Returns:
-        Frames, held out of training where possible, and where they come from.
-
-    Raises:
-        DataError: the dataset is not where it was, and the model holds no example.
-    """
-    info = model.info.get("dataset") or {}
-    types: dict[int | str, str] = {number: name for number, name in model.info["types"].items()}
-    try:
-        with open_dataset(dataset_paths(info), units=model.units, types=types) as dataset:
-            if dataset.fingerprint == info.get("fingerprint"):
-                split = Split.from_json(model.split)
-                held_out = [*split.test, *split.validation, *split.train]
-                chosen = np.unique(np.linspace(0, len(held_out) - 1, _FRAMES).astype(int))
-                return [dataset[int(held_out[index])] for index in chosen], str(dataset.path)
-    except (UserError, OSError):
-        pass  # moved or changed
-    example = model.info.get("example")
-    if example:
-        return [_example_frame(example, model.info)], "the model's own example"
-    raise DataError(
-        "the dataset of the training is not where it was, and the model stores no frame of this size: nothing to "
-        "compare on",
-        location=Location(file=next(iter(dataset_paths(info)), None)),
-        hint="bring the dataset back to that place",
-    )
-
-
-def _example_frame(example: ExampleFrame, info: ModelInfo) -> Frame:
-    molecules = example["molecules"]
-    x, y, z = ("pp" if periodic else "ff" for periodic in example["pbc"])
-    return Frame(
-        step=0,
-        positions=np.array(example["positions"], dtype=np.float64),
-        forces=np.array(example["forces"], dtype=np.float64),
-        cell=np.array(example["cell"], dtype=np.float64),
-        ids=np.arange(1, len(example["types"]) + 1),
-        types=np.array(example["types"], dtype=np.int32),
-        boundary=(x, y, z),
-        type_names={int(number): name for number, name in info["types"].items()},
-        units=info["units"],
-        molecules=None if molecules is None else np.array(molecules, dtype=np.int64),
-    )

@@ -22,9 +22,10 @@ _OPTION = re.compile(r"(?<![\w-])(?:--[a-z][a-z-]*|-o)(?![\w-])")
 _ALWAYS = {"--debug", "--quiet", "--help"}
 
 # Commands that reach a module: an option without its command must be one of all of them.
-_DATA = ("convert", "export", "inspect", "init", "train", "transfer", "evaluate")
+_DATA = ("convert", "export", "inspect", "init", "train", "transfer", "evaluate", "md")
 _WRITERS = (*_DATA, "freeze", "pairs", "simulate")
 _REACHED_BY = {
+    "dynamics": ("md",),
     "outputs.py": _WRITERS,
     "units.py": _DATA,
     "workflows/compare.py": ("transfer",),

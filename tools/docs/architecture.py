@@ -42,7 +42,10 @@ FLOORS = [
     ),
     ("recipes, data and layers do not know each other", {"recipe", "data", "layers"}),
     ("a recipe's entry becomes a layer; the .keras file", {"models"}),
-    ("training, evaluation, transfer, deployment", {"training", "evaluation", "transfer_learning", "deploy"}),
+    (
+        "training, evaluation, transfer, deployment, dynamics",
+        {"training", "evaluation", "transfer_learning", "deploy", "dynamics"},
+    ),
     ("one function per command: the Python API; the contract of models for tests", {"workflows", "testing"}),
     ("the command line", {"cli"}),
 ]

@@ -1,5 +1,6 @@
 """A LAMMPS input script and data file next to an exported model, ready to run: units, types and masses filled in."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,18 +32,18 @@ def write_input_files(model: ForceField, folder: Path, frame: Frame) -> None:
         (folder / SCRIPT).write_text(_script(model, frame))
 
 
-def first_timestep(model: ForceField, units: str) -> float:
+def first_timestep(species: Iterable[str], units: str) -> float:
     """Timestep of a first run, shorter for hydrogen.
 
     Args:
-        model: the model.
+        species: names of the atoms.
         units: LAMMPS unit style of the result; "real" for fs.
 
     Returns:
         The timestep, time unit of the style.
     """
     short, long, _ = _STEPS[units]
-    light = any(MASSES.get(name, np.inf) < _LIGHT for name in known_types(model).values())
+    light = any(MASSES.get(name, np.inf) < _LIGHT for name in species)
     return short if light else long
 
 
@@ -128,7 +129,7 @@ def _script(model: ForceField, frame: Frame) -> str:
         f"pair_coeff * * {' '.join(types.values())}",
         *([] if _molecules(model, frame) is None else ["special_bonds lj/coul 1 1 1"]),
         "",
-        f"timestep {first_timestep(model, units):g}  # {time}",
+        f"timestep {first_timestep(known_types(model).values(), units):g}  # {time}",
         "velocity all create ${T} 4711 mom yes rot no",
         "fix move all nve",
         f"thermo_style custom {' '.join(columns)}",

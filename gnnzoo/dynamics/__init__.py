@@ -1,0 +1,1 @@
+"""Molecular dynamics of a model in ASE: first configuration, ensembles, what ends a run, and its files."""

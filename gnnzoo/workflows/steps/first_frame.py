@@ -1,0 +1,85 @@
+"""The first configuration of a run: a frame of data, of the training's data, or the example of a model."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo.data.data_source import Source
+from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.frames.metadata import TypeNames
+from gnnzoo.data.open_dataset import open_dataset
+from gnnzoo.deploy.exported_folder import CARD, EXAMPLE
+from gnnzoo.deploy.stored_card import read_card
+from gnnzoo.errors import DataError, Location
+from gnnzoo.models.files import ForceField
+from gnnzoo.workflows.steps.stored_frames import stored_frames
+
+
+@dataclass(frozen=True, eq=False)
+class FirstFrame:
+    """A configuration and where it comes from.
+
+    Attributes:
+        frame: its units are declared.
+        origin: such as "frame 299 of water.h5".
+    """
+
+    frame: Frame
+    origin: str
+
+
+def first_frame(
+    model: ForceField | str | Path, source: Source | None, number: int, *, units: str, types: TypeNames | None
+) -> FirstFrame:
+    """Read the first configuration.
+
+    Args:
+        model: a model, or a folder of `freeze`.
+        source: data; None for the model's own.
+        number: index of the frame in the data, from the end where negative.
+        units: LAMMPS unit style of frames that declare none.
+        types: name of each LAMMPS type, where the data do not name it.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        DataError: the data cannot be read, or have no such frame.
+    """
+    if source is not None:
+        with open_dataset(source, types=types) as dataset:
+            if not -len(dataset) <= number < len(dataset):
+                raise DataError(
+                    f"there is no frame {number}: the data have {len(dataset):,}",
+                    location=Location(dataset.path),
+                    expected=f"from 0 to {len(dataset) - 1}, or from -{len(dataset)} to -1",
+                )
+            found, index = dataset[number], range(len(dataset))[number]
+            origin = f"frame {index} of {dataset.path}"
+    elif isinstance(model, ForceField):
+        frames, of_data = stored_frames(model)
+        found, origin = frames[0], f"a held-out frame of {of_data}" if len(frames) > 1 else of_data
+    else:
+        found, origin = _example(Path(model)), f"the example in {model}"
+    return FirstFrame(found if found.units else dataclasses.replace(found, units=units), origin)
+
+
+def _example(folder: Path) -> Frame:
+    """The example of an exported model."""
+    types = {int(number): name for number, name in read_card(folder / CARD)["types"].items()}
+    with np.load(folder / EXAMPLE, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    x, y, z = ("pp" if periodic else "ff" for periodic in arrays["pbc"])
+    return Frame(
+        step=0,
+        positions=arrays["positions"],
+        forces=arrays["forces"],
+        cell=arrays["cell"],
+        ids=np.arange(1, len(arrays["types"]) + 1),
+        types=arrays["types"].astype(np.int32),
+        boundary=(x, y, z),
+        type_names={number: types[number] for number in np.unique(arrays["types"]).tolist()},
+        molecules=arrays.get("molecules"),
+    )
