@@ -35,6 +35,7 @@ _API = {
     "check": "gnnzoo.workflows.check",
     "lammps": "gnnzoo.workflows.lammps",
     "md": "gnnzoo.workflows.md",
+    "report": "gnnzoo.workflows.report",
     "Calculator": "gnnzoo.deploy.ase_calculator",
 }
 _WITH_TENSORFLOW = {
@@ -48,6 +49,7 @@ _WITH_TENSORFLOW = {
     "freeze",
     "check",
     "md",
+    "report",
     "Calculator",
 }
 __all__ = ["__version__", *_API]

@@ -49,6 +49,7 @@ COMMANDS = {
     "check": "Verify an exported model on this machine.",
     "lammps": "Run an exported model in LAMMPS.",
     "md": "Run molecular dynamics of a model, in ASE.",
+    "report": "Report on a model's physics, with a short run.",
 }
 
 

@@ -70,9 +70,10 @@ class ModelContract:
         self.frame = frame or contract_frame(recipe)
         self.species = network_species(recipe)
         self.expected = expected or symmetries(recipe, head)
-        self.network: keras.Model = network or build(recipe, self.species, SCALES, "float64")
+        self.network: keras.Model = network
         if network is None:
-            self._initial = [variable.numpy() for variable in self.network.variables]
+            made = build(recipe, self.species, SCALES, "float64")
+            self._initial, self.network = made.get_weights(), made
             self.randomize_weights()
 
     @classmethod

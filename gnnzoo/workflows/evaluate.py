@@ -159,7 +159,7 @@ def evaluate_each(
         refuse_existing(Path(plot), overwrite)
     results: dict[str, Evaluation] = {}
     for item in items:
-        with _opened(force_field, item) as (dataset, name):
+        with opened_data(force_field, item) as (dataset, name):
             results[name] = _evaluation(force_field, dataset, name, plot, overwrite)
         yield results[name]
     for name in sets:
@@ -195,8 +195,16 @@ def _no_data(model: ForceField) -> UserError:
 
 
 @contextlib.contextmanager
-def _opened(model: ForceField, item: Data) -> Iterator[tuple[Dataset, str]]:
-    """A dataset and its name; a dataset opened here is closed again."""
+def opened_data(model: ForceField, item: Data) -> Iterator[tuple[Dataset, str]]:
+    """Open data for a model, whose units and names of types are taken where the data declare none.
+
+    Args:
+        model: the model.
+        item: a dataset or its path.
+
+    Yields:
+        The dataset and its name; one that is opened here is closed again.
+    """
     if isinstance(item, Dataset):
         yield item, str(item.path)
         return
@@ -231,8 +239,23 @@ def _with_metadata_of(model: ForceField, dataset: Dataset, path: str | os.PathLi
     return apply_metadata(dataset, units, types)
 
 
-def _evaluation(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> Evaluation:
-    indices, part = _evaluated_frames(model, dataset, data)
+def evaluated(
+    model: ForceField, dataset: Dataset, data: str, indices: np.ndarray, part: str
+) -> tuple[Evaluation, ParitySample]:
+    """Evaluate a model on one dataset.
+
+    Args:
+        model: the model.
+        dataset: the data.
+        data: their name.
+        indices, part: see `evaluated_frames`.
+
+    Returns:
+        The errors, and a sample of force components for a parity plot.
+
+    Raises:
+        DataError: model and data do not fit.
+    """
     _warn_of_molecules(model, dataset, data)
     factor = force_factor(dataset.units, model.units)
     if factor != 1:
@@ -251,14 +274,19 @@ def _evaluation(model: ForceField, dataset: Dataset, data: str, plot: bool | str
             "mean nothing there"
         )
     name = str(model.path or model.recipe.name)
-    result = Evaluation(name, data, part, forces.result(), energies.result(), virials.result())
+    return Evaluation(name, data, part, forces.result(), energies.result(), virials.result()), sample
+
+
+def _evaluation(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> Evaluation:
+    """Evaluate a model on one dataset, and draw its parity plot."""
+    result, sample = evaluated(model, dataset, data, *evaluated_frames(model, dataset, data))
     if plot:
-        default = Path(f"{_stem(name)}-{_stem(data) or _stem(dataset.path)}-parity.png")
+        default = Path(f"{_stem(result.model)}-{_stem(data) or _stem(dataset.path)}-parity.png")
         path = default if plot is True else Path(plot)
         replaced = " in place of the older one" if plot is True and path.exists() else ""
         if replaced:
             path.unlink()
-        parity_plot(sample, result.forces, f"{name} on {data} ({part})", path, overwrite)
+        parity_plot(sample, result.forces, f"{result.model} on {data} ({result.part})", path, overwrite)
         logger.info(f"wrote{replaced} {path}")
     return result
 
@@ -285,8 +313,20 @@ def _warn_of_molecules(model: ForceField, dataset: Dataset, data: str) -> None:
         )
 
 
-def _evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
-    """Frame numbers and what they are called: held-out frames of the training dataset, all frames of another."""
+def evaluated_frames(model: ForceField, dataset: Dataset, data: str) -> tuple[np.ndarray, str]:
+    """Choose the frames for an evaluation: held-out frames of the training dataset, all frames of another.
+
+    Args:
+        model: the model.
+        dataset: the data.
+        data: their name, for messages.
+
+    Returns:
+        (frames,) indices, and what they are called.
+
+    Raises:
+        DataError: no frame was held out, or the units have changed.
+    """
     trained_on = model.info.get("dataset") or {}
     within = _frames_in_training(trained_on, dataset)
     if within is None:

@@ -17,6 +17,7 @@ from ase.md.md import MolecularDynamics
 from gnnzoo import __version__
 from gnnzoo.data.data_source import Source
 from gnnzoo.data.frames.blocks import FrameBlock
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.deploy.ase_calculator import Calculator
 from gnnzoo.deploy.lammps.input_files import first_timestep
@@ -86,7 +87,7 @@ class MdResult(Record):
 @displays_progress
 def md(
     model: str | Path | ForceField,
-    start: Source | None = None,
+    start: Source | Dataset | None = None,
     *,
     frame: int = -1,
     ensemble: Ensemble = "nve",
@@ -115,7 +116,8 @@ def md(
 
     Args:
         model: a model, its .keras file, or a folder of `freeze`.
-        start: data with the first configuration; by default data of the training, or the model's own example.
+        start: data with the first configuration, or their path; by default those of the training, or the model's own
+            example.
         frame: index of the frame in `start`; the last one by default.
         ensemble: see `Conditions`.
         temperature: K, of the ensemble and of drawn velocities.

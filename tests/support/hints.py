@@ -26,6 +26,7 @@ _DATA = ("convert", "export", "inspect", "init", "train", "transfer", "evaluate"
 _WRITERS = (*_DATA, "freeze", "pairs", "simulate")
 _REACHED_BY = {
     "dynamics": ("md",),
+    "workflows/steps/first_frame.py": ("md",),
     "outputs.py": _WRITERS,
     "units.py": _DATA,
     "workflows/compare.py": ("transfer",),

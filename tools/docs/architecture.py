@@ -29,6 +29,7 @@ FLOORS = [
             "fields",
             "file_formats",
             "formatting",
+            "html_page",
             "interrupt",
             "json_records",
             "metrics",

@@ -1,5 +1,6 @@
 """The first configuration of a run: a frame of data, of the training's data, or the example of a model."""
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.data_source import Source
-from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.deploy.exported_folder import CARD, EXAMPLE
@@ -31,13 +32,18 @@ class FirstFrame:
 
 
 def first_frame(
-    model: ForceField | str | Path, source: Source | None, number: int, *, units: str, types: TypeNames | None
+    model: ForceField | str | Path,
+    source: Source | Dataset | None,
+    number: int,
+    *,
+    units: str,
+    types: TypeNames | None,
 ) -> FirstFrame:
     """Read the first configuration.
 
     Args:
         model: a model, or a folder of `freeze`.
-        source: data; None for the model's own.
+        source: data or their path; None for the model's own.
         number: index of the frame in the data, from the end where negative.
         units: LAMMPS unit style of frames that declare none.
         types: name of each LAMMPS type, where the data do not name it.
@@ -49,7 +55,8 @@ def first_frame(
         DataError: the data cannot be read, or have no such frame.
     """
     if source is not None:
-        with open_dataset(source, types=types) as dataset:
+        opened = contextlib.nullcontext(source) if isinstance(source, Dataset) else open_dataset(source, types=types)
+        with opened as dataset:
             if not -len(dataset) <= number < len(dataset):
                 raise DataError(
                     f"there is no frame {number}: the data have {len(dataset):,}",

@@ -1,0 +1,140 @@
+"""The page of a report on a model."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gnnzoo.data.inspection.rdf import RadialDistributions
+from gnnzoo.evaluation import report as rows
+from gnnzoo.html_page import COLORS, WIDE, escaped, image, page, panels, table
+from gnnzoo.units import STYLES, force_unit, length_unit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gnnzoo.workflows.report import Report, RunComparison
+
+_MARKS = {True: "kept", False: "exceeded", None: "not measured"}
+
+
+def report_page(report: "Report", plots: Mapping[str, str], units: str | None) -> str:
+    """Write the page.
+
+    Args:
+        report: what to show.
+        plots: "parity" and "pairs" -> PNG in base64.
+        units: LAMMPS unit style of the model.
+
+    Returns:
+        HTML, the plots inside.
+    """
+    forces = report.errors.forces
+    judged = [(one.name, one.value, one.limit, _MARKS[one.within], one.meaning) for one in report.findings]
+    mark = "warning" if any(one.within is False for one in report.findings) else "fine"
+    symmetries = report.symmetries
+    parts = [
+        f'<p class="{mark}">{escaped(report.verdict)}.</p>',
+        table(("quantity", "value", "limit", "", "meaning"), judged),
+        f"<h2>Errors, {report.errors.part}, {forces.frames} frames</h2>",
+        table(rows.FORCE_COLUMNS, rows.force_rows(forces)),
+        _png(plots["parity"], "parity"),
+        *_energies(report, units),
+        "<h2>Symmetries of the forces on one frame, in double precision</h2>",
+        table(
+            ("error", "size"),
+            [
+                ("rotation, mean |R⁻¹F(Rx) − F(x)| / mean |F|", f"{symmetries.rotation:.2e}"),
+                ("net force, |ΣF| / Σ|F|", f"{symmetries.net_force:.2e}"),
+                ("asymmetry of the Jacobian, |J − Jᵀ| / |J + Jᵀ|", f"{symmetries.asymmetry:.2e}"),
+            ],
+        ),
+        "<h2>Dimer curves</h2>",
+        table(
+            ("pair", f"force at the cutoff, {force_unit(units)}"),
+            [(curve.name, f"{curve.forces[-1]:.2e}") for curve in report.pairs],
+        ),
+        _png(plots["pairs"], "dimer curves"),
+        *([] if report.run is None else _run(report.run, units)),
+    ]
+    return page(f"{report.model} on {report.data}", parts)
+
+
+def _energies(report: "Report", units: str | None) -> list[str]:
+    """Errors of energies and virials, where there are some."""
+    parts = []
+    energy, virial = report.errors.energy, report.errors.virial
+    if energy is not None and (shown := rows.energy_rows(energy, units)):
+        parts += [f"<h2>{escaped(rows.energy_title(energy).capitalize())}</h2>", table(rows.ENERGY_COLUMNS, shown)]
+    if virial is not None:
+        parts += ["<h2>Virials</h2>", table(rows.VIRIAL_COLUMNS, rows.virial_rows(virial, units))]
+    return parts
+
+
+def _run(compared: "RunComparison", units: str | None) -> list[str]:
+    """The run and its comparison with the data."""
+    run = compared.run
+    conditions = run.conditions
+    quantities = (
+        ("temperature, second half of the run", run.temperature, "K"),
+        ("temperature of the data, from forces and distances", compared.data_temperature, "K"),
+        ("pressure", run.pressure, "bar"),
+        ("energy drift", run.drift, "meV/atom/ns"),
+        ("speed", run.speed, "ns/day"),
+    )
+    shown = [(name, f"{value:.5g}", unit) for name, value, unit in quantities if value is not None]
+    title = f"A run of {run.time:g} ps: {conditions.ensemble}, {conditions.timestep:g} fs, {run.atoms:,} atoms"
+    parts = [
+        f"<h2>{escaped(title)}</h2>",
+        f"<p>From {escaped(run.start)}; {run.frames} frames.</p>",
+        table(None, shown),
+    ]
+    if compared.run_rdf.pairs:
+        parts += ["<h2>Radial distributions</h2>", image(_distributions(compared, units), "radial distributions")]
+    if compared.run_displacements:
+        parts += ["<h2>Mean squared displacements</h2>", image(_displacements(compared, units), "displacements")]
+    return parts
+
+
+def _distributions(compared: "RunComparison", units: str | None) -> "Figure":
+    names = [name for name in compared.data_rdf.pairs if name in compared.run_rdf.pairs]
+    figure, axes = panels(len(names))
+    for axis, name in zip(axes, names, strict=True):
+        for number, (label, found) in enumerate(_sides(compared)):
+            style = "-" if number else "--"
+            axis.plot(found.r, found.pairs[name].g, style, color=COLORS[1 - number], linewidth=1.2, label=label)
+        visible = np.array(compared.data_rdf.pairs[name].g)[
+            np.array(compared.data_rdf.r) > 0.15 * compared.data_rdf.r[-1]
+        ]
+        axis.set(xlabel=f"r, {length_unit(units)}", ylabel="g(r)", title=name, ylim=(0, 1.3 * max(visible.max(), 1.0)))
+    axes[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def _sides(compared: "RunComparison") -> tuple[tuple[str, RadialDistributions], tuple[str, RadialDistributions]]:
+    return (f"data, {compared.data_rdf.frames} frames", compared.data_rdf), (
+        f"run, {compared.run_rdf.frames} frames",
+        compared.run_rdf,
+    )
+
+
+def _displacements(compared: "RunComparison", units: str | None) -> "Figure":
+    figure, (axis,) = panels(1, size=WIDE)
+    for number, (name, moved) in enumerate(compared.run_displacements.items()):
+        color = COLORS[number % len(COLORS)]
+        axis.plot(moved.lags[1:], moved.msd[1:], color=color, label=f"{name}, run")
+        source = compared.data_displacements.get(name)
+        if source is not None:
+            near = np.array(source.lags) <= 2 * moved.lags[-1]
+            axis.plot(
+                np.array(source.lags)[near], np.array(source.msd)[near], "o--", color=color, label=f"{name}, data"
+            )
+    length = length_unit(units)
+    time = STYLES[units].time if units in STYLES else "(undeclared time unit)"
+    axis.set(xlabel=f"time, {time}", ylabel=f"mean squared displacement, {length}$^2$")
+    axis.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def _png(data: str, name: str) -> str:
+    return f'<img alt="{escaped(name)}" src="data:image/png;base64,{data}">'

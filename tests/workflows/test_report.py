@@ -1,0 +1,162 @@
+"""The report on a model: its figures are those of other commands, its symmetries those of the stack."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import dumps
+import gnnzoo
+from errors import refused
+from gnnzoo.data.frames.frame import Frame
+from gnnzoo.dynamics.structure import displacements
+from gnnzoo.errors import UserError
+from gnnzoo.evaluation.symmetry_errors import symmetry_errors
+from gnnzoo.outputs import OutputError
+from gnnzoo.workflows.steps import model_verdict as verdict
+from small import MemoryDataset, recipe
+
+STEPS = 30
+
+
+@pytest.fixture(scope="module")
+def reported(workshop):
+    """A model trained for a few steps, and its report."""
+    dumps.argon_dump(workshop / "argon.lammpstrj", frames=21)
+    gnnzoo.convert("argon.lammpstrj", units="real", types={1: "Ar"})
+    model = gnnzoo.train(recipe(training={"epochs": 1, "warmup": {"epochs": 0}}), data="argon.h5")
+    return gnnzoo.report(model, "argon.h5", steps=STEPS, temperature=40.0), model, workshop
+
+
+def test_the_files_are_there_and_the_page_needs_no_other(reported):
+    result, _, workshop = reported
+    folder = workshop / result.folder
+    assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "parity.png", "pairs.png", "md"}
+    page = (folder / "report.html").read_text()
+    assert page.count("<img ") == page.count('src="data:image/') == 4
+    assert result.verdict in page
+    stored = json.loads((folder / "report.json").read_text())
+    assert [one["name"] for one in stored["findings"]] == [one.name for one in result.findings]
+    assert stored["run"]["run"]["steps"] == STEPS
+
+
+def test_errors_are_those_of_evaluate(reported, monkeypatch):
+    result, model, workshop = reported
+    monkeypatch.chdir(workshop)
+    again = gnnzoo.evaluate(model, "argon.h5", plot=False)
+    assert result.errors.to_json() == again.to_json()
+    assert result.errors.part == "test"
+
+
+def test_the_run_starts_from_a_held_out_frame_with_its_structure(reported):
+    result, model, _ = reported
+    assert f"frame {min(model.split['test'])} of" in result.run.run.start
+    assert result.run.run.steps == STEPS
+    assert result.run.run_rdf.pairs.keys() == result.run.data_rdf.pairs.keys() == {"Ar-Ar"}
+    assert 0 < result.run.rdf_difference < 1
+
+
+def test_an_existing_report_is_kept(reported, monkeypatch):
+    _, model, workshop = reported
+    monkeypatch.chdir(workshop)
+    with refused(OutputError, hint="--overwrite"):
+        gnnzoo.report(model, "argon.h5", steps=0)
+    without_run = gnnzoo.report(model, "argon.h5", steps=0, output="errors-alone")
+    assert without_run.run is None and len(without_run.findings) == 4
+
+
+# --- symmetries -------------------------------------------------------------------------------------------------------
+
+
+def frame_of(positions) -> Frame:
+    count = len(positions)
+    return Frame(
+        step=0,
+        positions=np.asarray(positions, float),
+        forces=np.zeros((count, 3)),
+        cell=10 * np.eye(3),
+        ids=np.arange(count),
+        types=np.ones(count, np.int32),
+    )
+
+
+def springs(frame: Frame) -> np.ndarray:
+    """Of each pair of atoms: a potential energy, the same in all directions."""
+    return frame.positions.sum(axis=0) - len(frame.positions) * frame.positions
+
+
+def test_exact_forces_have_no_errors():
+    frame = frame_of(np.random.default_rng(0).normal(size=(5, 3)))
+    found = symmetry_errors(springs, frame)
+    assert max(found.rotation, found.net_force, found.asymmetry) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("forces", "broken"),
+    [
+        (lambda frame: np.multiply(springs(frame), [1.0, 1.0, 1.2]), "rotation"),
+        (lambda frame: np.add(springs(frame), [0.3, 0.0, 0.0]), "net_force"),
+        (lambda frame: springs(frame) + np.cross([0.0, 0.0, 0.5], springs(frame)), "asymmetry"),
+    ],
+    ids=["an axis", "a push", "a swirl"],
+)
+def test_each_broken_symmetry_is_measured(forces, broken):
+    frame = frame_of(np.random.default_rng(0).normal(size=(5, 3)))
+    assert getattr(symmetry_errors(forces, frame), broken) > 0.02
+
+
+def test_the_asymmetry_is_the_ratio_of_norms():
+    """On average over seeds: of J = S + A, with |A| / |S| known."""
+    random = np.random.default_rng(3)
+    size = 12
+    matrix = random.normal(size=(size, size))
+    odd, even = matrix - matrix.T, matrix + matrix.T
+    frame = frame_of(random.normal(size=(size // 3, 3)))
+    forces = lambda frame: (matrix @ frame.positions.ravel()).reshape(-1, 3)  # noqa: E731
+    found = [symmetry_errors(forces, frame, seed).asymmetry ** 2 for seed in range(200)]
+    assert np.sqrt(np.median(found)) == pytest.approx(np.linalg.norm(odd) / np.linalg.norm(even), rel=0.15)
+
+
+# --- displacements, verdict -------------------------------------------------------------------------------------------
+
+
+def test_displacements_are_unwrapped_and_without_the_common_motion():
+    """Atoms of two species: one at rest, one at 0.7 per time, both carried along across the boundaries."""
+    frames = []
+    for number in range(12):
+        start = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        moved = start + number * np.array([[0.0, 0.0, 0.0], [0.7, 0.0, 0.0]]) + number * np.array([0.9, 0.0, 0.0])
+        frame = frame_of(np.mod(moved, 10.0))
+        frames.append(
+            dataclasses.replace(
+                frame, step=number, time=2.0 * number, types=np.array([1, 2]), type_names={1: "A", 2: "B"}
+            )
+        )
+    dataset = MemoryDataset(frames)
+    found = displacements(dataset, range(12))
+    assert set(found) == {"A", "B"}
+    assert found["A"].lags == pytest.approx(2.0 * np.arange(6))
+    assert found["B"].msd == pytest.approx((0.35 * np.arange(6)) ** 2)
+    frames[5] = dataclasses.replace(frames[5], time=None)
+    assert displacements(dataset, range(12)) == {}
+
+
+def test_the_verdict_names_what_exceeds_its_limit():
+    kept = verdict.finding("a", 0.01, 0.02, "%", "good", "bad")
+    over = verdict.finding("b", -3.0, 2.0, "K", "good", "bad")
+    unknown = verdict.finding("c", None, 2.0, "K", "good", "bad")
+    assert (kept.within, kept.meaning, kept.value) == (True, "good", "1.00%")
+    assert (over.within, over.meaning) == (False, "bad")
+    assert unknown.within is None
+    assert verdict.sentence([kept, over, unknown]).startswith("1 of 3")
+    assert "b" in verdict.sentence([kept, over]) and "c" in verdict.sentence([kept, unknown])
+
+
+def test_without_a_temperature_there_is_no_run(reported, monkeypatch):
+    _, model, workshop = reported
+    monkeypatch.chdir(workshop)
+    monkeypatch.setattr("gnnzoo.workflows.report.thermal_energy", lambda pairs: None)
+    with refused(UserError, hint="--temperature"):
+        gnnzoo.report(model, "argon.h5", steps=5, output="no-temperature")
+    assert not (workshop / "no-temperature").exists()
