@@ -5,91 +5,37 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.inspection.pair_sample import sample_pairs
-from gnnzoo.data.inspection.rdf import RadialDistributions
 from gnnzoo.data.inspection.temperature import BOLTZMANN, thermal_energy
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.deploy.runner import Configuration, Runner, open_runner
-from gnnzoo.dynamics.structure import Displacements, displacements, distributions, largest_difference
+from gnnzoo.dynamics.structure import displacements, distributions, largest_difference
 from gnnzoo.dynamics.trajectory import H5MD
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
-from gnnzoo.evaluation.pairs import PairCurve, pair_curves
+from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.evaluation.plots import parity_plot
 from gnnzoo.evaluation.symmetry_errors import SymmetryErrors, symmetry_errors
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, refuse_existing
 from gnnzoo.progress_bar import displays_progress
-from gnnzoo.records import Record
 from gnnzoo.workflows.evaluate import Evaluation, evaluated, evaluated_frames, opened_data
-from gnnzoo.workflows.md import MdResult, md
+from gnnzoo.workflows.md import md
 from gnnzoo.workflows.steps import model_verdict as verdict
 from gnnzoo.workflows.steps.model_verdict import Finding
 from gnnzoo.workflows.steps.report_page import report_page
+from gnnzoo.workflows.steps.report_records import Report, RunComparison
 
 logger = logging.getLogger(__name__)
 
 PAGE, FIGURES = "report.html", "report.json"
 _REACH = 8.0  # length unit, of radial distributions; at most the cutoff and a half
 _RUN = "md"
-
-
-@dataclass(frozen=True)
-class RunComparison(Record):
-    """A run next to the data that it started from.
-
-    Attributes:
-        run: its summary.
-        data_temperature: of the data, K, from their forces and distances; None where it does not follow.
-        data_rdf, run_rdf: radial distributions.
-        rdf_difference: see `structure.largest_difference`.
-        rdf_noise: that of a single frame of the data: what a run of one configuration could reach.
-        data_displacements, run_displacements: by species; empty where the data are no run.
-    """
-
-    run: MdResult
-    data_temperature: float | None
-    data_rdf: RadialDistributions
-    run_rdf: RadialDistributions
-    rdf_difference: float | None
-    rdf_noise: float | None
-    data_displacements: dict[str, Displacements]
-    run_displacements: dict[str, Displacements]
-
-
-@dataclass(frozen=True)
-class Report(Record):
-    """A report; can be used in place of its folder.
-
-    Attributes:
-        folder: with report.html, report.json, the plots and the run.
-        model, data: paths.
-        verdict: one sentence.
-        findings: quantities with their limits.
-        errors: of forces, energies and virials.
-        symmetries: of the forces on one frame.
-        pairs: dimer curves.
-        run: None where none was asked for.
-    """
-
-    folder: Path
-    model: str
-    data: str
-    verdict: str
-    findings: tuple[Finding, ...]
-    errors: Evaluation
-    symmetries: SymmetryErrors
-    pairs: tuple[PairCurve, ...]
-    run: RunComparison | None
-
-    def __fspath__(self) -> str:
-        return str(self.folder)
 
 
 @displays_progress
@@ -250,7 +196,10 @@ def _findings(errors: Evaluation, symmetries: SymmetryErrors, run: RunComparison
         ),
         made(
             *("asymmetry of the Jacobian", symmetries.asymmetry, verdict.ASYMMETRY, "%"),
-            *("forces have an energy", "forces have no energy: it drifts, see md --fast for multiple time stepping"),
+            *(
+                "forces have an energy",
+                "forces have no energy, and a run heats or cools; a recipe with energy_decoder has one",
+            ),
         ),
     ]
     if run is None:

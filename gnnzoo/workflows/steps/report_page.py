@@ -9,16 +9,16 @@ from gnnzoo.data.inspection.rdf import RadialDistributions
 from gnnzoo.evaluation import report as rows
 from gnnzoo.html_page import COLORS, WIDE, escaped, image, page, panels, table
 from gnnzoo.units import STYLES, force_unit, length_unit
+from gnnzoo.workflows.steps.report_records import Report, RunComparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gnnzoo.workflows.report import Report, RunComparison
 
 _MARKS = {True: "kept", False: "exceeded", None: "not measured"}
 
 
-def report_page(report: "Report", plots: Mapping[str, str], units: str | None) -> str:
+def report_page(report: Report, plots: Mapping[str, str], units: str | None) -> str:
     """Write the page.
 
     Args:
@@ -30,12 +30,12 @@ def report_page(report: "Report", plots: Mapping[str, str], units: str | None) -
         HTML, the plots inside.
     """
     forces = report.errors.forces
-    judged = [(one.name, one.value, one.limit, _MARKS[one.within], one.meaning) for one in report.findings]
+    verdict_rows = [(one.name, one.value, one.limit, _MARKS[one.within], one.meaning) for one in report.findings]
     mark = "warning" if any(one.within is False for one in report.findings) else "fine"
     symmetries = report.symmetries
     parts = [
         f'<p class="{mark}">{escaped(report.verdict)}.</p>',
-        table(("quantity", "value", "limit", "", "meaning"), judged),
+        table(("quantity", "value", "limit", "", "meaning"), verdict_rows),
         f"<h2>Errors, {report.errors.part}, {forces.frames} frames</h2>",
         table(rows.FORCE_COLUMNS, rows.force_rows(forces)),
         _png(plots["parity"], "parity"),
@@ -60,7 +60,7 @@ def report_page(report: "Report", plots: Mapping[str, str], units: str | None) -
     return page(f"{report.model} on {report.data}", parts)
 
 
-def _energies(report: "Report", units: str | None) -> list[str]:
+def _energies(report: Report, units: str | None) -> list[str]:
     """Errors of energies and virials, where there are some."""
     parts = []
     energy, virial = report.errors.energy, report.errors.virial
@@ -71,7 +71,7 @@ def _energies(report: "Report", units: str | None) -> list[str]:
     return parts
 
 
-def _run(compared: "RunComparison", units: str | None) -> list[str]:
+def _run(compared: RunComparison, units: str | None) -> list[str]:
     """The run and its comparison with the data."""
     run = compared.run
     conditions = run.conditions
@@ -96,7 +96,7 @@ def _run(compared: "RunComparison", units: str | None) -> list[str]:
     return parts
 
 
-def _distributions(compared: "RunComparison", units: str | None) -> "Figure":
+def _distributions(compared: RunComparison, units: str | None) -> "Figure":
     names = [name for name in compared.data_rdf.pairs if name in compared.run_rdf.pairs]
     figure, axes = panels(len(names))
     for axis, name in zip(axes, names, strict=True):
@@ -111,14 +111,14 @@ def _distributions(compared: "RunComparison", units: str | None) -> "Figure":
     return figure
 
 
-def _sides(compared: "RunComparison") -> tuple[tuple[str, RadialDistributions], tuple[str, RadialDistributions]]:
+def _sides(compared: RunComparison) -> tuple[tuple[str, RadialDistributions], tuple[str, RadialDistributions]]:
     return (f"data, {compared.data_rdf.frames} frames", compared.data_rdf), (
         f"run, {compared.run_rdf.frames} frames",
         compared.run_rdf,
     )
 
 
-def _displacements(compared: "RunComparison", units: str | None) -> "Figure":
+def _displacements(compared: RunComparison, units: str | None) -> "Figure":
     figure, (axis,) = panels(1, size=WIDE)
     for number, (name, moved) in enumerate(compared.run_displacements.items()):
         color = COLORS[number % len(COLORS)]
