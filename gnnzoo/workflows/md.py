@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-import ase
 import numpy as np
-from ase.md.md import MolecularDynamics
 
 from gnnzoo import __version__
 from gnnzoo.data.data_source import Source
+from gnnzoo.data.export.lammps_dump import dump_texts
 from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import TypeNames
@@ -35,6 +34,10 @@ from gnnzoo.progress import Task, track
 from gnnzoo.progress_bar import displays_progress
 from gnnzoo.records import Record
 from gnnzoo.workflows.steps.first_frame import FirstFrame, first_frame
+
+if TYPE_CHECKING:  # the calculator's module says what to install where ASE is missing
+    import ase
+    from ase.md.md import MolecularDynamics
 
 logger = logging.getLogger(__name__)
 
@@ -155,14 +158,14 @@ def md(
     force_field = model if isinstance(model, ForceField) or Path(model).is_dir() else load_model(model)
     calculator = Calculator(force_field, precision=precision, units=units)
     first = first_frame(force_field, start, frame, units=units or calculator.units, types=types)
-    timestep = timestep or first_timestep(first.frame.names.tolist(), "real")
+    timestep = first_timestep(first.frame.names.tolist(), "real") if timestep is None else timestep
     conditions = Conditions(
         ensemble=ensemble,
         timestep=timestep,
         temperature=temperature,
         pressure=pressure,
-        damping=damping or _DAMPING * timestep,
-        pressure_damping=pressure_damping or _PRESSURE_DAMPING * timestep,
+        damping=_DAMPING * timestep if damping is None else damping,
+        pressure_damping=_PRESSURE_DAMPING * timestep if pressure_damping is None else pressure_damping,
         seed=seed,
         inner=1 if fast is None else inner,
     )
@@ -226,13 +229,22 @@ class _Run:
         velocities = "drawn" if configuration.drawn else "of that frame"
         temperature = f"{self.atoms.get_temperature():.1f} K"
         logger.info(f"{len(self.atoms):,} atoms of {first.origin}, velocities {velocities}: {temperature}")
+        if fast is not None:
+            fast.get_forces(self.atoms)  # what it refuses is refused before the run
         self.dynamics: MolecularDynamics = integrator(self.atoms, conditions, fast)
         self.monitor = Monitor(self.atoms, conditions.temperature)
         self.states: list[Thermo] = []
         self.done = 0
         self.problem: str | None = None
+        self._check_first_frame()
         self._measured: tuple[int, float] | None = None  # step and clock after the first interval
         self._ended = time.monotonic()
+
+    def _check_first_frame(self) -> None:
+        """Evaluate the model and format a frame, so that what cannot be run or written leaves no folder."""
+        state = measure(self.atoms, self.dynamics, 0, self.conditions)
+        block = block_of(self.atoms, state, self.first.frame, self.units)
+        next(dump_texts([block], self.units, self.first.frame.type_names, Location(self.first.origin)))
 
     def write(self, folder: Path) -> MdResult:
         """Run, and write all files to an empty folder."""
