@@ -55,7 +55,9 @@ def first_configuration(
         raise UserError(
             f"{', '.join(unknown)} is no element, and has no mass",
             expected="species that are elements",
-            hint="gnnzoo freeze MODEL, then gnnzoo lammps FOLDER, whose in.lammps states the masses",
+            hint=f"--types {unknown[0]}=NAME"
+            if unknown[0].isdigit()
+            else "gnnzoo freeze MODEL, then gnnzoo lammps FOLDER, whose in.lammps states the masses",
         )
     if frame.units not in _VELOCITIES:
         raise UserError(

@@ -157,7 +157,8 @@ def md(
     check_writable(folder)
     force_field = model if isinstance(model, ForceField) or Path(model).is_dir() else load_model(model)
     calculator = Calculator(force_field, precision=precision, units=units)
-    first = first_frame(force_field, start, frame, units=units or calculator.units, types=types)
+    known = calculator.runner.info.types
+    first = first_frame(force_field, start, frame, units=units or calculator.units, types=types, known=known)
     timestep = first_timestep(first.frame.names.tolist(), "real") if timestep is None else timestep
     conditions = Conditions(
         ensemble=ensemble,

@@ -250,7 +250,7 @@ def test_broken_bonds_fast_atoms_and_heat_are_problems(folder):
         ({"temperature": -1.0}, UserError, None),
         ({"timestep": float("nan")}, UserError, None),
         ({"frame": 2}, DataError, None),
-        ({"types": None}, UserError, None),
+        ({"types": {1: "Xx"}}, UserError, "gnnzoo lammps"),
     ],
     ids=["no temperature", "thermostat", "barostat", "pressure in nve", "cold", "not a number", "frame", "species"],
 )
@@ -258,6 +258,13 @@ def test_impossible_conditions_leave_nothing(folder, argon, lennard_jones, optio
     with refused(error, hint=hint):
         run(argon, lennard_jones, **options)
     assert not list(folder.iterdir())
+
+
+def test_types_without_names_are_those_of_the_model(folder, argon, lennard_jones, messages):
+    result = run(argon, lennard_jones, types=None, steps=1)
+    assert "1=Ar" in messages()
+    with gnnzoo.open_dataset(result.folder / "trajectory.h5") as made:
+        assert made.type_names == {1: "Ar"}
 
 
 def test_constant_pressure_needs_a_virial(folder, argon, lennard_jones):

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from gnnzoo.deploy.stored_card import read_card
 from gnnzoo.errors import DataError, Location
 from gnnzoo.models.files import ForceField
 from gnnzoo.workflows.steps.stored_frames import stored_frames
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,7 @@ def first_frame(
     *,
     units: str,
     types: TypeNames | None,
+    known: Mapping[int, str],
 ) -> FirstFrame:
     """Read the first configuration.
 
@@ -47,6 +52,7 @@ def first_frame(
         number: index of the frame in the data, from the end where negative.
         units: LAMMPS unit style of frames that declare none.
         types: name of each LAMMPS type, where the data do not name it.
+        known: names of the model's types, taken where neither does.
 
     Returns:
         The configuration.
@@ -70,7 +76,12 @@ def first_frame(
         found, origin = frames[0], f"a held-out frame of {of_data}" if len(frames) > 1 else of_data
     else:
         found, origin = _example(Path(model)), f"the example in {model}"
-    return FirstFrame(found if found.units else dataclasses.replace(found, units=units), origin)
+    names = found.type_names
+    if all(name == str(number) for number, name in names.items()) and set(names) <= set(known):
+        names = {number: known[number] for number in names}
+        listed = ", ".join(f"{number}={name}" for number, name in names.items())
+        logger.info(f"{origin} does not name its types: taken to be {listed}, as the model's")
+    return FirstFrame(dataclasses.replace(found, units=found.units or units, type_names=names), origin)
 
 
 def _example(folder: Path) -> Frame:
