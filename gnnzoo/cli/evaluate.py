@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gnnzoo.cli.model_argument import check_models
+
 if TYPE_CHECKING:
     from gnnzoo.workflows.evaluate import Evaluation
 
@@ -35,6 +37,7 @@ def command(
     gnnzoo evaluate water.keras water.h5
     gnnzoo evaluate water.keras --on large
     """
+    check_models(model)
     from gnnzoo.workflows.evaluate import evaluate_each
 
     for result in evaluate_each(

@@ -2,6 +2,8 @@
 
 import click
 
+from gnnzoo.cli.model_argument import check_models
+
 
 @click.command(name="freeze")
 @click.argument("model", required=False)
@@ -14,6 +16,7 @@ def command(model: str | None, output: str | None, overwrite: bool, force: bool)
     Without MODEL: the newest model in this folder. The exported folder holds a SavedModel with the neighbour search
     inside, a card that says how to call it, and an example.
     """
+    check_models(model)
     from gnnzoo.cli.console import say
     from gnnzoo.workflows.freeze import freeze
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gnnzoo.cli.data_options import parse_types
+from gnnzoo.cli.model_argument import check_models
 
 if TYPE_CHECKING:
     from gnnzoo.dynamics.ensembles import Ensemble
@@ -79,6 +80,7 @@ def command(
     gnnzoo md water.keras --from water.h5 --ensemble nvt --temperature 300
     gnnzoo md water.keras --from water-md/trajectory.h5 -o water-md-2
     """
+    check_models(model)
     from gnnzoo.workflows.md import md
 
     result = md(

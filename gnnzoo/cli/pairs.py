@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gnnzoo.cli.model_argument import check_models
+
 if TYPE_CHECKING:
     from gnnzoo.workflows.pairs import PairForces
 
@@ -28,6 +30,7 @@ def command(
     gnnzoo pairs argon.keras
     gnnzoo pairs water.keras argon-from-water.keras
     """
+    check_models(*models)
     from gnnzoo.cli.console import say, table
     from gnnzoo.units import length_unit
     from gnnzoo.workflows.pairs import pairs

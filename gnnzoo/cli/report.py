@@ -2,6 +2,8 @@
 
 import click
 
+from gnnzoo.cli.model_argument import check_models
+
 
 @click.command(name="report")
 @click.argument("model")
@@ -31,6 +33,7 @@ def command(
     gnnzoo report water.keras water.h5
     gnnzoo report argon.keras argon.h5 --steps 20000 --temperature 90
     """
+    check_models(model)
     from gnnzoo.cli.console import say, table
     from gnnzoo.workflows.report import report
 

@@ -5,6 +5,7 @@ from typing import get_args
 import click
 
 from gnnzoo.choices import COMPARISON_SIZES, RadialTransfer, Strategy
+from gnnzoo.cli.model_argument import check_models
 from gnnzoo.cli.train import data_option, show_trained
 from gnnzoo.cli.trust_option import trust_option
 
@@ -111,6 +112,7 @@ def command(
     gnnzoo transfer water.keras --target argon --frames 10 --strategy staged
     gnnzoo transfer water.keras --target argon --compare --sizes 3,10
     """
+    check_models(model)
     from gnnzoo.cli.transfer_tables import print_comparison, print_transfer
     from gnnzoo.workflows.transfer import transfer_to
 

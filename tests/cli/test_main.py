@@ -207,3 +207,24 @@ def test_other_output_of_the_import_of_tensorflow_is_kept(folder):
         env=os.environ | {"PYTHONPATH": os.pathsep.join([".", os.environ.get("PYTHONPATH", "")])},
     )
     assert done.stderr == "something important\n"
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None
+from gnnzoo.cli import main
+for words in ("freeze", "evaluate {} argon.h5", "pairs {}", "transfer {} --target argon", "md {}", "report {} argon.h5"):
+    try:
+        main((words if "{}" in words else words + " {}").format("pipe.keras").split())
+    except SystemExit as ended:
+        print(ended.code)
+"""
+
+
+def test_a_pipe_in_place_of_a_model_is_refused_before_tensorflow_is_imported(folder):
+    os.mkfifo("pipe.keras")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["2"] * 6, done.stderr
+    assert done.stderr.count("error: pipe.keras") == 6
