@@ -213,9 +213,10 @@ WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None
 from gnnzoo.cli import main
-for words in ("freeze", "evaluate {} argon.h5", "pairs {}", "transfer {} --target argon", "md {}", "report {} argon.h5"):
+for words in ("freeze", "evaluate DATA", "pairs", "transfer --target argon", "md", "report DATA"):
+    name, *rest = words.split()
     try:
-        main((words if "{}" in words else words + " {}").format("pipe.keras").split())
+        main([name, "pipe.keras", *rest])
     except SystemExit as ended:
         print(ended.code)
 """
