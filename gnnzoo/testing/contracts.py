@@ -73,7 +73,7 @@ class ModelContract:
         self.network: keras.Model = network
         if network is None:
             made = build(recipe, self.species, SCALES, "float64")
-            self._initial, self.network = made.get_weights(), made
+            self._initial, self.network = [variable.numpy() for variable in made.variables], made
             self.randomize_weights()
 
     @classmethod

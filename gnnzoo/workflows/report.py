@@ -11,7 +11,7 @@ import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.inspection.pair_sample import sample_pairs
-from gnnzoo.data.inspection.temperature import BOLTZMANN, thermal_energy
+from gnnzoo.data.inspection.temperature import intermolecular_temperature
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.deploy.runner import Configuration, Runner, open_runner
 from gnnzoo.dynamics.structure import displacements, distributions, largest_difference
@@ -137,8 +137,8 @@ def _compared_run(
 ) -> RunComparison:
     """Run from the first of the evaluated frames, and compare the second half of the run with the data."""
     units = dataset.units or model.units
-    energy = thermal_energy(sample_pairs(dataset, order=frames))
-    of_data = None if energy is None or units not in BOLTZMANN or energy <= 0 else energy / BOLTZMANN[units]
+    known = intermolecular_temperature(sample_pairs(dataset, order=frames), units)
+    of_data, uncertain = known or (None, None)
     start = dataset[int(frames[0])]
     if temperature is None and start.velocities is None:
         if of_data is None:
@@ -146,7 +146,7 @@ def _compared_run(
                 "the temperature of the data does not follow from them", hint="--temperature K, or --steps 0"
             )
         temperature = round(of_data, 1)
-        logger.info(f"temperature {temperature} K: that of the data, from forces and distances")
+        logger.info(f"temperature {temperature} +- {uncertain:.0f} K: that of the data, from forces and distances")
     run = md(
         model,
         dataset,
@@ -169,6 +169,7 @@ def _compared_run(
     return RunComparison(
         run=run,
         data_temperature=of_data,
+        data_temperature_error=uncertain,
         data_rdf=source,
         run_rdf=of_run,
         rdf_difference=largest_difference(of_run, source),
@@ -192,13 +193,13 @@ def _findings(errors: Evaluation, symmetries: SymmetryErrors, run: RunComparison
         ),
         made(
             *("net force", symmetries.net_force, verdict.NET_FORCE, "%"),
-            *("momentum is conserved", "momentum is not conserved: pair_force_decoder and energy_decoder conserve it"),
+            *("momentum is conserved", "momentum is not conserved: heads of pair forces and of energies conserve it"),
         ),
         made(
             *("asymmetry of the Jacobian", symmetries.asymmetry, verdict.ASYMMETRY, "%"),
             *(
                 "forces have an energy",
-                "forces have no energy, and a run heats or cools; a recipe with energy_decoder has one",
+                "forces have no energy, and a run heats or cools: a head of energies has one",
             ),
         ),
     ]
@@ -219,8 +220,10 @@ def _findings(errors: Evaluation, symmetries: SymmetryErrors, run: RunComparison
     temperature = None
     if run.run.temperature is not None and run.data_temperature:
         temperature = run.run.temperature / run.data_temperature - 1
-    # the temperature of few atoms differs from run to run
-    limit = max(verdict.TEMPERATURE, verdict.SPREAD * np.sqrt(2 / (3 * run.run.atoms)))
+    # the temperature of few atoms differs from run to run, and that of the data is known within its error
+    of_few = np.sqrt(2 / (3 * run.run.atoms))
+    of_data = (run.data_temperature_error or 0.0) / (run.data_temperature or 1.0)
+    limit = max(verdict.TEMPERATURE, verdict.SPREAD * np.hypot(of_few, of_data))
     found.append(
         made(
             *("temperature next to the data", temperature, float(limit), "%"),

@@ -156,7 +156,7 @@ def test_the_verdict_names_what_exceeds_its_limit():
 def test_without_a_temperature_there_is_no_run(reported, monkeypatch):
     _, model, workshop = reported
     monkeypatch.chdir(workshop)
-    monkeypatch.setattr("gnnzoo.workflows.report.thermal_energy", lambda pairs: None)
+    monkeypatch.setattr("gnnzoo.workflows.report.intermolecular_temperature", lambda pairs, units: None)
     with refused(UserError, hint="--temperature"):
         gnnzoo.report(model, "argon.h5", steps=5, output="no-temperature")
     assert not (workshop / "no-temperature").exists()

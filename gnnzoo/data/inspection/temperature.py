@@ -8,6 +8,7 @@ this temperature is off by the same factor.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,38 @@ def thermal_energy(pairs: Sequence[PairSample]) -> float | None:
         # div_i of u_ij r^-n with respect to r_i: (n - 2) r^(-n-1)
         divergence += scale * (_STEEPNESS - 2) * float(np.sum(weights / distances))
     return -virial / divergence if divergence > 0 and virial != 0 else None
+
+
+def intermolecular_temperature(pairs: Sequence[PairSample], units: str | None) -> tuple[float, float] | None:
+    """Temperature from forces and distances of atoms of different molecules, with its standard error.
+
+    Fast bonds are left out: where a timestep is long for them, the positions of their atoms, unlike their velocities,
+    are spread as at a higher temperature.
+
+    Args:
+        pairs: of each sampled frame.
+        units: LAMMPS unit style.
+
+    Returns:
+        Temperature and its error, by leaving out one frame at a time, K (reduced in lj); None for less than three
+        frames, undeclared units, or where the temperature is not positive.
+    """
+    if units not in BOLTZMANN or len(pairs) < 3:
+        return None
+    outer = [_between_molecules(sampled) for sampled in pairs]
+    whole = thermal_energy(outer)
+    parts = [thermal_energy(outer[:number] + outer[number + 1 :]) for number in range(len(outer))]
+    if whole is None or whole <= 0 or any(part is None for part in parts):
+        return None
+    error = np.sqrt((len(parts) - 1) * np.var(np.array(parts, dtype=float)))
+    return whole / BOLTZMANN[units], float(error) / BOLTZMANN[units]
+
+
+def _between_molecules(sampled: PairSample) -> PairSample:
+    """The pairs of atoms of different molecules; all where there are no molecules."""
+    kept = ~sampled.inside
+    per_pair = ("receivers", "senders", "distances", "directions", "inside")
+    return replace(sampled, **{name: getattr(sampled, name)[kept] for name in per_pair})
 
 
 def kinetic_temperature(velocities: np.ndarray, masses: np.ndarray, units: str) -> float:

@@ -77,7 +77,8 @@ def _run(compared: RunComparison, units: str | None) -> list[str]:
     conditions = run.conditions
     quantities = (
         ("temperature, second half of the run", run.temperature, "K"),
-        ("temperature of the data, from forces and distances", compared.data_temperature, "K"),
+        ("temperature of the data, from forces and distances between molecules", compared.data_temperature, "K"),
+        ("its standard error", compared.data_temperature_error, "K"),
         ("pressure", run.pressure, "bar"),
         ("energy drift", run.drift, "meV/atom/ns"),
         ("speed", run.speed, "ns/day"),

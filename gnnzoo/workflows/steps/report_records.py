@@ -20,6 +20,7 @@ class RunComparison(Record):
     Attributes:
         run: its summary.
         data_temperature: of the data, K, from their forces and distances; None where it does not follow.
+        data_temperature_error: its standard error, K.
         data_rdf, run_rdf: radial distributions.
         rdf_difference: see `structure.largest_difference`.
         rdf_noise: that of a single frame of the data: what a run of one configuration could reach.
@@ -28,6 +29,7 @@ class RunComparison(Record):
 
     run: MdResult
     data_temperature: float | None
+    data_temperature_error: float | None
     data_rdf: RadialDistributions
     run_rdf: RadialDistributions
     rdf_difference: float | None

@@ -9,7 +9,12 @@ import dumps
 from frames_in_memory import Frames, argon, dimers, fcc, frame, frames_of, in_units
 from gnnzoo.data.inspection.describe import describe_dataset
 from gnnzoo.data.inspection.pair_sample import sample_pairs
-from gnnzoo.data.inspection.temperature import BOLTZMANN, kinetic_temperature, thermal_energy
+from gnnzoo.data.inspection.temperature import (
+    BOLTZMANN,
+    intermolecular_temperature,
+    kinetic_temperature,
+    thermal_energy,
+)
 from gnnzoo.data.inspection.text_report import overview, unit_lines
 from gnnzoo.data.inspection.unit_evidence import unit_evidence
 from gnnzoo.units import EV_PER_KCAL_MOL
@@ -32,6 +37,24 @@ def test_temperature_of_argon_from_forces_and_from_velocities():
     by_forces = thermal_energy(sample_pairs(Frames(frames))) / BOLTZMANN["real"]
     assert 60 < moving < 120
     assert by_forces == pytest.approx(moving, rel=0.2)
+    between, error = intermolecular_temperature(sample_pairs(Frames(frames)), "real")
+    assert between == pytest.approx(by_forces, rel=1e-9), "argon has no molecules"
+    assert 0 < error < 0.3 * moving
+
+
+def test_bonds_are_left_out_of_the_temperature_between_molecules():
+    """Dimers in equilibrium: pairs within them and pairs between them give one temperature, from other numbers."""
+    frames = dimers(stiffness=100.0, energy=0.6, frames=16)
+    pairs = np.arange(len(frames[0])) // 2 + 1
+    apart = sample_pairs(Frames([changed(f, molecules=pairs) for f in frames]))
+    assert thermal_energy(apart) == pytest.approx(0.6, rel=0.1)
+    assert any(sampled.inside.any() for sampled in apart)
+    between, error = intermolecular_temperature(apart, "lj")
+    assert between != pytest.approx(thermal_energy(apart), rel=1e-6)
+    assert 0 < error < 0.1
+    assert abs(between - 0.6) < 3 * error
+    assert intermolecular_temperature(apart, None) is None
+    assert intermolecular_temperature(apart[:2], "lj") is None
 
 
 def test_temperature_from_velocities():
