@@ -119,8 +119,21 @@ def image(figure: "Figure", name: str) -> str:
     """
     drawn = io.BytesIO()
     figure.savefig(drawn, format="svg")
-    data = base64.b64encode(drawn.getvalue()).decode()
-    return f'<img alt="{escaped(name)}" src="data:image/svg+xml;base64,{data}">'
+    return embedded(drawn.getvalue(), "svg+xml", name)
+
+
+def embedded(data: bytes, kind: str, name: str) -> str:
+    """HTML of an image inside the page.
+
+    Args:
+        data: content of the image's file.
+        kind: "png" or "svg+xml".
+        name: the text in its place.
+
+    Returns:
+        The image.
+    """
+    return f'<img alt="{escaped(name)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
 
 
 def panels(count: int, across: int = ACROSS, size: tuple[float, float] = PANEL) -> tuple["Figure", list["Axes"]]:

@@ -1,14 +1,14 @@
 """gnnzoo md: molecular dynamics"""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from gnnzoo.choices import Ensemble
 from gnnzoo.cli.data_options import parse_types
 from gnnzoo.cli.model_argument import check_models
 
 if TYPE_CHECKING:
-    from gnnzoo.dynamics.ensembles import Ensemble
     from gnnzoo.workflows.md import MdResult
 
 STOPPED, INTERRUPTED = 3, 130  # exit codes
@@ -20,7 +20,7 @@ STOPPED, INTERRUPTED = 3, 130  # exit codes
 @click.option("--frame", type=int, default=-1, show_default=True, help="Index of the frame in DATA.")
 @click.option(
     "--ensemble",
-    type=click.Choice(["nve", "langevin", "nvt", "npt"]),
+    type=click.Choice(get_args(Ensemble)),
     default="nve",
     show_default=True,
     help="See below.",
@@ -47,7 +47,7 @@ def command(
     model: str,
     start: str | None,
     frame: int,
-    ensemble: "Ensemble",
+    ensemble: Ensemble,
     temperature: float | None,
     pressure: float | None,
     steps: int,

@@ -126,6 +126,21 @@ class Calculator(AseCalculator):
         return np.asarray(atoms.arrays[name], np.int64)
 
 
+def bonded_pairs(atoms: ase.Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Find pairs of atoms closer than 1.2 times the sum of their covalent radii.
+
+    Args:
+        atoms: the configuration; bonds across periodic boundaries count.
+
+    Returns:
+        (pairs,) first and (pairs,) second atom, both orders of each pair.
+    """
+    from ase.neighborlist import natural_cutoffs, neighbor_list
+
+    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
+    return first, second
+
+
 def bonded_molecules(atoms: ase.Atoms) -> np.ndarray:
     """Number molecules as groups of atoms that are connected by distances of bonds.
 
@@ -135,9 +150,7 @@ def bonded_molecules(atoms: ase.Atoms) -> np.ndarray:
     Returns:
         (atoms,) int64, from 0.
     """
-    from ase.neighborlist import natural_cutoffs, neighbor_list
-
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
+    first, second = bonded_pairs(atoms)
     labels = np.arange(len(atoms))
     while True:  # each atom takes the smallest number of its neighbours
         lowest = labels.copy()

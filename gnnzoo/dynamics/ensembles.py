@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import ase
 import ase.units
@@ -13,11 +13,11 @@ from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import IsotropicMTKNPT, NoseHooverChainNVT
 from ase.md.verlet import VelocityVerlet
 
+from gnnzoo.choices import Ensemble
 from gnnzoo.dynamics.multiple_timesteps import MultipleTimeSteps
 from gnnzoo.errors import UserError
 from gnnzoo.records import Record
 
-Ensemble = Literal["nve", "langevin", "nvt", "npt"]
 ENSEMBLES: tuple[Ensemble, ...] = get_args(Ensemble)
 
 

@@ -11,8 +11,7 @@ from gnnzoo.elements import MASSES
 from gnnzoo.errors import UserError
 from gnnzoo.units import STYLES
 
-# ASE's unit of velocities per A/fs and A/ps
-_VELOCITIES = {"real": 1 / ase.units.fs, "metal": 1e-3 / ase.units.fs}
+_UNITS = ("real", "metal")  # those that ASE's can be converted to
 _MOLECULES = "molecules"  # array of the atoms
 
 
@@ -59,10 +58,10 @@ def first_configuration(
             if unknown[0].isdigit()
             else "gnnzoo freeze MODEL, then gnnzoo lammps FOLDER, whose in.lammps states the masses",
         )
-    if frame.units not in _VELOCITIES:
+    if frame.units not in _UNITS:
         raise UserError(
             f"the configuration is in {frame.units or 'undeclared'} units",
-            expected=f"one of {', '.join(_VELOCITIES)}",
+            expected=f"one of {', '.join(_UNITS)}",
             hint="--units STYLE declares them" if frame.units is None else "gnnzoo lammps runs reduced units",
         )
     atoms = ase.Atoms(
@@ -75,7 +74,7 @@ def first_configuration(
     if frame.molecules is not None:
         atoms.set_array(_MOLECULES, np.asarray(frame.molecules, np.int64))
     if frame.velocities is not None and not draw:
-        atoms.set_velocities(frame.velocities * _VELOCITIES[frame.units])
+        atoms.set_velocities(frame.velocities * _velocity_unit(frame.units))
         return FirstConfiguration(atoms, drawn=False)
     if temperature is None:
         raise UserError(
@@ -96,7 +95,12 @@ def frame_velocities(atoms: ase.Atoms, units: str) -> np.ndarray:
     Returns:
         (atoms, 3) float64, A/fs or A/ps.
     """
-    return np.asarray(atoms.get_velocities()) / _VELOCITIES[units]
+    return np.asarray(atoms.get_velocities()) / _velocity_unit(units)
+
+
+def _velocity_unit(units: str) -> float:
+    """The velocity unit of a LAMMPS style in ASE's."""
+    return 1 / (femtoseconds(units) * ase.units.fs)
 
 
 def femtoseconds(units: str) -> float:

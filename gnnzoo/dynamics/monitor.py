@@ -6,7 +6,9 @@ import numpy as np
 from ase.data import covalent_radii
 from ase.geometry import find_mic
 
-_BONDED, _BROKEN = 1.2, 2.0  # times the sum of the covalent radii: bonded at the start, broken later
+from gnnzoo.deploy.ase_calculator import bonded_pairs
+
+_BROKEN = 2.0  # times the sum of the covalent radii
 _HOT = 3.0  # times the temperature of reference
 _SPREAD = 8.0  # standard deviations of the temperature of few atoms, sqrt(2 / 3N), that are allowed in addition
 _FAST = 10.0  # times sqrt(kT / m): no atom of a Maxwell-Boltzmann distribution is
@@ -17,8 +19,7 @@ class Monitor:
     """Checks the atoms of a run from time to time.
 
     Args:
-        atoms: at the start; bonds are pairs of one molecule, by the array "molecules", closer than 1.2 times the sum of
-            their covalent radii.
+        atoms: at the start; bonds are pairs of `bonded_pairs` in one molecule, by the array "molecules".
         temperature: of the ensemble, K; None for that of the start.
     """
 
@@ -74,11 +75,9 @@ class Monitor:
 
 def _bonds(atoms: ase.Atoms) -> np.ndarray:
     """(bonds, 2) rows of bonded atoms, each pair once."""
-    from ase.neighborlist import natural_cutoffs, neighbor_list
-
     if "molecules" not in atoms.arrays:
         return np.zeros((0, 2), int)
     molecules = atoms.arrays["molecules"]
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BONDED))
+    first, second = bonded_pairs(atoms)
     within = (first < second) & (molecules[first] == molecules[second])
     return np.stack([first[within], second[within]], axis=1)

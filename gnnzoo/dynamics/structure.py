@@ -11,7 +11,7 @@ from gnnzoo.data.inspection.pair_sample import sample_pairs
 from gnnzoo.data.inspection.rdf import RadialDistributions, radial_distributions
 from gnnzoo.records import Record
 
-_FRAMES = 40  # of each side: evenly spaced
+_FRAMES = 40  # of each side, at most
 _LAGS = 400  # frames of a mean squared displacement
 
 
@@ -39,10 +39,8 @@ def distributions(dataset: Dataset, frames: Sequence[int], reach: float) -> Radi
     Returns:
         The distributions by pair of types.
     """
-    chosen = np.array(frames)[np.unique(np.linspace(0, len(frames) - 1, _FRAMES).astype(int))]
-    return radial_distributions(
-        sample_pairs(dataset, reach, frames=len(chosen), order=chosen), dataset.type_names, reach
-    )
+    pairs = sample_pairs(dataset, reach, frames=_FRAMES, order=np.array(frames))
+    return radial_distributions(pairs, dataset.type_names, reach)
 
 
 def largest_difference(one: RadialDistributions, other: RadialDistributions) -> float | None:

@@ -1,15 +1,15 @@
 """Temperature, energy, pressure and density along a run, and what follows from them: drift, means, speed."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import ase
 import ase.units
 import numpy as np
 from ase.md.md import MolecularDynamics
 
+from gnnzoo.data.inspection.accumulator import G_CM3
 from gnnzoo.dynamics.ensembles import Conditions
 
-_DENSITY = 1e24 / ase.units.mol  # g/cm3 of g/mol per A3
 _CONSERVED = "get_conserved_energy"  # of thermostats that have one
 
 
@@ -78,7 +78,7 @@ def measure(atoms: ase.Atoms, dynamics: MolecularDynamics, step: int, conditions
     pressure = None
     if "stress" in has and volume is not None and np.any(atoms.pbc):
         pressure = -float(np.mean(atoms.get_stress(include_ideal_gas=True)[:3])) / ase.units.bar
-    density = None if volume is None else float(atoms.get_masses().sum()) / volume * _DENSITY
+    density = None if volume is None else float(atoms.get_masses().sum()) / volume * G_CM3
     return Thermo(
         step,
         step * conditions.timestep / 1000,
@@ -99,7 +99,7 @@ def csv_head() -> str:
 
 def csv_row(state: Thermo) -> str:
     """One line of the table, without its end; empty fields where something is None."""
-    values = [getattr(state, field.name) for field in fields(state)]
+    values = [getattr(state, name) for name in COLUMNS]
     return ",".join("" if value is None else f"{value:.12g}" for value in values)
 
 

@@ -11,7 +11,7 @@ import ase
 import numpy as np
 
 from gnnzoo.data.export.lammps_dump import dump_texts
-from gnnzoo.data.frames.blocks import FrameBlock
+from gnnzoo.data.frames.blocks import FrameBlock, stacked
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.h5md.writer import H5mdWriter
 from gnnzoo.dynamics.first_configuration import femtoseconds, frame_velocities
@@ -36,30 +36,22 @@ def block_of(atoms: ase.Atoms, state: Thermo, first: Frame, units: str) -> Frame
         The block.
     """
     factor = (mev_factor(units) or 1.0) / 1000  # eV per energy unit
-    arrays = {
-        "positions": np.array(atoms.positions),
-        "forces": np.array(atoms.get_forces()) / factor,
-        "velocities": frame_velocities(atoms, units),
-    }
-    if "molecules" in atoms.arrays:
-        arrays["molecules"] = np.array(atoms.arrays["molecules"])
-    virial = None
-    if state.pressure is not None:
-        virial = (-atoms.get_stress(voigt=False) * atoms.get_volume() / factor)[None]
-    return FrameBlock(
-        steps=np.array([state.step], np.int64),
-        times=np.array([state.time * 1000 / femtoseconds(units)]),
-        cells=np.array([atoms.cell.array]),
-        origins=np.zeros((1, 3)),
-        boundaries=[first.boundary],
+    virial = None if state.pressure is None else -atoms.get_stress(voigt=False) * atoms.get_volume() / factor
+    frame = Frame(
+        step=state.step,
+        time=state.time * 1000 / femtoseconds(units),
+        positions=np.array(atoms.positions),
+        forces=np.array(atoms.get_forces()) / factor,
+        velocities=frame_velocities(atoms, units),
+        cell=np.array(atoms.cell.array),
         ids=np.asarray(first.ids, np.int64),
         types=np.asarray(first.types, np.int32),
-        arrays={name: array[None] for name, array in arrays.items()},
-        segments=np.zeros(1, np.int32),
-        files=np.zeros(1, np.int32),
-        energy=np.array([np.nan if state.potential is None else state.potential / factor]),
+        boundary=first.boundary,
+        molecules=atoms.arrays.get("molecules"),
+        energy=None if state.potential is None else state.potential / factor,
         virial=virial,
     )
+    return stacked([frame], np.zeros(1))
 
 
 def write_trajectory(

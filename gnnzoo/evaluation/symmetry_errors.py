@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.frames.geometry import random_rotation
 from gnnzoo.records import Record
 
 _PROBES = 6  # random displacements, from which 15 pairs of entries of the Jacobian follow
@@ -43,7 +44,7 @@ def symmetry_errors(forces: Callable[[Frame], np.ndarray], frame: Frame, seed: i
     random = np.random.default_rng(seed)
     own = forces(frame)
     size = float(np.linalg.norm(own, axis=1).mean()) or 1.0
-    rotation = _rotation(random)
+    rotation = random_rotation(random)
     turned = dataclasses.replace(
         frame,
         positions=frame.positions @ rotation,
@@ -56,13 +57,6 @@ def symmetry_errors(forces: Callable[[Frame], np.ndarray], frame: Frame, seed: i
         net_force=float(np.linalg.norm(own.sum(axis=0))) / (size * len(own)),
         asymmetry=_asymmetry(forces, frame, random),
     )
-
-
-def _rotation(random: np.random.Generator) -> np.ndarray:
-    """(3, 3) a random rotation."""
-    q, r = np.linalg.qr(random.normal(size=(3, 3)))
-    q *= np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else -q
 
 
 def _asymmetry(forces: Callable[[Frame], np.ndarray], frame: Frame, random: np.random.Generator) -> float:

@@ -14,8 +14,9 @@ A package that adds a layer tests it like this (pytest is not needed, only usual
         contract.run(check, tmp_path)
 """
 
+from gnnzoo.data.frames.geometry import random_rotation
 from gnnzoo.testing.contracts import ModelContract
-from gnnzoo.testing.frames import changed, contract_frame, few_atoms, random_rotation, replicated, water_frame
+from gnnzoo.testing.frames import changed, contract_frame, few_atoms, replicated, water_frame
 from gnnzoo.testing.recipes import layer_recipe
 
 __all__ = [

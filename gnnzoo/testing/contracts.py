@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from gnnzoo import fields
 from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.frames.geometry import random_rotation
 from gnnzoo.data.graphs.batch import pad
 from gnnzoo.data.graphs.graph import Graph, graph_of
 from gnnzoo.deploy.freeze import save
@@ -28,7 +29,7 @@ from gnnzoo.models.symmetries import Symmetries, symmetries
 from gnnzoo.recipe.checks.stack import layer_names
 from gnnzoo.recipe.checks.widths import widths_after
 from gnnzoo.recipe.schema.recipe import Recipe
-from gnnzoo.testing.frames import changed, contract_frame, few_atoms, random_rotation, replicated
+from gnnzoo.testing.frames import changed, contract_frame, few_atoms, replicated
 
 Network = Callable[..., dict[str, tf.Tensor]]
 Report = Callable[[str, float], None]  # name and value of a measured error

@@ -6,6 +6,7 @@ from dataclasses import fields
 import numpy as np
 
 from gnnzoo.data.frames.frame import Frame
+from gnnzoo.data.frames.geometry import random_rotation
 from gnnzoo.recipe.schema.recipe import Recipe
 
 WATER_TYPES = {1: "O", 2: "H"}
@@ -16,20 +17,6 @@ SPCFW = {
 # Bond of flexible SPC/Fw water in real units: k (r - r0)^2 with k = 529.6 kcal/mol/A^2 (Wu, Tepper, Voth, J. Chem.
 # Phys. 124, 024503 (2006), table I), so that the force is -2 k (r - r0).
 _BOND_FORCE, _BOND_LENGTH = 1059.0, 1.012
-
-
-def random_rotation(seed: int) -> np.ndarray:
-    """A random proper rotation.
-
-    Args:
-        seed: of the random numbers.
-
-    Returns:
-        (3, 3) orthogonal matrix with determinant 1.
-    """
-    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q * np.linalg.det(q)
 
 
 def water_frame(molecules: int = 8, box: float = 6.3, seed: int = 0, cell: np.ndarray | None = None) -> Frame:

@@ -3,16 +3,16 @@
 import json
 import logging
 import os
-import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
 from gnnzoo import __version__
+from gnnzoo.choices import Ensemble
 from gnnzoo.data.data_source import Source
 from gnnzoo.data.export.lammps_dump import dump_texts
 from gnnzoo.data.frames.blocks import FrameBlock
@@ -21,7 +21,7 @@ from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.deploy.ase_calculator import Calculator
 from gnnzoo.deploy.lammps.input_files import first_timestep
 from gnnzoo.deploy.runner import Precision
-from gnnzoo.dynamics.ensembles import Conditions, Ensemble, check_conditions, integrator
+from gnnzoo.dynamics.ensembles import Conditions, check_conditions, integrator
 from gnnzoo.dynamics.first_configuration import first_configuration
 from gnnzoo.dynamics.monitor import Monitor
 from gnnzoo.dynamics.thermo import Thermo, csv_head, csv_row, drift, mean, measure, shown
@@ -70,7 +70,7 @@ class MdResult(Record):
         speed: ns per day; None for a run of less than one interval.
     """
 
-    folder: Path
+    folder: Path = field(metadata={"key": None})  # files of the folder may be moved with it
     model: str
     start: str
     atoms: int
@@ -249,8 +249,9 @@ class _Run:
 
     def write(self, folder: Path) -> MdResult:
         """Run, and write all files to an empty folder."""
-        provenance = {"version": __version__, "command": self._command(folder), "sources": [], "model": self.name}
         conditions = self.conditions
+        made = {"model": self.name, "start": self.first.origin, **conditions.to_json()}
+        provenance = {"version": __version__, "command": "gnnzoo md", "sources": [], "md": made}
         with (
             StopRequest() as stop,
             translate_os_errors(folder / THERMO),
@@ -269,12 +270,6 @@ class _Run:
         with atomic_write(folder / SUMMARY) as temporary:
             temporary.write_text(json.dumps(result.to_json(), indent=1) + "\n")
         return result
-
-    def _command(self, folder: Path) -> str:
-        """The command line of the run, for the provenance."""
-        words = ["gnnzoo", "md", self.name, "--ensemble", self.conditions.ensemble, "--steps", str(self.steps)]
-        words += ["--seed", str(self.conditions.seed), "-o", str(folder)]
-        return shlex.join(words)
 
     def _blocks(self, stop: StopRequest, table: TextIO, task: Task) -> Iterator[FrameBlock]:
         """Run, and yield each frame."""

@@ -1,10 +1,10 @@
 """A report on a model's physics: errors, symmetries, dimer curves, and a short run next to the data."""
 
-import base64
 import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +87,8 @@ def report(
             pair_plot({name: curves}, force_field.units, name, curves_plot)
             run = None
             if steps:
-                run = _compared_run(force_field, dataset, frames, temporary / _RUN, steps, timestep, temperature, seed)
+                made = _compared_run(force_field, dataset, frames, temporary / _RUN, steps, timestep, temperature, seed)
+                run = replace(made, run=replace(made.run, folder=folder / _RUN))
         findings = _findings(errors, symmetries, run)
         result = Report(
             folder=folder,
@@ -101,13 +102,13 @@ def report(
             run=run,
         )
         (temporary / FIGURES).write_text(json.dumps(_json(result), indent=1) + "\n")
-        images = {path.stem: base64.b64encode(path.read_bytes()).decode() for path in (parity, curves_plot)}
+        images = {path.stem: path.read_bytes() for path in (parity, curves_plot)}
         (temporary / PAGE).write_text(report_page(result, images, force_field.units))
     return result
 
 
 def _json(result: Report) -> dict[str, object]:
-    """The report for a file; where the run is written follows from the folder."""
+    """The report for a file."""
     found = result.to_json()
     found["errors"] = result.errors.to_json()
     found["pairs"] = [curve.to_json() for curve in result.pairs]
@@ -163,7 +164,7 @@ def _compared_run(
     everything = range(len(dataset))
     with open_dataset(folder / H5MD) as made:
         late = range(len(made) // 2, len(made))
-        of_run = distributions(made, late, reach) if run.frames > 1 else distributions(made, range(1), reach)
+        of_run = distributions(made, late, reach)
         moved = displacements(made, range(len(made)))
     source = distributions(dataset, everything, reach)
     return RunComparison(

@@ -39,6 +39,8 @@ def test_the_files_are_there_and_the_page_needs_no_other(reported):
     stored = json.loads((folder / "report.json").read_text())
     assert [one["name"] for one in stored["findings"]] == [one.name for one in result.findings]
     assert stored["run"]["run"]["steps"] == STEPS
+    assert result.run.run.folder == result.folder / "md"
+    assert ".part" not in (folder / "report.json").read_text() + (folder / "md" / "md.json").read_text()
 
 
 def test_errors_are_those_of_evaluate(reported, monkeypatch):

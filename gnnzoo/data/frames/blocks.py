@@ -110,14 +110,14 @@ def blocks_of(dataset: Dataset, advance: Callable[[int], object] | None = None) 
     start = size = 0
     for number, frame in enumerate(dataset):
         if waiting and (size > _BLOCK_BYTES or not _same_atoms(waiting[0], frame)):
-            yield _block(waiting, dataset.files[start:number])
+            yield stacked(waiting, dataset.files[start:number])
             waiting, start, size = [], number, 0
         waiting.append(frame)
         size += frame.positions.nbytes + frame.forces.nbytes
         if advance is not None:
             advance(1)
     if waiting:
-        yield _block(waiting, dataset.files[start:])
+        yield stacked(waiting, dataset.files[start:])
 
 
 def joined_blocks(blocks: Iterable[FrameBlock]) -> Iterator[FrameBlock]:
@@ -163,7 +163,16 @@ def _same_atoms(a: Frame, b: Frame) -> bool:
     return fields and np.array_equal(a.ids, b.ids) and np.array_equal(a.types, b.types)
 
 
-def _block(frames: list[Frame], files: np.ndarray) -> FrameBlock:
+def stacked(frames: list[Frame], files: np.ndarray) -> FrameBlock:
+    """Stack frames of the same atoms and fields.
+
+    Args:
+        frames: at least one.
+        files: (frames,) see `Dataset.files`.
+
+    Returns:
+        The block.
+    """
     present = [name for name in ATOM_FIELDS if getattr(frames[0], name) is not None]
     return FrameBlock(
         steps=np.array([frame.step for frame in frames], dtype=np.int64),

@@ -117,3 +117,17 @@ def shared_atoms(first: Frame, second: Frame) -> tuple[np.ndarray, np.ndarray, n
     row_of = np.full(len(first.ids), -1)
     row_of[here] = there
     return here, there, row_of
+
+
+def random_rotation(seed: int | np.random.Generator) -> np.ndarray:
+    """A random proper rotation.
+
+    Args:
+        seed: of the random numbers, or their generator.
+
+    Returns:
+        (3, 3) orthogonal matrix with determinant 1.
+    """
+    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    q = q * np.sign(np.diag(r))
+    return q * np.linalg.det(q)

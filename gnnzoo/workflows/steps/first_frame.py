@@ -17,7 +17,7 @@ from gnnzoo.deploy.exported_folder import CARD, EXAMPLE
 from gnnzoo.deploy.stored_card import read_card
 from gnnzoo.errors import DataError, Location
 from gnnzoo.models.files import ForceField
-from gnnzoo.workflows.steps.stored_frames import stored_frames
+from gnnzoo.workflows.steps.stored_frames import example_frame, stored_frames
 
 logger = logging.getLogger(__name__)
 
@@ -89,15 +89,4 @@ def _example(folder: Path) -> Frame:
     types = {int(number): name for number, name in read_card(folder / CARD)["types"].items()}
     with np.load(folder / EXAMPLE, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    x, y, z = ("pp" if periodic else "ff" for periodic in arrays["pbc"])
-    return Frame(
-        step=0,
-        positions=arrays["positions"],
-        forces=arrays["forces"],
-        cell=arrays["cell"],
-        ids=np.arange(1, len(arrays["types"]) + 1),
-        types=arrays["types"].astype(np.int32),
-        boundary=(x, y, z),
-        type_names={number: types[number] for number in np.unique(arrays["types"]).tolist()},
-        molecules=arrays.get("molecules"),
-    )
+    return example_frame(arrays, {number: types[number] for number in np.unique(arrays["types"]).tolist()}, None)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gnnzoo.data.inspection.rdf import RadialDistributions
 from gnnzoo.evaluation import report as rows
-from gnnzoo.html_page import COLORS, WIDE, escaped, image, page, panels, table
+from gnnzoo.html_page import COLORS, WIDE, embedded, escaped, image, page, panels, table
 from gnnzoo.units import STYLES, force_unit, length_unit
 from gnnzoo.workflows.steps.report_records import Report, RunComparison
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _MARKS = {True: "kept", False: "exceeded", None: "not measured"}
 
 
-def report_page(report: Report, plots: Mapping[str, str], units: str | None) -> str:
+def report_page(report: Report, plots: Mapping[str, bytes], units: str | None) -> str:
     """Write the page.
 
     Args:
         report: what to show.
-        plots: "parity" and "pairs" -> PNG in base64.
+        plots: "parity" and "pairs" -> PNG.
         units: LAMMPS unit style of the model.
 
     Returns:
@@ -38,7 +38,7 @@ def report_page(report: Report, plots: Mapping[str, str], units: str | None) -> 
         table(("quantity", "value", "limit", "", "meaning"), verdict_rows),
         f"<h2>Errors, {report.errors.part}, {forces.frames} frames</h2>",
         table(rows.FORCE_COLUMNS, rows.force_rows(forces)),
-        _png(plots["parity"], "parity"),
+        embedded(plots["parity"], "png", "parity"),
         *_energies(report, units),
         "<h2>Symmetries of the forces on one frame, in double precision</h2>",
         table(
@@ -54,7 +54,7 @@ def report_page(report: Report, plots: Mapping[str, str], units: str | None) -> 
             ("pair", f"force at the cutoff, {force_unit(units)}"),
             [(curve.name, f"{curve.forces[-1]:.2e}") for curve in report.pairs],
         ),
-        _png(plots["pairs"], "dimer curves"),
+        embedded(plots["pairs"], "png", "dimer curves"),
         *([] if report.run is None else _run(report.run, units)),
     ]
     return page(f"{report.model} on {report.data}", parts)
@@ -135,7 +135,3 @@ def _displacements(compared: RunComparison, units: str | None) -> "Figure":
     axis.set(xlabel=f"time, {time}", ylabel=f"mean squared displacement, {length}$^2$")
     axis.legend(fontsize=8, frameon=False)
     return figure
-
-
-def _png(data: str, name: str) -> str:
-    return f'<img alt="{escaped(name)}" src="data:image/png;base64,{data}">'

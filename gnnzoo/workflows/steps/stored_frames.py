@@ -1,5 +1,7 @@
 """Frames for a first look at a model: of the dataset of its training or, where that is missing, its own example."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from gnnzoo.data.frames.frame import Frame
@@ -7,7 +9,7 @@ from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.models.files import ForceField
-from gnnzoo.models.info import ExampleFrame, ModelInfo, dataset_paths
+from gnnzoo.models.info import dataset_paths
 
 _FRAMES = 3  # the first, middle and last held-out frame
 
@@ -37,7 +39,8 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
         pass  # moved or changed
     example = model.info.get("example")
     if example:
-        return [_example_frame(example, model.info)], "the model's own example"
+        names = {int(number): name for number, name in types.items()}
+        return [example_frame(example, names, model.units)], "the model's own example"
     raise DataError(
         "the dataset of the training is not where it was, and the model stores no frame of this size: nothing to "
         "compare on",
@@ -46,18 +49,28 @@ def stored_frames(model: ForceField) -> tuple[list[Frame], str]:
     )
 
 
-def _example_frame(example: ExampleFrame, info: ModelInfo) -> Frame:
-    molecules = example["molecules"]
-    x, y, z = ("pp" if periodic else "ff" for periodic in example["pbc"])
+def example_frame(example: Mapping[str, object], type_names: dict[int, str], units: str | None) -> Frame:
+    """The example that a model or an exported folder stores as a frame.
+
+    Args:
+        example: positions, forces, cell, pbc, types, and molecules where it has some.
+        type_names: name of each type.
+        units: LAMMPS unit style.
+
+    Returns:
+        The frame, at step 0.
+    """
+    molecules, types = example.get("molecules"), np.asarray(example["types"], np.int32)
+    x, y, z = ("pp" if periodic else "ff" for periodic in np.asarray(example["pbc"]))
     return Frame(
         step=0,
         positions=np.array(example["positions"], dtype=np.float64),
         forces=np.array(example["forces"], dtype=np.float64),
         cell=np.array(example["cell"], dtype=np.float64),
-        ids=np.arange(1, len(example["types"]) + 1),
-        types=np.array(example["types"], dtype=np.int32),
+        ids=np.arange(1, len(types) + 1),
+        types=types,
         boundary=(x, y, z),
-        type_names={int(number): name for number, name in info["types"].items()},
-        units=info["units"],
+        type_names=type_names,
+        units=units,
         molecules=None if molecules is None else np.array(molecules, dtype=np.int64),
     )
