@@ -35,12 +35,10 @@ def check_checksums(folder: Path) -> int:
         ModelError: the list is missing or no list; or a file is missing or has changed.
     """
     path = folder / SUMS
+    if not folder.is_dir():
+        raise not_exported("is no folder" if folder.exists() else "does not exist", folder)
     if not path.is_file() or path.stat().st_size > _LONGEST:
-        raise (
-            not_exported("is missing or no list of files", path)
-            if folder.is_dir()
-            else not_exported("does not exist", folder)
-        )
+        raise not_exported("is missing or no list of files", path)
     lines = path.read_text(errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         found = _LINE.fullmatch(line)

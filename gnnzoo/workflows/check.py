@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from gnnzoo.deploy.checksums import check_checksums
 from gnnzoo.deploy.comparison import TOLERANCE
-from gnnzoo.deploy.exported_folder import EXAMPLE
 from gnnzoo.deploy.freeze import EDGE_SIGNATURES
 from gnnzoo.deploy.runner import Configuration, Runner, exported_runner, load_exported
+from gnnzoo.deploy.stored_example import read_example
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.records import Record
 
@@ -68,8 +68,7 @@ def check(folder: str | Path) -> CheckResult:
     """
     folder = Path(folder)
     files = check_checksums(folder)
-    with np.load(folder / EXAMPLE, allow_pickle=False) as stored:
-        example = {name: stored[name] for name in stored.files}
+    example = read_example(folder)
     largest = float(np.abs(example["forces"]).max())
     exported = load_exported(folder)
     names = ("positions", "cell", "pbc", "types", "molecules")

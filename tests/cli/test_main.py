@@ -213,19 +213,22 @@ WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None
 from gnnzoo.cli import main
-for words in ("freeze", "evaluate DATA", "pairs", "transfer --target argon", "md", "report DATA"):
-    name, *rest = words.split()
-    try:
-        main([name, "pipe.keras", *rest])
-    except SystemExit as ended:
-        print(ended.code)
+for place in ("pipe.keras", "folder", "missing.keras"):
+    for words in ("freeze", "evaluate DATA", "pairs", "transfer --target argon", "md", "report DATA", "check"):
+        name, *rest = words.split()
+        try:
+            main([name, place, *rest])
+        except SystemExit as ended:
+            print(ended.code)
 """
 
 
-def test_a_pipe_in_place_of_a_model_is_refused_before_tensorflow_is_imported(folder):
+def test_what_is_no_model_is_refused_before_tensorflow_is_imported(folder):
     os.mkfifo("pipe.keras")
+    os.mkdir("folder")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout.split() == ["2"] * 6, done.stderr
-    assert done.stderr.count("error: pipe.keras") == 6
+    assert done.stdout.split() == ["2"] * 21, done.stderr
+    for place in ("pipe.keras", "folder", "missing.keras"):
+        assert done.stderr.count(f"error: {place}") == 7

@@ -36,6 +36,7 @@ def asked(monkeypatch):
         return transferring.TransferResult(SimpleNamespace(path="made.keras", species=["Ar"], units=None, info=info))
 
     monkeypatch.setattr(transferring, "transfer_to", instead)
+    monkeypatch.setattr("gnnzoo.cli.transfer.check_models", lambda *paths: None)  # there is none
     return arguments
 
 

@@ -56,11 +56,13 @@ def _scaled(block: FrameBlock) -> np.ndarray:
     volumes = np.abs(np.linalg.det(block.cells))
     cells = np.where((volumes > 0)[:, None, None], block.cells, np.eye(3))
     scaled = (block.arrays["positions"] - block.origins[:, None]) @ np.linalg.inv(cells)
-    periodic = np.array([[letters == "pp" for letters in frame] for frame in block.boundaries])
+    periodic = np.array(block.boundaries) == "pp"
     periodic &= (volumes > 0)[:, None]
-    if periodic.all():
-        return scaled - np.floor(scaled)
-    return np.where(periodic[:, None], scaled - np.floor(scaled), scaled)
+    images = np.floor(scaled)
+    if not periodic.all():
+        images *= periodic[:, None]
+    scaled -= images
+    return scaled
 
 
 def _shared(numbers: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ class ForceStatistics:
         squares, signatures = squares_and_signatures(forces)
         norms = np.sqrt(squares)
         # (frames, atoms) -> (atoms,), then by type: most of the work is in the sums over frames
-        per_atom = norms.sum(axis=0), np.abs(forces).sum(axis=(0, 2)), squares.sum(axis=0)
+        per_atom = norms.sum(axis=0), np.abs(forces).sum(axis=0).sum(axis=1), squares.sum(axis=0)
         for number in np.unique(types).tolist():
             chosen = types == number
             sums = _Sums(len(forces) * int(chosen.sum()), *(float(values[chosen].sum()) for values in per_atom))

@@ -13,8 +13,9 @@ from gnnzoo.data.data_source import Source
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.data.open_dataset import open_dataset
-from gnnzoo.deploy.exported_folder import CARD, EXAMPLE
+from gnnzoo.deploy.exported_folder import CARD
 from gnnzoo.deploy.stored_card import read_card
+from gnnzoo.deploy.stored_example import read_example
 from gnnzoo.errors import DataError, Location
 from gnnzoo.models.files import ForceField
 from gnnzoo.workflows.steps.stored_frames import example_frame, stored_frames
@@ -87,6 +88,6 @@ def first_frame(
 def _example(folder: Path) -> Frame:
     """The example of an exported model."""
     types = {int(number): name for number, name in read_card(folder / CARD)["types"].items()}
-    with np.load(folder / EXAMPLE, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return example_frame(arrays, {number: types[number] for number in np.unique(arrays["types"]).tolist()}, None)
+    arrays = read_example(folder)
+    numbers = np.unique(arrays["types"]).tolist()
+    return example_frame(arrays, {number: types.get(number, str(number)) for number in numbers}, None)
