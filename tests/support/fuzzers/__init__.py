@@ -16,6 +16,7 @@ FUZZERS = {
     "tfrecord": "tfrecord:TfrecordFuzzer",
     "gnnzoo.json": "model:InfoFuzzer",
     "card": "model:CardFuzzer",
+    "example": "example:ExampleFuzzer",
     "keras": "model:KerasFuzzer",
     "checkpoint": "model:CheckpointFuzzer",
 }
