@@ -4,6 +4,7 @@ from typing import Literal
 
 Strategy = Literal["full", "heads", "staged", "discriminative", "lora"]
 Ensemble = Literal["nve", "langevin", "nvt", "npt"]
+LammpsInterface = Literal["plugin", "python"]
 RadialTransfer = Literal["extend", "stretch"]
 # Training frames of a comparison with training from scratch: two sizes a decade, from the fewest possible to a number
 # at which training from scratch has usually caught up.

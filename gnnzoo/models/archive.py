@@ -47,7 +47,7 @@ def open_archive(path: Path | str) -> Iterator[zipfile.ZipFile]:
     if not path.exists():
         raise ModelError("there is no such file", location=location, hint=_LIST)
     if path.is_dir():
-        raise ModelError("is a folder", location=location, expected=_EXPECTED, hint=_LIST)
+        raise ModelError("is a folder, no Keras model", location=location, expected=_EXPECTED, hint=_LIST)
     if path.suffix != ".keras":
         hint = f"mv {path.name} {path.stem}.keras, if it is one"
         raise ModelError("is not called a Keras model", location=location, expected=_EXPECTED, hint=hint)

@@ -1,4 +1,4 @@
-"""Run an exported model in LAMMPS, with the plugin that is compiled once."""
+"""Run an exported model in LAMMPS, with the plugin that is compiled once, or with forces from Python."""
 
 import logging
 import os
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnzoo.choices import LammpsInterface
 from gnnzoo.data.lammps.run import find_lammps, find_program
 from gnnzoo.deploy.exported_folder import PLUGIN_FILE, SCRIPT, not_exported
-from gnnzoo.deploy.lammps.build import build_plugin
+from gnnzoo.deploy.lammps.build import build_plugin, has_compiler, plugin_is_built
 from gnnzoo.errors import Location, UserError
 from gnnzoo.records import Record
 
@@ -21,16 +22,21 @@ class LammpsResult(Record):
     """A finished run.
 
     Attributes:
-        command: words of the command line.
-        plugin: the compiled plugin.
+        command: words of the command line; none where LAMMPS ran in this process.
+        plugin: the compiled plugin; None where forces came from Python.
     """
 
     command: list[str]
-    plugin: Path
+    plugin: Path | None
 
 
 def lammps(
-    folder: str | Path, script: str | Path | None = None, arguments: Sequence[str] = (), *, ranks: int = 1
+    folder: str | Path,
+    script: str | Path | None = None,
+    arguments: Sequence[str] = (),
+    *,
+    ranks: int = 1,
+    through: LammpsInterface | None = None,
 ) -> LammpsResult:
     """Run a LAMMPS script with an exported model; LAMMPS writes to this process's output.
 
@@ -41,6 +47,8 @@ def lammps(
         script: input script; by default the one in the folder.
         arguments: further words of LAMMPS' command line, such as "-var", "T", "300".
         ranks: MPI processes.
+        through: "plugin", the compiled pair style, or "python", `fix external`, which needs no compiler, runs on one
+            rank, and has no energies of atoms; by default the plugin, or Python where there is no compiler.
 
     Returns:
         What was run.
@@ -55,6 +63,13 @@ def lammps(
     path = folder / SCRIPT if script is None else Path(script)
     if not path.is_file():
         raise UserError("does not exist", location=Location(file=path), expected="a LAMMPS input script")
+    if (through or _available_interface(ranks)) == "python":
+        if ranks > 1:
+            raise UserError("forces from Python need a single rank", hint="--through plugin, or leave --ranks out")
+        from gnnzoo.deploy.lammps.external import run_external
+
+        run_external(folder, path, arguments)
+        return LammpsResult([], None)
     program, plugin = find_lammps(), build_plugin()
     command = [*_launcher(ranks), str(program), "-in", str(path), "-var", "model", str(folder), *arguments]
     logger.debug(" ".join(command))
@@ -66,6 +81,17 @@ def lammps(
             hint="the log file of the run, log.lammps by default, has the whole of it",
         )
     return LammpsResult(command, plugin)
+
+
+def _available_interface(ranks: int) -> LammpsInterface:
+    """The plugin, unless it is not there and cannot be compiled."""
+    if ranks > 1 or plugin_is_built() or has_compiler():
+        return "plugin"
+    logger.warning(
+        "there is no C++ compiler for the LAMMPS plugin: forces come from Python through fix external, on one rank, "
+        "without energies of atoms, and a step takes up to twice as long; with g++ installed the plugin is used"
+    )
+    return "python"
 
 
 def _launcher(ranks: int) -> list[str]:

@@ -105,6 +105,28 @@ def build_plugin(again: bool = False) -> Path:
     return plugin
 
 
+def plugin_is_built() -> bool:
+    """Whether the plugin for this LAMMPS and TensorFlow is in the cache.
+
+    Returns:
+        True if `build_plugin` would compile nothing.
+    """
+    return (plugin_folder() / PLUGIN).exists()
+
+
+def has_compiler() -> bool:
+    """Whether there is a C++ compiler: that of the variable CXX, or g++.
+
+    Returns:
+        True if there is a program of that name.
+    """
+    return shutil.which(_compiler()) is not None
+
+
+def _compiler() -> str:
+    return os.environ.get("CXX") or "g++"
+
+
 def find_toolchain() -> Toolchain:
     """Find compiler, headers and versions.
 
@@ -114,13 +136,12 @@ def find_toolchain() -> Toolchain:
     Raises:
         UserError: something is missing.
     """
-    wanted = os.environ.get("CXX") or "g++"
-    compiler = shutil.which(wanted)
+    compiler = shutil.which(_compiler())
     if compiler is None:
         raise UserError(
-            f"there is no C++ compiler: {wanted} is not on PATH",
+            f"there is no C++ compiler: {_compiler()} is not on PATH",
             expected="g++ 9 or newer, to compile the LAMMPS plugin once",
-            hint="sudo apt-get install g++, or conda install gxx",
+            hint="sudo apt-get install g++, or conda install gxx; or --through python",
         )
     headers = _package("lammps") / "include" / "lammps"
     if not (headers / "pair.h").exists():

@@ -222,3 +222,36 @@ def test_a_missing_compiler_is_named(monkeypatch, tmp_path):
     with refused(UserError, "no-such-compiler", hint="apt-get install"):
         build.build_plugin()
     assert plugin_cache.entry_point().startswith(str(tmp_path))  # LAMMPS looks there, and finds nothing
+
+
+def test_a_model_is_one_level_of_respa(lammps):
+    """The model's forces every fourth step, those of another style at each: as with LAMMPS' own styles for both."""
+    linear = "lj/smooth/linear"
+    levels = "run_style respa 2 4 hybrid 1 2\nfix 1 all nve\nthermo_style custom step temp pe etotal\n"
+    thermo = "thermo_modify format float %.15g\nthermo 1\nrun 3"
+    own = f"pair_style hybrid/overlay {linear} 5 {linear} {CUTOFF}\npair_coeff 1 1 {linear} 1 0.05 3\n"
+    code, output = lammps(BOX, own + f"pair_coeff 1 1 {linear} 2 0.2378 3.405\n", levels + thermo)
+    assert code == 0, output
+    expected = table(output)
+    model = f"pair_style hybrid/overlay {linear} 5 gnnzoo energy precision double\npair_coeff 1 1 {linear} 0.05 3\n"
+    code, output = lammps(BOX, model + "pair_coeff * * gnnzoo Ar\n", levels + thermo)
+    assert code == 0, output
+    np.testing.assert_allclose(table(output), expected, rtol=1e-9)
+    assert len(expected) == 4
+
+
+def test_a_plugin_for_another_release_is_not_loaded(plugin, tmp_path):
+    content, release = plugin.read_bytes(), build.find_toolchain().release
+    assert release.encode() in content
+    (tmp_path / plugin.name).write_bytes(content.replace(release.encode(), release[:-4].encode() + b"1999"))
+    done = subprocess.run(
+        ["lmp", "-log", "none"],
+        input="pair_style gnnzoo x\n",
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "1999" in done.stdout + done.stderr and release in done.stdout + done.stderr
