@@ -1,7 +1,7 @@
 """Dimer force curves: the force between two isolated atoms against their distance."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ _OTHER, _BONDED, _SAME = EDGE_CLASSES
 _BOX = 4
 # Where a model does not know the distances of its training pairs, a curve begins at this share of the cutoff.
 _FIRST = 0.1
+_BATCH = 500  # dimers
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,15 @@ def pair_curves(
     Returns:
         One curve for each kind of pair.
     """
-    forces, curves = forces or model.forces, []
+    curves = []
     for pair in pair_kinds(model):
         counts = _counts(model, pair)
         begin = first if first is not None else model.cutoff * (_first_bin(counts) if counts.any() else _FIRST)
         distances = np.linspace(begin, model.cutoff, points)
-        predicted = [_force_apart(forces(_dimer(model, pair, distance))) for distance in distances]
+        dimers = [_dimer(model, pair, distance) for distance in distances]
+        predicted = [
+            _force_apart(found) for found in (_forces(model, dimers) if forces is None else map(forces, dimers))
+        ]
         reference = reference_force(model.recipe, model.units, pair, distances)
         bins = np.minimum((distances / model.cutoff * len(counts)).astype(int), len(counts) - 1)
         curves.append(
@@ -157,6 +161,13 @@ def pair_curves(
             )
         )
     return curves
+
+
+def _forces(model: ForceField, dimers: Sequence[Frame]) -> Iterator[np.ndarray]:
+    """The model's forces, in batches; one by one where wave vectors fill the wide box of each dimer."""
+    size = 1 if model.recipe.graph.waves else _BATCH
+    for first in range(0, len(dimers), size):
+        yield from model.forces_of(dimers[first : first + size])
 
 
 def _counts(model: ForceField, pair: PairKind) -> np.ndarray:

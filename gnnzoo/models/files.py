@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +103,18 @@ class ForceField:
         Returns:
             (atoms, 3) float32, force unit of the model.
         """
-        return self._outputs(self._graph(frame))[fields.FORCES]
+        return self._outputs([self._graph(frame)])[0][fields.FORCES]
+
+    def forces_of(self, frames: Sequence[Frame]) -> list[np.ndarray]:
+        """Predict the forces of several frames in one batch: faster than one by one for frames of few atoms.
+
+        Args:
+            frames: at least one; in the model's units.
+
+        Returns:
+            One array like that of `forces` for each frame.
+        """
+        return [outputs[fields.FORCES] for outputs in self._outputs([self._graph(frame) for frame in frames])]
 
     def energy(self, frame: Frame) -> float:
         """Predict the potential energy of a frame.
@@ -118,7 +129,7 @@ class ForceField:
             ModelError: the model has no energy head.
         """
         graph = self._graph(frame)
-        outputs = self._outputs(graph)
+        outputs = self._outputs([graph])[0]
         if fields.ENERGY not in outputs:
             raise ModelError(
                 "has forces only, no energy",
@@ -150,15 +161,16 @@ class ForceField:
         """(species,) float64, energy unit: offset per atom of each species, subtracted before training."""
         return np.asarray(self.info.get("energy_offsets") or np.zeros(len(self.species)), np.float64)
 
-    def _outputs(self, graph: Graph) -> dict[str, np.ndarray]:
-        outputs = self.predictor.results(graph)
-        if not all(np.isfinite(values).all() for values in outputs.values()):
+    def _outputs(self, graphs: Sequence[Graph]) -> list[dict[str, np.ndarray]]:
+        """Outputs of the network for graphs in one batch, all of them finite."""
+        found = self.predictor.results_of(graphs)
+        if not all(np.isfinite(values).all() for outputs in found for values in outputs.values()):
             raise ModelError(
                 "the model's output is not finite: atoms are closer together than any in its training data",
                 location=Location(file=self.path),
                 hint="evaluate it on frames like those that it was trained on",
             )
-        return outputs
+        return found
 
     def _graph(self, frame: Frame) -> Graph:
         return graph_of(frame, self.species, self.cutoff, self.recipe.graph.bonds)

@@ -66,6 +66,35 @@ def symmetries(recipe: Recipe, head: str | None = None) -> Symmetries:
     )
 
 
+def is_pairwise(recipe: Recipe) -> bool:
+    """Whether forces are sums over pairs, along the line of two atoms, of what depends on species and distance alone.
+
+    Args:
+        recipe: its layers are read; molecules, see `reads_molecules`, may distinguish pairs as well.
+
+    Returns:
+        True for a direct head of pair forces on atom features that no layer combines with those of others.
+    """
+    *layers, head = recipe.model.layers
+    return (
+        head.traits.head == "direct"
+        and head.traits.equivariant
+        and head.has(head.traits.zero_net_force)
+        and not any(layer.traits.head or _reads_neighbors(layer) for layer in layers)
+    )
+
+
+def _reads_neighbors(layer: Entry) -> bool:
+    traits = layer.traits
+    return (
+        traits.reads_edges
+        or traits.reads_radial
+        or traits.reads_waves
+        or traits.encodes_edges
+        or layer.has(traits.couples_graph)
+    )
+
+
 def reads_molecules(recipe: Recipe) -> bool:
     """Whether forces depend on which atoms share a molecule: by bond features of edges, or by any prior.
 

@@ -5,14 +5,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnzoo.data.frames.frame import Frame
 from gnnzoo.deploy.ase_script import write_ase_script
 from gnnzoo.deploy.checksums import write_checksums
 from gnnzoo.deploy.comparison import Comparison, compare
 from gnnzoo.deploy.description import write_card
 from gnnzoo.deploy.freeze import save
 from gnnzoo.deploy.lammps.input_files import write_input_files
+from gnnzoo.deploy.lammps.pair_table import COMMANDS, CURVE_POINTS, TABLE, check_pairwise, write_pair_tables
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
 from gnnzoo.errors import Location, ModelError
+from gnnzoo.evaluation.pairs import pair_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import force_unit
@@ -64,6 +67,7 @@ def freeze(
     *,
     overwrite: bool = False,
     force: bool = False,
+    table: bool = False,
 ) -> FreezeResult:
     """Export a model as a folder with a SavedModel, a card that describes it, and an example.
 
@@ -75,13 +79,14 @@ def freeze(
         output: the folder; by default NAME-frozen in the working folder.
         overwrite: replace an existing folder, which is kept as a backup.
         force: export a model that is no better than zero forces as well.
+        table: write tables for LAMMPS' `pair_style table`, too; of a model whose forces depend on one distance.
 
     Returns:
         The folder and how well its forces agree.
 
     Raises:
         UserError: there is no model, the folder exists or cannot be written, or there is no frame to compare on.
-        ModelError: the model is no better than zero forces.
+        ModelError: the model is no better than zero forces, or is no pair model where `table` is asked for.
         RuntimeError: the forces differ.
     """
     force_field = model if isinstance(model, ForceField) else load_model(model or newest_model())
@@ -91,6 +96,8 @@ def freeze(
     check_writable(folder)
     if not force:
         _refuse_useless(force_field)
+    if table:
+        check_pairwise(force_field)
     frames, compared_on = stored_frames(force_field)
     logger.info(f"freezing {force_field.path or name}")
     with atomic_write(folder, overwrite) as temporary:
@@ -105,6 +112,8 @@ def freeze(
         write_plugin_file(force_field, temporary)
         write_input_files(force_field, temporary, frames[0])
         write_ase_script(force_field, temporary)
+        if table:
+            _write_tables(force_field, temporary, frames[0])
         write_checksums(temporary)
     logger.info(
         f"frozen and live forces agree on {comparison.frames} frame{'s' if comparison.frames > 1 else ''} of "
@@ -113,6 +122,17 @@ def freeze(
         f"{force_unit(force_field.units)}"
     )
     return FreezeResult(folder, comparison, compared_on)
+
+
+def _write_tables(model: ForceField, folder: Path, example: Frame) -> None:
+    """Tables of all pairs, from the shortest distance of training on."""
+    curves = pair_curves(model, points=CURVE_POINTS)
+    error = write_pair_tables(model, curves, folder, example)
+    inner = min(curve.distances[0] for curve in curves)
+    logger.info(
+        f"{TABLE}, {COMMANDS}: forces as the model's within {error:.1g} of the largest; they begin at {inner:.3g}, the "
+        "shortest distance of training, below which LAMMPS stops"
+    )
 
 
 def _refuse_useless(model: ForceField) -> None:

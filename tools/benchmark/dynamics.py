@@ -1,4 +1,4 @@
-"""Milliseconds of a step of dynamics with a frozen folder: in LAMMPS, in ASE, and by its function `forces`.
+"""Milliseconds of a step of dynamics with a frozen folder: in LAMMPS by plugin and by Python, in ASE, and by `forces`.
 
     python tools/benchmark/dynamics.py FOLDER [--sizes 1 2 3 4] [--steps 20] [--temperature 90] [--json FILE]
 
@@ -27,6 +27,7 @@ from ase import Atoms, units  # noqa: E402
 from ase.md.verlet import VelocityVerlet  # noqa: E402
 
 import gnnzoo  # noqa: E402
+from gnnzoo.choices import LammpsInterface  # noqa: E402
 from gnnzoo.cli.console import table  # noqa: E402
 from gnnzoo.deploy.exported_folder import CARD, DATA, EXAMPLE, SCRIPT  # noqa: E402
 from gnnzoo.deploy.runner import load_exported  # noqa: E402
@@ -39,12 +40,14 @@ class Figures:
 
     Attributes:
         atoms: number of atoms.
-        lammps, ase, forces: by the plugin, by the calculator, by the function `forces`; ms.
+        lammps, python, ase, forces: in LAMMPS by the plugin and by `fix external`, by the calculator, by the function
+            `forces`; ms.
         memory: largest resident size of LAMMPS so far, MB.
     """
 
     atoms: int
     lammps: float
+    python: float
     ase: float
     forces: float
     memory: float
@@ -60,12 +63,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = [measured(given.folder, size, given.steps, given.temperature) for size in sorted(given.sizes)]
-    headings = ("atoms", "LAMMPS ms/step", "us/atom", "ASE ms/step", "ASE / LAMMPS", "forces ms", "LAMMPS MB")
+    headings = (
+        "atoms",
+        "LAMMPS ms/step",
+        "us/atom",
+        "by Python ms",
+        "ASE ms/step",
+        "ASE / LAMMPS",
+        "forces ms",
+        "LAMMPS MB",
+    )
     rows = [
         (
             f"{one.atoms:,}",
             f"{one.lammps:.1f}",
             f"{1e3 * one.lammps / one.atoms:.1f}",
+            f"{one.python:.1f}",
             f"{one.ase:.1f}",
             f"{one.ase / one.lammps:.2f}",
             f"{one.forces:.1f}",
@@ -93,9 +106,10 @@ def measured(folder: Path, size: int, steps: int, temperature: float) -> Figures
     atoms = repeated(folder, size)
     widths = np.sqrt(atoms.get_masses() * units.kB * temperature)[:, None]
     atoms.set_momenta(widths * np.random.default_rng(0).normal(size=(len(atoms), 3)))
-    lammps = in_lammps(folder, size, steps, temperature)
+    lammps = in_lammps(folder, size, steps, temperature, "plugin")
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return Figures(len(atoms), lammps, in_ase(folder, atoms, steps), by_forces(folder, atoms), memory)
+    python = in_lammps(folder, size, steps, temperature, "python")
+    return Figures(len(atoms), lammps, python, in_ase(folder, atoms, steps), by_forces(folder, atoms), memory)
 
 
 def repeated(folder: Path, size: int) -> Atoms:
@@ -114,7 +128,7 @@ def repeated(folder: Path, size: int) -> Atoms:
     return atoms
 
 
-def in_lammps(folder: Path, size: int, steps: int, temperature: float) -> float:
+def in_lammps(folder: Path, size: int, steps: int, temperature: float, through: LammpsInterface) -> float:
     """Milliseconds of a step in LAMMPS, by its own clock, in a second run of the same script."""
     script = (folder / SCRIPT).read_text()
     read = f"read_data ${{model}}/{DATA}"
@@ -124,7 +138,7 @@ def in_lammps(folder: Path, size: int, steps: int, temperature: float) -> float:
         path, log = Path(temporary) / "in.lammps", Path(temporary) / "log.lammps"
         path.write_text(script)
         options = ["-var", "steps", str(steps), "-var", "T", str(temperature), "-log", str(log), "-screen", "none"]
-        gnnzoo.lammps(folder, path, options)
+        gnnzoo.lammps(folder, path, options, through=through)
         *_, last = re.finditer(r"Loop time of (\S+) on", log.read_text())
     return 1e3 * float(last[1]) / steps
 
