@@ -1,14 +1,14 @@
-"""Structure and diffusion of a run next to those of the data: radial distributions, mean squared displacements."""
+"""Structure and motion of a run next to those of the data: radial distributions, displacements, velocities."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame
-from gnnzoo.data.inspection.pair_sample import sample_pairs
-from gnnzoo.data.inspection.rdf import RadialDistributions, radial_distributions
+from gnnzoo.data.inspection.pair_sample import PairSample, sample_pairs
+from gnnzoo.data.inspection.rdf import RadialDistributions
 from gnnzoo.records import Record
 
 _FRAMES = 40  # of each side, at most
@@ -22,25 +22,40 @@ class Displacements(Record):
     Attributes:
         lags: time differences, in the time unit of the data, ascending from 0.
         msd: length unit squared.
+        diffusion: coefficient by Einstein's relation, a sixth of the slope over the second half of the lags, length
+            unit squared per time unit; of a liquid it needs lags of picoseconds.
     """
 
     lags: list[float]
     msd: list[float]
+    diffusion: float
 
 
-def distributions(dataset: Dataset, frames: Sequence[int], reach: float) -> RadialDistributions:
-    """Radial distributions of some frames of a dataset.
+@dataclass(frozen=True)
+class Autocorrelation(Record):
+    """Velocity autocorrelation of one species.
+
+    Attributes:
+        lags: time differences, in the time unit of the data, ascending from 0.
+        correlation: <v(0) v(t)> / <v(0) v(0)>.
+    """
+
+    lags: list[float]
+    correlation: list[float]
+
+
+def sampled(dataset: Dataset, frames: Sequence[int], reach: float) -> list[PairSample]:
+    """Pairs of some frames of a dataset.
 
     Args:
         dataset: the data.
-        frames: their indices.
+        frames: their indices; some of them are taken.
         reach: largest distance, length unit.
 
     Returns:
-        The distributions by pair of types.
+        One sample for each frame that was taken.
     """
-    pairs = sample_pairs(dataset, reach, frames=_FRAMES, order=np.array(frames))
-    return radial_distributions(pairs, dataset.type_names, reach)
+    return sample_pairs(dataset, reach, frames=_FRAMES, order=np.array(frames))
 
 
 def largest_difference(one: RadialDistributions, other: RadialDistributions) -> float | None:
@@ -54,10 +69,24 @@ def largest_difference(one: RadialDistributions, other: RadialDistributions) -> 
         Over all pairs of types of both, |g - g'| as a share of the highest peak of the reference's pair, smoothed over
         three bins; None where they share no pair.
     """
+    return largest_relative_difference(*({name: pair.g for name, pair in of.pairs.items()} for of in (one, other)))
+
+
+def largest_relative_difference(one: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> float | None:
+    """The largest difference of two sets of distributions.
+
+    Args:
+        one: (bins,) by name, with the same bins as `other`.
+        other: the reference.
+
+    Returns:
+        Over all names of both, |p - p'| as a share of the highest peak of the reference, smoothed over three bins; None
+        where they share no name.
+    """
     kernel = np.ones(3) / 3
     found = []
-    for name in set(one.pairs) & set(other.pairs):
-        ours, theirs = (np.convolve(of.pairs[name].g, kernel, mode="valid") for of in (one, other))
+    for name in set(one) & set(other):
+        ours, theirs = (np.convolve(of[name], kernel, mode="valid") for of in (one, other))
         if theirs.max() > 0:
             found.append(float(np.abs(ours - theirs).max() / theirs.max()))
     return max(found, default=None)
@@ -85,7 +114,36 @@ def displacements(dataset: Dataset, frames: Sequence[int]) -> dict[str, Displace
     for name in np.unique(taken[0].names).tolist():
         path = paths[:, taken[0].names == name]
         msd = [float(np.mean(np.sum((path[lag:] - path[: len(path) - lag]) ** 2, axis=-1))) for lag in lags]
-        found[name] = Displacements((times[lags] - times[0]).tolist(), msd)
+        late = lags[len(lags) // 2 :]
+        slope = float(np.polyfit(times[late], np.array(msd)[late], 1)[0]) if len(late) > 1 else 0.0
+        found[name] = Displacements((times[lags] - times[0]).tolist(), msd, slope / 6)
+    return found
+
+
+def velocity_autocorrelations(dataset: Dataset, frames: Sequence[int]) -> dict[str, Autocorrelation]:
+    """Velocity autocorrelations of consecutive frames, averaged over atoms and all earlier starts.
+
+    Args:
+        dataset: frames of the same atoms, with times and velocities.
+        frames: consecutive indices.
+
+    Returns:
+        By species; none where times or velocities are unknown, or atoms change.
+    """
+    taken = [dataset[int(index)] for index in frames[:_LAGS]]
+    velocities = [frame.velocities for frame in taken]
+    if len(taken) < 3 or any(one is None for one in velocities) or not _comparable(taken):
+        return {}
+    times = np.array([frame.time for frame in taken], dtype=float)
+    lags = np.arange(len(taken) // 2)
+    found = {}
+    for name in np.unique(taken[0].names).tolist():
+        own = np.array(velocities, dtype=float)[:, taken[0].names == name]
+        products = [float(np.mean(np.sum(own[lag:] * own[: len(own) - lag], axis=-1))) for lag in lags]
+        if products[0] > 0:
+            found[name] = Autocorrelation(
+                (times[lags] - times[0]).tolist(), (np.array(products) / products[0]).tolist()
+            )
     return found
 
 

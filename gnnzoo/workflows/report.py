@@ -11,10 +11,12 @@ import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.inspection.pair_sample import sample_pairs
+from gnnzoo.data.inspection.rdf import radial_distributions
 from gnnzoo.data.inspection.temperature import intermolecular_temperature
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.deploy.runner import Configuration, Runner, open_runner
-from gnnzoo.dynamics.structure import displacements, distributions, largest_difference
+from gnnzoo.dynamics.angles import angle_distributions, largest_angle_difference, neighbor_distances
+from gnnzoo.dynamics.structure import displacements, largest_difference, sampled, velocity_autocorrelations
 from gnnzoo.dynamics.trajectory import H5MD
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
@@ -161,22 +163,33 @@ def _compared_run(
         output=folder,
     )
     reach = min(_REACH, 1.5 * model.cutoff)
-    everything = range(len(dataset))
+    everything, single = range(len(dataset)), frames[:1].tolist()
+    source, one = (sampled(dataset, some, reach) for some in (everything, single))
     with open_dataset(folder / H5MD) as made:
-        late = range(len(made) // 2, len(made))
-        of_run = distributions(made, late, reach)
-        moved = displacements(made, range(len(made)))
-    source = distributions(dataset, everything, reach)
+        whole = range(len(made))
+        late = sampled(made, whole[len(made) // 2 :], reach)
+        moved, velocities = displacements(made, whole), velocity_autocorrelations(made, whole)
+        names = made.type_names
+    radial = [radial_distributions(pairs, of, reach) for pairs, of in ((source, dataset.type_names), (late, names))]
+    of_one = radial_distributions(one, dataset.type_names, reach)
+    shells = neighbor_distances(radial[0])
+    angles = [angle_distributions(pairs, shells) for pairs in (source, late, one)]
     return RunComparison(
         run=run,
         data_temperature=of_data,
         data_temperature_error=uncertain,
-        data_rdf=source,
-        run_rdf=of_run,
-        rdf_difference=largest_difference(of_run, source),
-        rdf_noise=largest_difference(distributions(dataset, frames[:1].tolist(), reach), source),
+        data_rdf=radial[0],
+        run_rdf=radial[1],
+        rdf_difference=largest_difference(radial[1], radial[0]),
+        rdf_noise=largest_difference(of_one, radial[0]),
+        data_angles=angles[0],
+        run_angles=angles[1],
+        angle_difference=largest_angle_difference(angles[1], angles[0]),
+        angle_noise=largest_angle_difference(angles[2], angles[0]),
         data_displacements=displacements(dataset, everything),
         run_displacements=moved,
+        data_velocities=velocity_autocorrelations(dataset, everything),
+        run_velocities=velocities,
     )
 
 
@@ -231,12 +244,16 @@ def _findings(errors: Evaluation, symmetries: SymmetryErrors, run: RunComparison
             *("the run stays at the temperature of the data", "the run is at another temperature than the data"),
         )
     )
-    found.append(
-        made(
-            *("radial distribution", run.rdf_difference, verdict.STRUCTURE, "%"),
-            "the structure is that of the data",
-            "the structure is another one, or the run too short"
-            + (f": a single frame of the data differs by {run.rdf_noise:.2%}" if run.rdf_noise else ""),
-        )
+    structure = (
+        ("radial distribution", run.rdf_difference, run.rdf_noise),
+        ("angles between neighbours", run.angle_difference, run.angle_noise),
     )
+    for name, difference, noise in structure:
+        of_one = f": a single frame of the data differs by {noise:.2%}" if noise else ""
+        found.append(
+            made(
+                *(name, difference, verdict.STRUCTURE, "%"),
+                *("the structure is that of the data", f"the structure is another one, or the run too short{of_one}"),
+            )
+        )
     return found

@@ -10,7 +10,9 @@ import dumps
 import gnnzoo
 from errors import refused
 from gnnzoo.data.frames.frame import Frame
-from gnnzoo.dynamics.structure import displacements
+from gnnzoo.data.inspection.pair_sample import sample_pairs
+from gnnzoo.dynamics.angles import angle_distributions, largest_angle_difference
+from gnnzoo.dynamics.structure import displacements, velocity_autocorrelations
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.symmetry_errors import symmetry_errors
 from gnnzoo.outputs import OutputError
@@ -34,7 +36,7 @@ def test_the_files_are_there_and_the_page_needs_no_other(reported):
     folder = workshop / result.folder
     assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "parity.png", "pairs.png", "md"}
     page = (folder / "report.html").read_text()
-    assert page.count("<img ") == page.count('src="data:image/') == 4
+    assert page.count("<img ") == page.count('src="data:image/') == 6
     assert result.verdict in page
     stored = json.loads((folder / "report.json").read_text())
     assert [one["name"] for one in stored["findings"]] == [one.name for one in result.findings]
@@ -57,6 +59,9 @@ def test_the_run_starts_from_a_held_out_frame_with_its_structure(reported):
     assert result.run.run.steps == STEPS
     assert result.run.run_rdf.pairs.keys() == result.run.data_rdf.pairs.keys() == {"Ar-Ar"}
     assert 0 < result.run.rdf_difference < 1
+    assert result.run.run_angles.triplets.keys() == result.run.data_angles.triplets.keys() == {"Ar-Ar-Ar"}
+    assert 0 < result.run.angle_difference < 1
+    assert result.run.run_velocities["Ar"].correlation[0] == 1
 
 
 def test_an_existing_report_is_kept(reported, monkeypatch):
@@ -120,7 +125,7 @@ def test_the_asymmetry_is_the_ratio_of_norms():
     assert np.sqrt(np.median(found)) == pytest.approx(np.linalg.norm(odd) / np.linalg.norm(even), rel=0.15)
 
 
-# --- displacements, verdict -------------------------------------------------------------------------------------------
+# --- structure and motion, verdict ------------------------------------------------------------------------------------
 
 
 def test_displacements_are_unwrapped_and_without_the_common_motion():
@@ -162,3 +167,55 @@ def test_without_a_temperature_there_is_no_run(reported, monkeypatch):
     with refused(UserError, hint="--temperature"):
         gnnzoo.report(model, "argon.h5", steps=5, output="no-temperature")
     assert not (workshop / "no-temperature").exists()
+
+
+def test_a_random_walk_has_its_diffusion_coefficient():
+    """Steps of 0.1 along each direction in a time of 2: D = 0.1^2 / (2 * 2)."""
+    random = np.random.default_rng(1)
+    path = np.cumsum(0.1 * random.normal(size=(60, 800, 3)), axis=0)
+    frames = [
+        dataclasses.replace(frame_of(np.mod(positions, 10.0)), step=number, time=2.0 * number)
+        for number, positions in enumerate(path)
+    ]
+    (found,) = displacements(MemoryDataset(frames), range(60)).values()
+    assert found.diffusion == pytest.approx(0.1**2 / 4, rel=0.05)
+
+
+def test_velocities_of_an_oscillator_are_correlated_as_a_cosine():
+    """cos(w t) for any phase; a species without motion has none."""
+    random, frames, speed = np.random.default_rng(0), [], 0.3
+    phases = random.uniform(0, 2 * np.pi, (400, 3))
+    for number in range(40):
+        velocities = np.cos(speed * number + phases)
+        velocities[0] = 0.0
+        types = np.where(np.arange(400) == 0, 2, 1)
+        frames.append(
+            dataclasses.replace(
+                frame_of(np.zeros((400, 3))),
+                **{"step": number, "time": 2.0 * number, "types": types, "type_names": {1: "A", 2: "B"}},
+                velocities=velocities,
+            )
+        )
+    found = velocity_autocorrelations(MemoryDataset(frames), range(40))
+    assert set(found) == {"A"}
+    np.testing.assert_array_equal(found["A"].lags, 2.0 * np.arange(20))
+    np.testing.assert_allclose(found["A"].correlation, np.cos(speed * np.arange(20)), atol=0.06)
+    without = [dataclasses.replace(frame, velocities=None) for frame in frames]
+    assert velocity_autocorrelations(MemoryDataset(without), range(40)) == {}
+
+
+def test_angles_of_a_lattice_are_those_of_its_neighbours():
+    """A simple cubic lattice of two species, as in NaCl: of 15 angles between 6 neighbours, 12 right and 3 straight."""
+    places = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    kinds = 1 + places.sum(axis=1) % 2
+    frame = dataclasses.replace(
+        frame_of(2.5 * places), types=kinds, type_names={1: "Na", 2: "Cl"}, boundary=("pp", "pp", "pp")
+    )
+    pairs = sample_pairs(MemoryDataset([frame]), 3.0)
+    found = angle_distributions(pairs, {"Na-Cl": 3.0, "Na-Na": 3.0})
+    assert set(found.triplets) == {"Na-Cl-Na", "Cl-Na-Cl"}
+    for density in found.triplets.values():
+        shares = 3.0 * np.array(density)
+        np.testing.assert_allclose([shares[29:31].sum(), shares[-1]], [12 / 15, 3 / 15], rtol=1e-9)
+    assert largest_angle_difference(found, found) == 0
+    assert angle_distributions(pairs, {"Na-Cl": 1.0}).triplets == {}

@@ -92,8 +92,15 @@ def _run(compared: RunComparison, units: str | None) -> list[str]:
     ]
     if compared.run_rdf.pairs:
         parts += ["<h2>Radial distributions</h2>", image(_distributions(compared, units), "radial distributions")]
+    if compared.run_angles.triplets:
+        about = "<p>Between neighbours nearer than the end of the first shell of the data.</p>"
+        parts += ["<h2>Angles</h2>", about, image(_angles(compared), "angles")]
     if compared.run_displacements:
         parts += ["<h2>Mean squared displacements</h2>", image(_displacements(compared, units), "displacements")]
+        columns = ("species", f"diffusion coefficient, {length_unit(units)}² / {_time_unit(units)}", "from lags")
+        parts.append(table(columns, _diffusion(compared)))
+    if compared.run_velocities:
+        parts += ["<h2>Velocity autocorrelation</h2>", image(_velocities(compared, units), "velocity autocorrelation")]
     return parts
 
 
@@ -109,6 +116,46 @@ def _distributions(compared: RunComparison, units: str | None) -> "Figure":
         ]
         axis.set(xlabel=f"r, {length_unit(units)}", ylabel="g(r)", title=name, ylim=(0, 1.3 * max(visible.max(), 1.0)))
     axes[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def _angles(compared: RunComparison) -> "Figure":
+    ours, theirs = compared.run_angles, compared.data_angles
+    names = [name for name in theirs.triplets if name in ours.triplets]
+    figure, axes = panels(max(1, len(names)))
+    for axis, name in zip(axes, names, strict=False):
+        axis.plot(theirs.angles, theirs.triplets[name], "--", color=COLORS[1], linewidth=1.2, label="data")
+        axis.plot(ours.angles, ours.triplets[name], color=COLORS[0], linewidth=1.2, label="run")
+        axis.set(xlabel="angle, degrees", ylabel="probability per degree", title=name, xlim=(0, 180))
+    axes[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def _diffusion(compared: RunComparison) -> list[tuple[str, str, str]]:
+    """Coefficients of the run and of the data, as far as the lags reach."""
+    sides = (("run", compared.run_displacements), ("data", compared.data_displacements))
+    return [
+        (f"{name}, {side}", f"{moved.diffusion:.3g}", f"{moved.lags[len(moved.lags) // 2]:g} to {moved.lags[-1]:g}")
+        for side, found in sides
+        for name, moved in found.items()
+    ]
+
+
+def _time_unit(units: str | None) -> str:
+    return STYLES[units].time if units in STYLES else "(undeclared time unit)"
+
+
+def _velocities(compared: RunComparison, units: str | None) -> "Figure":
+    figure, (axis,) = panels(1, size=WIDE)
+    for number, (name, ours) in enumerate(compared.run_velocities.items()):
+        color = COLORS[number % len(COLORS)]
+        axis.plot(ours.lags, ours.correlation, color=color, label=f"{name}, run")
+        theirs = compared.data_velocities.get(name)
+        if theirs is not None:
+            axis.plot(theirs.lags, theirs.correlation, "o--", color=color, label=f"{name}, data")
+    axis.axhline(0, color="0.7", linewidth=0.8)
+    axis.set(xlabel=f"time, {_time_unit(units)}", ylabel="⟨v(0)·v(t)⟩ / ⟨v(0)²⟩", xlim=(0, None))
+    axis.legend(fontsize=8, frameon=False)
     return figure
 
 
@@ -131,7 +178,6 @@ def _displacements(compared: RunComparison, units: str | None) -> "Figure":
                 np.array(source.lags)[near], np.array(source.msd)[near], "o--", color=color, label=f"{name}, data"
             )
     length = length_unit(units)
-    time = STYLES[units].time if units in STYLES else "(undeclared time unit)"
-    axis.set(xlabel=f"time, {time}", ylabel=f"mean squared displacement, {length}$^2$")
+    axis.set(xlabel=f"time, {_time_unit(units)}", ylabel=f"mean squared displacement, {length}$^2$")
     axis.legend(fontsize=8, frameon=False)
     return figure

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnnzoo.data.inspection.rdf import RadialDistributions
-from gnnzoo.dynamics.structure import Displacements
+from gnnzoo.dynamics.angles import AngleDistributions
+from gnnzoo.dynamics.structure import Autocorrelation, Displacements
 from gnnzoo.evaluation.pairs import PairCurve
 from gnnzoo.evaluation.symmetry_errors import SymmetryErrors
 from gnnzoo.records import Record
@@ -24,7 +25,10 @@ class RunComparison(Record):
         data_rdf, run_rdf: radial distributions.
         rdf_difference: see `structure.largest_difference`.
         rdf_noise: that of a single frame of the data: what a run of one configuration could reach.
+        data_angles, run_angles: distributions of the angles between neighbours.
+        angle_difference, angle_noise: as for radial distributions.
         data_displacements, run_displacements: by species; empty where the data are no run.
+        data_velocities, run_velocities: autocorrelations by species; empty where the data are no run with velocities.
     """
 
     run: MdResult
@@ -34,8 +38,14 @@ class RunComparison(Record):
     run_rdf: RadialDistributions
     rdf_difference: float | None
     rdf_noise: float | None
+    data_angles: AngleDistributions
+    run_angles: AngleDistributions
+    angle_difference: float | None
+    angle_noise: float | None
     data_displacements: dict[str, Displacements]
     run_displacements: dict[str, Displacements]
+    data_velocities: dict[str, Autocorrelation]
+    run_velocities: dict[str, Autocorrelation]
 
 
 @dataclass(frozen=True)
