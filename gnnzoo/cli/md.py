@@ -9,7 +9,7 @@ from gnnzoo.cli.data_options import parse_types
 from gnnzoo.cli.model_argument import check_models
 
 if TYPE_CHECKING:
-    from gnnzoo.workflows.md import MdResult
+    from gnnzoo.workflows.steps.md_run import MdResult
 
 STOPPED, INTERRUPTED = 3, 130  # exit codes
 
@@ -36,6 +36,7 @@ STOPPED, INTERRUPTED = 3, 130  # exit codes
 )
 @click.option("--draw", is_flag=True, help="Draw the first velocities, also where the frame has some.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of velocities and random forces.")
+@click.option("--replicas", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
 @click.option("--fast", metavar="MODEL", help="Follow this model's forces in inner steps, corrected once a step.")
 @click.option("--inner", type=click.IntRange(2), default=4, show_default=True, help="Number of inner steps of --fast.")
 @click.option("--double", is_flag=True, help="Run the network in float64.")
@@ -57,6 +58,7 @@ def command(
     pressure_damping: float | None,
     draw: bool,
     seed: int,
+    replicas: int,
     fast: str | None,
     inner: int,
     double: bool,
@@ -69,6 +71,9 @@ def command(
 
     Ensembles: nve, velocity Verlet; langevin, with a random force; nvt, a Nose-Hoover chain; npt, the same with an
     isotropic barostat. FOLDER gets trajectory.lammpstrj, trajectory.h5, thermo.csv and md.json.
+
+    --replicas runs several copies with velocities of their own, in folders replica-1, replica-2 and so on; models that
+    do not couple all atoms of a box are evaluated on all of them at once.
 
     --fast is for multiple time stepping: a cheap model, also one of forces alone, in --inner steps, and MODEL as an
     impulse once a step, whose energy is conserved.
@@ -97,6 +102,7 @@ def command(
         pressure_damping=pressure_damping,
         draw=draw,
         seed=seed,
+        replicas=replicas,
         fast=fast,
         inner=inner,
         precision="double" if double else "single",
@@ -129,4 +135,5 @@ def _show(result: "MdResult") -> None:
         if value is not None:
             say(f"  {name + ':':<14}{value:.5g} {unit}")
     if result.problem is None:
-        say(f"next: gnnzoo inspect {result.folder}/trajectory.h5")
+        place = result.replicas[0].folder if result.replicas else result.folder
+        say(f"next: gnnzoo inspect {place}/trajectory.h5")

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from gnnzoo.deploy.runner import Configuration, Precision, RunnerInfo, open_runner
+from gnnzoo.deploy.runner import Configuration, Precision, Runner, RunnerInfo, open_runner
 from gnnzoo.errors import UserError
 from gnnzoo.models.files import ForceField
 from gnnzoo.units import mev_factor
@@ -40,7 +40,7 @@ class Calculator(AseCalculator):
         units: LAMMPS unit style of the model.
 
     Args:
-        model: a model, its .keras file, or a folder of `gnnzoo freeze`.
+        model: a model, its .keras file, a folder of `gnnzoo freeze`, or a runner of one.
         precision: "single", or "double" for vibrations and other small differences of forces; slower.
         skin: of the neighbour list, A.
         units: LAMMPS unit style of a model whose data declared none: "real" or "metal".
@@ -55,7 +55,7 @@ class Calculator(AseCalculator):
 
     def __init__(
         self,
-        model: ForceField | str | Path,
+        model: ForceField | Runner | str | Path,
         *,
         precision: Precision = "single",
         skin: float = 1.0,
@@ -64,7 +64,7 @@ class Calculator(AseCalculator):
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
-        self.runner = open_runner(model, precision, skin)
+        self.runner = model if isinstance(model, Runner) else open_runner(model, precision, skin)
         self._factor = _electronvolts(self.runner.info, units)
         self.units = str(self.runner.info.units or units)
         if molecules not in ("arrays", "bonds"):

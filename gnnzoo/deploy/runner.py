@@ -23,6 +23,7 @@ from gnnzoo.deploy.neighbor_skin import SkinList
 from gnnzoo.deploy.stored_card import StoredCard, read_card
 from gnnzoo.errors import ModelError, UserError
 from gnnzoo.models.files import ForceField, load_model
+from gnnzoo.models.symmetries import symmetries
 from gnnzoo.tensorflow_env import root_logger_kept
 
 Precision = Literal["single", "double"]
@@ -65,6 +66,7 @@ class RunnerInfo:
         bonds: pairs of species that are bonded within a molecule; None for any two different species.
         molecules: whether it was trained with molecule ids, which change the forces.
         periodic: whether it needs a box that is periodic in all directions.
+        additive: whether groups of atoms without edges between them have the forces that they have alone.
         has: the results that it has in addition to forces.
     """
 
@@ -76,6 +78,7 @@ class RunnerInfo:
     bonds: list[tuple[str, str]] | None
     molecules: bool
     periodic: bool
+    additive: bool
     has: EdgeResults
 
 
@@ -117,6 +120,21 @@ class Runner:
             DataError: a species is unknown, or there is no neighbour list.
             ModelError: the model refuses the configuration.
         """
+        return self.evaluated(self.edges(atoms))
+
+    def edges(self, atoms: Configuration) -> list[np.ndarray]:
+        """Find the edges of a configuration.
+
+        Args:
+            atoms: the configuration.
+
+        Returns:
+            Species, owned, senders, receivers, vectors and edge classes; positions and cell where the model reads them.
+
+        Raises:
+            DataError: a species is unknown, or there is no neighbour list.
+            ModelError: the model needs another box.
+        """
         species = species_index(atoms.names, list(self.info.species))
         if self.info.periodic and not np.all(atoms.pbc):
             raise ModelError(
@@ -125,11 +143,23 @@ class Runner:
             )
         senders, receivers, vectors = self._list.edges(atoms.positions, atoms.cell, atoms.pbc)
         classes = edge_classes(senders, receivers, vectors, atoms.names, atoms.molecules, self.info.bonds)
-        arguments = [species, np.ones(len(species), bool), senders, receivers, vectors, classes]
-        if self.info.periodic:
-            arguments += [atoms.positions, atoms.cell]
+        found = [species, np.ones(len(species), bool), senders, receivers, vectors, classes]
+        return [*found, atoms.positions, atoms.cell] if self.info.periodic else found
+
+    def evaluated(self, edges: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Evaluate the model on edges.
+
+        Args:
+            edges: see `edges`.
+
+        Returns:
+            See `results`.
+
+        Raises:
+            ModelError: the model refuses them.
+        """
         try:
-            found = self._evaluate(*map(tf.convert_to_tensor, arguments))
+            found = self._evaluate(*map(tf.convert_to_tensor, edges))
         except tf.errors.InvalidArgumentError as error:
             raise ModelError(f"{self.info.name}: {str(error.message).splitlines()[0]}") from error
         results = {name: value.numpy() for name, value in found.items()}
@@ -138,6 +168,14 @@ class Runner:
                 f"the output of {self.info.name} is not finite: atoms are closer together than any in its training data"
             )
         return results
+
+    def copy(self) -> "Runner":
+        """The same model with a neighbour list of its own, for other atoms.
+
+        Returns:
+            The runner; it shares what is compiled.
+        """
+        return Runner(self.info, self._evaluate, self._list.skin)
 
 
 def open_runner(model: ForceField | str | Path, precision: Precision = "single", skin: float = 0.0) -> Runner:
@@ -173,6 +211,7 @@ def open_runner(model: ForceField | str | Path, precision: Precision = "single",
         bonds=recipe.graph.bonds,
         molecules=needs_molecules(force_field),
         periodic=bool(network.largest_wave),
+        additive=symmetries(recipe).additive,
         has=edge_results(force_field),
     )
     return Runner(info, evaluate, skin)
@@ -245,6 +284,7 @@ def exported_runner(exported: ExportedModel, name: str, skin: float = 0.0) -> Ru
         bonds=None if bonds is None else [(pair[0], pair[1]) for pair in bonds],
         molecules=card["molecules"],
         periodic="cell" in inputs,
+        additive=False,  # a card does not state it
         has=EdgeResults("energies" in outputs, "virial" in outputs, "virials" in outputs),
     )
     keys = ("owned", "senders", "receivers", "vectors", "edge_class", "positions", "cell")

@@ -1,90 +1,32 @@
 """Molecular dynamics of a model in ASE: a run that is watched, with trajectory, state along the way and summary."""
 
-import json
-import logging
+import functools
 import os
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from gnnzoo import __version__
 from gnnzoo.choices import Ensemble
 from gnnzoo.data.data_source import Source
-from gnnzoo.data.export.lammps_dump import dump_texts
-from gnnzoo.data.frames.blocks import FrameBlock
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import TypeNames
 from gnnzoo.deploy.ase_calculator import Calculator
 from gnnzoo.deploy.lammps.input_files import first_timestep
 from gnnzoo.deploy.runner import Precision
-from gnnzoo.dynamics.ensembles import Conditions, check_conditions, integrator
-from gnnzoo.dynamics.first_configuration import first_configuration
-from gnnzoo.dynamics.monitor import Monitor
-from gnnzoo.dynamics.thermo import Thermo, csv_head, csv_row, drift, mean, measure, shown
-from gnnzoo.dynamics.trajectory import block_of, write_trajectory
-from gnnzoo.errors import DataError, Location, ModelError, UserError
+from gnnzoo.dynamics.ensembles import Conditions, check_conditions
+from gnnzoo.dynamics.replicas import Batch, run_together
+from gnnzoo.errors import Location, ModelError, UserError
 from gnnzoo.interrupt import StopRequest
 from gnnzoo.models.files import ForceField, load_model
-from gnnzoo.outputs import atomic_write, backup_existing, check_writable, refuse_existing, translate_os_errors
-from gnnzoo.progress import Task, track
+from gnnzoo.outputs import backup_existing, check_writable, refuse_existing, translate_os_errors
 from gnnzoo.progress_bar import displays_progress
-from gnnzoo.records import Record
-from gnnzoo.workflows.steps.first_frame import FirstFrame, first_frame
+from gnnzoo.workflows.steps.first_frame import first_frame
+from gnnzoo.workflows.steps.md_run import MdResult, MdRun, write_summary
 
-if TYPE_CHECKING:  # the calculator's module says what to install where ASE is missing
-    import ase
-    from ase.md.md import MolecularDynamics
-
-logger = logging.getLogger(__name__)
-
-THERMO, SUMMARY = "thermo.csv", "md.json"
-_WATCHED = 10  # steps between two looks at the atoms
-_ROWS = 10  # of the state, that are logged
 _SAMPLES = 100  # frames of a run, where their interval is not given
 _DAMPING, _PRESSURE_DAMPING = 100, 1000  # timesteps, as the LAMMPS manual recommends (page fix_nh)
-
-
-@dataclass(frozen=True)
-class MdResult(Record):
-    """A run.
-
-    Attributes:
-        folder: with trajectory.lammpstrj, trajectory.h5, thermo.csv and md.json.
-        model: its path, or name.
-        start: where the first configuration comes from.
-        atoms: their number.
-        conditions: state point and integration.
-        steps: that were done.
-        time: ps that were simulated.
-        frames: of the trajectory.
-        problem: why the run was stopped before its end; None where it was not.
-        signal: name of the signal that stopped it; None where none did.
-        temperature: mean of the second half, K.
-        pressure: mean of the second half, bar; None where the model has no stress.
-        density: mean of the second half, g/cm3; None without a box.
-        drift: of the conserved energy, meV per atom and ns; None where there is none.
-        speed: ns per day; None for a run of less than one interval.
-    """
-
-    folder: Path = field(metadata={"key": None})  # files of the folder may be moved with it
-    model: str
-    start: str
-    atoms: int
-    conditions: Conditions
-    steps: int
-    time: float
-    frames: int
-    problem: str | None
-    signal: str | None
-    temperature: float | None
-    pressure: float | None
-    density: float | None
-    drift: float | None
-    speed: float | None
 
 
 @displays_progress
@@ -103,6 +45,7 @@ def md(
     pressure_damping: float | None = None,
     draw: bool = False,
     seed: int = 0,
+    replicas: int = 1,
     fast: str | Path | ForceField | None = None,
     inner: int = 4,
     precision: Precision = "single",
@@ -131,7 +74,9 @@ def md(
         damping: relaxation time of the temperature, fs; by default 100 timesteps.
         pressure_damping: relaxation time of the pressure, fs; by default 1000 timesteps.
         draw: draw the first velocities, also where the frame has some.
-        seed: of drawn velocities and random forces.
+        seed: of drawn velocities and random forces; of further replicas the numbers after it.
+        replicas: number of runs side by side, each with drawn velocities of its own, in folders replica-1, replica-2
+            and so on; a model that does not couple all atoms of a box is evaluated on all of them at once.
         fast: another model, for multiple time stepping: its forces are followed in `inner` steps within each step, and
             `model` corrects them once a step.
         inner: number of these steps.
@@ -150,8 +95,7 @@ def md(
         ModelError: there is no such model, or it has no stress for "npt".
         UserError: an option is missing or not possible; the folder exists or cannot be written.
     """
-    if steps < 1:
-        raise UserError(f"{steps} steps", expected="at least 1 step")
+    _check_counts(steps, replicas, fast is not None)
     folder = _folder(model, output)
     refuse_existing(folder, overwrite)
     check_writable(folder)
@@ -160,6 +104,53 @@ def md(
     known = calculator.runner.info.types
     first = first_frame(force_field, start, frame, units=units or calculator.units, types=types, known=known)
     timestep = first_timestep(first.frame.names.tolist(), "real") if timestep is None else timestep
+    conditions = _conditions(
+        *(ensemble, timestep, temperature, pressure, damping, pressure_damping, seed),
+        inner=1 if fast is None else inner,
+        calculator=calculator,
+    )
+    fast_forces = None if fast is None else Calculator(fast, precision=precision, units=units)
+    batch = Batch(calculator.runner, replicas)
+    members = [batch.member(number) for number in range(replicas)]
+    calculators = [calculator] if replicas == 1 else [Calculator(member, units=units) for member in members]
+    runs = [
+        MdRun(
+            *(first, own, replace(conditions, seed=seed + number), steps, every or max(1, steps // _SAMPLES)),
+            draw=draw or replicas > 1,
+            fast=fast_forces,
+            label=f"replica {number + 1}: " if replicas > 1 else "",
+        )
+        for number, own in enumerate(calculators)
+    ]
+    if overwrite:
+        backup_existing(folder)
+    with translate_os_errors(folder):
+        folder.mkdir(parents=True)
+    with StopRequest() as stop:
+        return runs[0].write(folder, stop) if replicas == 1 else _write_replicas(runs, batch, folder, stop)
+
+
+def _check_counts(steps: int, replicas: int, multiple: bool) -> None:
+    if steps < 1:
+        raise UserError(f"{steps} steps", expected="at least 1 step")
+    if replicas < 1 or (replicas > 1 and multiple):
+        what = "multiple time steps are not made for replicas" if replicas > 1 else f"{replicas} replicas"
+        raise UserError(what, expected="at least 1 replica, and 1 with --fast")
+
+
+def _conditions(
+    ensemble: Ensemble,
+    timestep: float,
+    temperature: float | None,
+    pressure: float | None,
+    damping: float | None,
+    pressure_damping: float | None,
+    seed: int,
+    *,
+    inner: int,
+    calculator: Calculator,
+) -> Conditions:
+    """Conditions with their defaults, checked."""
     conditions = Conditions(
         ensemble=ensemble,
         timestep=timestep,
@@ -168,7 +159,7 @@ def md(
         damping=_DAMPING * timestep if damping is None else damping,
         pressure_damping=_PRESSURE_DAMPING * timestep if pressure_damping is None else pressure_damping,
         seed=seed,
-        inner=1 if fast is None else inner,
+        inner=inner,
     )
     check_conditions(conditions)
     if ensemble == "npt" and "stress" not in calculator.implemented_properties:
@@ -178,13 +169,39 @@ def md(
             expected="a model with an energy, or with pair forces",
             hint="--ensemble nvt",
         )
-    fast_forces = None if fast is None else Calculator(fast, precision=precision, units=units)
-    run = _Run(first, calculator, conditions, steps, every or max(1, steps // _SAMPLES), draw, fast_forces)
-    if overwrite:
-        backup_existing(folder)
-    with translate_os_errors(folder):
-        folder.mkdir(parents=True)
-    return run.write(folder)
+    return conditions
+
+
+def _write_replicas(runs: list["MdRun"], batch: Batch, folder: Path, stop: StopRequest) -> MdResult:
+    """Run all replicas, each in a folder of its own, and summarise them."""
+    places = [folder / f"replica-{number + 1}" for number in range(len(runs))]
+    for place in places:
+        place.mkdir()
+    works = [functools.partial(run.write, place, stop) for run, place in zip(runs, places, strict=True)]
+    found = tuple(run_together(works, batch))
+    problems = [f"replica {number}: {one.problem}" for number, one in enumerate(found, start=1) if one.problem]
+    result = replace(
+        found[0],
+        folder=folder,
+        steps=min(one.steps for one in found),
+        time=min(one.time for one in found),
+        frames=sum(one.frames for one in found),
+        problem="; ".join(problems) or None,
+        signal=stop.name,
+        temperature=_average([one.temperature for one in found]),
+        pressure=_average([one.pressure for one in found]),
+        density=_average([one.density for one in found]),
+        drift=_average([one.drift for one in found]),
+        speed=None if any(one.speed is None for one in found) else sum(one.speed or 0.0 for one in found),
+        replicas=found,
+    )
+    write_summary(result)
+    return result
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _folder(model: str | Path | ForceField, output: str | Path | None) -> Path:
@@ -194,147 +211,3 @@ def _folder(model: str | Path | ForceField, output: str | Path | None) -> Path:
     if isinstance(model, ForceField):
         return Path(f"{model.path.stem if model.path else model.recipe.name}-md")
     return Path(f"{Path(model).name.removesuffix('.keras')}-md")
-
-
-class _Run:
-    """A run while it goes on.
-
-    Args:
-        first: first configuration.
-        calculator: the model.
-        conditions: checked.
-        steps: number of timesteps.
-        every: timesteps between two frames.
-        draw: draw the velocities.
-        fast: calculator of the forces of inner steps, if there are any.
-    """
-
-    def __init__(
-        self,
-        first: FirstFrame,
-        calculator: Calculator,
-        conditions: Conditions,
-        steps: int,
-        every: int,
-        draw: bool,
-        fast: Calculator | None,
-    ) -> None:
-        self.first, self.conditions, self.steps, self.every = first, conditions, steps, every
-        self.units = calculator.units
-        self.name = calculator.runner.info.name
-        configuration = first_configuration(
-            first.frame, temperature=conditions.temperature, draw=draw, seed=conditions.seed
-        )
-        self.atoms: ase.Atoms = configuration.atoms
-        self.atoms.calc = calculator
-        velocities = "drawn" if configuration.drawn else "of that frame"
-        temperature = f"{self.atoms.get_temperature():.1f} K"
-        logger.info(f"{len(self.atoms):,} atoms of {first.origin}, velocities {velocities}: {temperature}")
-        if fast is not None:
-            fast.get_forces(self.atoms)  # what it refuses is refused before the run
-        self.dynamics: MolecularDynamics = integrator(self.atoms, conditions, fast)
-        self.monitor = Monitor(self.atoms, conditions.temperature)
-        self.states: list[Thermo] = []
-        self.done = 0
-        self.problem: str | None = None
-        self._check_first_frame()
-        self._measured: tuple[int, float] | None = None  # step and clock after the first interval
-        self._ended = time.monotonic()
-
-    def _check_first_frame(self) -> None:
-        """Evaluate the model and format a frame, so that what cannot be run or written leaves no folder."""
-        state = measure(self.atoms, self.dynamics, 0, self.conditions)
-        block = block_of(self.atoms, state, self.first.frame, self.units)
-        next(dump_texts([block], self.units, self.first.frame.type_names, Location(self.first.origin)))
-
-    def write(self, folder: Path) -> MdResult:
-        """Run, and write all files to an empty folder."""
-        conditions = self.conditions
-        made = {"model": self.name, "start": self.first.origin, **conditions.to_json()}
-        provenance = {"version": __version__, "command": "gnnzoo md", "sources": [], "md": made}
-        with (
-            StopRequest() as stop,
-            translate_os_errors(folder / THERMO),
-            (folder / THERMO).open("w") as table,
-            track(f"{conditions.ensemble}, {conditions.timestep:g} fs", self.steps, "steps") as task,
-        ):
-            frames = write_trajectory(
-                self._blocks(stop, table, task),
-                folder,
-                units=self.units,
-                type_names=self.first.frame.type_names,
-                version=__version__,
-                provenance=provenance,
-            )
-        result = self._result(folder, frames, stop.name)
-        with atomic_write(folder / SUMMARY) as temporary:
-            temporary.write_text(json.dumps(result.to_json(), indent=1) + "\n")
-        return result
-
-    def _blocks(self, stop: StopRequest, table: TextIO, task: Task) -> Iterator[FrameBlock]:
-        """Run, and yield each frame."""
-        table.write(csv_head() + "\n")
-        while True:
-            state = measure(self.atoms, self.dynamics, self.done, self.conditions)
-            self.states.append(state)
-            table.write(csv_row(state) + "\n")
-            table.flush()
-            if self.done * _ROWS // self.steps > (self.done - self.every) * _ROWS // self.steps:
-                logger.info(f"{shown(state, len(self.atoms))}{self._pace()}")
-            yield block_of(self.atoms, state, self.first.frame, self.units)
-            if self.done >= self.steps or not self._advance(min(self.every, self.steps - self.done), stop, task):
-                return
-
-    def _advance(self, steps: int, stop: StopRequest, task: Task) -> bool:
-        """Run to the next frame; False where there will be none."""
-        if self._measured is None and self.done:
-            self._measured = (self.done, time.monotonic())
-        end = self.done + steps
-        while self.done < end:
-            if stop.name is not None:
-                return False
-            some = min(_WATCHED, end - self.done)
-            try:
-                with np.errstate(all="ignore"):  # a thermostat that overflows ends below, with the reason
-                    self.dynamics.run(some)
-            except (DataError, ModelError) as error:  # of the atoms where they are now
-                self.problem = error.what
-                return False
-            self.done += some
-            task.advance(some)
-            self.problem = self.monitor.problem(self.atoms)
-            if self.problem is not None:
-                return False
-        self._ended = time.monotonic()
-        return True
-
-    def _speed(self) -> float | None:
-        """ns per day, without the first interval and its compilation."""
-        if self._measured is None or self.states[-1].step <= self._measured[0]:
-            return None
-        step, clock = self._measured
-        nanoseconds = (self.states[-1].step - step) * self.conditions.timestep * 1e-6
-        return nanoseconds / max(self._ended - clock, 1e-9) * 86400
-
-    def _pace(self) -> str:
-        speed = self._speed()
-        return "" if speed is None else f"  {speed:.3g} ns/day"
-
-    def _result(self, folder: Path, frames: int, signal: str | None) -> MdResult:
-        return MdResult(
-            folder=folder,
-            model=self.name,
-            start=self.first.origin,
-            atoms=len(self.atoms),
-            conditions=self.conditions,
-            steps=self.done,
-            time=self.done * self.conditions.timestep / 1000,
-            frames=frames,
-            problem=self.problem,
-            signal=signal,
-            temperature=mean(self.states, "temperature"),
-            pressure=mean(self.states, "pressure"),
-            density=mean(self.states, "density"),
-            drift=drift(self.states, len(self.atoms)),
-            speed=self._speed(),
-        )

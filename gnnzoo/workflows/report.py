@@ -29,6 +29,7 @@ from gnnzoo.progress_bar import displays_progress
 from gnnzoo.workflows.evaluate import Evaluation, evaluated, evaluated_frames, opened_data
 from gnnzoo.workflows.md import md
 from gnnzoo.workflows.steps import model_verdict as verdict
+from gnnzoo.workflows.steps.md_run import MdResult
 from gnnzoo.workflows.steps.model_verdict import Finding
 from gnnzoo.workflows.steps.report_page import report_page
 from gnnzoo.workflows.steps.report_records import Report, RunComparison
@@ -162,10 +163,22 @@ def _compared_run(
         units=None if model.units else units,
         output=folder,
     )
-    reach = min(_REACH, 1.5 * model.cutoff)
+    return _compared(run, known, dataset, frames, folder / H5MD, min(_REACH, 1.5 * model.cutoff))
+
+
+def _compared(
+    run: MdResult,
+    temperature: tuple[float, float] | None,
+    dataset: Dataset,
+    frames: np.ndarray,
+    trajectory: Path,
+    reach: float,
+) -> RunComparison:
+    """Structure and motion of the second half of a run next to those of the data, as far as `reach`."""
+    of_data, uncertain = temperature or (None, None)
     everything, single = range(len(dataset)), frames[:1].tolist()
     source, one = (sampled(dataset, some, reach) for some in (everything, single))
-    with open_dataset(folder / H5MD) as made:
+    with open_dataset(trajectory) as made:
         whole = range(len(made))
         late = sampled(made, whole[len(made) // 2 :], reach)
         moved, velocities = displacements(made, whole), velocity_autocorrelations(made, whole)
@@ -217,10 +230,14 @@ def _findings(errors: Evaluation, symmetries: SymmetryErrors, run: RunComparison
             ),
         ),
     ]
-    if run is None:
-        return found
+    return found if run is None else [*found, *_run_findings(run)]
+
+
+def _run_findings(run: RunComparison) -> list[Finding]:
+    """Those of a run."""
+    made = verdict.finding
     broken = run.run.problem
-    found.append(
+    found = [
         Finding(
             "time to failure",
             f"{run.run.time:g} ps: {broken}" if broken else f"none in {run.run.time:g} ps",
@@ -228,7 +245,7 @@ def _findings(errors: Evaluation, symmetries: SymmetryErrors, run: RunComparison
             broken is None,
             "the run is stable that long" if broken is None else "the run fails",
         )
-    )
+    ]
     drift = run.run.drift
     found.append(made("energy drift", drift, verdict.DRIFT, "meV/atom/ns", "energy is conserved", "energy drifts"))
     temperature = None

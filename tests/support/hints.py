@@ -27,6 +27,7 @@ _WRITERS = (*_DATA, "freeze", "pairs", "simulate")
 _REACHED_BY = {
     "dynamics": ("md",),
     "workflows/steps/first_frame.py": ("md",),
+    "workflows/steps/md_run.py": ("md",),
     "outputs.py": _WRITERS,
     "units.py": _DATA,
     "workflows/compare.py": ("transfer",),
@@ -49,6 +50,8 @@ _REACHED_BY = {
     "data/export": ("export",),
     "data": _DATA,
     "models": (*_DATA[3:], "freeze", "pairs"),
+    "deploy/lammps/build.py": ("lammps", "freeze"),
+    "deploy/lammps/external.py": ("lammps",),
     "deploy": ("freeze",),
     "evaluation/pairs.py": ("pairs",),
     "evaluation": ("evaluate",),

@@ -16,8 +16,11 @@ import dumps
 import gnnzoo
 from errors import refused
 from gnnzoo.cli import main
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.deploy.ase_calculator import Calculator
+from gnnzoo.deploy.runner import Configuration
 from gnnzoo.dynamics.ensembles import Conditions, integrator
+from gnnzoo.dynamics.replicas import Batch, run_together
 from gnnzoo.errors import DataError, ModelError, UserError
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField, save_model
@@ -279,3 +282,84 @@ def test_an_existing_folder_is_kept(folder, argon, lennard_jones):
         run(argon, lennard_jones, steps=1)
     run(argon, lennard_jones, steps=1, overwrite=True)
     assert sorted(path.name for path in folder.iterdir()) == ["lj-md", "lj-md.old-1"]
+
+
+# --- replicas ---------------------------------------------------------------------------------------------------------
+
+
+def test_replicas_are_the_single_runs(folder, argon, lennard_jones):
+    """In one batch: of the same velocities the same positions to 1e-6, energies and pressures."""
+    together = run(argon, lennard_jones, precision="double", replicas=3, seed=5, ensemble="npt", pressure=1.0)
+    assert [one.folder for one in together.replicas] == [together.folder / f"replica-{number}" for number in (1, 2, 3)]
+    assert (together.steps, together.frames, together.problem) == (40, 15, None)
+    seen = set()
+    for number, one in enumerate(together.replicas):
+        single = run(
+            *(argon, lennard_jones),
+            **{"precision": "double", "seed": 5 + number, "ensemble": "npt", "pressure": 1.0, "draw": True},
+            output=f"single-{number}",
+        )
+        ours, theirs = columns(one.folder), columns(single.folder)
+        for name in ours:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6, err_msg=name)
+        seen.add(one.temperature)
+        frames = [open_dataset([place.folder / "trajectory.h5"])[-1].positions for place in (one, single)]
+        np.testing.assert_allclose(frames[0], frames[1], atol=1e-6)
+    assert len(seen) == 3
+    assert together.temperature == pytest.approx(np.mean([one.temperature for one in together.replicas]))
+    assert json.loads((together.folder / "md.json").read_text())["replicas"][2]["steps"] == 40
+
+
+@pytest.fixture
+def batch(lennard_jones):
+    return Batch(Calculator(lennard_jones, precision="double").runner, 2)
+
+
+def atoms(shift=0.0) -> Configuration:
+    cube = bulk("Ar", "sc", a=4.0) * 2
+    positions = cube.positions + shift
+    positions[0, 0] += 0.3 + shift
+    return Configuration(np.array(["Ar"] * 8), positions, np.array(cube.cell), np.array(cube.pbc))
+
+
+def test_a_failed_replica_ends_alone(batch):
+    """One has an atom at a place that is no number: the other goes on, and gets its own results at each step."""
+    bad = atoms()
+    bad.positions[3] = np.nan
+
+    def good() -> list:
+        return [batch.member(0).results(atoms(0.1 * step))["virial"] for step in range(4)]
+
+    def failing() -> None:
+        batch.member(1).results(atoms())
+        batch.member(1).results(bad)
+
+    errors = []
+
+    def caught() -> list:
+        try:
+            failing()
+        except DataError as error:
+            errors.append(error)
+        return []
+
+    found, _ = run_together([good, caught], batch)
+    assert len(errors) == 1 and batch.evaluations >= 1
+    alone = Calculator(made(), precision="double").runner
+    for step, virial in enumerate(found):
+        np.testing.assert_allclose(virial, alone.results(atoms(0.1 * step))["virial"], rtol=1e-9)
+
+
+def test_models_that_couple_a_box_take_turns(argon, folder):
+    layers = [ENERGY[0], {"layer": "graph_norm"}, *ENERGY[1:]]
+    model = made(layers, scale=0.1)
+    batch = Batch(Calculator(model).runner, 2)
+    found = run_together([lambda: batch.member(0).results(atoms()), lambda: batch.member(1).results(atoms(0.2))], batch)
+    assert batch.evaluations == 0
+    for shift, results in zip((0.0, 0.2), found, strict=True):
+        np.testing.assert_array_equal(results["forces"], Calculator(model).runner.results(atoms(shift))["forces"])
+
+
+def test_replicas_and_multiple_time_steps_are_not_combined(folder, argon, lennard_jones):
+    with refused(UserError, "replicas", expected="--fast"):
+        run(argon, lennard_jones, replicas=2, fast=lennard_jones)

@@ -10,7 +10,7 @@ from gnnzoo.evaluation.pairs import PairCurve
 from gnnzoo.evaluation.symmetry_errors import SymmetryErrors
 from gnnzoo.records import Record
 from gnnzoo.workflows.evaluate import Evaluation
-from gnnzoo.workflows.md import MdResult
+from gnnzoo.workflows.steps.md_run import MdResult
 from gnnzoo.workflows.steps.model_verdict import Finding
 
 
