@@ -50,8 +50,6 @@ _REACHED_BY = {
     "data/export": ("export",),
     "data": _DATA,
     "models": (*_DATA[3:], "freeze", "pairs"),
-    "deploy/lammps/build.py": ("lammps", "freeze"),
-    "deploy/lammps/external.py": ("lammps",),
     "deploy": ("freeze",),
     "evaluation/pairs.py": ("pairs",),
     "evaluation": ("evaluate",),

@@ -141,7 +141,7 @@ def find_toolchain() -> Toolchain:
         raise UserError(
             f"there is no C++ compiler: {_compiler()} is not on PATH",
             expected="g++ 9 or newer, to compile the LAMMPS plugin once",
-            hint="sudo apt-get install g++, or conda install gxx; or --through python",
+            hint="sudo apt-get install g++, or conda install gxx; or gnnzoo lammps FOLDER --through python",
         )
     headers = _package("lammps") / "include" / "lammps"
     if not (headers / "pair.h").exists():
