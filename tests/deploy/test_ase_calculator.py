@@ -1,10 +1,14 @@
 """The ASE calculator has the model's numbers in ASE's units; forces and stress are derivatives of the energy."""
 
+import os
+import threading
+
 import ase.units
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.socketio import SocketClient, SocketIOCalculator
 from ase.md.verlet import VelocityVerlet
 
 import gnnzoo
@@ -209,3 +213,21 @@ def test_bad_input_is_refused(folder):
         bad.positions[3] = change
         with refused(FrameError, text):
             bad.get_forces()
+
+
+def test_a_socket_client_has_the_same_numbers(tmp_path):
+    """As a driver of i-PI: another program moves the atoms and asks for energy, forces and stress."""
+    model, atoms = force_field(), atoms_of(water_frame())
+    atoms.calc = gnnzoo.Calculator(model)
+    expected = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
+    name, driven = f"gnnzoo_{tmp_path.name}_{os.getpid()}", atoms.copy()
+    driven.calc = atoms.calc
+    moved = atoms.copy()
+    with SocketIOCalculator(unixsocket=name, timeout=60) as server:
+        client = threading.Thread(target=lambda: SocketClient(unixsocket=name, timeout=60).run(driven, use_stress=True))
+        client.start()
+        moved.calc = server
+        found = moved.get_potential_energy(), moved.get_forces(), moved.get_stress()
+    client.join(60)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
