@@ -255,6 +255,8 @@ def _run_findings(run: RunComparison) -> list[Finding]:
     of_few = np.sqrt(2 / (3 * run.run.atoms))
     of_data = (run.data_temperature_error or 0.0) / (run.data_temperature or 1.0)
     limit = max(verdict.TEMPERATURE, verdict.SPREAD * np.hypot(of_few, of_data))
+    if limit > verdict.UNCERTAIN:  # nothing follows from a temperature that is known no better
+        temperature = None
     found.append(
         made(
             *("temperature next to the data", temperature, float(limit), "%"),

@@ -99,6 +99,19 @@ def test_exact_forces_have_no_errors():
     assert max(found.rotation, found.net_force, found.asymmetry) < 1e-9
 
 
+def rough(frame: Frame) -> np.ndarray:
+    """The gradient of an energy of short waves: sin(9 (x_i - x_j)) of each pair, along each direction."""
+    between = frame.positions[:, None] - frame.positions[None]
+    return 9.0 * np.sum(
+        np.cos(9.0 * between) * np.sign(np.arange(len(between))[:, None] - np.arange(len(between)))[..., None], axis=1
+    )
+
+
+def test_a_rough_energy_is_an_energy():
+    frame = frame_of(np.random.default_rng(1).normal(size=(6, 3)))
+    assert symmetry_errors(rough, frame).asymmetry < 1e-6
+
+
 @pytest.mark.parametrize(
     ("forces", "broken"),
     [

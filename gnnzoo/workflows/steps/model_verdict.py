@@ -10,6 +10,7 @@ ROTATION, NET_FORCE, ASYMMETRY = 1e-3, 1e-3, 1e-3
 DRIFT = 1.0  # meV/atom/ns
 TEMPERATURE = 0.05  # relative, at constant energy
 SPREAD = 3.0  # standard deviations of the temperature of N atoms, sqrt(2 / 3N), that are fine for small boxes
+UNCERTAIN = 0.3  # relative: a limit of the temperature above which it says nothing
 STRUCTURE = 0.05  # of the largest peak; short runs have noise of some per cent
 
 
