@@ -94,7 +94,8 @@ def test_a_user_error_is_printed_with_place_expectation_and_next_step(run, snaps
 def test_an_internal_error_is_one_line(run):
     result = run("list", body=raising(ZeroDivisionError("by\nzero")))
     assert result.exit_code == 1
-    assert result.stderr == ("gnnzoo failed: ZeroDivisionError: by zero; run again with --debug for the traceback\n")
+    assert len(result.stderr.splitlines()) == 1
+    assert "ZeroDivisionError: by zero" in result.stderr and "--debug" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--debug", "list"), ("list", "--debug")], ids=" ".join)

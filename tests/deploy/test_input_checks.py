@@ -83,9 +83,9 @@ def test_what_has_no_forces_is_an_error_live_and_exported(model, exported, frame
 def test_lengths_that_differ_are_an_error_of_the_exported_model(exported, frame):
     positions, cell, pbc, types = arguments(frame)
     for wrong in (types[:-1], tf.concat([types, types[:1]], 0)):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="types and positions differ in length"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="types and positions"):
             exported.forces(positions, cell, pbc, wrong)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="molecules and positions differ in length"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="molecules and positions"):
         exported.forces(positions, cell, pbc, types, tf.zeros(3, tf.int64))
 
 

@@ -29,7 +29,7 @@ def test_an_untrained_target_has_forgotten_nothing(water, argon, model):
     found = measure_forgetting(water, *untrained(water, target(START, model=model), argon))
     assert found.before == water.info["figures"]["test"]["relative"]
     assert found.after == pytest.approx(found.before, rel=1e-5)
-    assert (found.frames, found.part, found.how) == (2, "test", "weight changes applied to the source")
+    assert (found.frames, found.part) == (2, "test") and "source" in found.how
 
 
 def test_a_conversion_of_units_is_no_forgetting(water, workshop):
