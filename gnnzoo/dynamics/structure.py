@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame
-from gnnzoo.data.inspection.pair_sample import PairSample, sample_pairs
 from gnnzoo.data.inspection.rdf import RadialDistributions
 from gnnzoo.records import Record
 
-_FRAMES = 40  # of each side, at most
 _LAGS = 400  # frames of a mean squared displacement
 
 
@@ -42,20 +40,6 @@ class Autocorrelation(Record):
 
     lags: list[float]
     correlation: list[float]
-
-
-def sampled(dataset: Dataset, frames: Sequence[int], reach: float) -> list[PairSample]:
-    """Pairs of some frames of a dataset.
-
-    Args:
-        dataset: the data.
-        frames: their indices; some of them are taken.
-        reach: largest distance, length unit.
-
-    Returns:
-        One sample for each frame that was taken.
-    """
-    return sample_pairs(dataset, reach, frames=_FRAMES, order=np.array(frames))
 
 
 def largest_difference(one: RadialDistributions, other: RadialDistributions) -> float | None:

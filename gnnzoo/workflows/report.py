@@ -11,12 +11,12 @@ import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.data.inspection.pair_sample import sample_pairs
-from gnnzoo.data.inspection.rdf import radial_distributions
 from gnnzoo.data.inspection.temperature import intermolecular_temperature
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.deploy.runner import Configuration, Runner, open_runner
-from gnnzoo.dynamics.angles import angle_distributions, largest_angle_difference, neighbor_distances
-from gnnzoo.dynamics.structure import displacements, largest_difference, sampled, velocity_autocorrelations
+from gnnzoo.dynamics.angles import largest_angle_difference
+from gnnzoo.dynamics.sampled_structure import structure
+from gnnzoo.dynamics.structure import displacements, largest_difference, velocity_autocorrelations
 from gnnzoo.dynamics.trajectory import H5MD
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.pair_plot import pair_plot
@@ -176,29 +176,25 @@ def _compared(
 ) -> RunComparison:
     """Structure and motion of the second half of a run next to those of the data, as far as `reach`."""
     of_data, uncertain = temperature or (None, None)
-    everything, single = range(len(dataset)), frames[:1].tolist()
-    source, one = (sampled(dataset, some, reach) for some in (everything, single))
+    everything = range(len(dataset))
+    source = structure(dataset, everything, reach)
+    one = structure(dataset, frames[:1].tolist(), reach, source.shells)
     with open_dataset(trajectory) as made:
         whole = range(len(made))
-        late = sampled(made, whole[len(made) // 2 :], reach)
+        late = structure(made, whole[len(made) // 2 :], reach, source.shells)
         moved, velocities = displacements(made, whole), velocity_autocorrelations(made, whole)
-        names = made.type_names
-    radial = [radial_distributions(pairs, of, reach) for pairs, of in ((source, dataset.type_names), (late, names))]
-    of_one = radial_distributions(one, dataset.type_names, reach)
-    shells = neighbor_distances(radial[0])
-    angles = [angle_distributions(pairs, shells) for pairs in (source, late, one)]
     return RunComparison(
         run=run,
         data_temperature=of_data,
         data_temperature_error=uncertain,
-        data_rdf=radial[0],
-        run_rdf=radial[1],
-        rdf_difference=largest_difference(radial[1], radial[0]),
-        rdf_noise=largest_difference(of_one, radial[0]),
-        data_angles=angles[0],
-        run_angles=angles[1],
-        angle_difference=largest_angle_difference(angles[1], angles[0]),
-        angle_noise=largest_angle_difference(angles[2], angles[0]),
+        data_rdf=source.radial,
+        run_rdf=late.radial,
+        rdf_difference=largest_difference(late.radial, source.radial),
+        rdf_noise=largest_difference(one.radial, source.radial),
+        data_angles=source.angles,
+        run_angles=late.angles,
+        angle_difference=largest_angle_difference(late.angles, source.angles),
+        angle_noise=largest_angle_difference(one.angles, source.angles),
         data_displacements=displacements(dataset, everything),
         run_displacements=moved,
         data_velocities=velocity_autocorrelations(dataset, everything),
@@ -263,11 +259,11 @@ def _run_findings(run: RunComparison) -> list[Finding]:
             *("the run stays at the temperature of the data", "the run is at another temperature than the data"),
         )
     )
-    structure = (
+    structures = (
         ("radial distribution", run.rdf_difference, run.rdf_noise),
         ("angles between neighbours", run.angle_difference, run.angle_noise),
     )
-    for name, difference, noise in structure:
+    for name, difference, noise in structures:
         of_one = f": a single frame of the data differs by {noise:.2%}" if noise else ""
         found.append(
             made(

@@ -12,6 +12,7 @@ from errors import refused
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.inspection.pair_sample import sample_pairs
 from gnnzoo.dynamics.angles import angle_distributions, largest_angle_difference
+from gnnzoo.dynamics.sampled_structure import structure
 from gnnzoo.dynamics.structure import displacements, velocity_autocorrelations
 from gnnzoo.errors import UserError
 from gnnzoo.evaluation.symmetry_errors import symmetry_errors
@@ -232,3 +233,21 @@ def test_angles_of_a_lattice_are_those_of_its_neighbours():
         np.testing.assert_allclose([shares[29:31].sum(), shares[-1]], [12 / 15, 3 / 15], rtol=1e-9)
     assert largest_angle_difference(found, found) == 0
     assert angle_distributions(pairs, {"Na-Cl": 1.0}).triplets == {}
+
+
+def test_frames_whose_pairs_do_not_fit_into_memory_are_averaged_in_groups(monkeypatch):
+    frames = [
+        dataclasses.replace(
+            frame_of(np.random.default_rng(number).uniform(0, 10, (40, 3))),
+            boundary=("pp", "pp", "pp"),
+            type_names={1: "A"},
+        )
+        for number in range(7)
+    ]
+    dataset, shells = MemoryDataset(frames), {"A-A": 4.0}
+    whole = structure(dataset, range(7), 4.0, shells)
+    monkeypatch.setattr("gnnzoo.data.inspection.pair_sample._PAIRS", 2 * 40 * 150)
+    grouped = structure(dataset, range(7), 4.0, shells)
+    assert whole.radial.frames == grouped.radial.frames == grouped.angles.frames == 7
+    np.testing.assert_allclose(grouped.radial.pairs["A-A"].g, whole.radial.pairs["A-A"].g)
+    np.testing.assert_allclose(grouped.angles.triplets["A-A-A"], whole.angles.triplets["A-A-A"], rtol=0.2, atol=1e-3)
