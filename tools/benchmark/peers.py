@@ -1,13 +1,11 @@
-"""DeePMD-kit next to models of gnnzoo: error on the same held-out frames, and one evaluation of the same atoms.
+"""DeePMD-kit next to models of gnnzoo: error on the same frames, and one evaluation of the same atoms.
 
-    python tools/benchmark/peers.py DATA --deepmd /path/of/an/environment/bin --minutes 8 --models a.keras b.keras \
-        [--repeat 2] [--folder peers]
+    python tools/benchmark/peers.py DATA --evaluate OTHER --deepmd ENVIRONMENT/bin --minutes 8 --models a.keras b.keras
 
-DATA is a dataset whose first four fifths DeePMD-kit is trained on (se_e2_a, cutoff 6 A, forces alone) in the time
-given, after a short run that fits the length of its schedule to that time; its model is frozen and compressed, as its
-manual recommends for speed. All are evaluated on the last fifth, so that models of gnnzoo must be trained on another
-run. Then each evaluates the last frame, repeated along each direction, neighbour list included, one after another;
-medians are reported.
+DATA is the dataset that DeePMD-kit is trained on (se_e2_a, cutoff 6 A, forces alone) in the time given, after a short
+run that fits the length of its schedule to that time; its model is frozen and compressed, as its manual recommends for
+speed. All are evaluated on frames of another run. Then each evaluates the last frame, repeated along each direction by
+--repeat, neighbour list included, one after another; medians are reported.
 """
 
 import argparse
@@ -32,7 +30,7 @@ from gnnzoo.data.open_dataset import open_dataset  # noqa: E402
 from gnnzoo.deploy.runner import Configuration, open_runner  # noqa: E402
 from gnnzoo.units import force_unit, mev_factor  # noqa: E402
 
-TRIAL, WARM, TIMED = 200, 2, 7  # steps of the first run of DeePMD-kit; evaluations before the timed ones, and these
+TRIAL, EVALUATED, WARM, TIMED = 200, 50, 2, 7  # steps of the first run; frames; evaluations: untimed, timed
 # Evaluates arrays of configurations in DeePMD-kit's own environment, which cannot be that of gnnzoo.
 EVALUATE = """
 import json, sys, time
@@ -55,6 +53,7 @@ def main() -> None:
     """Parse, train, evaluate, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="dataset of frames of the same atoms, in real or metal units")
+    parser.add_argument("--evaluate", type=Path, required=True, help="dataset of the same atoms, not trained on")
     parser.add_argument("--deepmd", type=Path, required=True, help="folder with dp and python of DeePMD-kit")
     parser.add_argument("--minutes", type=float, default=8.0, help="training time of DeePMD-kit")
     parser.add_argument("--models", type=Path, nargs="*", default=[], help=".keras files")
@@ -64,11 +63,10 @@ def main() -> None:
     shutil.rmtree(given.folder, ignore_errors=True)
     given.folder.mkdir(parents=True)
     dataset = open_dataset([given.data])
-    first = 4 * len(dataset) // 5
-    held_out = [dataset[index] for index in range(first, len(dataset))]
+    held_out = list(open_dataset([given.evaluate]))[-EVALUATED:]
     expected = np.array([frame.forces for frame in held_out])
     large = repeated(held_out[-1], given.repeat)
-    write_systems(dataset, range(first), given.folder)
+    write_systems(dataset, given.folder)
     trained = train(given.deepmd, given.folder, given.minutes)
     rows = []
     for name, model in trained.items():
@@ -103,7 +101,7 @@ def show(rows: list, expected: np.ndarray, atoms: int, dataset: Dataset, given: 
         for one in found
     ]
     unit = force_unit(dataset.units)
-    title = f"{len(expected)} held-out frames of {given.data}, mean |F| {size:.4g} {unit}; {atoms:,} atoms"
+    title = f"{len(expected)} frames of {given.evaluate}, mean |F| {size:.4g} {unit}; {atoms:,} atoms"
     table(title, ("model", "mean |dF| / mean |F|", "ms", "katom-steps/s", "times the first"), shown)
     (given.folder / "peers.json").write_text(json.dumps(found, indent=1) + "\n")
 
@@ -145,9 +143,9 @@ def timed(run: Callable[[], object]) -> float:
 # --- DeePMD-kit -------------------------------------------------------------------------------------------------------
 
 
-def write_systems(dataset: Dataset, train: range, folder: Path) -> None:
+def write_systems(dataset: Dataset, folder: Path) -> None:
     """Write training frames as DeePMD-kit reads them: eV and A, one folder of arrays."""
-    frames = [dataset[index] for index in train]
+    frames = list(dataset)
     factor = mev_factor(dataset.units) / 1000
     place = folder / "system" / "set.000"
     place.mkdir(parents=True)
