@@ -178,7 +178,7 @@ def train(programs: Path, folder: Path, minutes: float) -> dict[str, Path]:
         "training": {"training_data": {"systems": ["system"], "batch_size": 1}, **seeds},
     }
     rate = run_training(programs, folder, recipe, TRIAL)
-    steps = max(TRIAL, int(60 * minutes * rate))
+    steps = max(1, round(60 * minutes * rate / TRIAL)) * TRIAL
     run_training(programs, folder, recipe, steps)
     command(programs, folder, "freeze", "-o", "model.pb")
     command(programs, folder, "compress", "-i", "model.pb", "-o", "compressed.pb")
@@ -187,9 +187,11 @@ def train(programs: Path, folder: Path, minutes: float) -> dict[str, Path]:
 
 
 def run_training(programs: Path, folder: Path, recipe: dict, steps: int) -> float:
-    """Train for some steps; steps per second without the first ones."""
+    """Train for some steps, of which only the last is saved; steps per second without the first ones."""
+    for path in [*folder.glob("model.ckpt*"), folder / "checkpoint"]:  # of the run before: freezing takes the newest
+        path.unlink(missing_ok=True)
     rate = {"type": "exp", "start_lr": 1e-3, "stop_lr": 1e-6, "decay_steps": max(1, steps // 200)}
-    training = recipe["training"] | {"numb_steps": steps, "disp_freq": max(1, steps // 20), "save_freq": steps}
+    training = recipe["training"] | {"numb_steps": steps, "disp_freq": max(1, steps // 20), "save_freq": TRIAL}
     (folder / "input.json").write_text(json.dumps(recipe | {"learning_rate": rate, "training": training}))
     text = command(programs, folder, "train", "input.json")
     seconds = [float(found) for found in re.findall(r"(?:total )?wall time = ([\d.]+) s", text)]
