@@ -116,7 +116,7 @@ def velocity_autocorrelations(dataset: Dataset, frames: Sequence[int]) -> dict[s
     """
     taken = [dataset[int(index)] for index in frames[:_LAGS]]
     velocities = [frame.velocities for frame in taken]
-    if len(taken) < 3 or any(one is None for one in velocities) or not _comparable(taken):
+    if len(taken) < 4 or any(one is None for one in velocities) or not _comparable(taken):
         return {}
     times = np.array([frame.time for frame in taken], dtype=float)
     lags = np.arange(len(taken) // 2)

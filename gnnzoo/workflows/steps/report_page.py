@@ -100,7 +100,11 @@ def _run(compared: RunComparison, units: str | None) -> list[str]:
         columns = ("species", f"diffusion coefficient, {length_unit(units)}² / {_time_unit(units)}", "from lags")
         parts.append(table(columns, _diffusion(compared)))
     if compared.run_velocities:
-        parts += ["<h2>Velocity autocorrelation</h2>", image(_velocities(compared, units), "velocity autocorrelation")]
+        interval = next(iter(compared.run_velocities.values())).lags[1]
+        time = f"{interval:g} {_time_unit(units)}"
+        about = f"<p>One frame in {time}: vibrations of less than twice that are not resolved.</p>"
+        drawn = image(_velocities(compared, units), "velocity autocorrelation")
+        parts += ["<h2>Velocity autocorrelation</h2>", about, drawn]
     return parts
 
 
