@@ -240,3 +240,9 @@ def test_the_newest_model_is_the_default(folder, messages, few_functions):
     assert "water.keras" in messages()
     with refused(OutputError, file="water-frozen", hint="--overwrite"):
         freeze()
+
+
+def test_a_table_is_refused_before_anything_is_written(folder):
+    with refused(ModelError, hint="--table"):
+        freeze(water_model(), "frozen", table=True)
+    assert not Path("frozen").exists()
