@@ -29,6 +29,7 @@ from fuzzers import FUZZERS, load_fuzzer
 from fuzzers.guard import limit_memory
 
 _RENEWED = 500  # inputs after which the memory limit is set again: fragmentation adds up over many thousands of inputs
+_OF_A_PROCESS = 1000  # inputs, so that what a library keeps of each does not add up to a limit of memory
 _SHOWN = 3  # findings of one kind that are printed
 _PATIENCE = 30  # seconds after its timeout until a process that does not react is ended
 
@@ -85,11 +86,12 @@ def _run(name: str, options: argparse.Namespace) -> Summary:
     with tempfile.TemporaryDirectory(prefix="gnnzoo-fuzz-") as folder:
         while number < stop:
             results, current = context.Queue(), context.Array("d", [number, time.monotonic() + 300], lock=False)
-            arguments = (name, options, Path(folder), number, stop, results, current)
+            until = min(stop, number + _OF_A_PROCESS)
+            arguments = (name, options, Path(folder), number, until, results, current)
             process = context.Process(target=_work, args=arguments)
             process.start()
             ended = _follow(process, results, current, summary)
-            number = stop if ended is None else int(current[0])
+            number = until if ended is None else int(current[0])
             if ended is not None:  # by this input
                 work = Path(folder) / f"{name}-work" / load_fuzzer(name).file
                 story, what = "the process ended", f"the process ended: {ended}"
