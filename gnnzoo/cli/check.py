@@ -1,7 +1,5 @@
 """gnnzoo check"""
 
-from pathlib import Path
-
 import click
 
 
@@ -10,9 +8,6 @@ import click
 def command(folder: str) -> None:
     """Verify the exported model FOLDER: its files against their digests, and its forces on the stored example."""
     from gnnzoo.cli.console import say, table
-    from gnnzoo.deploy.checksums import check_checksums
-
-    check_checksums(Path(folder))  # what is no such folder is refused before TensorFlow is imported
     from gnnzoo.workflows.check import check
 
     found = check(folder)

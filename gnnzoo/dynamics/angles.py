@@ -68,9 +68,8 @@ def angle_distributions(pairs: Sequence[PairSample], distances: Mapping[str, flo
 def _angles(sampled: PairSample, distances: Mapping[str, float]) -> Iterator[tuple[str, np.ndarray]]:
     """Names of triplets, and the angles of one frame in degrees."""
     names = np.asarray(sampled.frame.names)
-    reach = {frozenset(name.split("-")): distance for name, distance in distances.items()}
     kinds, index = np.unique(names, return_inverse=True)
-    table = np.array([[reach.get(frozenset((a, b)), 0.0) for b in kinds] for a in kinds])
+    table = np.array([[distances.get(f"{a}-{b}", distances.get(f"{b}-{a}", 0.0)) for b in kinds] for a in kinds])
     near = sampled.distinct & (sampled.distances < table[index[sampled.receivers], index[sampled.senders]])
     centers, neighbors, ways = sampled.receivers[near], sampled.senders[near], sampled.directions[near]
     first, second = _two_of_each(centers)

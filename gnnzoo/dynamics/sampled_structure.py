@@ -57,13 +57,12 @@ def _groups(dataset: Dataset, frames: Sequence[int], reach: float) -> Iterator[l
     """Pairs of the frames, in groups of as many as `sample_pairs` takes at once."""
     order = np.array(frames)[ends_of_parts(len(frames), min(len(frames), _FRAMES))]
     first = sample_pairs(dataset, reach, frames=len(order), order=order)
-    if len(first) == len(order):
-        yield first
-        return
-    count = -(-len(order) // len(first))
+    size, taken = len(first), [sampled.index for sampled in first]
+    yield first
     del first
-    for start in range(count):
-        yield sample_pairs(dataset, reach, frames=len(order), order=order[start::count])
+    others = np.setdiff1d(order, taken)
+    for start in range(0, len(others), size):
+        yield sample_pairs(dataset, reach, frames=size, order=others[start : start + size])
 
 
 def _average_radial(parts: Sequence[RadialDistributions]) -> RadialDistributions:

@@ -88,19 +88,16 @@ def displacements(dataset: Dataset, frames: Sequence[int]) -> dict[str, Displace
     Returns:
         By species; none where times are unknown, or atoms change.
     """
-    taken = [dataset[int(index)] for index in frames[:_LAGS]]
-    if len(taken) < 3 or not _comparable(taken):
+    taken = _of_one_run(dataset, frames, fewest=3)
+    if not taken:
         return {}
-    paths = _unwrapped(taken)
-    times = np.array([frame.time for frame in taken], dtype=float)
-    lags = np.arange(len(taken) // 2)
-    found = {}
+    paths, (lags, times), found = _unwrapped(taken), _lags(taken), {}
     for name in np.unique(taken[0].names).tolist():
         path = paths[:, taken[0].names == name]
         msd = [float(np.mean(np.sum((path[lag:] - path[: len(path) - lag]) ** 2, axis=-1))) for lag in lags]
         late = lags[len(lags) // 2 :]
         slope = float(np.polyfit(times[late], np.array(msd)[late], 1)[0]) if len(late) > 1 else 0.0
-        found[name] = Displacements((times[lags] - times[0]).tolist(), msd, slope / 6)
+        found[name] = Displacements(times.tolist(), msd, slope / 6)
     return found
 
 
@@ -114,21 +111,29 @@ def velocity_autocorrelations(dataset: Dataset, frames: Sequence[int]) -> dict[s
     Returns:
         By species; none where times or velocities are unknown, or atoms change.
     """
-    taken = [dataset[int(index)] for index in frames[:_LAGS]]
-    velocities = [frame.velocities for frame in taken]
-    if len(taken) < 4 or any(one is None for one in velocities) or not _comparable(taken):
+    taken = _of_one_run(dataset, frames, fewest=4)
+    if not taken or any(frame.velocities is None for frame in taken):
         return {}
-    times = np.array([frame.time for frame in taken], dtype=float)
-    lags = np.arange(len(taken) // 2)
-    found = {}
+    velocities, (lags, times), found = np.array([frame.velocities for frame in taken], dtype=float), _lags(taken), {}
     for name in np.unique(taken[0].names).tolist():
-        own = np.array(velocities, dtype=float)[:, taken[0].names == name]
+        own = velocities[:, taken[0].names == name]
         products = [float(np.mean(np.sum(own[lag:] * own[: len(own) - lag], axis=-1))) for lag in lags]
         if products[0] > 0:
-            found[name] = Autocorrelation(
-                (times[lags] - times[0]).tolist(), (np.array(products) / products[0]).tolist()
-            )
+            found[name] = Autocorrelation(times.tolist(), (np.array(products) / products[0]).tolist())
     return found
+
+
+def _of_one_run(dataset: Dataset, frames: Sequence[int], fewest: int) -> list[Frame]:
+    """The first of the frames; none where they are fewer than these, or not of one run at equal distances in time."""
+    taken = [dataset[int(index)] for index in frames[:_LAGS]]
+    return taken if len(taken) >= fewest and _comparable(taken) else []
+
+
+def _lags(taken: list[Frame]) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of up to half of the frames: (lags,) numbers of frames, and of the times."""
+    lags = np.arange(len(taken) // 2)
+    times = np.array([frame.time for frame in taken], dtype=float)
+    return lags, times[lags] - times[0]
 
 
 def _comparable(frames: list[Frame]) -> bool:

@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from gnnzoo.deploy.checksums import check_checksums
-from gnnzoo.deploy.comparison import TOLERANCE
-from gnnzoo.deploy.freeze import EDGE_SIGNATURES
-from gnnzoo.deploy.runner import Configuration, Runner, exported_runner, load_exported
 from gnnzoo.deploy.stored_example import read_example
 from gnnzoo.errors import Location, ModelError
 from gnnzoo.records import Record
+
+if TYPE_CHECKING:
+    from gnnzoo.deploy.runner import Configuration, Runner
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,13 @@ def check(folder: str | Path) -> CheckResult:
     folder = Path(folder)
     files = check_checksums(folder)
     example = read_example(folder)
+    # what is no such folder is refused before TensorFlow is imported, which takes seconds
+    import tensorflow as tf
+
+    from gnnzoo.deploy.comparison import TOLERANCE
+    from gnnzoo.deploy.freeze import EDGE_SIGNATURES
+    from gnnzoo.deploy.runner import Configuration, exported_runner, load_exported
+
     largest = float(np.abs(example["forces"]).max())
     exported = load_exported(folder)
     names = ("positions", "cell", "pbc", "types", "molecules")
@@ -96,7 +103,7 @@ def check(folder: str | Path) -> CheckResult:
     return CheckResult(folder, files, len(example["types"]), runner.info.units, tuple(checks))
 
 
-def _forces(runner: Runner, atoms: Configuration) -> np.ndarray:
+def _forces(runner: "Runner", atoms: "Configuration") -> np.ndarray:
     return runner.results(atoms)["forces"]
 
 

@@ -28,6 +28,7 @@ quiet_tensorflow()
 from gnnzoo.data.frames.frame import Dataset, Frame  # noqa: E402
 from gnnzoo.data.open_dataset import open_dataset  # noqa: E402
 from gnnzoo.deploy.runner import Configuration, open_runner  # noqa: E402
+from gnnzoo.testing.frames import replicated  # noqa: E402
 from gnnzoo.units import force_unit, mev_factor  # noqa: E402
 
 TRIAL, EVALUATED, WARM, TIMED = 200, 50, 2, 7  # steps of the first run; frames; evaluations: untimed, timed
@@ -65,7 +66,7 @@ def main() -> None:
     dataset = open_dataset([given.data])
     held_out = list(open_dataset([given.evaluate]))[-EVALUATED:]
     expected = np.array([frame.forces for frame in held_out])
-    large = repeated(held_out[-1], given.repeat)
+    large = replicated(held_out[-1], (given.repeat,) * 3)
     write_systems(dataset, given.folder)
     trained = train(given.deepmd, given.folder, given.minutes)
     rows = []
@@ -104,28 +105,6 @@ def show(rows: list, expected: np.ndarray, atoms: int, dataset: Dataset, given: 
     title = f"{len(expected)} frames of {given.evaluate}, mean |F| {size:.4g} {unit}; {atoms:,} atoms"
     table(title, ("model", "mean |dF| / mean |F|", "ms", "katom-steps/s", "times the first"), shown)
     (given.folder / "peers.json").write_text(json.dumps(found, indent=1) + "\n")
-
-
-def repeated(frame: Frame, times: int) -> Frame:
-    """A frame repeated along its lattice vectors."""
-    shifts = np.stack(np.meshgrid(*[np.arange(times)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) @ frame.cell
-    copies, count = len(shifts), len(frame.types)
-    molecules = None
-    if frame.molecules is not None:
-        span = int(frame.molecules.max()) + 1
-        molecules = np.concatenate([frame.molecules + span * number for number in range(copies)])
-    return Frame(
-        step=0,
-        positions=(shifts[:, None] + frame.positions).reshape(-1, 3),
-        forces=np.zeros((copies * count, 3)),
-        cell=times * frame.cell,
-        ids=np.arange(1, copies * count + 1),
-        types=np.tile(frame.types, copies),
-        type_names=frame.type_names,
-        boundary=frame.boundary,
-        molecules=molecules,
-        units=frame.units,
-    )
 
 
 def configuration(frame: Frame) -> Configuration:

@@ -83,7 +83,7 @@ def build_plugin(again: bool = False) -> Path:
     """
     folder = plugin_folder()
     plugin = folder / PLUGIN
-    if plugin.exists() and not again:
+    if plugin_is_built() and not again:
         return plugin
     tools = find_toolchain()
     logger.info(f"compiling the LAMMPS plugin with {tools.compiler}, once: about 10 s")

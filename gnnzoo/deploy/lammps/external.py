@@ -5,6 +5,7 @@ step with the atoms of one process (LAMMPS manual, pages fix_external and Python
 """
 
 import ctypes
+import itertools
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ class ExternalScript:
     """A script in two parts: up to the pair style, and after it.
 
     Attributes:
-        before: ends with the fix that will call the model.
+        before: ends where `style_commands` belong.
         after: the rest.
         names: species of each type, from 1; none where the script leaves them to the model.
         precision: of the network.
@@ -40,13 +41,11 @@ class ExternalScript:
     precision: Precision
 
 
-def split_script(path: Path, cutoff: float, energy: bool, virial: bool) -> ExternalScript:
-    """Rewrite a script of the plugin for `fix external`.
+def split_script(path: Path) -> ExternalScript:
+    """Split a script of the plugin at its pair style.
 
     Args:
         path: LAMMPS input script.
-        cutoff: of the model, length unit.
-        energy, virial: whether the model has them.
 
     Returns:
         Its two parts.
@@ -68,15 +67,26 @@ def split_script(path: Path, cutoff: float, energy: bool, virial: bool) -> Exter
     if any("$" in name for name in names):
         where = Location(file=path, line=types.first + 1)
         raise UserError(f"variables name species: {' '.join(names)}", location=where, hint=_PLUGIN_NEEDED)
-    before = [
-        *raw[: style.first],
-        *raw[style.end : types.first],
-        f"pair_style zero {cutoff!r}",
-        "pair_coeff * *",
-        f"fix {_FIX} all external pf/callback 1 1",
-        f"fix_modify {_FIX} energy {'yes' if energy else 'no'} virial {'yes' if virial else 'no'}",
-    ]
+    before = [*raw[: style.first], *raw[style.end : types.first]]
     return ExternalScript("\n".join(before), "\n".join(raw[types.end :]), names, _precision(style, path))
+
+
+def style_commands(cutoff: float, energy: bool, virial: bool) -> str:
+    """LAMMPS' commands in the place of the pair style, the last of which makes the fix that will call the model.
+
+    Args:
+        cutoff: of the model, length unit.
+        energy, virial: whether the model has them.
+
+    Returns:
+        Lines.
+    """
+    return (
+        f"pair_style zero {cutoff!r}\n"
+        "pair_coeff * *\n"
+        f"fix {_FIX} all external pf/callback 1 1\n"
+        f"fix_modify {_FIX} energy {'yes' if energy else 'no'} virial {'yes' if virial else 'no'}\n"
+    )
 
 
 class _Command(NamedTuple):
@@ -88,15 +98,15 @@ class _Command(NamedTuple):
 
 
 def _commands(raw: Sequence[str]) -> Iterator[_Command]:
-    """The commands of a script; lines that end with & are joined."""
+    """The commands of a script, without comments; lines that end with & are joined."""
     joined, first = "", 0
     for number, line in enumerate(raw):
         joined += line.rstrip()
         if joined.endswith("&"):
             joined = joined[:-1] + " "
             continue
-        words = joined.split()
-        if words and not words[0].startswith("#"):
+        words = list(itertools.takewhile(lambda word: not word.startswith("#"), joined.split()))
+        if words:
             yield _Command(first, number + 1, words)
         joined, first = "", number + 1
 
@@ -121,17 +131,15 @@ def run_external(model: Path, script: Path, arguments: Sequence[str] = ()) -> No
     Raises:
         UserError: the script cannot be run so, LAMMPS stops with an error, or the model refuses the atoms.
     """
-    runner = open_runner(model, skin=_SKIN)
-    info = runner.info
-    split = split_script(script, info.cutoff, info.has.energy, info.has.virial)
-    if split.precision != "single":
-        runner = open_runner(model, split.precision, skin=_SKIN)
+    split = split_script(script)
+    runner = open_runner(model, split.precision, skin=_SKIN)
+    style = style_commands(runner.info.cutoff, runner.info.has.energy, runner.info.has.virial)
     forces = _Forces(runner, split.names)
     lammps = _open_lammps(["-var", "model", str(model), *arguments])
     try:
         with tempfile.TemporaryDirectory() as temporary:
             parts = [Path(temporary) / name for name in ("before.lammps", "after.lammps")]
-            parts[0].write_text(split.before + "\n")
+            parts[0].write_text(f"{split.before}\n{style}")
             parts[1].write_text(split.after + "\n")
             lammps.file(str(parts[0]))
             forces.attach(lammps)

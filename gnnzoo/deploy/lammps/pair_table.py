@@ -4,6 +4,7 @@ Forces are those of dimers; energies are their integrals from the cutoff, by Sim
 points (LAMMPS manual, page pair_table).
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -101,16 +102,21 @@ def _section(curve: Curve, model: ForceField) -> str:
 
 def _commands(curves: Sequence[Curve], types: dict[int, str], cutoff: float) -> str:
     """Commands of a LAMMPS script that read the tables."""
-    names = {frozenset(curve.name.split("-")): curve.name for curve in curves}
     lines = [
         "# Written by gnnzoo freeze: include it in a script, in this folder, after the atoms are there.",
         f"pair_style table spline {POINTS}",
     ]
     for one, first in types.items():
         for other, second in types.items():
-            if one <= other and (name := names.get(frozenset((first, second)))):
-                lines.append(f"pair_coeff {one} {other} {TABLE} {name} {cutoff!r}")
+            curve = _curve_of(curves, first, second)
+            if one <= other and curve is not None:
+                lines.append(f"pair_coeff {one} {other} {TABLE} {curve.name} {cutoff!r}")
     return "\n".join(lines) + "\n"
+
+
+def _curve_of(curves: Sequence[Curve], first: str, second: str) -> Curve | None:
+    """The curve of two species, in either order; None of a pair that training did not have."""
+    return next((curve for curve in curves if curve.name in (f"{first}-{second}", f"{second}-{first}")), None)
 
 
 def table_forces(curves: Sequence[Curve], frame: Frame, cutoff: float) -> np.ndarray:
@@ -127,10 +133,10 @@ def table_forces(curves: Sequence[Curve], frame: Frame, cutoff: float) -> np.nda
     senders, receivers, vectors, _ = neighbor_list(frame.positions, frame.cell, frame.pbc, cutoff)
     lengths = np.linalg.norm(vectors, axis=1)
     names, forces = np.array(frame.names), np.zeros((len(frame), 3))
-    for curve in curves:
-        first, second = curve.name.split("-")
-        chosen = (names[senders] == first) & (names[receivers] == second)
-        chosen |= (names[senders] == second) & (names[receivers] == first)
+    for first, second in itertools.product(np.unique(names).tolist(), repeat=2):
+        curve, chosen = _curve_of(curves, first, second), (names[senders] == first) & (names[receivers] == second)
+        if curve is None:
+            continue
         sizes = np.interp(lengths[chosen], curve.distances, curve.forces)
         away = -vectors[chosen] / lengths[chosen, None]  # vectors point from the receiver to the sender
         np.add.at(forces, receivers[chosen], sizes[:, None] * away)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from errors import refused
-from gnnzoo.deploy.lammps.external import run_external, split_script
+from gnnzoo.deploy.lammps.external import run_external, split_script, style_commands
 from gnnzoo.errors import DataError, UserError
 from gnnzoo.models.build import build_network
 from gnnzoo.models.files import ForceField, save_model
@@ -82,12 +82,13 @@ def test_a_run_is_that_of_lammps_with_the_same_potential(model, folder):
 
 
 def test_the_lines_of_a_script_stay_as_they_are(folder):
-    split = split_script(script(folder, "pair_style gnnzoo &\n  ${model} # mine"), CUTOFF, True, False)
+    split = split_script(script(folder, "pair_style gnnzoo &\n  ${model} # mine", "pair_coeff * * Ar # argon"))
     assert (split.names, split.precision) == (("Ar",), "single")
     text = SCRIPT.format(style="", types="")
-    assert split.before.startswith(text[: text.index('b"') + 2]) and split.before.endswith("energy yes virial no")
+    assert split.before == text[: text.index('b"') + 2]
+    assert style_commands(CUTOFF, True, False).endswith("energy yes virial no\n")
     assert split.after == text[text.index("timestep") :].rstrip("\n")
-    assert split_script(script(folder, types=""), CUTOFF, True, True).names == ()
+    assert split_script(script(folder, types="")).names == ()
 
 
 SCRIPTS = {
@@ -103,7 +104,7 @@ SCRIPTS = {
 def test_what_only_the_plugin_runs_is_refused(folder, name):
     (style, types), line = SCRIPTS[name]
     with pytest.raises(UserError) as caught:
-        split_script(script(folder, style, types), CUTOFF, True, True)
+        split_script(script(folder, style, types))
     assert (caught.value.location.file, caught.value.location.line) == (folder / "in.argon", line)
     assert caught.value.hint or caught.value.expected
 
