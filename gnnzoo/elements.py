@@ -1,7 +1,8 @@
-"""Atomic numbers and masses of the elements.
+"""Atomic numbers, masses, covalent radii and kinds of the elements.
 
 Masses are standard atomic weights (IUPAC 2021, abridged) in g/mol; for elements without stable isotopes, the mass
-number of the longest-lived one.
+number of the longest-lived one. Covalent radii, in A, are those of Cordero et al., Dalton Trans. 2832 (2008), Table 2:
+of carbon that of sp3, of manganese, iron and cobalt those of low spin.
 """
 
 # In the order of the periodic table.
@@ -18,6 +19,17 @@ _MASSES = """
 174.97 178.49 180.95 183.84 186.21 190.23 192.22 195.08 196.97 200.59 204.38 207.2 208.98 209 210 222 223 226 227 232.04
 231.04 238.03
 """.split()  # noqa: SIM905
+_COVALENT_RADII = """
+0.31 0.28 1.28 0.96 0.84 0.76 0.71 0.66 0.57 0.58 1.66 1.41 1.21 1.11 1.07 1.05 1.02 1.06 2.03 1.76 1.70 1.60 1.53 1.39
+1.39 1.32 1.26 1.24 1.32 1.22 1.22 1.20 1.19 1.20 1.20 1.16 2.20 1.95 1.90 1.75 1.64 1.54 1.47 1.46 1.42 1.39 1.45 1.44
+1.42 1.39 1.39 1.38 1.39 1.40 2.44 2.15 2.07 2.04 2.03 2.01 1.99 1.98 1.98 1.96 1.94 1.92 1.92 1.89 1.90 1.87 1.87 1.75
+1.70 1.62 1.51 1.44 1.41 1.36 1.36 1.32 1.45 1.46 1.48 1.40 1.50 1.50 2.60 2.21 2.15 2.06 2.00 1.96
+""".split()  # noqa: SIM905
 
 MASSES: dict[str, float] = dict(zip(_SYMBOLS, map(float, _MASSES), strict=True))
 ATOMIC_NUMBERS: dict[str, int] = {symbol: number for number, symbol in enumerate(_SYMBOLS, start=1)}
+COVALENT_RADII: dict[str, float] = dict(zip(_SYMBOLS, map(float, _COVALENT_RADII), strict=True))
+
+NOBLE_GASES = frozenset(["He", "Ne", "Ar", "Kr", "Xe", "Rn"])
+NONMETALS = NOBLE_GASES | frozenset(["H", "C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"])
+METALLOIDS = frozenset(["B", "Si", "Ge", "As", "Sb", "Te", "At"])

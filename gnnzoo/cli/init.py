@@ -17,6 +17,7 @@ _WIDTH, _LABEL = 99, 10
 @click.option("-o", "--output", metavar="RECIPE.json", help="The recipe; by default NAME.json, here.")
 @metadata_options
 @click.option("--cutoff", type=float, metavar="R", help="Cutoff of the edges, instead of one from the shells.")
+@click.option("--family", metavar="NAME", help="Kind of matter, instead of one by evidence: see below.")
 @click.option("--name", metavar="NAME", help="The recipe's name; by default that of the dump.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing recipe; a backup of it is kept.")
 def command(
@@ -26,12 +27,14 @@ def command(
     types: dict[int | str, str] | None,
     columns: dict[str, str] | None,
     cutoff: float | None,
+    family: str | None,
     name: str | None,
     overwrite: bool,
 ) -> None:
     """Write a recipe that fits the data: a dump, several of one trajectory, or a dataset.
 
-    Every choice is printed with its reason; edit the recipe before training where you know better.
+    Every choice is printed with its reason; edit the recipe before training where you know better. The stack of layers
+    follows from the kind of matter: pair-fluid, molecular-liquid, molecules (in vacuum), ionic, metal or covalent.
 
     \b
     gnnzoo init argon.lammpstrj --units real --types 1=Ar
@@ -47,6 +50,7 @@ def command(
         types=types,
         columns=columns,
         cutoff=cutoff,
+        family=family,
         name=name,
         overwrite=overwrite,
     )

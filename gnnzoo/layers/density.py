@@ -5,7 +5,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
-from gnnzoo.layers.neighborhood import Neighborhood, full_tensor
+from gnnzoo.layers.neighborhood import Neighborhood, full_octupole, full_tensor
 from gnnzoo.layers.perceptron import seeded_dense
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, register
 from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer
@@ -48,7 +48,7 @@ class AtomicDensity(StackLayer):
         return [(weight, self.channels) for weight in self.summed_weights()]
 
     def summed_weights(self) -> list[keras.Variable]:
-        maps = [self.scalars, self.vectors, *([self.tensors] if self.rank == 2 else [])]
+        maps = [self.scalars, self.vectors, *([self.tensors] if self.rank >= 2 else [])]
         return [linear_map.kernel for linear_map in maps]
 
     def build(self, graph: GraphShapes) -> None:
@@ -60,11 +60,17 @@ class AtomicDensity(StackLayer):
         self.receivers = seeded_dense(self, "receivers", self.rank * units)
         for layer, inputs in ((self.sent, units), (self.scalars, size), (self.vectors, size), (self.receivers, units)):
             layer.build((None, inputs))
-        if self.rank == 2:
+        if self.rank >= 2:
             self.tensors = seeded_dense(self, "tensors", units, bias=False)
             self.turned = seeded_dense(self, "turned", units, bias=False)
             self.squares = seeded_dense(self, "squares", units, bias=False)
             for layer, inputs in ((self.tensors, size), (self.turned, units), (self.squares, units)):
+                layer.build((None, inputs))
+        if self.rank == 3:
+            self.octupoles = seeded_dense(self, "octupoles", units, bias=False)
+            self.contracted = seeded_dense(self, "contracted", units, bias=False)
+            self.cubes = seeded_dense(self, "cubes", units, bias=False)
+            for layer, inputs in ((self.octupoles, size), (self.contracted, units), (self.cubes, 3 * units)):
                 layer.build((None, inputs))
 
     def call(self, graph: GraphTensors) -> GraphTensors:
@@ -76,11 +82,21 @@ class AtomicDensity(StackLayer):
         units = x.shape[-1]
         scalars = x + self.scalars(sums[:, 0])
         vectors = self.vectors(sums[:, 1:4]) * gates[..., :units]  # (atoms, 3, units)
-        if self.rank == 2:
-            tensors = full_tensor(self.tensors(sums[:, 4:]) * gates[..., units:])  # (atoms, 3, 3, units)
+        if self.rank >= 2:
+            tensors = full_tensor(self.tensors(sums[:, 4:10]) * gates[..., units : 2 * units])  # (atoms, 3, 3, units)
             # (atoms, 3, 3, units), (atoms, 1, 3, units) -> (atoms, 3, units)
             vectors = vectors + self.turned(ops.sum(tensors * vectors[:, None], axis=2))
             scalars = scalars + self.squares(ops.sum(ops.square(tensors), axis=(1, 2)))
+        if self.rank == 3:
+            octupoles = full_octupole(self.octupoles(sums[:, 10:]) * gates[..., 2 * units :])
+            pairs = ops.sum(octupoles * tensors[:, None], axis=(2, 3))  # (atoms, 3, units)
+            invariants = [
+                ops.sum(ops.square(octupoles), axis=(1, 2, 3)),
+                ops.sum(pairs * vectors, axis=1),
+                ops.sum(tensors * ops.sum(tensors[:, :, :, None] * tensors[:, None], axis=2), axis=(1, 2)),
+            ]
+            scalars = scalars + self.cubes(ops.concatenate(invariants, axis=-1))
+            vectors = vectors + self.contracted(pairs)
         if VECTORS in graph:
             vectors = graph[VECTORS] + vectors
         return {ATOMS: scalars, VECTORS: vectors}

@@ -9,6 +9,9 @@ messages on edges because no message is written to memory. The operands depend o
 * few channels: (k, slots) @ (slots, a channels), whose second operand is then smaller than R_k Y_a.
 """
 
+import itertools
+
+import numpy as np
 from keras import ops
 
 from gnnzoo.fields import SENDERS, SLOTS
@@ -17,6 +20,8 @@ from gnnzoo.layers.stack_layer import GraphTensors, Tensor
 
 # Components of the symmetric tensor u u - 1/3: (xx, yy, zz, xy, xz, yz).
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+# Components of the symmetric tensor of rank 3, as indices in ascending order.
+_TRIPLES = tuple(itertools.combinations_with_replacement(range(3), 3))
 # Up to this many atoms per slot a product over all atoms was measured to be faster than one over slots, on a CPU.
 _ATOMS_PER_SLOT = 3
 
@@ -43,24 +48,28 @@ class Neighborhood:
         """Components of the Cartesian tensor Y of unit vectors u.
 
         Args:
-            rank: 0, 1 or 2.
+            rank: 0 to 3.
 
         Returns:
             The components, each (atoms, slots, 1): for rank 0 [None], which stands for 1; for rank 1 those of u; for
-            rank 2 the six of the traceless tensor u u - 1/3.
+            rank 2 the six of the traceless tensor u u - 1/3; for rank 3 the ten of the traceless tensor
+            u_i u_j u_k - (u_i d_jk + u_j d_ik + u_k d_ij) / 5.
         """
         if rank == 0:
             return [None]
         if rank == 1:
             return self.axes
-        return [self.axes[i] * self.axes[j] - (1 / 3 if i == j else 0) for i, j in _PAIRS]
+        if rank == 2:
+            return [self.axes[i] * self.axes[j] - (1 / 3 if i == j else 0) for i, j in _PAIRS]
+        u = self.axes
+        return [u[i] * u[j] * u[k] - _trace_part(u, i, j, k) for i, j, k in _TRIPLES]
 
     def sums(self, features: Tensor, *ranks: int) -> Tensor:
         """Sum over neighbours.
 
         Args:
             features: (atoms, channels) features x.
-            ranks: ranks of Y, 0 to 2.
+            ranks: ranks of Y, 0 to 3.
 
         Returns:
             (atoms, components, functions, channels), with the components of all `ranks` one after the other.
@@ -94,6 +103,11 @@ def _products(values: Tensor, components: list[Tensor | None]) -> Tensor:
     return products[0] if len(products) == 1 else ops.concatenate(products, axis=-1)
 
 
+def _trace_part(u: list[Tensor], i: int, j: int, k: int) -> Tensor | float:
+    """(u_i d_jk + u_j d_ik + u_k d_ij) / 5, what makes a product of three components traceless."""
+    return sum((u[a] for a, b, c in ((i, j, k), (j, i, k), (k, i, j)) if b == c), 0.0) / 5
+
+
 def full_tensor(components: Tensor) -> Tensor:
     """Expand symmetric tensors to all nine components.
 
@@ -106,3 +120,17 @@ def full_tensor(components: Tensor) -> Tensor:
     xx, yy, zz, xy, xz, yz = (components[:, i] for i in range(6))
     rows = [ops.stack(row, axis=1) for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))]
     return ops.stack(rows, axis=1)
+
+
+def full_octupole(components: Tensor) -> Tensor:
+    """Expand symmetric tensors of rank 3 to all 27 components.
+
+    Args:
+        components: (atoms, 10, c), with indices in ascending order.
+
+    Returns:
+        (atoms, 3, 3, 3, c).
+    """
+    places = [_TRIPLES.index(tuple(sorted(indices))) for indices in np.ndindex(3, 3, 3)]
+    full = ops.stack([components[:, place] for place in places], axis=1)
+    return ops.reshape(full, (-1, 3, 3, 3, components.shape[-1]))

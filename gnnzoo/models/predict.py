@@ -11,10 +11,22 @@ import tensorflow as tf
 
 from gnnzoo import fields
 from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.batch_shapes import (
+    BatchShape,
+    choose_shapes,
+    graph_shape,
+    joint_shape,
+    padded_shape,
+    well_covered,
+)
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.layers.stack_layer import GraphTensors
 
 logger = logging.getLogger(__name__)
+
+# Atoms of a batch of small graphs: from here on, a step takes as long as its atoms are many.
+_ATOMS = 256
+_WINDOW, _WINDOW_BYTES = 256, 100_000_000  # graphs that are read ahead
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -112,29 +124,66 @@ class Predictor:
         """
         return self.results_of([graph])[0]
 
-    def results_of(self, graphs: Sequence[Graph]) -> list[dict[str, np.ndarray]]:
+    def results_of(
+        self, graphs: Sequence[Graph], n_graphs: int = 0, shape: BatchShape | None = None
+    ) -> list[dict[str, np.ndarray]]:
         """Predict all outputs of the network for several graphs in one batch, which takes less time for small ones.
 
         Args:
             graphs: at least one.
+            n_graphs: of a full batch.
+            shape: to pad the batch to; by default its own.
 
         Returns:
             See `results`; one dict for each graph.
         """
         ends = np.cumsum([len(graph.species) for graph in graphs])
-        batch = pad(list(graphs), n_graphs=len(graphs), n_atoms=int(ends[-1]), largest_wave=self.largest_wave)
+        batch = pad(list(graphs), max(n_graphs, len(graphs)), largest_wave=self.largest_wave, shape=shape)
         inputs = {key: tf.convert_to_tensor(batch[key]) for key in fields.MODEL_INPUTS}
         outputs = {key: value.numpy() for key, value in self._forward(inputs).items()}
-        forces = np.split(outputs.pop(fields.FORCES), ends[:-1])
+        forces = np.split(outputs.pop(fields.FORCES)[: ends[-1]], ends[:-1])
         return [
             {fields.FORCES: own} | {key: value[number : number + 1] for key, value in outputs.items()}
             for number, own in enumerate(forces)
         ]
 
     def __call__(self, graphs: Iterable[Graph]) -> Iterator[tuple[Graph, dict[str, np.ndarray]]]:
-        """Yield each graph with its `results`."""
-        for graph in graphs:
-            yield graph, self.results(graph)
+        """Yield each graph with its `results`.
+
+        Graphs are read ahead, so that those of similar size share a batch and all batches a few shapes.
+        """
+        shapes: list[BatchShape] = []
+        for window in _windows(graphs):
+            yield from zip(window, self._window(window, shapes), strict=True)
+
+    def _window(self, graphs: list[Graph], shapes: list[BatchShape]) -> list[dict[str, np.ndarray]]:
+        """Results of all graphs; shapes that they need are added to `shapes`."""
+        sizes = [graph_shape(graph) for graph in graphs]
+        order = sorted(range(len(graphs)), key=lambda number: (sizes[number].cost, number))
+        together = max(1, min(len(graphs), _ATOMS // max(size.atoms for size in sizes)))
+        batches = [order[first : first + together] for first in range(0, len(order), together)]
+        needed = [joint_shape(sizes[number] for number in batch) for batch in batches]
+        if uncovered := [shape for shape in needed if not well_covered(shape, shapes)]:
+            shapes += choose_shapes(uncovered)
+        found: list[dict[str, np.ndarray]] = [{} for _ in graphs]
+        for batch, own in zip(batches, needed, strict=True):
+            results = self.results_of([graphs[number] for number in batch], together, padded_shape(own, shapes))
+            for number, result in zip(batch, results, strict=True):
+                found[number] = result
+        return found
+
+
+def _windows(graphs: Iterable[Graph]) -> Iterator[list[Graph]]:
+    """Cut a sequence of graphs into lists of bounded size in memory."""
+    window, size = [], 0
+    for graph in graphs:
+        window.append(graph)
+        size += graph.nbytes
+        if len(window) == _WINDOW or size > _WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
 
 
 def largest_wave(network: keras.Model) -> float:

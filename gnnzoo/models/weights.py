@@ -14,6 +14,7 @@ import h5py
 import keras
 import numpy as np
 
+from gnnzoo.data.h5md.guarded_file import heaps_problem
 from gnnzoo.models.archive import WEIGHTS_MEMBER, read_member
 
 # Bytes of the HDF5 file other than those of the weights: 1 to 3 kB for each layer and each weight as Keras writes them.
@@ -47,6 +48,8 @@ def load_weights(archive: zipfile.ZipFile, path: Path | str, network: keras.Mode
     """
     longest = weight_bytes(network) + _OVERHEAD + _OVERHEAD_EACH * len(network.weights)
     content = read_member(archive, WEIGHTS_MEMBER, longest, packed=False)
+    if (problem := heaps_problem(content)) is not None:
+        raise ValueError(f"{WEIGHTS_MEMBER} cannot be read: {problem}")
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             arrays = _arrays(file, _OBJECTS + _OBJECTS_EACH * len(network.weights))

@@ -133,7 +133,8 @@ def contract_frame(recipe: Recipe) -> Frame:
     names = {int(number): name for number, name in (recipe.data.types or {}).items()}
     if names == WATER_TYPES:
         return frame
-    # The positions of the oxygens, scaled up; of several species each in turn.
+    # The positions of the oxygens, scaled to the distances of such atoms; of several species each in turn.
+    scale = 0.4 if recipe.data.units == "lj" else 1.3
     oxygens = few_atoms(frame, np.flatnonzero(frame.types == 1), molecules=None)
     types = np.resize(sorted(names), len(oxygens)).astype(np.int32)
-    return changed(oxygens, positions=oxygens.positions * 1.3, cell=cell * 1.3, types=types, type_names=names)
+    return changed(oxygens, positions=oxygens.positions * scale, cell=cell * scale, types=types, type_names=names)

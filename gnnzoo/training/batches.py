@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from gnnzoo.data.graphs.batch import pad, padded_size, slot_count
+from gnnzoo.data.graphs.batch import pad
+from gnnzoo.data.graphs.batch_shapes import BatchShape, choose_shapes, graph_shape, joint_shape, padded_shape
 from gnnzoo.data.graphs.graph import subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.graphs.training_statistics import TrainingStatistics
+from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, TrainingStatistics
+from gnnzoo.sampling import even_sample
 
+_DRAWN = 512  # random batches that the shapes are chosen for
 Batch = dict[str, tf.Tensor]  # arrays by their names in `gnnzoo.fields`
 
 
@@ -21,7 +24,6 @@ class BatchSampler:
     Args:
         source: graphs by frame number, with forces.
         train: (frames,) indices of the training split.
-        statistics: of the training split; nearly all batches are padded to its largest frame and so have one shape.
         batch_size: frames per step.
         seed: of the order.
         largest_wave: largest wave number that the network reads, inverse length unit; 0 for none.
@@ -32,7 +34,6 @@ class BatchSampler:
         self,
         source: GraphSource,
         train: np.ndarray,
-        statistics: TrainingStatistics,
         batch_size: int,
         seed: int,
         largest_wave: float = 0.0,
@@ -40,12 +41,20 @@ class BatchSampler:
     ):
         self.source, self.train = source, np.asarray(train)
         self.batch_size = min(batch_size, len(self.train))
-        self.n_atoms, self.seed = self.batch_size * statistics.max_atoms, seed
+        self.seed = seed
         self.largest_wave = largest_wave
         self.energy_offsets = None if energy_offsets is None else np.asarray(energy_offsets, np.float64)
-        self.n_edges = padded_size(self.batch_size * statistics.max_edges + 1)
-        self.n_slots = slot_count(statistics.max_neighbors)
+        self.shapes = self._shapes()
         self._order: tuple[int, np.ndarray] = (-1, self.train)
+
+    def _shapes(self) -> list[BatchShape]:
+        """Shapes for nearly all batches, from random ones of a sample of the frames."""
+        sizes = [graph_shape(self.source.graph(index)) for index in even_sample(self.train, MAX_SAMPLE)]
+        largest = BatchShape(*np.max(sizes, axis=0).tolist())
+        if min(shape.atoms for shape in sizes) == largest.atoms:  # frames of one size: one shape for any of them
+            return [joint_shape([largest] * self.batch_size)]
+        drawn = np.random.default_rng(self.seed).integers(len(sizes), size=(_DRAWN, self.batch_size))
+        return choose_shapes([joint_shape([sizes[number] for number in row]) for row in drawn])
 
     @property
     def steps_per_epoch(self) -> int:
@@ -72,14 +81,8 @@ class BatchSampler:
         graphs = [self.source.graph(index) for index in self.frames(step)]
         if self.energy_offsets is not None:
             graphs = [subtract_energy_offsets(graph, self.energy_offsets) for graph in graphs]
-        batch = pad(
-            graphs,
-            self.batch_size,
-            self.n_atoms,
-            n_edges=self.n_edges,
-            n_slots=self.n_slots,
-            largest_wave=self.largest_wave,
-        )
+        shape = padded_shape(joint_shape(map(graph_shape, graphs)), self.shapes)
+        batch = pad(graphs, self.batch_size, largest_wave=self.largest_wave, shape=shape)
         return {key: tf.convert_to_tensor(value) for key, value in batch.items()}
 
 

@@ -106,10 +106,10 @@ class Trainer:
         self.network, self.settings = network, settings
         self.folder, self.report, self.validate_at = folder, report, set(validate_at)
         shared = (settings.batch_size, settings.seed, largest_wave(network))
-        new = BatchSampler(source, split.train, prepared.statistics, *shared, scales.energy_offsets)
+        new = BatchSampler(source, split.train, *shared, scales.energy_offsets)
         self.sampler: BatchSampler | ReplaySampler = new
         if replay is not None:
-            old = BatchSampler(replay.source, replay.train, replay.statistics, *shared)
+            old = BatchSampler(replay.source, replay.train, *shared)
             self.sampler = ReplaySampler(new, old, replay.share)
         weights = settings.loss_weights
         self.monitor = ValidationMonitor(

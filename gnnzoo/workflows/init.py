@@ -27,6 +27,7 @@ from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.records import Record
 from gnnzoo.units import STYLES
 from gnnzoo.workflows.convert import plain_stem
+from gnnzoo.workflows.steps.families import check_family, family_of
 from gnnzoo.workflows.steps.recipe_choices import (
     MORE_DATA,
     SPLIT,
@@ -71,6 +72,7 @@ def init(
     types: Mapping[int | str, str] | None = None,
     columns: Mapping[str, str] | None = None,
     cutoff: float | None = None,
+    family: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     progress: bool = False,
@@ -82,6 +84,7 @@ def init(
         output: file of the recipe; by default NAME.json in the working folder.
         units, types, columns: declare what the data do not.
         cutoff: of the edges in the data's length unit, instead of one from the shells of neighbours.
+        family: kind of matter, see `gnnzoo.data.inspection.matter.FAMILIES`, instead of one by evidence.
         name: the recipe's name; by default from that of the data.
         overwrite: replace an existing recipe; a backup of it is kept.
         progress: show a progress bar.
@@ -98,6 +101,7 @@ def init(
     name = name or _name(files)
     output = Path(os.path.expanduser(output)) if output is not None else Path(f"{name}.json")
     _check(name, output, types, cutoff)
+    check_family(family)
     refuse_existing(output, overwrite)
     hint = "--cutoff R with a smaller R; or --units lj, if lengths are reduced"
     with (
@@ -109,7 +113,9 @@ def init(
                 f"{len(dataset)} frame is too few to train and evaluate on", location=Location(files[0]), hint=MORE_DATA
             )
         chosen = choose_units(dataset, units_hint(source.kind))
-        raw, choices, warnings = _recipe(dataset, _source(data, files, output.parent), name, chosen, columns, cutoff)
+        raw, choices, warnings = _recipe(
+            dataset, _source(data, files, output.parent), name, chosen, columns, cutoff, family
+        )
     recipe = recipe_from_dict(raw)
     if (output.parent / "recipe.schema.json").is_file():
         raw = {"$schema": "recipe.schema.json", **raw}
@@ -169,6 +175,7 @@ def _recipe(
     units: UnitChoice,
     columns: Mapping[str, str] | None,
     cutoff: float | None,
+    family: str | None,
 ) -> tuple[dict, list[Choice], list[str]]:
     """The recipe as JSON values, the choices, and warnings."""
     shown = source if isinstance(source, str) else f"{len(source)} files, {source[0]} to {source[-1]}"
@@ -185,15 +192,17 @@ def _recipe(
         report = describe_dataset(dataset, [cutoff] if cutoff else [], task.advance)
     atoms, atoms_choice = choose_atoms(dataset)
     cost, cutoff_choice = choose_cutoff(dataset, report, cutoff)
-    raw, model_choice = choose_model(dataset)
+    model = choose_model(dataset, report, cost.cutoff, family)
     method = "random" if report.arrangement.independent else SPLIT.method
     split, shares, split_choices, split_warnings = choose_split(dataset, method)
-    training, training_choice = choose_training(raw, report, cost, len(split.train))
+    training, training_choice = choose_training(
+        model.raw, report, cost, len(split.train), family_of(model.family).seconds
+    )
     choices = [
         *(Choice("source", place), Choice("units", f"{units.style}: {units.reason}"), type_choice, atoms_choice),
-        *(cutoff_choice, model_choice, *split_choices, training_choice, *energy_columns(dataset)),
+        *(cutoff_choice, *model.choices, *split_choices, training_choice, *energy_columns(dataset)),
     ]
-    raw |= {
+    described = {
         "name": name,
         "description": _description(dataset, report),
         "data": {
@@ -205,16 +214,21 @@ def _recipe(
             "split": {"method": method, **share_values(shares)},
         },
     }
-    raw["graph"] |= {"cutoff": cost.cutoff}
+    raw = described | model.raw
     raw["training"] |= training
+    encoder = raw["model"]["layers"][0]
+    encoder.pop("inputs", None)
     if not atoms:
-        raw["model"]["layers"][0]["inputs"] = "species"
-    return raw, choices, [*warnings, *split_warnings, *data_warnings(report), *event_messages(dataset.provenance)]
+        encoder["inputs"] = "species"
+    return (
+        raw,
+        choices,
+        [*warnings, *model.warnings, *split_warnings, *data_warnings(report), *event_messages(dataset.provenance)],
+    )
 
 
 def _description(dataset: Dataset, report: DatasetReport) -> str:
     kinds = " ".join(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))
     low, high = report.atoms_range.min, report.atoms_range.max
     atoms = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    frames = f"{report.frames:,} frames of {atoms} atoms"
-    return f"Forces of {kinds}, from {frames}: message passing, then forces along pairs."
+    return f"{kinds}, from {report.frames:,} frames of {atoms} atoms: forces as the derivative of an energy."

@@ -96,7 +96,7 @@ def samplers():
 
     def made(share):
         parts = np.arange(12), np.arange(12, 20)
-        new, old = (BatchSampler(prepared.source, part, prepared.statistics, 2, 3) for part in parts)
+        new, old = (BatchSampler(prepared.source, part, 2, 3) for part in parts)
         return ReplaySampler(new, old, share), prepared.source
 
     return made

@@ -3,41 +3,18 @@
 import numpy as np
 
 from gnnzoo import fields
+from gnnzoo.data.graphs.batch_shapes import BatchShape, graph_shape, joint_shape, padded_size, slot_count
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.wave_vectors import waves_of
-
-# A batch is padded to the sizes of a full one if these are larger by this factor at most: one shape less to compile.
-_NEARLY_FULL = 8 / 7
-
-
-def _nearly(own: int, full: int) -> int:
-    return full if own < full <= _NEARLY_FULL * own else own
-
-
-def padded_size(count: int, least: int = 256) -> int:
-    """Round a number of rows up to the next multiple of 1/16 of the power of two below it, or of `least`.
-
-    This gives few shapes to compile for any data, with three per cent of padding on average.
-
-    Args:
-        count: rows.
-        least: smallest step.
-
-    Returns:
-        Padded number of rows.
-    """
-    step = max(least, 1 << max(0, count.bit_length() - 1 - 4))
-    return max(1, -(-count // step)) * step
 
 
 def pad(
     graphs: list[Graph],
     n_graphs: int,
-    n_atoms: int,
+    n_atoms: int = 0,
     dtype: str = "float32",
-    n_edges: int = 0,
-    n_slots: int = 0,
     largest_wave: float = 0.0,
+    shape: BatchShape | None = None,
 ) -> dict[str, np.ndarray]:
     """Lay graphs end to end and pad them to a batch: model inputs and reference values.
 
@@ -49,18 +26,20 @@ def pad(
     Args:
         graphs: at least one.
         n_graphs: graphs of a full batch.
-        n_atoms: atoms of a full batch; more are padded like edges, by `padded_size`.
+        n_atoms: rows of atoms, or as many as the graphs have where these are more.
         dtype: of vectors, forces, energies, virials and masks.
-        n_edges, n_slots: of a full batch, to which a nearly full one is padded.
         largest_wave: largest wave number that the model reads, inverse length unit; 0 for none.
+        shape: covers the graphs; by default `n_atoms`, with edges and slots rounded up.
 
     Returns:
         Arrays by the names of `gnnzoo.fields`.
     """
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
-    atoms = n_atoms if sum(atom_counts) <= n_atoms else padded_size(sum(atom_counts))
-    edges = _nearly(padded_size(sum(edge_counts) + 1), n_edges)  # at least one is padding, which empty slots refer to
+    if shape is None:
+        shape = joint_shape(map(graph_shape, graphs))
+        shape = shape._replace(atoms=max(n_atoms, shape.atoms))
+    atoms, edges, slots = shape
     batch = {**_padding(atoms, edges, n_graphs, dtype), **_waves(graphs, largest_wave, dtype)}
     if all(graph.forces is not None for graph in graphs):
         batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
@@ -85,7 +64,7 @@ def pad(
             batch[fields.VIRIAL][number], batch[fields.VIRIAL_MASK][number] = graph.virial, 1
         atom, edge = a.stop, e.stop
     batch[fields.GRAPH_MASK][: len(graphs)] = 1
-    batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, edges - 1, n_slots)
+    batch[fields.SLOTS] = edge_slots(batch[fields.RECEIVERS][:edge], atoms, edges - 1, slots)
     return batch
 
 
@@ -136,32 +115,19 @@ def _waves_of_graph(graph: Graph, largest: float) -> tuple[np.ndarray, float]:
     return waves_of(graph.cell, graph.pbc, largest)
 
 
-def edge_slots(receivers: np.ndarray, atoms: int, empty: int, full: int = 0) -> np.ndarray:
+def edge_slots(receivers: np.ndarray, atoms: int, empty: int, slots: int = 0) -> np.ndarray:
     """Tabulate the edges of each atom in rows of one length, so that neighbour sums become matrix products.
 
     Args:
         receivers: (edges,) ascending.
         atoms: number of rows.
         empty: number of a masked edge, for empty slots.
-        full: slots of a full batch, used if this one is nearly full.
+        slots: length of a row; by default that of the longest, see `slot_count`.
 
     Returns:
-        (atoms, slots) int32; the number of slots is a multiple of 8, of 16 from 64 on.
+        (atoms, slots) int32.
     """
     counts = np.bincount(receivers, minlength=atoms)
-    places = np.arange(_nearly(slot_count(int(counts.max(initial=0))), full))
+    places = np.arange(slots or slot_count(int(counts.max(initial=0))))
     numbers = (np.cumsum(counts) - counts)[:, None] + places
     return np.where(places < counts[:, None], numbers, empty).astype(np.int32)
-
-
-def slot_count(largest: int) -> int:
-    """Number of slots for atoms of at most `largest` edges.
-
-    Args:
-        largest: most edges of an atom.
-
-    Returns:
-        A multiple of 8, of 16 from 64 on.
-    """
-    step = 8 if largest <= 64 else 16
-    return max(1, -(-largest // step)) * step

@@ -2,7 +2,7 @@
 
 A file of HDF5 can name other files (external links, external storage, virtual datasets), whose bytes would pass for its
 own; it can announce arrays of any size, because what was never written has a fill value; and compressed chunks can
-expand a thousandfold. All of these are refused here, so that `contents` reads only what the file itself holds.
+expand a thousandfold; blocks of texts can stall the library. All of these are refused here, so that `contents` reads only what the file itself holds.
 """
 
 import math
@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
+from gnnzoo.data.h5md.guarded_file import GuardedFile
 from gnnzoo.data.h5md.storage import (
     COMPRESSIONS,
     KNOWN_FILTERS,
@@ -49,9 +50,14 @@ class CheckedFile:
     def __init__(self, path: Path):
         check_regular(path, "an HDF5 file written by gnnzoo convert")
         self.path = path
-        self.file = _opened(path)
+        self.file, self._guarded = _opened(path)
         self._size = path.stat().st_size
         self.most_bytes = SMALL_BYTES + _MOST_PER_BYTE * self._size
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+        self._guarded.close()
 
     def refuse(
         self, what: str, key: str | None = None, expected: str | None = None, hint: str | None = None
@@ -345,19 +351,23 @@ class CheckedFile:
             )
 
 
-def _opened(path: Path) -> h5py.File:
+def _opened(path: Path) -> tuple[h5py.File, GuardedFile]:
     """Open a file, with HDF5's own reason where that fails."""
+    guarded: GuardedFile | None = None
     try:
-        return h5py.File(path, "r")
+        guarded = GuardedFile(path)
+        return h5py.File(guarded, "r"), guarded
     except OSError as error:
+        if guarded is not None:
+            guarded.close()
         reason = str(error).partition("(")[2].rstrip(")") or str(error)
         what, hint = f"cannot be opened: {reason}", None
         if "truncated file" in reason:
             what = f"is truncated: {reason}"
         elif "signature not found" in reason:
             what = "is not an HDF5 file"
-        elif "lock file" in reason:
-            what = f"is locked: {reason}"
+        elif isinstance(error, BlockingIOError):
+            what = f"is locked by another program: {error.strerror}"
             hint = (
                 "wait until the program that writes it has ended; or, on a file system without locks, "
                 f"HDF5_USE_FILE_LOCKING=FALSE gnnzoo inspect {path}"

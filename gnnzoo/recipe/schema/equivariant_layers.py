@@ -18,7 +18,7 @@ class AtomicDensity(Entry, RadialReader):
     layer: Literal["atomic_density"]
     channels: Functions = 4
     """Channels of the density, linear in the atom features; as many as there are species distinguish them all."""
-    rank: Literal[1, 2] = 2
+    rank: Literal[1, 2, 3] = 2
     """Highest rank: 1 for vectors, 2 for vectors and tensors."""
 
 

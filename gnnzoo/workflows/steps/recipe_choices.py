@@ -8,24 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset
-from gnnzoo.data.frames.geometry import largest_molecule
 from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.inspection.accumulator import dump_masses
 from gnnzoo.data.inspection.cost_estimate import TRAINING, CutoffCost
 from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.data.inspection.describe import MAX_EDGES, describe_dataset
-from gnnzoo.data.inspection.pair_sample import LARGEST_MOLECULE, typical_frame
+from gnnzoo.data.inspection.matter import FAMILIES, kind_of_matter
+from gnnzoo.data.inspection.pair_sample import typical_frame
 from gnnzoo.data.lammps.dataset import DumpDataset
 from gnnzoo.data.split.make_split import SplitReport, make_split
 from gnnzoo.data.split.methods import PARTS, Shares, Split
 from gnnzoo.elements import MASSES
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.formatting import duration
-from gnnzoo.recipe.io.template import installed_recipe, is_name, known_parameters
+from gnnzoo.recipe.io.template import is_name, known_parameters
 from gnnzoo.recipe.schema import data as schema
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.records import Record
 from gnnzoo.units import length_unit
+from gnnzoo.workflows.steps.families import family_of, family_recipe
 from gnnzoo.workflows.steps.split_messages import split_messages
 
 MORE_DATA = "a longer run, or several dumps of it: gnnzoo init DUMP DUMP ..."
@@ -199,10 +200,7 @@ def choose_cutoff(dataset: Dataset, report: DatasetReport, asked: float | None) 
             location=Location(file=dataset.path),
             hint="--cutoff R with a larger R, in the data's length unit; gnnzoo inspect shows the distances",
         )
-    text = (
-        f"{cost.cutoff:g} {length_unit(dataset.units)}: {why}; {cost.edges_per_atom.mean:.0f} edges per atom, about "
-        f"{1e3 * seconds_per_frame(cost, report.frames):.2g} ms for a frame (estimated)"
-    )
+    text = f"{cost.cutoff:g} {length_unit(dataset.units)}: {why}; {cost.edges_per_atom.mean:.0f} edges per atom"
     return cost, Choice("cutoff", text)
 
 
@@ -219,51 +217,56 @@ def seconds_per_frame(cost: CutoffCost, frames: int) -> float:
     return cost.seconds_per_epoch / max(1.0, TRAINING * frames)
 
 
-def choose_model(dataset: Dataset) -> tuple[dict, Choice]:
-    """The installed recipe to start from, without what is particular to argon or water.
+@dataclass(frozen=True)
+class ModelChoice:
+    """The stack of a new recipe.
+
+    Attributes:
+        family: kind of matter, of `FAMILIES`.
+        raw: `graph`, `model` and `training` as JSON values.
+        choices: with their reasons.
+        warnings: what should be known before training.
+    """
+
+    family: str
+    raw: dict
+    choices: list[Choice]
+    warnings: list[str]
+
+
+def choose_model(dataset: Dataset, report: DatasetReport, cutoff: float, family: str | None) -> ModelChoice:
+    """The stack for the kind of matter, from an installed recipe.
 
     Args:
         dataset: the data.
+        report: of them.
+        cutoff: length unit.
+        family: kind of matter that is asked for, see `FAMILIES`; None: by evidence.
 
     Returns:
-        The recipe as JSON values, and the reason.
+        The stack, with reasons.
     """
-    pairs = bonded_species(dataset)
-    raw = installed_recipe("argon" if pairs is None else "water")
-    raw.pop("$schema", None)
-    raw["graph"].pop("bonds", None)
-    if pairs is None:
-        why = "without molecule ids, all pairs count as of different molecules"
-        return raw, Choice("model", f"as in the recipe argon, message passing 64 wide, forces along pairs; {why}")
-    bonds = "any two different species of one molecule count as bonded; graph.bonds declares others"
-    if pairs:
-        raw["graph"] = {key: raw["graph"][key] for key in ("cutoff", "edges")} | {"bonds": pairs} | raw["graph"]
-        bonds = f"{'-'.join(pairs[0])} in one molecule are bonded"
-    return raw, Choice(
-        "model", f"as in the recipe water, message passing 64 wide, forces along pairs, by kind of bond: {bonds}"
-    )
-
-
-def bonded_species(dataset: Dataset) -> list[list[str]] | None:
-    """Species that are bonded when they share a molecule.
-
-    Args:
-        dataset: the data.
-
-    Returns:
-        None without molecule ids, or with none of a sensible size; an empty list where sharing a molecule is not enough
-        to be bonded.
-    """
-    frame = typical_frame(dataset)
-    largest = largest_molecule(frame)
-    if not 1 < largest <= LARGEST_MOLECULE:
-        return None
-    names = list(dict.fromkeys(frame.names.tolist()))
-    if largest <= 3 and len(names) == 2:
-        return [names]
-    if largest == 2 and len(names) == 1:
-        return [[names[0], names[0]]]
-    return []
+    matter = kind_of_matter(dataset, all(letters == "pp pp pp" for letters in report.box.boundaries))
+    chosen = family or matter.family
+    names = list(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))
+    raw = family_recipe(chosen, matter, report, names, cutoff)
+    stack = family_of(chosen)
+    others = ", ".join(name for name in FAMILIES if name != chosen)
+    why = f"asked for (by evidence {matter.family}: {matter.reason})" if family else matter.reason
+    text = f"{chosen}: {why}; stack as in the recipe {stack.recipe}, {stack.text}; others by --family: {others}"
+    choices = [Choice("model", text)]
+    if "wave_message" not in str(raw["model"]) and "waves" in stack.text:
+        why = "no charges" if matter.periodic else "not every frame is periodic in all directions"
+        choices.append(Choice("model", f"without plane waves: {why}"))
+    if "prior" in raw["model"]:
+        choices.append(Choice("prior", "repulsion of nuclei below the shortest distances of the training frames"))
+    if weights := raw["training"].get("loss_weights"):
+        shown = ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+        choices.append(Choice("loss", f"{shown} (training.loss_weights): what the data hold, in network units"))
+    warnings = []
+    if matter.chain is not None:
+        warnings.append(f"{matter.chain}: the model knows bonds by their lengths alone, which may not suffice")
+    return ModelChoice(chosen, raw, choices, warnings)
 
 
 # --- split and training ---------------------------------------------------------------------------------------------
@@ -317,7 +320,9 @@ def share_values(shares: Shares) -> dict[str, float]:
     return {part: getattr(shares, part) for part in PARTS}
 
 
-def choose_training(raw: Mapping, report: DatasetReport, cost: CutoffCost, frames: int) -> tuple[dict, Choice]:
+def choose_training(
+    raw: Mapping, report: DatasetReport, cost: CutoffCost, frames: int, relative: float
+) -> tuple[dict, Choice]:
     """Batch size and length of the schedule, in the shape of the recipe to start from.
 
     Args:
@@ -325,17 +330,18 @@ def choose_training(raw: Mapping, report: DatasetReport, cost: CutoffCost, frame
         report: of the data.
         cost: of the cutoff.
         frames: number of training frames.
+        relative: time of a step relative to that of the recipes that `cost` holds for.
 
     Returns:
         Changes of `training`, and the reason.
     """
-    per_frame = seconds_per_frame(cost, report.frames)
+    per_frame = relative * seconds_per_frame(cost, report.frames)
     found = schedule(frames, report.atoms_range.mean, per_frame, raw["training"])
     epochs, batch = found["epochs"], found["batch_size"]
     text = (
         f"{epochs} epochs of {frames} frames, {batch} at a time: {epochs * math.ceil(frames / batch):,} steps, about "
-        f"{duration(epochs * frames * per_frame)} ({report.cost_valid_for}); gnnzoo train RECIPE --time-limit 5m "
-        "fits the same schedule to another time"
+        f"{duration(epochs * frames * per_frame)} (2 cores with AVX2, within a factor of 2); gnnzoo train RECIPE "
+        "--time-limit 5m fits the same schedule to another time"
     )
     return found, Choice("training", text)
 
@@ -359,10 +365,12 @@ def schedule(frames: int, atoms: float, seconds_per_frame: float, shape: Mapping
         epochs = round(epochs, -1)
     share = epochs / shape["epochs"]
     rate = shape["learning_rate"]
+    if "decay" in rate:
+        rate = rate | {"decay": round(rate["decay"] ** (1 / share), 4)}
     return {
         "epochs": epochs,
         "batch_size": batch,
-        "learning_rate": rate | {"decay": round(rate["decay"] ** (1 / share), 4)},
+        "learning_rate": rate,
         "warmup": shape["warmup"] | {"epochs": max(1, round(share * shape["warmup"]["epochs"]))},
         "checkpoint_every": max(1, round(share * shape["checkpoint_every"])),
     }

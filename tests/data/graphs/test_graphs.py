@@ -7,7 +7,7 @@ import pytest
 
 from errors import refused
 from gnnzoo import fields
-from gnnzoo.data.graphs.batch import edge_slots, pad, padded_size
+from gnnzoo.data.graphs.batch import edge_slots, pad
 from gnnzoo.data.graphs.frame_checks import FrameError
 from gnnzoo.data.graphs.graph import graph_of, species_index, subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
@@ -15,14 +15,6 @@ from gnnzoo.errors import DataError
 from gnnzoo.threads import prefetch
 from small import MemoryDataset
 from systems import changed, water_frame
-
-
-def test_padded_sizes_waste_little_and_are_few():
-    sizes = [padded_size(n) for n in range(1, 100_000)]
-    counts = np.arange(1, 100_000)
-    assert np.all(sizes >= counts)
-    assert np.max((sizes - counts)[counts > 4096] / counts[counts > 4096]) < 1 / 16
-    assert len(set(padded_size(n) for n in range(32_768, 65_536))) == 17
 
 
 def test_two_graphs_laid_end_to_end():
@@ -111,19 +103,6 @@ def test_virials_come_along_where_they_are_known():
     batch = pad([graph_of(frame, ["O", "H"], 3.4, None), known], n_graphs=3, n_atoms=100)
     np.testing.assert_array_equal(batch[fields.VIRIAL], [np.zeros((3, 3)), virial / 2, np.zeros((3, 3))])
     assert batch[fields.VIRIAL_MASK].tolist() == [0, 1, 0]
-
-
-def test_a_nearly_full_batch_takes_the_shape_of_a_full_one():
-    graph = graph_of(water_frame(), ["O", "H"], 3.4, None)
-    own = pad([graph], 1, 24)
-    edges, slots = len(own[fields.EDGE_MASK]), own[fields.SLOTS].shape[1]
-    wider = pad([graph], 1, 24, n_edges=edges + edges // 8, n_slots=slots + slots // 8)
-    assert (len(wider[fields.EDGE_MASK]), wider[fields.SLOTS].shape) == (edges + edges // 8, (24, slots + slots // 8))
-    assert wider[fields.EDGE_MASK].sum() == len(graph.senders)
-    assert np.all(wider[fields.EDGE_MASK][wider[fields.SLOTS][:, slots:]] == 0)
-    assert slots // 8 > 0
-    much = pad([graph], 1, 24, n_edges=2 * edges, n_slots=2 * slots)  # would be a waste
-    assert (len(much[fields.EDGE_MASK]), much[fields.SLOTS].shape[1]) == (edges, slots)
 
 
 def test_energies_keep_their_digits_over_a_far_zero():

@@ -13,6 +13,7 @@ import pytest
 import dumps
 from errors import refused
 from gnnzoo.data.convert import to_h5md
+from gnnzoo.data.h5md.guarded_file import heaps_problem
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.errors import DataError
 
@@ -303,6 +304,22 @@ def test_a_frame_without_atoms_is_refused(path):
         file.create_dataset(f"{GROUP}/id/value", data=np.full((2, 3), -1), fillvalue=-1)
     with refused(DataError, "frame 0", file=path):
         read(path)
+
+
+@pytest.mark.parametrize("size", [0, 1 << 40], ids=["an object without a size", "one larger than its block"])
+def test_blocks_of_texts_that_would_stall_the_library_are_refused(path, size):
+    content = bytearray(path.read_bytes())
+    first = content.index(b"GCOL") + 16
+    index = 0 if size == 0 else 1
+    content[first : first + 16] = index.to_bytes(2, "little") + bytes(6) + size.to_bytes(8, "little")
+    path.write_bytes(content)
+    with refused(DataError, f"size {size:,}", file=path, hint="gnnzoo convert SOURCE"):
+        read(path)
+
+
+def test_every_block_of_a_good_file_passes_the_check_of_its_texts(water):
+    assert water.count(b"GCOL") > 0
+    assert heaps_problem(water) is None
 
 
 # --- opening ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import broken_dumps
 from fuzzers.fuzzer import Fuzzer
 from gnnzoo.data.frames.frame import Frame
 from gnnzoo.data.open_dataset import open_dataset
+from gnnzoo.elements import ATOMIC_NUMBERS
 from xyz_files import xyz_frame
 
 _WORDS = [
@@ -173,11 +174,17 @@ def _is_free(frame: Frame) -> bool:
 
 
 def _same(frame: Frame, texts: list[list[bytes]], vectors: list[np.ndarray]) -> bool:
-    names, columns = list(frame.names), [[word.decode("utf-8", "replace") for word in column] for column in texts]
+    names = list(frame.names)
+    # an element in other letters, as AR, has its usual ones in the frame
+    columns = [[_element(word.decode("utf-8", "replace")) for word in column] for column in texts]
     return (not any(name.isalpha() for name in names) or names in columns) and all(
         any(np.shape(wanted) == vector.shape and np.allclose(wanted, vector, rtol=1e-12, atol=0) for vector in vectors)
         for wanted in ((frame.positions,) if _is_free(frame) else (frame.positions, frame.forces))
     )
+
+
+def _element(word: str) -> str:
+    return word.capitalize() if word.capitalize() in ATOMIC_NUMBERS else word
 
 
 def _changed_word(data: bytes, chance: random.Random) -> bytes:
