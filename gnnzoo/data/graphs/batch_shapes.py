@@ -13,7 +13,7 @@ import numpy as np
 from gnnzoo.data.graphs.graph import Graph
 
 _MOST = 4  # shapes of one fit: a compilation of a conservative model takes as long as hundreds of steps
-_WORTH = 0.12  # share of the time that another shape must save
+_WORTH = 0.05  # share of the time that another shape must save: of a training of minutes, what it takes to compile
 _GROUPS = 64  # batches of nearly equal cost are grouped before shapes are chosen
 _WASTE = 1.5  # a batch that needs so many times less than a shape gets another where there is a choice
 _ATOM_STEPS = 16  # atoms are rounded up to a sixteenth of the power of two below
