@@ -41,7 +41,7 @@ def test_batches_of_many_sizes_share_a_few_shapes_with_little_padding():
     assert all(shape.covers(own) for shape, own in zip(given, needed, strict=True))
     assert set(given) <= set(shapes)
     least, spent = (sum(shape.cost for shape in every) for every in (needed, given))
-    assert spent < 1.4 * least
+    assert spent < 1.5 * least
     largest = BatchShape(*np.max(needed, axis=0).tolist())
     assert spent < 0.7 * len(needed) * largest.cost
 
