@@ -131,9 +131,9 @@ def _add(summary: Summary, kinds: dict[str, int], findings: dict[str, int], memo
 def _work(name: str, options: argparse.Namespace, folder: Path, first: int, stop: int, results, current) -> None:
     """Read the inputs from `first` on; the counts go to `results`, the number of the input under way to `current`."""
     work = folder / f"{name}-work"
-    shutil.rmtree(work, ignore_errors=True)
-    for part in (folder / "made", work):
-        part.mkdir(parents=True, exist_ok=True)
+    for part in (folder / "made", work):  # of the process before
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
     fuzzer = load_fuzzer(name)
     fuzzer.prepare(folder / "made")
     os.environ["TMPDIR"] = tempfile.tempdir = str(work)

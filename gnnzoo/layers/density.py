@@ -8,7 +8,7 @@ from keras import ops
 from gnnzoo.layers.neighborhood import Neighborhood, full_octupole, full_tensor
 from gnnzoo.layers.perceptron import seeded_dense
 from gnnzoo.layers.registry import ATOMS, RADIAL, VECTORS, register
-from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer
+from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer, Tensor
 
 
 @register("atomic_density")
@@ -17,15 +17,16 @@ class AtomicDensity(StackLayer):
 
         A_i[k, a, c] = n sum_j R_k(r_ij) Y_a(r_ij / |r_ij|) q_j[c]
 
-    with radial functions R, Cartesian tensors Y of rank 0, 1 and 2, and `channels` learned linear combinations q of the
-    atom features. Linear maps over k and c turn A into `units` scalars, vectors d and traceless symmetric tensors T;
-    vectors and tensors are scaled by a factor that is linear in the receiver's features. Added to d are linear maps of
-    T d, to the scalars those of T : T, which are four-body terms. Terms in d . d follow with a `painn_update`. The cost
+    with radial functions R, Cartesian tensors Y of rank 0 to `rank`, and `channels` learned linear combinations q of
+    the atom features. Linear maps over k and c turn A into `units` scalars, vectors d, and symmetric traceless tensors
+    T of rank 2 and O of rank 3; all but the scalars are scaled by factors that are linear in the receiver's features.
+    Added to d are linear maps of T d and of O : T, to the scalars those of T : T, O : O, d . (O : T) and tr T^3: terms
+    of up to four bodies in T, of up to five where O takes part. Terms in d . d follow with a `painn_update`. The cost
     is below that of one message-passing layer, because the density has few channels.
 
     Args:
         channels: channels of the density; as many as there are species distinguish them all.
-        rank: highest rank of Y, 1 or 2.
+        rank: highest rank of Y, 1 to 3.
         functions: number of radial functions that are used, the first ones; None: all.
         neighbor_scale: n.
         seed: of the initial weights.
@@ -48,7 +49,9 @@ class AtomicDensity(StackLayer):
         return [(weight, self.channels) for weight in self.summed_weights()]
 
     def summed_weights(self) -> list[keras.Variable]:
-        maps = [self.scalars, self.vectors, *([self.tensors] if self.rank >= 2 else [])]
+        maps = [self.scalars, self.vectors]
+        maps += [self.tensors] if self.rank >= 2 else []
+        maps += [self.octupoles] if self.rank == 3 else []
         return [linear_map.kernel for linear_map in maps]
 
     def build(self, graph: GraphShapes) -> None:
@@ -89,14 +92,20 @@ class AtomicDensity(StackLayer):
             scalars = scalars + self.squares(ops.sum(ops.square(tensors), axis=(1, 2)))
         if self.rank == 3:
             octupoles = full_octupole(self.octupoles(sums[:, 10:]) * gates[..., 2 * units :])
-            pairs = ops.sum(octupoles * tensors[:, None], axis=(2, 3))  # (atoms, 3, units)
-            invariants = [
-                ops.sum(ops.square(octupoles), axis=(1, 2, 3)),
-                ops.sum(pairs * vectors, axis=1),
-                ops.sum(tensors * ops.sum(tensors[:, :, :, None] * tensors[:, None], axis=2), axis=(1, 2)),
-            ]
-            scalars = scalars + self.cubes(ops.concatenate(invariants, axis=-1))
-            vectors = vectors + self.contracted(pairs)
+            scalars = scalars + self.cubes(_cubic_invariants(vectors, tensors, octupoles))
+            vectors = vectors + self.contracted(ops.sum(octupoles * tensors[:, None], axis=(2, 3)))
         if VECTORS in graph:
             vectors = graph[VECTORS] + vectors
         return {ATOMS: scalars, VECTORS: vectors}
+
+
+def _cubic_invariants(vectors: Tensor, tensors: Tensor, octupoles: Tensor) -> Tensor:
+    """O : O, d . (O : T) and tr T^3, channel by channel: (atoms, 3 c)."""
+    turned = ops.sum(octupoles * tensors[:, None], axis=(2, 3))  # (atoms, 3, c)
+    squared = ops.sum(tensors[:, :, :, None] * tensors[:, None], axis=2)  # T T: (atoms, 3, 3, c)
+    values = [
+        ops.sum(ops.square(octupoles), axis=(1, 2, 3)),
+        ops.sum(turned * vectors, axis=1),
+        ops.sum(tensors * squared, axis=(1, 2)),
+    ]
+    return ops.concatenate(values, axis=-1)

@@ -7,8 +7,8 @@ import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.graphs.source import GraphSource
-from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.graphs.training_statistics import training_statistics
+from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, RecipeError
 from gnnzoo.models.files import ForceField

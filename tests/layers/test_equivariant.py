@@ -61,17 +61,20 @@ def test_fewer_functions_are_the_first_ones():
 
 
 @pytest.mark.parametrize("method", ["few channels", "slots", "all atoms"])
-@pytest.mark.parametrize("rank", [0, 1, 2])
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
 def test_sums_run_over_the_edges_of_each_receiver(rank, method):
     data = large(vectors=False, width=2 if method == "few channels" else 4)
     near = Neighborhood(tensors(data), 3)
     assert near.dense
     near.dense = method == "all atoms"
-    expected = np.zeros((7, [1, 3, 6][rank], 3, data[ATOMS].shape[1]))
+    expected = np.zeros((7, [1, 3, 6, 10][rank], 3, data[ATOMS].shape[1]))
     for e in range(9):
         u = data[DIRECTIONS][e]
         square = np.outer(u, u) - np.eye(3) / 3
-        angular = [[1.0], u, square[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]][rank]
+        cube = np.einsum("i,j,k->ijk", u, u, u)
+        cube -= sum(np.einsum(f"i,jk->{axes}", u, np.eye(3)) for axes in ("ijk", "jik", "jki")) / 5
+        upper = cube[[0, 0, 0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 1, 1, 2, 1, 1, 2, 2], [0, 1, 2, 1, 2, 2, 1, 2, 2, 2]]
+        angular = [[1.0], u, square[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]], upper][rank]
         weight = data[EDGE_WEIGHT][e] * data[RADIAL][e]
         sent = data[ATOMS][data[fields.SENDERS][e]]
         expected[data[fields.RECEIVERS][e]] += np.array(angular)[:, None, None] * weight[:, None] * sent
@@ -171,6 +174,27 @@ def test_atomic_density_by_hand():
     np.testing.assert_allclose(result[VECTORS][1, :, 0], [-4, 0, 0], atol=1e-5)
 
 
+def test_atomic_density_of_rank_3_by_hand():
+    data = tiny()
+    layer, second = density(data, rank=3), density(data, rank=2)
+    for part in ("sent", "scalars", "vectors", "tensors", "turned", "squares"):
+        kernel = getattr(second, part).kernel
+        getattr(layer, part).kernel.assign(kernel)
+    layer.receivers.kernel.assign(np.zeros((1, 3)))
+    second.receivers.kernel.assign(np.zeros((1, 2)))
+    layer.sent.kernel.assign([[1.0]])
+    second.sent.kernel.assign([[1.0]])
+    for part in (layer.octupoles, layer.tensors, second.tensors):
+        part.kernel.assign([[1.0], [0.0]])  # the first radial function alone
+    layer.contracted.kernel.assign([[1.0]])
+    layer.cubes.kernel.assign([[1.0], [0.0], [1.0]])
+    result, without = layer(data), second(data)
+    # Edge 1->0: n w R x_1 = 3 along x: O_xxx = 3 (1 - 3/5) = 6/5, O_xyy = O_xzz = -3/5; T = 3 diag(2/3, -1/3, -1/3):
+    # O : O = 36/25 + 6 9/25 = 18/5 and tr T^3 = 27 (8 - 1 - 1) / 27 = 6; O : T = 6/5 2 + 2 3/5 = 18/5 along x
+    np.testing.assert_allclose(result[ATOMS][0] - without[ATOMS][0], [18 / 5 + 6], rtol=1e-5)
+    np.testing.assert_allclose(result[VECTORS][0, :, 0] - without[VECTORS][0, :, 0], [18 / 5, 0, 0], atol=1e-5)
+
+
 def test_a_density_of_rank_one_has_no_tensors():
     data = tensors(large(vectors=False))
     assert set(density(data, rank=1)(data)) == {ATOMS, VECTORS}
@@ -211,6 +235,7 @@ STACKS = {
     "painn_message": {"filters": "mixing", "functions": 2, "neighbor_scale": 0.3},
     "painn_update": {},
     "atomic_density": {"channels": 2, "rank": 2, "functions": None, "neighbor_scale": 0.3},
+    "atomic_density, rank 3": {"channels": 2, "rank": 3, "functions": None, "neighbor_scale": 0.3},
     "vector_force_decoder": {k: v for k, v in MLP.items() if k != "seed"} | {"units": 4},
 }
 
@@ -219,7 +244,7 @@ STACKS = {
 @pytest.mark.parametrize("mirror", [1, -1])
 def test_scalars_are_invariant_and_vectors_equivariant(name, mirror):
     data, turn = large(vectors=True), mirror * random_rotation(2)
-    layer = build(LAYERS[name](**STACKS[name], seed=3, name="layer", dtype="float64"), data)
+    layer = build(LAYERS[name.partition(",")[0]](**STACKS[name], seed=3, name="layer", dtype="float64"), data)
     turned = data | {DIRECTIONS: data[DIRECTIONS] @ turn.T, VECTORS: np.einsum("xy,ayc->axc", turn, data[VECTORS])}
     before, after = (layer(tensors(given)) for given in (data, turned))
     if ATOMS in before:
@@ -229,10 +254,10 @@ def test_scalars_are_invariant_and_vectors_equivariant(name, mirror):
     np.testing.assert_allclose(after[key], np.einsum("xy,ay...->ax...", turn, before[key]), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["painn_message", "atomic_density"])
+@pytest.mark.parametrize("name", ["painn_message", "atomic_density", "atomic_density, rank 3"])
 def test_padding_changes_nothing(name):
     data = large(vectors=True)
-    layer = build(LAYERS[name](**STACKS[name], seed=3, name="layer", dtype="float64"), data)
+    layer = build(LAYERS[name.partition(",")[0]](**STACKS[name], seed=3, name="layer", dtype="float64"), data)
     wilder = {key: value.copy() for key, value in data.items()}
     for key in (DIRECTIONS, RADIAL):
         wilder[key][9:] = 7.0

@@ -12,6 +12,7 @@ from errors import refused
 from frames_in_memory import Frames
 from gnnzoo.data.inspection.cost_estimate import TRAINING
 from gnnzoo.data.inspection.describe import describe_dataset
+from gnnzoo.data.inspection.matter import kind_of_matter
 from gnnzoo.data.inspection.pair_sample import pairs_of
 from gnnzoo.data.open_dataset import open_dataset
 from gnnzoo.elements import MASSES
@@ -23,7 +24,7 @@ from gnnzoo.recipe.io.template import as_name, installed_recipe, recipe_text
 from gnnzoo.recipe.schema.data import Split
 from gnnzoo.workflows.convert import convert
 from gnnzoo.workflows.init import init
-from gnnzoo.workflows.steps.recipe_choices import bonded_species, names_by_mass, schedule
+from gnnzoo.workflows.steps.recipe_choices import names_by_mass, schedule
 from gnnzoo.workflows.train import train
 from lines import line_with
 from systems import changed, water_frame
@@ -51,18 +52,18 @@ def test_argon(folder):
     dumps.argon_dump(folder / "argon.lammpstrj", frames=30)
     result = init("argon.lammpstrj", units="real", types={1: "Ar"})
     assert result.path == Path("argon.json")
-    recipe, known = load_recipe("argon.json"), load_recipe("recipes/argon.json")
+    recipe, known = load_recipe("argon.json"), load_recipe("recipes/argon-conservative.json")
     assert recipe == result.recipe
     assert (recipe.name, recipe.data.source, recipe.data.units) == ("argon", "argon.lammpstrj", "real")
     assert recipe.data.types == {"1": "Ar"}
     assert recipe.data.atoms == known.data.atoms
-    assert recipe.model == known.model
+    assert recipe.model.layers == known.model.layers
     assert recipe.data.simulate is None
     report = describe_dataset(open_dataset("argon.lammpstrj", **{"units": "real", "types": {1: "Ar"}}))
     assert recipe.graph.cutoff == report.recommended_cutoff
     labels = [choice.label for choice in result.choices]
-    assert labels == ["source", "units", "types", "atoms", "cutoff", "model", "split", "split", "training"]
-    line_with(text_of(result, "cutoff"), "shell", "ms")
+    assert labels == ["source", "units", "types", "atoms", "cutoff", "model", "prior", "split", "split", "training"]
+    line_with(text_of(result, "cutoff"), "shell", "edges per atom")
     assert "30 frames" in text_of(result, "split")
     assert json.loads(json.dumps(result.to_json()))["choices"][1]["label"] == "units"
 
@@ -71,12 +72,13 @@ def test_molecules_of_water_give_its_bonds(folder):
     dumps.water_dump(folder / "w.dump", frames=20, side=3)
     result = init("w.dump", **WATER, name="flexible")
     recipe = load_recipe(result.path)
-    known = load_recipe("recipes/water.json")
+    known = load_recipe("recipes/water-conservative.json")
     assert recipe.name == "flexible"
-    assert recipe.graph.bonds == [("O", "H")]
+    assert recipe.graph.waves == round(10 / recipe.graph.cutoff, 2)
     assert recipe.data.atoms == known.data.atoms
-    assert recipe.model == known.model
-    assert "O-H" in text_of(result, "model")
+    assert recipe.model.layers == known.model.layers
+    assert [prior.prior for prior in recipe.model.prior] == ["repulsion"]
+    line_with(text_of(result, "model"), "molecular-liquid", "3 atoms by their ids")
 
 
 def test_several_dumps_and_their_common_name(folder):
@@ -151,7 +153,6 @@ def test_types_without_a_name_keep_their_number(folder):
     result = init("w.dump", units="real")
     recipe = load_recipe(result.path)
     assert recipe.data.types == {"1": "1", "2": "2"}
-    assert recipe.graph.bonds == [("1", "2")]
     assert recipe.model.layers[0].inputs == "species"
     assert recipe.data.atoms == {}
     assert "--types 1=NAME,2=NAME" in text_of(result, "types")
@@ -279,13 +280,12 @@ def test_the_split_is_that_of_the_schema(folder):
     assert Split().train == TRAINING  # which the cost estimate assumes
 
 
-@pytest.mark.parametrize(("ids", "bonded"), [((1, 1, 1), [["O", "H"]]), ((0, 0, 0), None), ((-1, -1, -1), None)])
-def test_molecule_ids_of_zero_bond_nothing(ids, bonded):
+@pytest.mark.parametrize("sign", [1, 0, -1])
+def test_molecule_ids_of_zero_bond_nothing(sign):
     frame = water_frame()
-    molecules = frame.molecules * np.tile(ids, 8)
-    data = Frames([changed(frame, molecules=molecules)])
-    assert bonded_species(data) == bonded
-    assert pairs_of(data[0], 3.0).inside.any() == bool(bonded)
+    data = Frames([changed(frame, molecules=frame.molecules * sign)])
+    assert pairs_of(data[0], 3.0).inside.any() == (sign > 0)
+    assert ("by their ids" in kind_of_matter(data, periodic=True).reason) == (sign > 0)
 
 
 def test_the_schedule_has_the_shape_of_the_one_it_is_made_from():

@@ -1,8 +1,9 @@
 """HDF5 files whose content is not trusted: objects are found link by link and checked before memory is taken.
 
 A file of HDF5 can name other files (external links, external storage, virtual datasets), whose bytes would pass for its
-own; it can announce arrays of any size, because what was never written has a fill value; and compressed chunks can
-expand a thousandfold; blocks of texts can stall the library. All of these are refused here, so that `contents` reads only what the file itself holds.
+own; it can announce arrays of any size, because what was never written has a fill value; compressed chunks can expand a
+thousandfold, and blocks of texts can stall the library. All of these are refused here, so that `contents` reads only
+what the file itself holds.
 """
 
 import math

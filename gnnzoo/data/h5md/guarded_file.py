@@ -1,4 +1,4 @@
-"""The file under an HDF5 file of unknown origin: blocks that would stall the HDF5 library are refused when it reads them.
+"""The file under an HDF5 file of unknown origin: blocks that would stall the HDF5 library are refused as it reads them.
 
 Strings of variable length lie in blocks called global heap collections (HDF5 File Format Specification 3.0, section
 III.E): a header and objects one after the other. The library follows the sizes of the objects; one of size zero that is

@@ -9,8 +9,8 @@ from gnnzoo.recipe.schema.entry import Entry, RadialReader
 
 class AtomicDensity(Entry, RadialReader):
     """Density of neighbours around each atom in Cartesian tensors (arXiv 2402.07472), mapped to scalars
-    and vectors of the width of the atom features, with products of up to three densities. Makes the vectors that later
-    layers read."""
+    and vectors of the width of the atom features, with products of two and three densities. Makes the vectors that
+    later layers read."""
 
     keras_class: ClassVar = "gnnzoo.layers.density:AtomicDensity"
     traits: ClassVar = LayerTraits(reads_radial=True, makes_vectors=True)
@@ -19,7 +19,8 @@ class AtomicDensity(Entry, RadialReader):
     channels: Functions = 4
     """Channels of the density, linear in the atom features; as many as there are species distinguish them all."""
     rank: Literal[1, 2, 3] = 2
-    """Highest rank: 1 for vectors, 2 for vectors and tensors."""
+    """Highest rank of the tensors, 1 being vectors. 3 resolves the angles between bonds best and has terms of more
+    bodies; it takes about 1.4 times as long, and is worth it where frames are few or bonds directed."""
 
 
 class PaiNNMessage(Entry, RadialReader):

@@ -8,6 +8,7 @@ from gnnzoo.data.inspection.matter import FAMILIES, Matter
 from gnnzoo.elements import ATOMIC_NUMBERS
 from gnnzoo.errors import UserError, did_you_mean
 from gnnzoo.recipe.io.template import installed_recipe
+from gnnzoo.recipe.layer_registry import layers_with
 
 # Plane waves up to this number of radians over the cutoff continue where neighbours end.
 _WAVES = 10.0
@@ -36,10 +37,10 @@ _DENSITY = "an energy from the density of neighbours"
 _STACKS = {
     "pair-fluid": Family("argon-conservative", 1.5, _DENSITY),
     "molecular-liquid": Family("water-conservative", 3.0, f"{_DENSITY}, message passing and plane waves"),
-    "molecules": Family("copper", 2.5, f"{_DENSITY} and message passing"),
+    "molecules": Family("silicon", 3.0, f"{_DENSITY} and message passing"),
     "ionic": Family("nacl", 3.0, f"{_DENSITY}, message passing and plane waves"),
     "metal": Family("copper", 2.5, f"{_DENSITY} and message passing"),
-    "covalent": Family("copper", 2.5, f"{_DENSITY} and message passing"),
+    "covalent": Family("silicon", 3.0, f"{_DENSITY} and message passing"),
 }
 
 
@@ -93,9 +94,9 @@ def family_recipe(family: str, matter: Matter, report: DatasetReport, names: lis
             graph["waves"] = round(_WAVES / cutoff, 2)
         else:
             del graph["waves"]
-            layers = [layer for layer in layers if layer["layer"] != "wave_message"]
+            layers = [layer for layer in layers if layer["layer"] not in layers_with(reads_waves=True)]
     for layer in layers:
-        if layer["layer"] == "atomic_density":
+        if layer["layer"] in layers_with(reads_radial=True) and "channels" in layer:
             layer["channels"] = min(max(layer["channels"], len(names)), _MOST_CHANNELS)
     model = {"normalization": "training", "layers": layers}
     if report.units != "lj" and set(names) <= set(ATOMIC_NUMBERS):

@@ -255,7 +255,7 @@ def choose_model(dataset: Dataset, report: DatasetReport, cutoff: float, family:
     why = f"asked for (by evidence {matter.family}: {matter.reason})" if family else matter.reason
     text = f"{chosen}: {why}; stack as in the recipe {stack.recipe}, {stack.text}; others by --family: {others}"
     choices = [Choice("model", text)]
-    if "wave_message" not in str(raw["model"]) and "waves" in stack.text:
+    if "waves" in stack.text and "waves" not in raw["graph"]:
         why = "no charges" if matter.periodic else "not every frame is periodic in all directions"
         choices.append(Choice("model", f"without plane waves: {why}"))
     if "prior" in raw["model"]:
