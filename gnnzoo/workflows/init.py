@@ -216,10 +216,8 @@ def _recipe(
     }
     raw = described | model.raw
     raw["training"] |= training
-    encoder = raw["model"]["layers"][0]
-    encoder.pop("inputs", None)
-    if not atoms:
-        encoder["inputs"] = "species"
+    if atoms:
+        del raw["model"]["layers"][0]["inputs"]  # the default reads their parameters
     return (
         raw,
         choices,

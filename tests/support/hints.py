@@ -37,6 +37,7 @@ _REACHED_BY = {
     "workflows/models.py": ("train", "transfer"),
     "workflows/recipes.py": ("validate", "list"),
     "workflows/steps/dataset_messages.py": ("convert", "train", "transfer"),
+    "workflows/steps/families.py": ("init",),
     "workflows/steps/evaluation_sets.py": ("evaluate", "simulate"),
     "workflows/steps/recipe_choices.py": ("init",),
     "workflows/steps/split_messages.py": ("train", "transfer"),

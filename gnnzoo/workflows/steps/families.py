@@ -84,11 +84,12 @@ def family_recipe(family: str, matter: Matter, report: DatasetReport, names: lis
         cutoff: length unit.
 
     Returns:
-        `graph`, `model` and `training` as JSON values.
+        `graph`, `model` and `training` as JSON values; the network knows species by name alone.
     """
     raw = installed_recipe(_STACKS[family].recipe)
     graph, layers, training = raw["graph"], raw["model"]["layers"], raw["training"]
     graph["cutoff"] = cutoff
+    layers[0]["inputs"] = "species"
     if "waves" in graph:
         if matter.periodic and matter.charged:
             graph["waves"] = round(_WAVES / cutoff, 2)
