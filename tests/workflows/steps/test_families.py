@@ -48,8 +48,8 @@ def test_waves_need_a_periodic_box_and_charges(report):
     waves = set(layers_with(reads_waves=True))
     assert kinds(recipe("ionic", report)) & waves
     assert recipe("ionic", report).graph.waves == 2.0
-    for lack in ({"periodic": False}, {"charged": False}):
-        without = recipe("ionic", report, replace(MATTER, **lack))
+    for missing in ({"periodic": False}, {"charged": False}):
+        without = recipe("ionic", report, replace(MATTER, **missing))
         assert not kinds(without) & waves
         assert without.graph.waves is None
 
