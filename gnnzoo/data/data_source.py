@@ -4,6 +4,7 @@
 `DataSource` on.
 """
 
+import fnmatch
 import glob
 import itertools
 import os
@@ -13,13 +14,25 @@ from enum import Enum
 from pathlib import Path
 
 from gnnzoo.data.compression import DAMAGE, OPENERS, compression
+from gnnzoo.data.deepmd.folders import data_files, is_deepmd
 from gnnzoo.errors import DataError, Location, did_you_mean
 from gnnzoo.file_formats import DUMP, HDF5, HEAD_BYTES, XYZ, check_regular, natural_key, read_head, uncompressed_name
 
 STDIN = Path("-")
 H5_SUFFIXES = (".h5", ".hdf5", ".h5md")
 EXTXYZ_SUFFIXES = (".extxyz", ".xyz")  # plain or compressed
-ASE_SUFFIX = ".traj"
+# Names of files that ASE reads -> its format. All of them hold text or numbers and nothing that is executed.
+ASE_NAMES = {
+    "*.traj": "traj",
+    "*.db": "db",
+    "OUTCAR*": "vasp-out",
+    "*.OUTCAR": "vasp-out",
+    "vasprun*.xml": "vasp-xml",
+    "*.vasprun.xml": "vasp-xml",
+    "*.pwo": "espresso-out",
+    "*.castep": "castep-castep",
+    "aims.out": "aims-output",
+}
 TFRECORD_SUFFIX = ".tfrecord"
 
 PathLike = str | os.PathLike[str]
@@ -33,7 +46,8 @@ class SourceKind(Enum):
     H5MD = "H5MD dataset"
     TFRECORD = "TFRecord shards"
     EXTXYZ = "extended XYZ file"
-    ASE = "ASE trajectory"
+    ASE = "file that ASE reads"
+    DEEPMD = "folder of DeePMD-kit"
     SEVERAL = "several sources"
 
     @property
@@ -83,10 +97,22 @@ class DataSource:
         """Total size of the files in bytes; None where part of the data comes from a pipe."""
         if any(source.kind is SourceKind.STREAM for source in (self, *self.parts)):
             return None
-        return sum(path.stat().st_size for path in self.paths)
+        return sum(file.stat().st_size for path in self.paths for file in source_files(path))
 
 
 Source = PathLike | Sequence[PathLike] | DataSource
+
+
+def source_files(path: Path) -> list[Path]:
+    """The files of a source.
+
+    Args:
+        path: a file, or a folder of DeePMD-kit.
+
+    Returns:
+        The file itself, or the files of the systems in the folder.
+    """
+    return data_files(path) if path.is_dir() and is_deepmd(path) else [path]
 
 
 def resolve_source(source: Source, *, streams: bool = False) -> DataSource:
@@ -134,14 +160,27 @@ def kind_of_name(path: Path) -> SourceKind:
         return SourceKind.H5MD
     if path.suffix == TFRECORD_SUFFIX:
         return SourceKind.TFRECORD
-    if path.suffix == ASE_SUFFIX:
+    if ase_format(path) is not None:
         return SourceKind.ASE
     return SourceKind.EXTXYZ if Path(uncompressed_name(path)).suffix in EXTXYZ_SUFFIXES else SourceKind.DUMP
 
 
+def ase_format(path: Path) -> str | None:
+    """The format of a file that ASE reads.
+
+    Args:
+        path: of the file, plain or compressed.
+
+    Returns:
+        ASE's name of the format by the name of the file; None for other names.
+    """
+    name = uncompressed_name(path)
+    return next((format for pattern, format in ASE_NAMES.items() if fnmatch.fnmatchcase(name, pattern)), None)
+
+
 def _kind(path: Path) -> SourceKind:
     if path != STDIN and path.is_dir():
-        return SourceKind.TFRECORD
+        return SourceKind.DEEPMD if is_deepmd(path) else SourceKind.TFRECORD
     named = kind_of_name(path)
     if _is_stream(path):
         if not named.is_dump:

@@ -24,9 +24,9 @@ def open_dataset(
 
     Args:
         source: an H5MD file, a LAMMPS text dump (plain or compressed), a glob of dumps or a list of them (one
-            trajectory, see `find_files` for its order), "-" for a dump on standard input, an extended XYZ file or an
-            ASE trajectory, or a .tfrecord folder; or several of these, one after another (see
-            `gnnzoo.data.concatenation`).
+            trajectory, see `find_files` for its order), "-" for a dump on standard input, an extended XYZ file, a file
+            that ASE reads (`ASE_NAMES`), a folder of DeePMD-kit, or a .tfrecord folder; or several of these, one after
+            another (see `gnnzoo.data.concatenation`).
         units: LAMMPS unit style, where the data do not declare it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it; of several sources,
             for those with types that have no name.
@@ -87,7 +87,7 @@ def _reader(source: DataSource, units: str | None, columns: Mapping[str, str] | 
     if source.is_dataset:
         _refuse_columns(source, columns)
     match source.kind:
-        case SourceKind.ASE | SourceKind.EXTXYZ:
+        case SourceKind.ASE | SourceKind.EXTXYZ | SourceKind.DEEPMD:
             from gnnzoo.data.extxyz.dataset import ExtxyzDataset
 
             return ExtxyzDataset(source.path, units=units, columns=columns)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from gnnzoo import __version__
 from gnnzoo.data.data_source import (
-    ASE_SUFFIX,
     EXTXYZ_SUFFIXES,
     H5_SUFFIXES,
     TFRECORD_SUFFIX,
@@ -44,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 FORMATS = ("h5", "tfrecord")
 # Suffixes that only mark a dump; any other, as in dump.argon, is part of the name.
+_ASE_SUFFIXES = (".traj", ".db", ".xml", ".pwo", ".castep")
 _DUMP_SUFFIXES = (".lammpstrj", ".lammpsdump", ".dump", ".trj", ".custom", ".txt", ".dat", ".out")
 
 
@@ -251,7 +251,7 @@ def plain_stem(file: Path) -> str:
         "N216.1" for N216.1.lammpstrj.gz.
     """
     name = uncompressed_name(file)
-    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *EXTXYZ_SUFFIXES, ASE_SUFFIX, TFRECORD_SUFFIX)
+    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *EXTXYZ_SUFFIXES, *_ASE_SUFFIXES, TFRECORD_SUFFIX)
     return Path(name).stem if Path(name).suffix in known else name
 
 

@@ -1,4 +1,4 @@
-"""ASE trajectories (.traj) as frames of the same kind as those of extended XYZ; read by ASE."""
+"""Files that ASE reads (trajectories, outputs of DFT programs) as frames of the same kind as those of extended XYZ."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnnzoo.data.data_source import ase_format
 from gnnzoo.data.extxyz.frames import Advance, Rows
 from gnnzoo.data.extxyz.header import Column, Header
 from gnnzoo.errors import DataError, Location, UserError
@@ -20,7 +21,7 @@ def read_headers(path: Path, advance: Advance | None = None) -> Iterator[Header]
     """Describe the frames of a trajectory.
 
     Args:
-        path: .traj.
+        path: a file of `ASE_NAMES`.
         advance: called with 1 after each frame.
 
     Yields:
@@ -40,7 +41,7 @@ def read_frames(path: Path, texts: Collection[str], numbers: Collection[str]) ->
     """Read the frames of a trajectory.
 
     Args:
-        path: .traj.
+        path: a file of `ASE_NAMES`.
         texts, numbers: names of columns that are wanted, see `frames.read_frames`.
 
     Yields:
@@ -61,7 +62,7 @@ def _frames(path: Path) -> Iterator["Atoms"]:
     iread = _iread()
     empty = True
     try:
-        for atoms in iread(str(path), index=":"):
+        for atoms in iread(str(path), index=":", format=ase_format(path)):
             empty = False
             yield atoms
     except (UserError, KeyboardInterrupt, GeneratorExit):
@@ -70,10 +71,11 @@ def _frames(path: Path) -> Iterator["Atoms"]:
         raise DataError(
             f"ASE cannot read the file: {type(error).__name__}: {error}",
             location=Location(path),
-            expected="an ASE trajectory with forces",
+            expected=f"a complete file of ASE's format {ase_format(path)}, with forces",
         ) from error
     if empty:
-        raise DataError("the file holds no frame", location=Location(path))
+        expected = f"a complete file of ASE's format {ase_format(path)}"
+        raise DataError("the file holds no frame", location=Location(path), expected=expected)
 
 
 def _iread() -> Callable[..., Iterator["Atoms"]]:
@@ -110,7 +112,11 @@ def _header(path: Path, number: int, atoms: "Atoms") -> Header:
         start = sum(column.width for column in columns.values())
         columns[name] = Column(name, _KINDS.get(array.dtype.kind, "S"), width, start)
     values: dict[str, object] = {}
-    for key, value in {**atoms.info, **_results(atoms)}.items():
+    results = dict(_results(atoms))
+    if "free_energy" in results and "energy" in results:
+        # By ASE's definition forces are derivatives of the free energy; the other is extrapolated to zero smearing.
+        results["energy"], results["energy_without_smearing"] = results.pop("free_energy"), results["energy"]
+    for key, value in {**atoms.info, **results}.items():
         if key in arrays and key not in atoms.info:
             continue
         name = f"info/{key}" if key in atoms.info and key in values else str(key)

@@ -1,9 +1,10 @@
-"""An extended XYZ file or ASE trajectory as a dataset.
+"""Extended XYZ, files that ASE reads and folders of DeePMD-kit as datasets.
 
 The file is read twice: its headers, to choose the key of each quantity (see `choice`) and to know which quantities all
 frames have; then the rows. Types are numbered by name, in alphabetical order of the first frame with new ones.
 """
 
+import hashlib
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from gnnzoo.data.convert import Conversion, Description, write_h5md
+from gnnzoo.data.data_source import ase_format, source_files
+from gnnzoo.data.deepmd import systems
 from gnnzoo.data.extxyz import ase_trajectory, frames
 from gnnzoo.data.extxyz.choice import choose_keys, convert_command, is_lammps, is_positions, is_species, no_forces
 from gnnzoo.data.extxyz.frames import Advance, Rows
@@ -28,22 +31,21 @@ from gnnzoo.file_formats import file_sha256
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.units import style
 
-TRAJECTORY_SUFFIX = ".traj"
 MAX_SPECIES = 1000  # more than elements and named types of any force field; each costs time and memory
 _CERTAIN = ("stiffness",)  # evidence that outweighs the convention of ASE
 
 
 class ExtxyzDataset(H5mdDataset):
-    """An extended XYZ file or ASE trajectory as a dataset; converted to a temporary H5MD file, removed on close.
+    """Frames with keys as a dataset; converted to a temporary H5MD file, which is removed on close.
 
     Args:
-        path: .extxyz or .xyz, plain or compressed, or .traj.
+        path: .extxyz or .xyz, plain or compressed, a file that ASE reads, or a folder of DeePMD-kit.
         units: LAMMPS unit style of the numbers, where it is declared.
         columns: quantity -> key, where the keys are declared.
         advance: called with 1 after each frame while the file is read.
 
     Raises:
-        UserError: ASE, which reads .traj, is not installed; a quantity or a unit style is unknown.
+        UserError: ASE, where it reads the file, is not installed; a quantity or a unit style is unknown.
         DataError: the file cannot be read, no frame has forces, or several keys name a quantity.
     """
 
@@ -105,7 +107,7 @@ class _Conversion:
 
     def __init__(self, path: Path, units: str | None, columns: Mapping[str, str] | None, advance: Advance | None):
         self._path, self._advance = path, advance
-        self._reader = ase_trajectory if path.suffix == TRAJECTORY_SUFFIX else frames
+        self._reader = systems if path.is_dir() else ase_trajectory if ase_format(path) else frames
         stated: dict[str, str] = {}
         headers = self._with_units(self._reader.read_headers(path), stated)
         self._survey = Survey(headers, columns)
@@ -130,7 +132,10 @@ class _Conversion:
 
     def to_h5md(self, output: Path) -> Conversion:
         """Write the frames; again without a quantity that turns out not to be in all of them."""
-        source = {"file": str(self._path), "size": self._path.stat().st_size, "sha256": file_sha256(self._path)}
+        files = source_files(self._path)
+        digests = [file_sha256(file) for file in files]
+        digest = digests[0] if len(files) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        source = {"file": str(self._path), "size": sum(file.stat().st_size for file in files), "sha256": digest}
         while True:
             self._start()
             try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnzoo.data.data_source import DataSource, PathLike, Source, SourceKind, kind_of_name, resolve_source
+from gnnzoo.data.data_source import DataSource, PathLike, Source, SourceKind, kind_of_name, resolve_source, source_files
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.inspection.unit_checks import checked_units, unit_warning
 from gnnzoo.data.lammps.run import is_simulation_record
@@ -178,7 +178,8 @@ CONTENT = 3  # the units and quantities of extended XYZ
 
 def _converted(source: DataSource, recipe: Recipe, types: Mapping[str, str] | None) -> Path:
     """Convert dumps into data/, once: the file's name has a hash of what it was made from."""
-    key = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in source.paths]
+    files = [file for path in source.paths for file in source_files(path)]
+    key = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     digest = hashlib.sha256(
         json.dumps([CONTENT, key, recipe.data.units, types, recipe.data.columns]).encode()
     ).hexdigest()[:10]

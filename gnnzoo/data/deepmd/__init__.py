@@ -1,0 +1,1 @@
+"""Reads the folders of DeePMD-kit: systems of `type.raw` with sets of arrays."""

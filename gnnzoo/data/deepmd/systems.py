@@ -1,0 +1,191 @@
+"""Systems of DeePMD-kit as frames of the same kind as those of extended XYZ.
+
+A system is a folder with `type.raw` (the type of each atom), perhaps `type_map.raw` (their names) and `nopbc`, and
+frames in folders `set.*` of .npy arrays, or in text files `*.raw`: `coord` and `force` (frames, 3 atoms), `box`
+(frames, 9), `energy` (frames,), `virial` (frames, 9). In the mixed format `real_atom_types` (frames, atoms) of each set
+replaces the types. Units are eV and A; a virial is -dE/d(strain), as in gnnzoo
+(https://docs.deepmodeling.com/projects/deepmd, "Formats of a system").
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gnnzoo.data.deepmd.folders import NAMES, OPEN, TYPES, arrays_of, sets_of, systems_in
+from gnnzoo.data.extxyz.frames import Advance, Rows
+from gnnzoo.data.extxyz.header import Column, Header
+from gnnzoo.errors import DataError, Location
+from gnnzoo.file_formats import check_regular
+
+_MOST_TEXT = 1 << 30  # bytes of a text file, which is read as a whole
+_UNITS = {"energy-unit": "eV", "length-unit": "Angstrom"}
+_COLUMNS = {
+    "species": Column("species", "S", 1, 0),
+    "pos": Column("pos", "R", 3, 1),
+    "forces": Column("forces", "R", 3, 4),
+}
+
+
+def read_headers(path: Path, advance: Advance | None = None) -> Iterator[Header]:
+    """Describe the frames of all systems in a folder.
+
+    Args:
+        path: the folder.
+        advance: called with 1 after each frame.
+
+    Yields:
+        The header of each frame.
+
+    Raises:
+        DataError: a file is missing, truncated, or of another shape or type than the format has.
+    """
+    for header, _, _ in _frames(path):
+        yield header
+        if advance is not None:
+            advance(1)
+
+
+def read_frames(path: Path, texts: Collection[str], numbers: Collection[str]) -> Iterator[Rows]:
+    """Read the frames of all systems in a folder.
+
+    Args:
+        path: the folder.
+        texts, numbers: names of columns that are wanted.
+
+    Yields:
+        The rows of each frame.
+
+    Raises:
+        DataError: as `read_headers`.
+    """
+    for header, species, arrays in _frames(path):
+        wanted = {name: np.array(array, np.float64) for name, array in arrays.items() if name in numbers}
+        yield Rows(header, {"species": species} if "species" in texts else {}, wanted)
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Arrays of a set, (frames, ...) each, and the names of the atoms of its frames."""
+
+    file: Path
+    arrays: dict[str, np.ndarray]
+    names: list[str]
+    types: np.ndarray
+    periodic: bool
+
+
+def _frames(path: Path) -> Iterator[tuple[Header, list[str], dict[str, np.ndarray]]]:
+    """Header, names of the atoms and columns of each frame."""
+    number = 0
+    for system in systems_in(path):
+        for each in sets_of(system):
+            for frame in _frames_of(_open_set(system, each), number):
+                yield frame
+                number += 1
+    if number == 0:
+        raise DataError("the folder holds no frame", location=Location(path), expected=f"{TYPES} and set.000/coord.npy")
+
+
+def _frames_of(found: _Set, first: int) -> Iterator[tuple[Header, list[str], dict[str, np.ndarray]]]:
+    for index in range(len(found.arrays["coord"])):
+        types = found.arrays["real_atom_types"][index] if "real_atom_types" in found.arrays else found.types
+        real = np.asarray(types) >= 0  # the mixed format fills frames up with atoms of type -1
+        species = [found.names[number] for number in np.asarray(types, int)[real]]
+        arrays = {"pos": found.arrays["coord"][index].reshape(-1, 3)[real]}
+        if "force" in found.arrays:
+            arrays["forces"] = found.arrays["force"][index].reshape(-1, 3)[real]
+        values: dict[str, object] = {**_UNITS, "pbc": [found.periodic] * 3}
+        if found.periodic:
+            values["Lattice"] = np.array(found.arrays["box"][index], np.float64)
+        if "energy" in found.arrays:
+            values["energy"] = float(found.arrays["energy"][index, 0])
+        if "virial" in found.arrays:
+            values["virial"] = np.array(found.arrays["virial"][index], np.float64)
+        columns = {name: column for name, column in _COLUMNS.items() if name in ("species", *arrays)}
+        width = sum(column.width for column in columns.values())
+        yield Header(found.file, None, first + index, len(species), columns, width, values), species, arrays
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def _open_set(system: Path, folder: Path) -> _Set:
+    """Open the arrays of a set, and check that their shapes fit one another."""
+    types = _type_numbers(system / TYPES)
+    files = arrays_of(folder)
+    if "coord" not in files:
+        raise DataError("the set holds no positions", location=Location(folder), expected="coord.npy or coord.raw")
+    arrays = {name: _array(file) for name, file in files.items()}
+    frames, atoms = len(arrays["coord"]), len(types)
+    if "real_atom_types" in arrays:
+        atoms = arrays["real_atom_types"].shape[1]
+    widths = {"coord": 3 * atoms, "force": 3 * atoms, "box": 9, "virial": 9, "energy": 1, "real_atom_types": atoms}
+    for name, array in arrays.items():
+        if array.shape != (frames, widths[name]):
+            raise DataError(
+                f"the shape is {array.shape}",
+                location=Location(files[name]),
+                expected=f"{(frames, widths[name])}: {frames} frames of {atoms} atoms, as {files['coord'].name} has",
+            )
+    periodic = not (system / OPEN).exists()
+    if periodic and "box" not in arrays:
+        raise DataError(
+            "the set holds no cells", location=Location(folder), expected=f"box.npy, or a file {OPEN} in {system}"
+        )
+    numbers = np.unique(arrays.get("real_atom_types", types))
+    names = _type_names(system, int(numbers.max(initial=0)))
+    return _Set(files["coord"], arrays, names, types, periodic)
+
+
+def _array(path: Path) -> np.ndarray:
+    """An array of rows; .npy files are mapped, so that what a header announces takes no memory."""
+    check_regular(path, "an array")
+    try:
+        if path.suffix == ".npy":
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        else:
+            if path.stat().st_size > _MOST_TEXT:
+                raise ValueError(f"{path.stat().st_size:,} bytes of text")
+            array = np.loadtxt(path, ndmin=2)
+            array = array.T if array.shape[0] == 1 and path.stem == "energy" else array
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(
+            f"the array cannot be read: {error}", location=Location(path), expected="a complete array of numbers"
+        ) from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim == 0:
+        kind = getattr(array, "dtype", "no array")
+        raise DataError(
+            f"the array holds {kind}", location=Location(path), expected="one row of numbers for each frame"
+        )
+    return array.reshape(len(array), -1)  # some programs write (frames, atoms, 3)
+
+
+def _type_numbers(path: Path) -> np.ndarray:
+    words = _words(path)
+    if not words or not all(word.isdecimal() and len(word) < 6 for word in words):
+        raise DataError("these are not the types of atoms", location=Location(path), expected="whole numbers from 0")
+    return np.array(words, int)
+
+
+def _type_names(system: Path, largest: int) -> list[str]:
+    """Names of the types; without a list of them their numbers, from 1."""
+    path = system / NAMES
+    if not path.is_file():
+        return [str(number + 1) for number in range(largest + 1)]
+    names = _words(path)
+    if largest >= len(names):
+        raise DataError(
+            f"type {largest} of {TYPES} has no name", location=Location(path), expected=f"at least {largest + 1} names"
+        )
+    return names
+
+
+def _words(path: Path) -> list[str]:
+    check_regular(path, "a text of DeePMD-kit")
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(_MOST_TEXT).split()
+    except UnicodeDecodeError as error:
+        raise DataError("this is no text", location=Location(path), expected="words between blanks") from error
