@@ -17,7 +17,7 @@ from gnnzoo.errors import Location, UserError
 SECONDS = 10
 # Dumps have a test of their own, tests/data/lammps/test_fuzz.py.
 INPUTS = {
-    **{"log": 200, "extxyz": 40, "h5md": 40, "recipe": 80},
+    **{"log": 200, "extxyz": 40, "deepmd": 40, "h5md": 40, "recipe": 80},
     **{"tfrecord": 6, "gnnzoo.json": 6, "checkpoint": 6, "card": 20, "example": 60, "keras": 2},
 }
 

@@ -10,6 +10,7 @@ replaces the types. Units are eV and A; a virial is -dE/d(strain), as in gnnzoo
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from gnnzoo.data.extxyz.header import Column, Header
 from gnnzoo.errors import DataError, Location
 from gnnzoo.file_formats import check_regular
 
-_MOST_TEXT = 1 << 30  # bytes of a text file, which is read as a whole
+# Bytes of text files that are read as a whole: numbers of frames, and words of atoms.
+_MOST_TEXT, _MOST_WORDS = 1 << 30, 1 << 26
 _UNITS = {"energy-unit": "eV", "length-unit": "Angstrom"}
 _COLUMNS = {
     "species": Column("species", "S", 1, 0),
@@ -150,15 +152,14 @@ def _array(path: Path) -> np.ndarray:
                 raise ValueError(f"{path.stat().st_size:,} bytes of text")
             array = np.loadtxt(path, ndmin=2)
             array = array.T if array.shape[0] == 1 and path.stem == "energy" else array
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:  # the last two of a .npy header
         raise DataError(
             f"the array cannot be read: {error}", location=Location(path), expected="a complete array of numbers"
         ) from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim == 0:
-        kind = getattr(array, "dtype", "no array")
-        raise DataError(
-            f"the array holds {kind}", location=Location(path), expected="one row of numbers for each frame"
-        )
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim == 0 or not array.size:
+        held = f"the shape {array.shape} and the type {array.dtype}" if isinstance(array, np.ndarray) else "no numbers"
+        expected = "one row of numbers for each frame"
+        raise DataError(f"the array has {held}", location=Location(path), expected=expected)
     return array.reshape(len(array), -1)  # some programs write (frames, atoms, 3)
 
 
@@ -184,8 +185,9 @@ def _type_names(system: Path, largest: int) -> list[str]:
 
 def _words(path: Path) -> list[str]:
     check_regular(path, "a text of DeePMD-kit")
+    if (size := path.stat().st_size) > _MOST_WORDS:
+        raise DataError(f"{size:,} bytes are too many", location=Location(path), expected="one word for each atom")
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(_MOST_TEXT).split()
+        return path.read_text("utf-8").split()
     except UnicodeDecodeError as error:
         raise DataError("this is no text", location=Location(path), expected="words between blanks") from error

@@ -148,6 +148,17 @@ def strange_types(system):
     return "types of atoms", "type.raw"
 
 
+def empty(system):
+    np.save(system / "set.000/energy.npy", np.zeros(0))
+    return "(0,)", "energy.npy"
+
+
+def no_header(system):
+    file = system / "set.000/energy.npy"
+    file.write_bytes(file.read_bytes().replace(b"}", b"("))
+    return "cannot be read", "energy.npy"
+
+
 def texts(system):
     np.save(system / "set.000/energy.npy", np.array(["a"] * FRAMES))
     return "<U1", "energy.npy"
@@ -155,7 +166,19 @@ def texts(system):
 
 @pytest.mark.parametrize(
     "damage",
-    [truncated, pickled, announced, other_atoms, no_box, no_positions, short_map, strange_types, texts],
+    [
+        truncated,
+        pickled,
+        announced,
+        other_atoms,
+        no_box,
+        no_positions,
+        short_map,
+        strange_types,
+        texts,
+        empty,
+        no_header,
+    ],
 )
 def test_refusals(tmp_path, damage):
     system = write(tmp_path / "a", [arrays()])

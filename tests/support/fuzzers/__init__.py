@@ -11,6 +11,7 @@ FUZZERS = {
     "dump": "dump:DumpFuzzer",
     "log": "log:LogFuzzer",
     "extxyz": "extxyz:ExtxyzFuzzer",
+    "deepmd": "deepmd:DeepmdFuzzer",
     "h5md": "h5md:H5mdFuzzer",
     "recipe": "recipe:RecipeFuzzer",
     "tfrecord": "tfrecord:TfrecordFuzzer",
