@@ -36,6 +36,12 @@ class Reference(Protocol):
     @property
     def virial(self) -> np.ndarray | None: ...  # (3, 3), energy unit
 
+    @property
+    def cell(self) -> np.ndarray | None: ...  # (3, 3) rows are lattice vectors, length unit
+
+    @property
+    def pbc(self) -> np.ndarray | None: ...  # (3,) bool
+
 
 class Metric(Protocol):
     """Accumulates predictions."""
@@ -348,49 +354,3 @@ class EnergyErrors:
             baseline=MeanErrors.of(reference - reference.mean()),
             frames=len(reference),
         )
-
-
-@dataclass(frozen=True)
-class VirialResult(Record):
-    """Errors of virial components per atom, energy unit.
-
-    Attributes:
-        mae, rmse: over the nine components.
-        baseline: of zero virials.
-        frames: how many were added.
-    """
-
-    mae: float
-    rmse: float
-    baseline: MeanErrors
-    frames: int
-
-
-class VirialErrors:
-    """Accumulates virials per atom, eighteen numbers a frame."""
-
-    def __init__(self) -> None:
-        self._errors: list[np.ndarray] = []
-        self._reference: list[np.ndarray] = []
-
-    def add(self, predicted: np.ndarray, reference: np.ndarray, atoms: int) -> None:
-        """Add one frame.
-
-        Args:
-            predicted, reference: (3, 3) in one unit.
-            atoms: how many the frame has.
-        """
-        self._errors.append((predicted - reference) / atoms)
-        self._reference.append(reference / atoms)
-
-    def update(self, reference: Reference, outputs: Outputs) -> None:
-        """Add one frame, where network and reference both have a virial."""
-        if reference.virial is not None and fields.VIRIAL in outputs:
-            self.add(outputs[fields.VIRIAL][0], reference.virial, len(reference.species))
-
-    def result(self) -> VirialResult | None:
-        """The errors of all frames so far; None where no frame was added."""
-        if not self._reference:
-            return None
-        errors = MeanErrors.of(np.array(self._errors))
-        return VirialResult(errors.mae, errors.rmse, MeanErrors.of(np.array(self._reference)), len(self._reference))

@@ -41,6 +41,8 @@ class UnitStyle:
     energy_of_pressure: float = 1.0
 
 
+_GPA_PER_EV_ANGSTROM3 = 160.2176634
+
 STYLES: dict[str, UnitStyle] = {
     style.name: style
     for style in (
@@ -132,6 +134,19 @@ def mev_factor(name: str | None) -> float | None:
         The factor; None for reduced and undeclared units.
     """
     return STYLES[name].force_in_mev_per_angstrom if name in STYLES else None
+
+
+def gigapascals(name: str | None) -> float | None:
+    """Conversion of stresses to GPa.
+
+    Args:
+        name: LAMMPS unit style, or None.
+
+    Returns:
+        GPa per energy per cubed length; None for reduced and undeclared units.
+    """
+    mev = mev_factor(name)
+    return None if mev is None else mev * 1e-3 * _GPA_PER_EV_ANGSTROM3
 
 
 def force_factor(source: str | None, target: str | None) -> float:

@@ -8,7 +8,8 @@ import pytest
 
 from gnnzoo import fields
 from gnnzoo.data.graphs.graph import Graph
-from gnnzoo.metrics import EnergyErrors, ForceErrors, VirialErrors, accumulate, force_errors
+from gnnzoo.metrics import EnergyErrors, ForceErrors, accumulate, force_errors
+from gnnzoo.virial_metrics import VirialErrors
 
 # (predicted, reference, species) of two frames of three atoms in all; species 0 is O, 1 is H, 2 does not occur.
 FRAMES = [
@@ -227,11 +228,28 @@ def test_virial_errors_by_hand():
     errors.add(predicted, np.zeros((3, 3)), 2)
     errors.add(6 * np.eye(3), 9 * np.eye(3), 3)
     found = errors.result().to_json()
-    assert list(found) == ["mae", "rmse", "baseline", "frames"]
+    assert list(found) == ["mae", "rmse", "baseline", "frames", "stress"]
     # per atom 9 once and 1 three times among 18 components; the reference is 3 three times
     assert (found["mae"], found["rmse"]) == pytest.approx((12 / 18, sqrt(84 / 18)))
     assert found["baseline"] == pytest.approx({"mae": 9 / 18, "rmse": sqrt(27 / 18)})
     assert found["frames"] == 2
+    assert found["stress"] is None  # no cell
+
+
+def test_stress_errors_by_hand():
+    """The frame that is periodic in all directions alone has a stress: of volume 24, off by 12 in one component."""
+    errors, predicted = VirialErrors(), np.zeros((1, 3, 3))
+    predicted[0, 0, 1] = 12
+    cell, nothing = np.diag([2.0, 3.0, 4.0]), np.zeros(0, np.int32)
+    for pbc in ([True] * 3, [True, True, False]):
+        graph = Graph(
+            np.zeros(5), nothing, nothing, np.zeros((0, 3)), nothing, virial=6 * np.eye(3), cell=cell, pbc=np.array(pbc)
+        )
+        errors.update(graph, {fields.VIRIAL: predicted + 6 * np.eye(3)})
+    found = errors.result()
+    assert (found.frames, found.stress.frames) == (2, 1)
+    assert (found.stress.mae, found.stress.rmse) == pytest.approx((0.5 / 9, 0.5 / 3))
+    assert found.stress.baseline.mae == pytest.approx(3 * 0.25 / 9)
 
 
 def test_no_energies_or_virials_give_no_result():

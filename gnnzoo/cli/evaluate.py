@@ -66,3 +66,5 @@ def show_evaluation(result: "Evaluation") -> None:
     if result.virial is not None:
         rows = report.virial_rows(result.virial, units)
         table(f"virials of {result.virial.frames} frames", report.VIRIAL_COLUMNS, rows)
+        if (stress := result.virial.stress) is not None:
+            table(f"stresses of {stress.frames} frames", report.STRESS_COLUMNS, report.stress_rows(stress, units))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from gnnzoo.metrics import EnergyResult, ForceMetrics, ForceResult, VirialResult
-from gnnzoo.units import energy_unit, force_unit, mev_factor
+from gnnzoo.metrics import EnergyResult, ForceMetrics, ForceResult
+from gnnzoo.units import energy_unit, force_unit, gigapascals, length_unit, mev_factor
+from gnnzoo.virial_metrics import StressResult, VirialResult
 
 FORCE_COLUMNS = ("error", "model", "zero forces", "unit", "meV/A")
 ENERGY_COLUMNS = ("energy per atom", "model", "mean energy", "unit", "meV")
 VIRIAL_COLUMNS = ("virial component per atom", "model", "zero virial", "unit", "meV")
+STRESS_COLUMNS = ("stress component", "model", "zero stress", "unit", "GPa")
 
 _FORCE_ROWS: tuple[tuple[str, Callable[[ForceMetrics], float | None]], ...] = (
     ("mean |dF|", lambda metrics: metrics.vector_mae),
@@ -86,6 +88,23 @@ def virial_rows(result: VirialResult, units: str | None) -> list[list[str]]:
         Rows for `VIRIAL_COLUMNS`.
     """
     unit, factor = energy_unit(units), mev_factor(units)
+    return [
+        _row("MAE", result.mae, result.baseline.mae, unit, factor),
+        _row("RMSE", result.rmse, result.baseline.rmse, unit, factor),
+    ]
+
+
+def stress_rows(result: StressResult, units: str | None) -> list[list[str]]:
+    """Rows of a table of stress errors.
+
+    Args:
+        result: errors over the periodic ones of a set of frames.
+        units: LAMMPS unit style, or None.
+
+    Returns:
+        Rows for `STRESS_COLUMNS`.
+    """
+    unit, factor = f"{energy_unit(units)}/{length_unit(units)}^3", gigapascals(units)
     return [
         _row("MAE", result.mae, result.baseline.mae, unit, factor),
         _row("RMSE", result.rmse, result.baseline.rmse, unit, factor),

@@ -26,8 +26,6 @@ from gnnzoo.metrics import (
     EnergyResult,
     ForceErrors,
     ForceResult,
-    VirialErrors,
-    VirialResult,
     accumulate,
 )
 from gnnzoo.models.archive import origins
@@ -40,6 +38,7 @@ from gnnzoo.progress_bar import displays_progress
 from gnnzoo.recipe.io.find import recipe_names
 from gnnzoo.records import json_text
 from gnnzoo.units import force_factor
+from gnnzoo.virial_metrics import VirialErrors, VirialResult
 from gnnzoo.workflows.steps.evaluation_sets import chosen_sets
 from gnnzoo.workflows.steps.training_data import evaluation_dataset
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from gnnzoo.cli.evaluate import show_evaluation
 from gnnzoo.cli.train import show_trained
-from gnnzoo.metrics import EnergyErrors, ForceErrors, VirialErrors
+from gnnzoo.metrics import EnergyErrors, ForceErrors
 from gnnzoo.models.files import ForceField
+from gnnzoo.virial_metrics import VirialErrors
 from gnnzoo.workflows.evaluate import Evaluation
 from small import recipe
 

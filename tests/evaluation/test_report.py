@@ -1,6 +1,7 @@
 """Tables of errors show the values of the results."""
 
 import numpy as np
+import pytest
 
 from gnnzoo.evaluation.report import (
     ENERGY_COLUMNS,
@@ -8,9 +9,11 @@ from gnnzoo.evaluation.report import (
     VIRIAL_COLUMNS,
     energy_rows,
     force_rows,
+    stress_rows,
     virial_rows,
 )
-from gnnzoo.metrics import EnergyErrors, EnergyResult, ForceErrors, MeanErrors, VirialResult
+from gnnzoo.metrics import EnergyErrors, EnergyResult, ForceErrors, MeanErrors
+from gnnzoo.virial_metrics import StressResult, VirialResult
 
 UNIT = "kcal/mol"  # 1 kcal/mol = 43.3641 meV
 
@@ -90,3 +93,12 @@ def test_virial_errors_next_to_those_of_zero():
     assert found == [["MAE", "0.6667", "0.5", UNIT, "28.91"], ["RMSE", "2.16", "1.225", UNIT, "93.68"]]
     assert all(len(row) == len(VIRIAL_COLUMNS) for row in found)
     assert virial_rows(result, None)[0][3:] == ["(undeclared energy unit)", ""]
+
+
+def test_stresses_in_their_unit_and_in_gigapascals():
+    result = StressResult(0.01, 0.02, MeanErrors(0.1, 0.2), 3)
+    found = stress_rows(result, "metal")
+    assert [row[:4] for row in found] == [["MAE", "0.01", "0.1", "eV/A^3"], ["RMSE", "0.02", "0.2", "eV/A^3"]]
+    assert float(found[0][4]) == pytest.approx(1.602, rel=1e-3)
+    assert float(stress_rows(result, "real")[0][4]) == pytest.approx(0.01 * 6.9477, rel=1e-3)
+    assert stress_rows(result, "lj")[0][3:] == ["epsilon/sigma^3", ""]

@@ -68,6 +68,8 @@ def _energies(report: Report, units: str | None) -> list[str]:
         parts += [f"<h2>{escaped(rows.energy_title(energy).capitalize())}</h2>", table(rows.ENERGY_COLUMNS, shown)]
     if virial is not None:
         parts += ["<h2>Virials</h2>", table(rows.VIRIAL_COLUMNS, rows.virial_rows(virial, units))]
+        if virial.stress is not None:
+            parts.append(table(rows.STRESS_COLUMNS, rows.stress_rows(virial.stress, units)))
     return parts
 
 

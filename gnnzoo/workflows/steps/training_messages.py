@@ -1,6 +1,7 @@
 """Log messages of a training: its data and model at the start, validation lines, errors and advice at the end."""
 
 import logging
+import math
 import shlex
 from collections.abc import Mapping
 
@@ -21,6 +22,9 @@ from gnnzoo.workflows.steps.model_info import parameters, useless_error
 from gnnzoo.workflows.steps.split_messages import report_split
 
 logger = logging.getLogger(__name__)
+
+# Columns of the log -> how a line names them, after the forces, in the energy unit.
+_TOTALS = {"energy_mae": "energy per atom", "virial_mae": "virial per atom"}
 
 # Below this share of the schedule a warning is given: cosine decay from there still has a tenth of its initial rate.
 _MOST_OF_SCHEDULE = 0.8
@@ -134,10 +138,13 @@ def validation_line(row: Mapping[str, float], zero: float, left: float, unit: st
         One line.
     """
     share = f" ({row['mae'] / zero:.1%} of the zero-force error)" if zero else ""
+    totals = "".join(
+        f"{label} {row[name]:.3g}  " for name, label in _TOTALS.items() if math.isfinite(row.get(name, math.nan))
+    )
     return (
         f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  "
         f"validation MAE {row['mae']:.4g} {unit}{share}  "
-        f"x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {duration(max(0, left))} left"
+        f"x/y/z {row['mae_x']:.3g}/{row['mae_y']:.3g}/{row['mae_z']:.3g}  {totals}{duration(max(0, left))} left"
     )
 
 
