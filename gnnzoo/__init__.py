@@ -20,6 +20,7 @@ __version__ = importlib.metadata.version("gnnzoo")
 
 _API = {
     "open_dataset": "gnnzoo.data.open_dataset",
+    "Frame": "gnnzoo.data.frames.frame",
     "load_recipe": "gnnzoo.recipe.io.load",
     "build_model": "gnnzoo.workflows.models",
     "load_model": "gnnzoo.models.files",

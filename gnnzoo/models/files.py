@@ -129,6 +129,24 @@ class ForceField:
             ModelError: the model has no energy head.
         """
         graph = self._graph(frame)
+        return self.total_energy(self._with_energy(graph), graph)
+
+    def virial(self, frame: Frame) -> np.ndarray:
+        """Predict the virial of a frame, -dE/d(strain).
+
+        Args:
+            frame: positions, cell and types; in the model's units.
+
+        Returns:
+            (3, 3) in the model's unit of energy: the stress of a periodic frame is -virial / volume.
+
+        Raises:
+            ModelError: the model has no energy head.
+        """
+        return self._with_energy(self._graph(frame))[fields.VIRIAL][0]
+
+    def _with_energy(self, graph: Graph) -> dict[str, np.ndarray]:
+        """Outputs of the network, which has an energy."""
         outputs = self._outputs([graph])[0]
         if fields.ENERGY not in outputs:
             raise ModelError(
@@ -136,7 +154,12 @@ class ForceField:
                 location=Location(file=self.path),
                 hint=f"a recipe that ends in {' or '.join(layers_with(head='energy'))}",
             )
-        return self.total_energy(outputs, graph)
+        return outputs
+
+    def __repr__(self) -> str:
+        place = self.path or "not saved"
+        known = " ".join(self.info.get("species", []))
+        return f"<ForceField {self.recipe.name} of {known}, cutoff {self.cutoff:g}, {place}>"
 
     def total_energy(self, outputs: dict[str, np.ndarray], graph: Graph) -> float:
         """Add the energy offsets of the species to the network's energy.

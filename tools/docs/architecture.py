@@ -33,6 +33,7 @@ FLOORS = [
             "interrupt",
             "json_records",
             "metrics",
+            "virial_metrics",
             "outputs",
             "progress",
             "progress_bar",

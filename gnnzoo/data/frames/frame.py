@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from gnnzoo.errors import DataError
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +66,103 @@ class Frame:
     energy: float | None = None
     virial: np.ndarray | None = None
 
+    @classmethod
+    def from_arrays(
+        cls,
+        species: Sequence[str],
+        positions: ArrayLike,
+        cell: ArrayLike | None = None,
+        pbc: bool | Sequence[bool] = True,
+        *,
+        units: str = "metal",
+        forces: ArrayLike | None = None,
+        energy: float | None = None,
+        virial: ArrayLike | None = None,
+        molecules: ArrayLike | None = None,
+        charges: ArrayLike | None = None,
+    ) -> Self:
+        """Make a frame from arrays.
+
+        Args:
+            species: name of each atom.
+            positions: (atoms, 3), length unit.
+            cell: (3, 3) rows are lattice vectors, or (3,) edges of a rectangular cell, length unit; None for a cluster
+                without periodic directions.
+            pbc: periodic along each lattice vector; without meaning where there is no cell.
+            units: LAMMPS unit style.
+            forces: (atoms, 3), force unit; zeros where they are unknown.
+            energy: potential energy, energy unit.
+            virial: (3, 3) -dE/d(strain), energy unit.
+            molecules: (atoms,) molecule ids.
+            charges: (atoms,), charge unit.
+
+        Returns:
+            The frame, with ids from 1 and types in alphabetical order.
+
+        Raises:
+            DataError: an array has another shape, or holds what is no finite number.
+        """
+        count = len(species)
+        places = checked_array("positions", positions, (count, 3))
+        names = sorted({str(name) for name in species})
+        open_cell = np.diag(np.ptp(places, axis=0) + 1.0) if count else np.eye(3)
+        box = open_cell if cell is None else np.asarray(cell, np.float64)
+        periodic = np.zeros(3, bool) if cell is None else np.broadcast_to(np.asarray(pbc, bool), 3)
+        return cls(
+            step=0,
+            positions=places,
+            forces=np.zeros((count, 3)) if forces is None else checked_array("forces", forces, (count, 3)),
+            cell=checked_array("cell", np.diag(box) if box.shape == (3,) else box, (3, 3)),
+            ids=np.arange(1, count + 1),
+            types=np.array([names.index(str(name)) + 1 for name in species], np.int32),
+            origin=places.min(axis=0, initial=0.0) if cell is None else np.zeros(3),
+            boundary=(_letters(periodic[0]), _letters(periodic[1]), _letters(periodic[2])),
+            type_names=dict(enumerate(names, start=1)),
+            units=units,
+            energy=None if energy is None else float(energy),
+            virial=None if virial is None else checked_array("virial", virial, (3, 3)),
+            molecules=None if molecules is None else checked_array("molecules", molecules, (count,)),
+            charges=None if charges is None else checked_array("charges", charges, (count,)),
+        )
+
+    @classmethod
+    def from_ase(cls, atoms: "Atoms") -> Self:
+        """Make a frame from ASE's atoms, with the results that their calculator holds.
+
+        Args:
+            atoms: eV and A. Nothing is computed: results are those stored.
+
+        Returns:
+            The frame, in units metal; its energy is the free energy where there is one, whose derivatives forces are.
+
+        Raises:
+            DataError: as `from_arrays`.
+        """
+        results = dict(atoms.calc.results) if atoms.calc is not None else {}
+        stress, virial = results.get("stress"), None
+        if stress is not None and atoms.cell.rank == 3:
+            full = np.asarray(stress, np.float64)
+            if full.shape == (6,):
+                xx, yy, zz, yz, xz, xy = full
+                full = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+            virial = -full * atoms.get_volume()
+        return cls.from_arrays(
+            atoms.get_chemical_symbols(),
+            atoms.positions,
+            atoms.cell.array if atoms.cell.rank == 3 else None,
+            atoms.pbc,
+            forces=results.get("forces"),
+            energy=results.get("free_energy", results.get("energy")),
+            virial=virial,
+        )
+
+    def __repr__(self) -> str:
+        names, counts = np.unique(self.names, return_counts=True)
+        atoms = " ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+        held = [name for name in ("energy", "virial", "velocities") if getattr(self, name) is not None]
+        others = f", with {' '.join(held)}" if held else ""
+        return f"<Frame of step {self.step}: {atoms}, {' '.join(self.boundary)}, units {self.units}{others}>"
+
     def __len__(self) -> int:
         return len(self.positions)
 
@@ -78,6 +181,34 @@ class Frame:
     def volume(self) -> float:
         """Volume of the cell, in the length unit cubed."""
         return float(abs(np.linalg.det(self.cell)))
+
+
+def _letters(periodic: bool) -> str:
+    return "pp" if periodic else "ff"
+
+
+def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Check an array that a program hands over.
+
+    Args:
+        name: for the error.
+        values: anything that NumPy takes as an array.
+        shape: that it must have.
+
+    Returns:
+        The array; integers stay integers.
+
+    Raises:
+        DataError: it has another shape, or holds what is no finite number.
+    """
+    expected = f"finite numbers of shape {shape}"
+    try:
+        array = np.array(values)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"{name} of the frame are no array", expected=expected) from error
+    if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise DataError(f"{name} of the frame have shape {array.shape} and type {array.dtype}", expected=expected)
+    return array if array.dtype.kind in "iu" and name == "molecules" else array.astype(np.float64)
 
 
 def known_virial(virial: np.ndarray | None) -> np.ndarray | None:

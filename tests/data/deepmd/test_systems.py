@@ -159,6 +159,13 @@ def no_header(system):
     return "cannot be read", "energy.npy"
 
 
+def no_volume(system):
+    box = np.load(system / "set.000/box.npy")
+    box[3] = 1e-312
+    np.save(system / "set.000/box.npy", box)
+    return "no volume", "coord.npy"
+
+
 def texts(system):
     np.save(system / "set.000/energy.npy", np.array(["a"] * FRAMES))
     return "<U1", "energy.npy"
