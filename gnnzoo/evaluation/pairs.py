@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -161,6 +161,22 @@ def pair_curves(
             )
         )
     return curves
+
+
+def one_curve_each(curves: Sequence[PairCurve]) -> list[PairCurve]:
+    """One curve for each two species, of a model that reads no molecules: bonded and other pairs have the same forces.
+
+    Args:
+        curves: of all kinds of pairs, which begin at different distances.
+
+    Returns:
+        For each two species the curve that begins at the shortest distance, named by the species alone.
+    """
+    found: dict[str, PairCurve] = {}
+    for curve in sorted(curves, key=lambda curve: curve.distances[0]):
+        species = curve.name.partition(" ")[0]  # without the kind of pair
+        found.setdefault(species, replace(curve, name=species))
+    return list(found.values())
 
 
 def _forces(model: ForceField, dimers: Sequence[Frame]) -> Iterator[np.ndarray]:

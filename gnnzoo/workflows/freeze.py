@@ -15,7 +15,7 @@ from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.pair_table import COMMANDS, CURVE_POINTS, TABLE, check_pairwise, write_pair_tables
 from gnnzoo.deploy.lammps.plugin_file import write_plugin_file
 from gnnzoo.errors import Location, ModelError
-from gnnzoo.evaluation.pairs import pair_curves
+from gnnzoo.evaluation.pairs import one_curve_each, pair_curves
 from gnnzoo.models.files import ForceField, load_model
 from gnnzoo.outputs import atomic_write, check_writable, refuse_existing
 from gnnzoo.units import force_unit
@@ -126,7 +126,7 @@ def freeze(
 
 def _write_tables(model: ForceField, folder: Path, example: Frame) -> None:
     """Tables of all pairs, from the shortest distance of training on."""
-    curves = pair_curves(model, points=CURVE_POINTS)
+    curves = one_curve_each(pair_curves(model, points=CURVE_POINTS))
     error = write_pair_tables(model, curves, folder, example)
     inner = min(curve.distances[0] for curve in curves)
     logger.info(

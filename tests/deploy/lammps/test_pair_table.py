@@ -9,7 +9,7 @@ from errors import refused
 from gnnzoo.deploy.lammps.input_files import write_input_files
 from gnnzoo.deploy.lammps.pair_table import COMMANDS, CURVE_POINTS, TABLE, check_pairwise, write_pair_tables
 from gnnzoo.errors import ModelError
-from gnnzoo.evaluation.pairs import pair_curves
+from gnnzoo.evaluation.pairs import one_curve_each, pair_curves
 from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
 from small import WATER, recipe
@@ -64,6 +64,17 @@ def test_energies_are_integrals_of_the_forces(uncompiled, folder):
         assert (r[0], r[-1], energy[-1], len(r)) == (0.5, 3.5, 0.0, 2000)
         slope = -np.gradient(energy, r, edge_order=2)
         np.testing.assert_allclose(slope, force, atol=1e-4 * np.abs(force).max())
+
+
+def test_data_with_molecules_make_one_table_for_each_two_species(uncompiled, folder):
+    """Training counted bonded and other pairs apart, and the model reads none of it."""
+    model, bins = force_field(), np.zeros(100, int)
+    begin = {"O-O": 60, "O-H": 50, "O-H bonded": 20, "H-H": 55, "H-H same molecule": 30}
+    counts = {name: np.where(np.arange(100) >= first, 1, bins).tolist() for name, first in begin.items()}
+    model.info["statistics"] = {"distances": {"bins": 100, "counts": counts}}
+    curves = one_curve_each(pair_curves(model, points=CURVE_POINTS))
+    assert {curve.name: curve.distances[0] for curve in curves} == pytest.approx({"O-H": 0.7, "H-H": 1.05, "O-O": 2.1})
+    assert write_pair_tables(model, curves, folder, water_frame()) < 1e-4
 
 
 OTHERS = {
