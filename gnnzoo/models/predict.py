@@ -158,7 +158,7 @@ class Predictor:
 
     def _window(self, graphs: list[Graph], shapes: list[BatchShape]) -> list[dict[str, np.ndarray]]:
         """Results of all graphs; shapes that they need are added to `shapes`."""
-        sizes = [graph_shape(graph) for graph in graphs]
+        sizes = [graph_shape(graph, self.largest_wave) for graph in graphs]
         order = sorted(range(len(graphs)), key=lambda number: (sizes[number].cost, number))
         together = max(1, min(len(graphs), _ATOMS // max(size.atoms for size in sizes)))
         batches = [order[first : first + together] for first in range(0, len(order), together)]

@@ -49,7 +49,9 @@ class BatchSampler:
 
     def _shapes(self) -> list[BatchShape]:
         """Shapes for nearly all batches, from random ones of a sample of the frames."""
-        sizes = [graph_shape(self.source.graph(index)) for index in even_sample(self.train, MAX_SAMPLE)]
+        sizes = [
+            graph_shape(self.source.graph(index), self.largest_wave) for index in even_sample(self.train, MAX_SAMPLE)
+        ]
         largest = BatchShape(*np.max(sizes, axis=0).tolist())
         if min(shape.atoms for shape in sizes) == largest.atoms:  # frames of one size: one shape for any of them
             return [joint_shape([largest] * self.batch_size)]
@@ -81,7 +83,7 @@ class BatchSampler:
         graphs = [self.source.graph(index) for index in self.frames(step)]
         if self.energy_offsets is not None:
             graphs = [subtract_energy_offsets(graph, self.energy_offsets) for graph in graphs]
-        shape = padded_shape(joint_shape(map(graph_shape, graphs)), self.shapes)
+        shape = padded_shape(joint_shape(graph_shape(graph, self.largest_wave) for graph in graphs), self.shapes)
         batch = pad(graphs, self.batch_size, largest_wave=self.largest_wave, shape=shape)
         return {key: tf.convert_to_tensor(value) for key, value in batch.items()}
 

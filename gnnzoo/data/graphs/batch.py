@@ -3,7 +3,7 @@
 import numpy as np
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.batch_shapes import BatchShape, graph_shape, joint_shape, padded_size, slot_count
+from gnnzoo.data.graphs.batch_shapes import BatchShape, graph_shape, joint_shape, slot_count
 from gnnzoo.data.graphs.graph import Graph
 from gnnzoo.data.graphs.wave_vectors import waves_of
 
@@ -37,10 +37,10 @@ def pad(
     atom_counts = [len(graph.species) for graph in graphs]
     edge_counts = [len(graph.senders) for graph in graphs]
     if shape is None:
-        shape = joint_shape(map(graph_shape, graphs))
+        shape = joint_shape(graph_shape(graph, largest_wave) for graph in graphs)
         shape = shape._replace(atoms=max(n_atoms, shape.atoms))
-    atoms, edges, slots = shape
-    batch = {**_padding(atoms, edges, n_graphs, dtype), **_waves(graphs, largest_wave, dtype)}
+    atoms, edges, slots, waves = shape
+    batch = {**_padding(atoms, edges, n_graphs, dtype), **_waves(graphs, largest_wave, dtype, waves)}
     if all(graph.forces is not None for graph in graphs):
         batch[fields.FORCES] = np.zeros((atoms, 3), dtype)
     atom = edge = 0
@@ -88,11 +88,9 @@ def _padding(atoms: int, edges: int, n_graphs: int, dtype: str) -> dict[str, np.
     }
 
 
-def _waves(graphs: list[Graph], largest: float, dtype: str) -> dict[str, np.ndarray]:
+def _waves(graphs: list[Graph], largest: float, dtype: str, size: int) -> dict[str, np.ndarray]:
     """The wave vectors of all graphs, laid end to end and padded."""
     found = [_waves_of_graph(graph, largest) for graph in graphs] if largest else []
-    count = sum(len(waves) for waves, _ in found)
-    size = padded_size(count, least=64) if largest else 0
     batch = {
         fields.WAVE_VECTORS: np.zeros((size, 3), dtype),
         fields.WAVE_GRAPH: np.zeros(size, np.int32),

@@ -11,11 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from gnnzoo.data.graphs.graph import Graph
+from gnnzoo.data.graphs.wave_vectors import waves_of
 
 _MOST = 4  # shapes of one fit: a compilation of a conservative model takes as long as hundreds of steps
 _WORTH = 0.05  # share of the time that another shape must save: of a training of minutes, what it takes to compile
 _GROUPS = 64  # batches of nearly equal cost are grouped before shapes are chosen
 _WASTE = 1.5  # a batch that needs so many times less than a shape gets another where there is a choice
+_WAVE_STEP = 64
 _ATOM_STEPS = 16  # atoms are rounded up to a sixteenth of the power of two below
 # Work of an atom that is proportional to no number of edges, in slots: a few matrix products of its features.
 _ATOM_WORK = 16
@@ -27,11 +29,13 @@ class BatchShape(NamedTuple):
     Attributes:
         atoms, edges: rows.
         slots: edges of an atom, at most.
+        waves: rows of wave vectors.
     """
 
     atoms: int
     edges: int
     slots: int
+    waves: int = 0
 
     @property
     def cost(self) -> int:
@@ -72,17 +76,22 @@ def slot_count(largest: int) -> int:
     return max(1, -(-largest // step)) * step
 
 
-def graph_shape(graph: Graph) -> BatchShape:
+def graph_shape(graph: Graph, largest_wave: float = 0.0) -> BatchShape:
     """Sizes of one graph, not rounded.
 
     Args:
-        graph: any graph.
+        graph: any graph; with a cell where there are waves.
+        largest_wave: largest wave number that the model reads, inverse length unit; 0 for none.
 
     Returns:
-        Its atoms, edges, and the edges of the atom that has most.
+        Its atoms, edges, the edges of the atom that has most, and its wave vectors.
     """
     counts = np.bincount(graph.receivers, minlength=1)
-    return BatchShape(len(graph.species), len(graph.senders), int(counts.max(initial=0)))
+    waves = 0
+    if largest_wave:
+        assert graph.cell is not None and graph.pbc is not None, "graphs of frames have a cell"
+        waves = len(waves_of(graph.cell, graph.pbc, largest_wave)[0])
+    return BatchShape(len(graph.species), len(graph.senders), int(counts.max(initial=0)), waves)
 
 
 def joint_shape(shapes: Iterable[BatchShape]) -> BatchShape:
@@ -92,10 +101,11 @@ def joint_shape(shapes: Iterable[BatchShape]) -> BatchShape:
         shapes: of the graphs, see `graph_shape`.
 
     Returns:
-        All their atoms; edges and slots rounded up, with at least one edge of padding, which empty slots refer to.
+        All their atoms; edges, slots and waves rounded up, with at least one edge of padding for empty slots.
     """
-    atoms, edges, slots = zip(*shapes, strict=True)
-    return BatchShape(sum(atoms), padded_size(sum(edges) + 1), slot_count(max(slots)))
+    atoms, edges, slots, waves = zip(*shapes, strict=True)
+    of_waves = padded_size(sum(waves), least=_WAVE_STEP) if any(waves) else 0
+    return BatchShape(sum(atoms), padded_size(sum(edges) + 1), slot_count(max(slots)), of_waves)
 
 
 def choose_shapes(needed: list[BatchShape]) -> list[BatchShape]:

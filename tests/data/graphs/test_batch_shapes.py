@@ -14,7 +14,7 @@ from gnnzoo.data.graphs.batch_shapes import (
     well_covered,
 )
 from gnnzoo.data.graphs.graph import graph_of
-from gnnzoo.fields import EDGE_MASK, SLOTS, SPECIES
+from gnnzoo.fields import EDGE_MASK, SLOTS, SPECIES, WAVE_VECTORS, WAVE_WEIGHT
 from systems import water_frame
 
 
@@ -70,7 +70,10 @@ def test_a_batch_beyond_all_shapes_has_one_of_its_own():
 def test_a_padded_batch_has_its_shape():
     graph = graph_of(water_frame(), ["O", "H"], 3.4, None)
     own = joint_shape([graph_shape(graph)])
-    wider = BatchShape(own.atoms + 5, own.edges + 256, own.slots + 8)
-    batch = pad([graph], 1, shape=wider)
-    assert (len(batch[SPECIES]), len(batch[EDGE_MASK]), batch[SLOTS].shape[1]) == wider
+    waves = graph_shape(graph, 2.0).waves
+    assert waves > 0
+    wider = BatchShape(own.atoms + 5, own.edges + 256, own.slots + 8, waves + 100)
+    batch = pad([graph], 1, shape=wider, largest_wave=2.0)
+    assert (len(batch[SPECIES]), len(batch[EDGE_MASK]), batch[SLOTS].shape[1], len(batch[WAVE_VECTORS])) == wider
+    assert np.count_nonzero(batch[WAVE_WEIGHT]) == waves
     assert batch[EDGE_MASK].sum() == len(graph.senders)
