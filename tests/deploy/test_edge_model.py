@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gnnzoo.data.graphs.batch import padded_size as padded_on_numpy
+from gnnzoo.data.graphs.batch_shapes import padded_size as padded_on_numpy
 from gnnzoo.data.graphs.graph import graph_of
 from gnnzoo.deploy.edge_model import EdgeModel, padded_size
 from gnnzoo.models.build import Scales, build_network

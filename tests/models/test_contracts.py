@@ -9,13 +9,18 @@ from gnnzoo.recipe.io.find import recipe_names
 from gnnzoo.recipe.io.load import load_recipe, resolved
 from gnnzoo.testing import ModelContract
 
+SIZES = ("name", "units", "functions", "channels", "inputs")
+
 
 def distinct_recipes() -> list[str]:
-    """Names of recipes with different networks: a transfer declared by a recipe has the network of its target's."""
+    """Names of recipes with different networks, but for widths, species, and repulsions, which other tests have."""
     networks = {}
     for name in sorted(recipe_names()):
         raw = resolved(load_recipe(name))
-        parts = (raw["graph"], raw["model"], raw["data"]["atoms"], raw["data"]["types"], raw["training"]["seed"])
+        graph = raw["graph"] | {"cutoff": 0, "radial": raw["graph"]["radial"] | {"functions": 0}}
+        layers = [{key: value for key, value in entry.items() if key not in SIZES} for entry in raw["model"]["layers"]]
+        priors = [prior for prior in raw["model"]["prior"] if prior["prior"] != "repulsion"]
+        parts = (graph | {"waves": bool(graph["waves"])}, layers, priors, raw["training"]["seed"])
         networks.setdefault(json.dumps(parts, sort_keys=True), name)
     return list(networks.values())
 
