@@ -112,7 +112,7 @@ def source_files(path: Path) -> list[Path]:
     Returns:
         The file itself, or the files of the systems in the folder.
     """
-    return data_files(path) if path.is_dir() and is_deepmd(path) else [path]
+    return (path.is_dir() and data_files(path)) or [path]
 
 
 def resolve_source(source: Source, *, streams: bool = False) -> DataSource:

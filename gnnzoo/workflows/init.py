@@ -27,7 +27,7 @@ from gnnzoo.recipe.schema.recipe import Recipe
 from gnnzoo.records import Record
 from gnnzoo.units import STYLES
 from gnnzoo.workflows.convert import plain_stem
-from gnnzoo.workflows.steps.families import check_family, family_of
+from gnnzoo.workflows.steps.families import check_family, family_of, species_names
 from gnnzoo.workflows.steps.recipe_choices import (
     MORE_DATA,
     SPLIT,
@@ -226,7 +226,7 @@ def _recipe(
 
 
 def _description(dataset: Dataset, report: DatasetReport) -> str:
-    kinds = " ".join(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))
+    kinds = " ".join(species_names(dataset))
     low, high = report.atoms_range.min, report.atoms_range.max
     atoms = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     return f"{kinds}, from {report.frames:,} frames of {atoms} atoms: forces as the derivative of an energy."

@@ -18,7 +18,7 @@ from gnnzoo.data.extxyz.choice import species_and_positions
 from gnnzoo.data.extxyz.frames import Rows
 from gnnzoo.data.extxyz.header import Header
 from gnnzoo.data.extxyz.units import Units
-from gnnzoo.data.frames.frame import known_virial
+from gnnzoo.data.frames.frame import VOIGT, known_virial
 from gnnzoo.elements import ATOMIC_NUMBERS, MASSES
 from gnnzoo.errors import DataError
 from gnnzoo.units import energy_unit
@@ -29,7 +29,6 @@ ASE_TIME_PS = 1e12 * 1e-10 * math.sqrt(1.660539040e-27 / 1.6021766208e-19)
 _FLAT = 1e-12  # of the product of its edges: a smaller volume of a cell is rounding
 _SAME = 0.01  # relative to the largest component: allowed difference of stress and virial, for digits not written
 _MARGIN = 1.0  # A; around atoms without a cell, so that a flat molecule has a volume
-_VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 _ARRAYS = ("velocities", "charges", "molecules", "images", "energies")
 # Whole numbers, which a file may declare as real.
 _WHOLE: dict[str, type[np.int64] | type[np.int32]] = {"ids": np.int64, "molecules": np.int64, "images": np.int32}
@@ -342,5 +341,5 @@ def _matrix(header: Header, key: str | None) -> np.ndarray | None:
     if not isinstance(value, np.ndarray) or value.shape not in ((9,), (3, 3), (6,)):
         return None
     if value.size == 6:
-        return known_virial(value.ravel()[_VOIGT])
+        return known_virial(value.ravel()[VOIGT])
     return known_virial(value if value.ndim == 2 else value.reshape(3, 3, order="F"))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One configuration of a simulation; `gnnzoo.fields` has shapes, dtypes and units of the arrays.
@@ -108,6 +111,7 @@ class Frame:
         open_cell = np.diag(np.ptp(places, axis=0) + 1.0) if count else np.eye(3)
         box = open_cell if cell is None else np.asarray(cell, np.float64)
         periodic = np.zeros(3, bool) if cell is None else np.broadcast_to(np.asarray(pbc, bool), 3)
+        x, y, z = ("pp" if flag else "ff" for flag in periodic)
         return cls(
             step=0,
             positions=places,
@@ -116,7 +120,7 @@ class Frame:
             ids=np.arange(1, count + 1),
             types=np.array([names.index(str(name)) + 1 for name in species], np.int32),
             origin=places.min(axis=0, initial=0.0) if cell is None else np.zeros(3),
-            boundary=(_letters(periodic[0]), _letters(periodic[1]), _letters(periodic[2])),
+            boundary=(x, y, z),
             type_names=dict(enumerate(names, start=1)),
             units=units,
             energy=None if energy is None else float(energy),
@@ -142,10 +146,7 @@ class Frame:
         stress, virial = results.get("stress"), None
         if stress is not None and atoms.cell.rank == 3:
             full = np.asarray(stress, np.float64)
-            if full.shape == (6,):
-                xx, yy, zz, yz, xz, xy = full
-                full = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-            virial = -full * atoms.get_volume()
+            virial = -(full[VOIGT] if full.shape == (6,) else full) * atoms.get_volume()
         return cls.from_arrays(
             atoms.get_chemical_symbols(),
             atoms.positions,
@@ -181,10 +182,6 @@ class Frame:
     def volume(self) -> float:
         """Volume of the cell, in the length unit cubed."""
         return float(abs(np.linalg.det(self.cell)))
-
-
-def _letters(periodic: bool) -> str:
-    return "pp" if periodic else "ff"
 
 
 def checked_array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:

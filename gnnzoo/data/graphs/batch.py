@@ -3,9 +3,8 @@
 import numpy as np
 
 from gnnzoo import fields
-from gnnzoo.data.graphs.batch_shapes import BatchShape, graph_shape, joint_shape, slot_count
+from gnnzoo.data.graphs.batch_shapes import BatchShape, graph_shape, joint_shape, slot_count, waves_of_graph
 from gnnzoo.data.graphs.graph import Graph
-from gnnzoo.data.graphs.wave_vectors import waves_of
 
 
 def pad(
@@ -90,7 +89,7 @@ def _padding(atoms: int, edges: int, n_graphs: int, dtype: str) -> dict[str, np.
 
 def _waves(graphs: list[Graph], largest: float, dtype: str, size: int) -> dict[str, np.ndarray]:
     """The wave vectors of all graphs, laid end to end and padded."""
-    found = [_waves_of_graph(graph, largest) for graph in graphs] if largest else []
+    found = [waves_of_graph(graph, largest) for graph in graphs] if largest else []
     batch = {
         fields.WAVE_VECTORS: np.zeros((size, 3), dtype),
         fields.WAVE_GRAPH: np.zeros(size, np.int32),
@@ -106,11 +105,6 @@ def _waves(graphs: list[Graph], largest: float, dtype: str, size: int) -> dict[s
         )
         first = of.stop
     return batch
-
-
-def _waves_of_graph(graph: Graph, largest: float) -> tuple[np.ndarray, float]:
-    assert graph.cell is not None and graph.pbc is not None, "graphs of frames have a cell"
-    return waves_of(graph.cell, graph.pbc, largest)
 
 
 def edge_slots(receivers: np.ndarray, atoms: int, empty: int, slots: int = 0) -> np.ndarray:

@@ -76,6 +76,20 @@ def slot_count(largest: int) -> int:
     return max(1, -(-largest // step)) * step
 
 
+def waves_of_graph(graph: Graph, largest: float) -> tuple[np.ndarray, float]:
+    """Wave vectors of the cell of a graph.
+
+    Args:
+        graph: of a frame.
+        largest: wave number, inverse length unit.
+
+    Returns:
+        See `wave_vectors.waves_of`.
+    """
+    assert graph.cell is not None and graph.pbc is not None, "graphs of frames have a cell"
+    return waves_of(graph.cell, graph.pbc, largest)
+
+
 def graph_shape(graph: Graph, largest_wave: float = 0.0) -> BatchShape:
     """Sizes of one graph, not rounded.
 
@@ -89,8 +103,7 @@ def graph_shape(graph: Graph, largest_wave: float = 0.0) -> BatchShape:
     counts = np.bincount(graph.receivers, minlength=1)
     waves = 0
     if largest_wave:
-        assert graph.cell is not None and graph.pbc is not None, "graphs of frames have a cell"
-        waves = len(waves_of(graph.cell, graph.pbc, largest_wave)[0])
+        waves = len(waves_of_graph(graph, largest_wave)[0])
     return BatchShape(len(graph.species), len(graph.senders), int(counts.max(initial=0)), waves)
 
 

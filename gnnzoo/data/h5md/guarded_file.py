@@ -50,13 +50,13 @@ class GuardedFile(io.FileIO):
     def readinto(self, buffer: "Buffer") -> int:
         count = super().readinto(buffer) or 0
         view = memoryview(buffer).cast("B")[:count]
-        if view[: len(_SIGNATURE)] == _SIGNATURE and (problem := heap_problem(bytes(view))) is not None:
+        if view[: len(_SIGNATURE)] == _SIGNATURE and (problem := heap_problem(view)) is not None:
             self.problem = problem
             raise OSError(problem)
         return count
 
 
-def heap_problem(block: bytes) -> str | None:
+def heap_problem(block: memoryview) -> str | None:
     """Check the sizes of the objects of a global heap collection.
 
     Args:
@@ -85,9 +85,10 @@ def heaps_problem(content: bytes) -> str | None:
     Returns:
         What is wrong with the first that is not right; None where all are.
     """
+    view = memoryview(content)  # whose slices are no copies: a file may hold thousands of blocks
     at = content.find(_SIGNATURE)
     while at >= 0:
-        if (problem := heap_problem(content[at:])) is not None:
+        if (problem := heap_problem(view[at:])) is not None:
             return problem
         at = content.find(_SIGNATURE, at + 1)
     return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.data.inspection.matter import FAMILIES, Matter
 from gnnzoo.elements import ATOMIC_NUMBERS
@@ -26,19 +27,21 @@ class Family:
         recipe: installed recipe whose stack and schedule are taken.
         seconds: time of a training step relative to that of the recipes argon and water, for equal edges.
         text: the stack in words.
+        waves: whether the stack reads plane waves.
     """
 
     recipe: str
     seconds: float
     text: str
+    waves: bool = False
 
 
 _DENSITY = "an energy from the density of neighbours"
 _STACKS = {
     "pair-fluid": Family("argon-conservative", 1.5, _DENSITY),
-    "molecular-liquid": Family("water-conservative", 3.0, f"{_DENSITY}, message passing and plane waves"),
+    "molecular-liquid": Family("water-conservative", 3.0, f"{_DENSITY}, message passing and plane waves", waves=True),
     "molecules": Family("silicon", 3.0, f"{_DENSITY} and message passing"),
-    "ionic": Family("nacl", 3.0, f"{_DENSITY}, message passing and plane waves"),
+    "ionic": Family("nacl", 3.0, f"{_DENSITY}, message passing and plane waves", waves=True),
     "metal": Family("copper", 2.5, f"{_DENSITY} and message passing"),
     "covalent": Family("silicon", 3.0, f"{_DENSITY} and message passing"),
 }
@@ -90,7 +93,7 @@ def family_recipe(family: str, matter: Matter, report: DatasetReport, names: lis
     graph, layers, training = raw["graph"], raw["model"]["layers"], raw["training"]
     graph["cutoff"] = cutoff
     layers[0]["inputs"] = "species"
-    if "waves" in graph:
+    if _STACKS[family].waves:
         if matter.periodic and matter.charged:
             graph["waves"] = round(_WAVES / cutoff, 2)
         else:
@@ -119,3 +122,12 @@ def loss_weights(report: DatasetReport) -> Mapping[str, float]:
     """
     known = {"energy": _ENERGY, "virial": _VIRIAL}
     return {name: weight for name, weight in known.items() if name in report.fields}
+
+
+def species_names(dataset: Dataset) -> list[str]:
+    """The species of a `dataset`.
+
+    Returns:
+        Names of its types in the order of their numbers, each once.
+    """
+    return list(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))

@@ -26,7 +26,7 @@ from gnnzoo.recipe.schema import data as schema
 from gnnzoo.recipe.schema.training import Training
 from gnnzoo.records import Record
 from gnnzoo.units import length_unit
-from gnnzoo.workflows.steps.families import family_of, family_recipe
+from gnnzoo.workflows.steps.families import family_of, family_recipe, species_names
 from gnnzoo.workflows.steps.split_messages import split_messages
 
 MORE_DATA = "a longer run, or several dumps of it: gnnzoo init DUMP DUMP ..."
@@ -129,7 +129,7 @@ def choose_atoms(dataset: Dataset) -> tuple[dict[str, dict[str, float]] | None, 
     Returns:
         `data.atoms` of the recipe, or None; and the reason.
     """
-    names = list(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))
+    names = species_names(dataset)
     known = known_parameters(names, dataset.units)
     charges = _charges(dataset)
     shown = ", ".join(f"{name} {charge:+.4g}" for name, charge in charges.items())
@@ -248,14 +248,14 @@ def choose_model(dataset: Dataset, report: DatasetReport, cutoff: float, family:
     """
     matter = kind_of_matter(dataset, all(letters == "pp pp pp" for letters in report.box.boundaries))
     chosen = family or matter.family
-    names = list(dict.fromkeys(dataset.type_names[number] for number in sorted(dataset.type_names)))
+    names = species_names(dataset)
     raw = family_recipe(chosen, matter, report, names, cutoff)
     stack = family_of(chosen)
     others = ", ".join(name for name in FAMILIES if name != chosen)
     why = f"asked for (by evidence {matter.family}: {matter.reason})" if family else matter.reason
     text = f"{chosen}: {why}; stack as in the recipe {stack.recipe}, {stack.text}; others by --family: {others}"
     choices = [Choice("model", text)]
-    if "waves" in stack.text and "waves" not in raw["graph"]:
+    if stack.waves and "waves" not in raw["graph"]:
         why = "no charges" if matter.periodic else "not every frame is periodic in all directions"
         choices.append(Choice("model", f"without plane waves: {why}"))
     if "prior" in raw["model"]:
