@@ -47,6 +47,12 @@ class GuardedFile(io.FileIO):
     def __del__(self) -> None:
         self.close()  # HDF5 closes its files in silence, too
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)
+        except OverflowError as error:  # a damaged address
+            raise OSError(f"the address {offset} lies outside of the file") from error
+
     def readinto(self, buffer: "Buffer") -> int:
         count = super().readinto(buffer) or 0
         view = memoryview(buffer).cast("B")[:count]
