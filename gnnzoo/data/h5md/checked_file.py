@@ -362,7 +362,7 @@ def _opened(path: Path) -> tuple[h5py.File, GuardedFile]:
         if guarded is not None:
             guarded.close()
         reason = str(error).partition("(")[2].rstrip(")") or str(error)
-        what, hint = f"cannot be opened: {reason}", None
+        what, hint = f"cannot be opened: {reason}", REWRITE
         if "truncated file" in reason:
             what = f"is truncated: {reason}"
         elif "signature not found" in reason:

@@ -317,6 +317,14 @@ def test_blocks_of_texts_that_would_stall_the_library_are_refused(path, size):
         read(path)
 
 
+def test_an_address_that_no_file_can_have_is_refused(path):
+    content = bytearray(path.read_bytes())
+    content[48:56] = (1 << 63).to_bytes(8, "little")  # of the driver information block, in the superblock
+    path.write_bytes(content)
+    with refused(DataError, f"{1 << 63}", file=path, hint="gnnzoo convert SOURCE"):
+        read(path)
+
+
 def test_every_block_of_a_good_file_passes_the_check_of_its_texts(water):
     assert water.count(b"GCOL") > 0
     assert heaps_problem(water) is None
