@@ -66,23 +66,31 @@ class PaiNNMessage(StackLayer):
         scalar, direction, gate = ops.split(self.senders(ops.silu(self.hidden(x))), 3, axis=-1)
         neighborhood = Neighborhood(graph, count)
         directed = neighborhood.sums(direction * self.neighbor_scale, 1)  # (atoms, 3, k, units)
-        vectors = self._filtered("direction", "nxkc", directed)
+        vectors = self._filtered("direction", directed)
         sent = [scalar]
         if VECTORS in graph:  # (atoms, 3, units) -> (atoms, 3 units)
             sent.append(ops.reshape(graph[VECTORS] * gate[:, None, :], (-1, 3 * units)))
         # (atoms, k, units or 4 units)
         sums = neighborhood.sums(ops.concatenate(sent, axis=-1) * self.neighbor_scale, 0)[:, 0]
-        result = {ATOMS: x + self._filtered("scalar", "nkc", sums[..., :units])}
+        result = {ATOMS: x + self._filtered("scalar", sums[..., :units])}
         if VECTORS in graph:
-            carried = ops.reshape(sums[..., units:], (-1, count, 3, units))
-            vectors = graph[VECTORS] + vectors + self._filtered("vector", "nkxc", carried)
+            carried = ops.transpose(ops.reshape(sums[..., units:], (-1, count, 3, units)), (0, 2, 1, 3))
+            vectors = graph[VECTORS] + vectors + self._filtered("vector", carried)
         return {**result, VECTORS: vectors}
 
-    def _filtered(self, part: str, axes: str, values: Tensor) -> Tensor:
-        """Contract radial functions k and, where filters mix them, channels c with the weights of a filter."""
-        free = axes.replace("k", "").replace("c", "")
-        kernel, out = ("kcd", "d") if self.filters == "mixing" else ("kc", "c")
-        return ops.einsum(f"{axes},{kernel}->{free}{out}", values, self.kernels[part])
+    def _filtered(self, part: str, values: Tensor) -> Tensor:
+        """Contract radial functions and, where filters mix them, channels: (..., k, c) -> (..., c).
+
+        Mixing is one product of two matrices: XLA makes a batched one of an einsum, whose gradient by the weights is a
+        sum over a matrix for each atom.
+        """
+        kernel = self.kernels[part]
+        if self.filters == "channel":
+            return ops.sum(values * kernel, axis=-2)
+        count, units = values.shape[-2:]
+        rows = ops.reshape(values, (-1, count * units))
+        filtered = ops.matmul(rows, ops.reshape(kernel, (count * units, units)))
+        return ops.reshape(filtered, (-1, *values.shape[1:-2], units))
 
 
 @register("painn_update")

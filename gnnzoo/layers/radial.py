@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from gnnzoo.layers.stack_layer import Tensor
+from gnnzoo.layers.trigonometry import sin_pi
 
 
 def bessel_basis(distance: Tensor, cutoff: float, functions: int) -> Tensor:
@@ -22,11 +23,11 @@ def bessel_basis(distance: Tensor, cutoff: float, functions: int) -> Tensor:
     Returns:
         (edges, functions), dimensionless; n pi at distance zero.
     """
-    orders = ops.arange(1, functions + 1, dtype=distance.dtype) * math.pi
+    orders = ops.arange(1, functions + 1, dtype=distance.dtype)
     scaled = distance / cutoff
     # (edges, 1), (functions,) -> (edges, functions); x is bounded from below for a finite value and gradient
     safe = ops.maximum(scaled, ops.cast(1e-6, distance.dtype))
-    return ops.sin(orders * safe) / safe
+    return sin_pi(orders * safe) / safe
 
 
 def gaussian_basis(distance: Tensor, cutoff: float, functions: int) -> Tensor:

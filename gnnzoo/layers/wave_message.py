@@ -11,6 +11,7 @@ from gnnzoo.layers.perceptron import seeded_dense
 from gnnzoo.layers.radial import polynomial_envelope
 from gnnzoo.layers.registry import ATOMS, VECTORS, derived_seed, membership, register
 from gnnzoo.layers.stack_layer import GraphShapes, GraphTensors, LayerOptions, StackLayer, Tensor
+from gnnzoo.layers.trigonometry import cos_pi, sin_pi
 
 # Widths alpha of the screening exp(-k^2 / 4 alpha^2), as fractions of the largest wave number. With the widest the sum
 # over wave vectors converges within them. One below the narrowest would act only on wavelengths longer than a small
@@ -71,11 +72,11 @@ class WaveMessage(StackLayer):
 
     def call(self, graph: GraphTensors) -> GraphTensors:
         x, wave_vectors = graph[ATOMS], graph[WAVE_VECTORS] / self.largest_wave  # (waves, 3)
-        # (atoms, waves): phases, for the wave vectors of the atom's own graph
-        phases = ops.matmul(graph[POSITIONS], ops.transpose(graph[WAVE_VECTORS]))
+        # (atoms, waves): phases in half turns, for the wave vectors of the atom's own graph
+        phases = ops.matmul(graph[POSITIONS], ops.transpose(graph[WAVE_VECTORS] / math.pi))
         own = ops.cast(graph[GRAPH_INDEX][:, None] == graph[WAVE_GRAPH][None, :], x.dtype)
         own = own * ops.cast(graph[ATOM_MASK], x.dtype)[:, None]
-        cosine, sine = own * ops.cos(phases), own * ops.sin(phases)
+        cosine, sine = own * cos_pi(phases), own * sin_pi(phases)
         charges = self._neutral(self.charges(x), graph)
         # structure factors S = even + i odd: (waves, atoms), (atoms, channels) -> (waves, channels)
         even, odd = (ops.matmul(ops.transpose(part), charges) for part in (cosine, sine))
