@@ -153,7 +153,14 @@ def _pairs(comment: str, location: Location) -> list[tuple[str, str]]:
         if after >= end or comment[after] != "=":
             pairs.append((key, "T"))
             continue
-        text, at = _text(comment, _blanks(comment, after + 1), location)
+        start = _blanks(comment, after + 1)
+        text, at = _text(comment, start, location)
+        if at < end and not comment[at].isspace():
+            raise DataError(
+                f"'{comment[at : at + 20]}' follows the value of {key} without a blank, at character {at + 1}",
+                location=location,
+                expected=f"a blank after {comment[start:at][:40]}",
+            )
         pairs.append((key, text))
     return pairs
 

@@ -19,6 +19,7 @@ from gnnzoo.data.extxyz.frames import Rows
 from gnnzoo.data.extxyz.header import Header
 from gnnzoo.data.extxyz.units import Units
 from gnnzoo.data.frames.frame import VOIGT, known_virial
+from gnnzoo.data.frames.geometry import spans_volume
 from gnnzoo.elements import ATOMIC_NUMBERS, MASSES
 from gnnzoo.errors import DataError
 from gnnzoo.units import energy_unit
@@ -26,7 +27,6 @@ from gnnzoo.units import energy_unit
 # ASE's unit of time, A sqrt(u / eV), with the constants of CODATA 2014 (ase.units): about 10.18 fs. Momenta are in
 # u A per unit of time.
 ASE_TIME_PS = 1e12 * 1e-10 * math.sqrt(1.660539040e-27 / 1.6021766208e-19)
-_FLAT = 1e-12  # of the product of its edges: a smaller volume of a cell is rounding
 _SAME = 0.01  # relative to the largest component: allowed difference of stress and virial, for digits not written
 _MARGIN = 1.0  # A; around atoms without a cell, so that a flat molecule has a volume
 _ARRAYS = ("velocities", "charges", "molecules", "images", "energies")
@@ -273,9 +273,7 @@ def _cell(
     missing = ~np.any(cell, axis=1)
     with np.errstate(all="ignore"):  # of lengths that no number holds nothing is left to compare
         cell = _completed(cell)
-        volume, sizes = abs(np.linalg.det(cell)), np.linalg.norm(cell, axis=1)
-        spanned = bool(sizes.all()) and np.isfinite(sizes).all() and 0 < volume > _FLAT * np.prod(sizes)
-    if not spanned:
+    if not spans_volume(cell):
         raise DataError(
             f"the lattice vectors of frame {header.number} are in a plane: the cell has no volume",
             location=header.location,

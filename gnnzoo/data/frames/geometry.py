@@ -9,6 +9,7 @@ from gnnzoo.data.frames.frame import Frame
 # A cell is flat if its volume is below this share of the product of its edges: float64 leaves 1e-16 of a determinant,
 # and no real cell is sheared to a billionth.
 _FLAT = 1e-9
+_PLANE = 1e-12  # the same share where a cell is read: below it a determinant is rounding
 # Along open directions atoms fill at least this share of the cell: a layer or a chain has the thickness of its atoms.
 _THINNEST = 0.02
 
@@ -29,6 +30,21 @@ def nearest_image(vectors: np.ndarray, frame: Frame) -> np.ndarray:
         return vectors
     shifts = np.round(vectors @ np.linalg.inv(frame.cell)) * frame.pbc
     return vectors - shifts @ frame.cell
+
+
+def spans_volume(cells: np.ndarray) -> np.ndarray:
+    """Whether lattice vectors span a volume that numbers of their size can express.
+
+    Args:
+        cells: (..., 3, 3) rows are lattice vectors, length unit.
+
+    Returns:
+        (...,) bool; no for vectors in a plane, of length zero, not finite, or so large or small that their product is.
+    """
+    with np.errstate(all="ignore"):
+        volumes = np.abs(np.linalg.det(cells))
+        sizes = np.prod(np.linalg.norm(cells, axis=-1), axis=-1)
+        return (volumes > 0) & np.isfinite(sizes) & (volumes > _PLANE * sizes)
 
 
 def scaled_positions(frame: Frame) -> np.ndarray:

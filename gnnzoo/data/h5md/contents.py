@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
+from gnnzoo.data.frames.geometry import spans_volume
 from gnnzoo.data.frames.provenance import Provenance, check_provenance
 from gnnzoo.data.h5md.checked_file import REWRITE, CheckedFile
 from gnnzoo.data.h5md.layout import (
@@ -270,8 +271,7 @@ class Contents:
         with np.errstate(all="ignore"):
             if shape == (3,):
                 values = values[:, :, None] * np.eye(3)  # (frames, 3) -> (frames, 3, 3)
-            volumes = np.abs(np.linalg.det(values))
-        wrong = np.flatnonzero(~((volumes > 0) & np.isfinite(volumes)))
+        wrong = np.flatnonzero(~spans_volume(values))
         if len(wrong):
             self.file.refuse(
                 f"the box of frame {wrong[0]} has no finite positive volume: {values[wrong[0]].tolist()}",

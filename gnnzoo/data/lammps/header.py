@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from gnnzoo.data.frames.geometry import spans_volume
 from gnnzoo.errors import DataError, Location
 from gnnzoo.units import STYLES
 
@@ -290,16 +291,15 @@ def _box(rest: str, lines: tuple[str, ...]) -> Box:
     if general:
         cell = (tuple(first[:3]), tuple(second[:3]), tuple(third[:3]))
         origin = (first[3], second[3], third[3])
-        with np.errstate(over="ignore", invalid="ignore"):
-            volume = np.linalg.det(cell)
+        valid = bool(spans_volume(np.array(cell))) and np.linalg.det(cell) > 0
     else:
         xy, xz, yz = (first[2], second[2], third[2]) if tilted else (0.0, 0.0, 0.0)
         skew = (0.0, xy, xz, xy + xz)
         origin = (first[0] - min(skew), second[0] - min(0.0, yz), third[0])
         lengths = (first[1] - max(skew) - origin[0], second[1] - max(0.0, yz) - origin[1], third[1] - origin[2])
         cell = ((lengths[0], 0.0, 0.0), (xy, lengths[1], 0.0), (xz, yz, lengths[2]))
-        volume = min(lengths) and math.copysign(math.prod(map(abs, lengths)), min(lengths))
-    if not 0 < volume < math.inf:
+        valid = min(lengths) > 0 and bool(spans_volume(np.array(cell)))
+    if not valid:
         raise DataError(
             f"the box has no valid volume: its lattice vectors are {cell}",
             expected="upper bounds above the lower ones",

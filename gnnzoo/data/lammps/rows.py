@@ -171,6 +171,8 @@ def _parse(
     """Call the CSV parser once; `trailing`: every row ends with a blank, which looks like one more column."""
     if text.startswith(_MARK):  # which the parser skips
         raise pa.ArrowInvalid("a byte-order mark")
+    if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):  # at which the parser begins a row
+        raise pa.ArrowInvalid("a carriage return inside a row")
     types = {name: pa.binary() if kind is str else pa.from_numpy_dtype(kind) for name, kind in dtypes.items()}
     table = pa.csv.read_csv(
         pa.BufferReader(text),

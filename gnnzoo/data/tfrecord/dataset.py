@@ -15,6 +15,7 @@ from typing import NoReturn
 import numpy as np
 
 from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
+from gnnzoo.data.frames.geometry import spans_volume
 from gnnzoo.data.tfrecord.description import HOW, read_description
 from gnnzoo.data.tfrecord.layout import (
     ATOMS,
@@ -176,9 +177,7 @@ def _check_context(step: np.ndarray, cell: np.ndarray, origin: np.ndarray, expec
     """Check step, cell and origin of a frame, each with one row."""
     if int(step[0]) != expected:
         raise InvalidRecord(f"it is of step {step[0]}, and the description has step {expected}")
-    with np.errstate(all="ignore"):
-        volume = abs(np.linalg.det(cell[0].astype(np.float64)))
-    if not (0 < volume < np.inf and np.isfinite(origin).all()):
+    if not (spans_volume(cell[0].astype(np.float64)) and np.isfinite(origin).all()):
         raise InvalidRecord("its cell has no finite positive volume, or its origin is not finite")
 
 

@@ -108,6 +108,8 @@ def test_remarks_of_plain_xyz_are_no_error(comment):
         ("Properties=species:S:1:pos:R:999999999999999999", ["pos"]),
         ("Properties=species:S:1:pos:R:3:pos:R:3", ["pos"]),
         ("Properties=species:S:1:pos:R:3 energy=1 energy=2", ["energy"]),
+        ('Properties=species:S:1:pos:R:3 energy="-1".25', ["energy", ".25"]),
+        ("Properties=species:S:1:pos:R:3 k={1 2 3}energy=-1", ["k", "energy=-1"]),
     ],
 )
 def test_broken_comment_lines_are_refused(comment, names):

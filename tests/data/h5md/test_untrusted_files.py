@@ -212,6 +212,7 @@ PAIR = np.dtype([("a", "f8"), ("b", "f8")])
         (f"{GROUP}/position/time", np.array([b"0", b"1"])),
         (f"{GROUP}/box/edges/value", np.ones((3, 3, 3, 3))),
         (f"{GROUP}/box/edges/value", np.ones((3, 3))),
+        (f"{GROUP}/box/edges/value", np.array([[[8, 0, 0], [0, 8, 0], [8, 8, 1e-13]]] * 2)),
         ("gnnzoo/segment", np.array([0, -1])),
         ("gnnzoo/segment", np.array([0])),
         ("gnnzoo/file", np.array([0, 5])),

@@ -126,6 +126,25 @@ def test_a_general_triclinic_box_is_read_from_its_vectors(tmp_path):
     assert frame.pbc.tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("vectors", [["0 8 0 0", "-8 1 0 0", "0 1e308 8 0"], ["8 0 0 0", "0 8 0 0", "8 8 1e-13 0"]])
+def test_lattice_vectors_in_a_plane_to_the_last_digit_are_refused(tmp_path, vectors):
+    text = dumps.dump_text(dumps.argon(frames=1, side=2)).splitlines()
+    text[4:8] = ["ITEM: BOX BOUNDS abc origin pp pp pp", *vectors]
+    (tmp_path / "flat").write_text("\n".join(text) + "\n")
+    with refused(DataError, "volume", file=tmp_path / "flat", line=5):
+        read(tmp_path / "flat")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_a_carriage_return_inside_a_row_is_refused(tmp_path, end):
+    # A blank line in place of the row that the damage took: the number of lines is right, and so is that of the pieces
+    lines = dumps.dump_text(dumps.argon(frames=1, side=2)).splitlines()
+    lines[9:12] = [lines[9] + "\r" + lines[10], lines[11], ""]
+    (tmp_path / "damaged").write_bytes((end.join(lines) + end).encode())
+    with refused(DataError, file=tmp_path / "damaged", line=10, expected="8 values"):
+        read(tmp_path / "damaged")
+
+
 def test_optional_columns_are_read(tmp_path):
     snapshot = dumps.argon(frames=1, side=2)[0]
     random = np.random.default_rng(0)

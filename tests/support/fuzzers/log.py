@@ -98,15 +98,17 @@ def stated_energies(text: str) -> dict[int, list[float]]:
     """All energies that any line could mean at its step, under any of the headings; more than LAMMPS means."""
     lines = text.split("\n")
     commands = "\n".join(line for line in lines if line.split()[:1] == ["thermo_modify"])
-    renamed = dict(re.findall(r"(?=colname\s+\S+\s+\"?([^\s\"]+)\"?)(?=colname\s+(\S+))", commands))
+    renamed = re.findall(r"(?=colname\s+\S+\s+\"?([^\s\"]+)\"?)(?=colname\s+(\S+))", commands)
     default = {"pe": "PotEng", "step": "Step", "etotal": "TotEng", "ke": "KinEng", "epair": "E_pair", "emol": "E_mol"}
     styles = re.findall(r"thermo_style custom ([^\n#]*)", text)
     keywords = styles[-1].split() if styles else ["step", "temp", "epair", "emol", "etotal", "press"]
-    renamed = {heading: keyword.strip("'\"") for heading, keyword in renamed.items()}
-    for heading, keyword in renamed.items():  # by its number
-        if re.fullmatch(r"-?\d{1,3}", keyword) and abs(int(keyword)) <= len(keywords):
-            renamed[heading] = keywords[int(keyword) - (int(keyword) > 0)]
-    names = {heading: default.get(keyword, keyword) for heading, keyword in renamed.items()}
+    names: dict[str, str] = {}
+    for heading, quoted in renamed:
+        keyword = quoted.strip("'\"")
+        if re.fullmatch(r"-?\d{1,3}", keyword) and abs(int(keyword)) <= len(keywords):  # by its number
+            keyword = keywords[int(keyword) - (int(keyword) > 0)]
+        if keyword in default or heading not in names:  # LAMMPS stops at a command that names no column
+            names[heading] = default.get(keyword, keyword)
 
     def named(words: list[str]) -> list[str]:
         return [names.get(word, word) for word in words]
