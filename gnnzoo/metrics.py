@@ -42,6 +42,9 @@ class Reference(Protocol):
     @property
     def pbc(self) -> np.ndarray | None: ...  # (3,) bool
 
+    @property
+    def group(self) -> str | None: ...  # config_type of the frame
+
 
 class Metric(Protocol):
     """Accumulates predictions."""

@@ -68,3 +68,5 @@ def show_evaluation(result: "Evaluation") -> None:
         table(f"virials of {result.virial.frames} frames", report.VIRIAL_COLUMNS, rows)
         if (stress := result.virial.stress) is not None:
             table(f"stresses of {stress.frames} frames", report.STRESS_COLUMNS, report.stress_rows(stress, units))
+    if len(result.groups) > 1:
+        table("by kind of configuration", *report.group_table(result.groups, units))

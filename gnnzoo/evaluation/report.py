@@ -1,7 +1,8 @@
 """Results of `gnnzoo.metrics` as table rows: the model's errors next to those of a baseline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from gnnzoo.group_metrics import GroupResult
 from gnnzoo.metrics import EnergyResult, ForceMetrics, ForceResult
 from gnnzoo.units import energy_unit, force_unit, gigapascals, length_unit, mev_factor
 from gnnzoo.virial_metrics import StressResult, VirialResult
@@ -10,6 +11,8 @@ FORCE_COLUMNS = ("error", "model", "zero forces", "unit", "meV/A")
 ENERGY_COLUMNS = ("energy per atom", "model", "mean energy", "unit", "meV")
 VIRIAL_COLUMNS = ("virial component per atom", "model", "zero virial", "unit", "meV")
 STRESS_COLUMNS = ("stress component", "model", "zero stress", "unit", "GPa")
+
+_MOST_GROUPS = 20  # rows of a table
 
 _FORCE_ROWS: tuple[tuple[str, Callable[[ForceMetrics], float | None]], ...] = (
     ("mean |dF|", lambda metrics: metrics.vector_mae),
@@ -109,6 +112,39 @@ def stress_rows(result: StressResult, units: str | None) -> list[list[str]]:
         _row("MAE", result.mae, result.baseline.mae, unit, factor),
         _row("RMSE", result.rmse, result.baseline.rmse, unit, factor),
     ]
+
+
+def group_table(groups: Mapping[str, GroupResult], units: str | None) -> tuple[list[str], list[list[str]]]:
+    """Errors by group, in meV, A and GPa where the units allow; of many groups those with the largest force errors.
+
+    Args:
+        groups: errors by `config_type`.
+        units: LAMMPS unit style, or None.
+
+    Returns:
+        Columns and rows; those of energies and stresses only where a group has them.
+    """
+    worst = sorted(groups.items(), key=lambda item: -(item[1].forces.overall.rmse or 0.0))[:_MOST_GROUPS]
+    factor, to_stress = mev_factor(units), gigapascals(units)
+    force, energy = ("meV/A", "meV/atom") if factor else (force_unit(units), f"{energy_unit(units)}/atom")
+    stress_name = "GPa" if to_stress else f"{energy_unit(units)}/{length_unit(units)}^3"
+    name = "config_type" if len(worst) == len(groups) else f"worst {len(worst)} of {len(groups)} config_type"
+    columns = [name, "frames", "mean |dF| / mean |F|", f"force RMSE, {force}"]
+    columns += [f"energy MAE, {energy}", f"stress MAE, {stress_name}"]
+    rows = []
+    for name, errors in sorted(worst):
+        overall = errors.forces.overall
+        stress = errors.virial.stress if errors.virial else None
+        of_energy = errors.energy.absolute or errors.energy.difference if errors.energy else None
+        values = (
+            (overall.rmse, factor),
+            (of_energy.mae if of_energy else None, factor),
+            (stress.mae if stress else None, to_stress),
+        )
+        scaled = [_formatted(None if value is None else value * (by or 1), ".4g") for value, by in values]
+        rows.append([name, f"{errors.forces.frames}", _formatted(overall.relative, ".2%"), *scaled])
+    kept = [number for number in range(len(columns)) if number < 4 or any(row[number] for row in rows)]
+    return [columns[number] for number in kept], [[row[number] for number in kept] for row in rows]
 
 
 def _row(label: str, value: float | None, zero: float | None, unit: str, factor: float | None) -> list[str]:

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from gnnzoo.data.split.methods import Split
 from gnnzoo.errors import DataError, Location, UserError
 from gnnzoo.evaluation.plots import ParitySample, parity_plot
 from gnnzoo.file_formats import uncompressed_name
+from gnnzoo.group_metrics import GroupErrors, GroupResult
 from gnnzoo.metrics import (
     EnergyErrors,
     EnergyResult,
@@ -59,6 +60,7 @@ class Evaluation:
         energy: energy errors; None unless model and data both have energies.
         virial: virial errors; None unless model and data both have virials.
         evaluation_set: name of the evaluation set of the recipe; None for other data.
+        groups: errors by `config_type` of the frames; empty where they have none.
     """
 
     model: str
@@ -68,6 +70,7 @@ class Evaluation:
     energy: EnergyResult | None
     virial: VirialResult | None
     evaluation_set: str | None = None
+    groups: dict[str, GroupResult] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -78,7 +81,8 @@ class Evaluation:
         """The evaluation as JSON values.
 
         Returns:
-            Errors by kind with "model", "data", "part", and "on" for an evaluation set.
+            Errors by kind with "model", "data", "part", "groups" where the frames have a `config_type`, and "on" for an
+            evaluation set.
         """
         return {
             **self.forces.to_json(),
@@ -87,6 +91,7 @@ class Evaluation:
             "model": self.model,
             "data": self.data,
             "part": self.part,
+            **({"groups": {name: errors.to_json() for name, errors in self.groups.items()}} if self.groups else {}),
             **({"on": self.evaluation_set} if self.evaluation_set else {}),
         }
 
@@ -262,10 +267,11 @@ def evaluated(
     source = GraphSource(dataset, model.species, model.cutoff, model.recipe.graph.bonds, factor)
     forces, sample = ForceErrors(model.species, model.units), ParitySample(model.species)
     energies, virials = EnergyErrors(model.knows_zero, model.energy_offsets), VirialErrors()
+    groups = GroupErrors(model.species, model.units, model.knows_zero, model.energy_offsets)
     hint = f"the model's cutoff is fixed; gnnzoo inspect {dataset.path} shows whether the data are in its length unit"
     with cutoff_explained(dataset.path, hint), track(f"evaluating {data}", len(indices)) as task:
         for prediction in model.predictor(map(source.graph, indices)):
-            accumulate([prediction], forces, sample, energies, virials)
+            accumulate([prediction], forces, sample, energies, virials, groups)
             task.advance()
     if model.knows_zero and energies.reaches(model.info.get("energy_undetermined") or []):
         logger.warning(
@@ -273,7 +279,8 @@ def evaluated(
             "mean nothing there"
         )
     name = str(model.path or model.recipe.name)
-    return Evaluation(name, data, part, forces.result(), energies.result(), virials.result()), sample
+    of_all = forces.result(), energies.result(), virials.result()
+    return Evaluation(name, data, part, *of_all, groups=groups.result()), sample
 
 
 def _evaluation(model: ForceField, dataset: Dataset, data: str, plot: bool | str | Path, overwrite: bool) -> Evaluation:

@@ -145,6 +145,9 @@ def _comment(block: FrameBlock, index: int, units: str, properties: str) -> str:
     if block.virial is not None and known_virial(block.virial[index]) is not None:
         columns = block.virial[index].T * energy_factor(units)  # matrices are written column by column
         words.append(f'virial="{reals(columns)}"')
+    if block.groups is not None and (group := block.groups[index]) is not None:
+        escaped = group.replace("\\", "\\\\").replace('"', '\\"')
+        words.append(f'config_type="{escaped}"')
     if not np.isnan(block.times[index]):
         words.append(f"time={reals(block.times[index] * _PS[units])}")
     return f"{len(block.ids)}\n{' '.join(words)}\n"

@@ -21,7 +21,7 @@ from gnnzoo.data.extxyz.frames import Advance, Rows
 from gnnzoo.data.extxyz.header import Header
 from gnnzoo.data.extxyz.quantities import FrameContents, frame_contents
 from gnnzoo.data.extxyz.report import Outcome, quantities_report
-from gnnzoo.data.extxyz.survey import Survey
+from gnnzoo.data.extxyz.survey import Survey, group_of
 from gnnzoo.data.extxyz.units import stated_units, units_of
 from gnnzoo.data.frames.blocks import FrameBlock, joined_blocks
 from gnnzoo.data.h5md.reader import H5mdDataset
@@ -226,6 +226,7 @@ class _Conversion:
             files=np.zeros(1, dtype=np.int32),
             energy=np.array([contents.energy]),
             virial=None if contents.virial is None else contents.virial[None],
+            groups=[group] if (group := group_of(header)) is not None else None,
         )
 
     def _step(self, header: Header, keys: Mapping[str, str]) -> int:

@@ -119,9 +119,9 @@ class Survey:
                 location=header.location,
                 expected="keys that name quantities, the same in all frames",
             )
-        group = header.values.get("config_type")
-        if group is not None and (len(self.groups) < _MOST_GROUPS or str(group)[:_SHOWN] in self.groups):
-            self.groups[str(group)[:_SHOWN]] += 1
+        group = group_of(header)
+        if group is not None and (len(self.groups) < _MOST_GROUPS or group in self.groups):
+            self.groups[group] += 1
         self.n_atoms.append(header.n_atoms)
 
     def _count(self, counts: dict[str, KeyCount], key: str, column: Column | None) -> KeyCount:
@@ -138,6 +138,21 @@ class Survey:
             count.usable += bytes(self.frames - len(count.usable)) + bytes([problem is None])
         if problem is not None and not count.problem:
             count.problem, count.first_problem = problem, self.frames
+
+
+def group_of(header: Header) -> str | None:
+    """The group of a frame.
+
+    Args:
+        header: of the frame.
+
+    Returns:
+        Its `config_type`, shortened; None where it has none.
+    """
+    value = header.values.get("config_type")
+    if value is None:
+        return None
+    return f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())[:_SHOWN]
 
 
 def column_problem(column: Column, name: Name | None) -> str | None:

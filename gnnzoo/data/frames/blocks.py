@@ -33,6 +33,7 @@ class FrameBlock:
         files: (frames,) int32, see `Dataset.files`.
         energy: (frames,) float64, potential energy of each frame, NaN where unknown.
         virial: (frames, 3, 3) float64, see `Frame.virial`, NaN where unknown; None where no frame has one.
+        groups: see `Frame.group`, of each frame; None where no frame has one.
     """
 
     steps: np.ndarray
@@ -47,6 +48,7 @@ class FrameBlock:
     files: np.ndarray
     energy: np.ndarray
     virial: np.ndarray | None = None
+    groups: list[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -75,6 +77,7 @@ class FrameBlock:
             units=units,
             energy=None if np.isnan(energy) else energy,
             virial=None if self.virial is None else known_virial(self.virial[index]),
+            group=None if self.groups is None else self.groups[index],
             **{name: array[index] for name, array in self.arrays.items()},
         )
 
@@ -92,6 +95,7 @@ class FrameBlock:
             boundaries=[self.boundaries[index] for index in kept],
             arrays={name: array[kept] for name, array in self.arrays.items()},
             virial=None if self.virial is None else self.virial[kept],
+            groups=None if self.groups is None else [self.groups[index] for index in kept],
             **{name: getattr(self, name)[kept] for name in _PER_FRAME},
         )
 
@@ -154,6 +158,7 @@ def _joined(blocks: list[FrameBlock]) -> FrameBlock:
         boundaries=[letters for block in blocks for letters in block.boundaries],
         arrays={name: np.concatenate([block.arrays[name] for block in blocks]) for name in blocks[0].arrays},
         virial=None if all(block.virial is None for block in blocks) else np.concatenate(unknown),
+        groups=_groups([group for block in blocks for group in block.groups or [None] * len(block)]),
         **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in _PER_FRAME},
     )
 
@@ -187,7 +192,12 @@ def stacked(frames: list[Frame], files: np.ndarray) -> FrameBlock:
         files=np.asarray(files, dtype=np.int32),
         energy=np.array([np.nan if frame.energy is None else frame.energy for frame in frames]),
         virial=_virials(frames),
+        groups=_groups([frame.group for frame in frames]),
     )
+
+
+def _groups(of_frames: list[str | None]) -> list[str | None] | None:
+    return None if all(group is None for group in of_frames) else of_frames
 
 
 def _virials(frames: list[Frame]) -> np.ndarray | None:

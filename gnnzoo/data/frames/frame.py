@@ -47,6 +47,7 @@ class Frame:
         energy: potential energy of the whole frame, energy unit, or None.
         virial: (3, 3) -dE/d(strain), energy unit, or None: without the kinetic part, so that the pressure is
             (2 K + tr virial) / (3 V).
+        group: the `config_type` that extended XYZ names: what kind of configuration it is, or None.
     """
 
     step: int
@@ -68,6 +69,7 @@ class Frame:
     energies: np.ndarray | None = None
     energy: float | None = None
     virial: np.ndarray | None = None
+    group: str | None = None
 
     @classmethod
     def from_arrays(

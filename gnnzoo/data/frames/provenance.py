@@ -79,6 +79,7 @@ class Provenance(BaseModel):
     atoms: dict[str, WholeNumber] | None = None
     doubts: list[str] | None = None
     quantities: QuantitiesReport | None = None
+    groups: list[str] | None = None
     truncated: list[str] | None = None
     empty: list[str] | None = None
     repeated: list[str] | None = None

@@ -29,6 +29,7 @@ class Graph:
             and `pbc`.
         cell: (3, 3) float64, rows are the lattice vectors; length unit.
         pbc: (3,) bool, periodic along each lattice vector.
+        group: see `Frame.group`.
     """
 
     species: np.ndarray
@@ -42,6 +43,7 @@ class Graph:
     positions: np.ndarray | None = None
     cell: np.ndarray | None = None
     pbc: np.ndarray | None = None
+    group: str | None = None
 
     @property
     def reference_forces(self) -> np.ndarray:
@@ -134,6 +136,7 @@ def graph_of(
         forces=None if frame.forces is None else (frame.forces * force_factor).astype(dtype),
         energy=frame_energy(frame, force_factor),
         virial=frame_virial(frame, force_factor),
+        group=frame.group,
         **wrapped_positions(frame),
     )
 

@@ -124,4 +124,15 @@ class GraphSource:
         forces = (frame.forces * self.force_factor).astype(np.float32)
         species, energy = species_index(frame.names, self.species), frame_energy(frame, self.force_factor)
         virial = frame_virial(frame, self.force_factor)
-        return Graph(species, senders, receivers, vectors, classes, forces, energy, virial, **wrapped_positions(frame))
+        return Graph(
+            species,
+            senders,
+            receivers,
+            vectors,
+            classes,
+            forces,
+            energy,
+            virial,
+            group=frame.group,
+            **wrapped_positions(frame),
+        )

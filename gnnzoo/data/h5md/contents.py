@@ -18,6 +18,8 @@ from gnnzoo.data.h5md.layout import (
     BOUNDARY,
     ELEMENTS,
     FILE,
+    GROUP,
+    NO_GROUP,
     OBSERVABLES,
     ORIGIN,
     PROVENANCE,
@@ -69,6 +71,7 @@ class Contents:
         self._check_steps()
         self._read_frames()
         self.energy, self.virial = (self._observable(name) for name in OBSERVABLES)
+        self.groups = self._groups()
         self.cells, self.boundaries = self._cells(), self._boundaries()
         self.fixed = {name: self._fixed(name) for name, value in self.values.items() if is_fixed(value)}
         if "ids" not in self.values:
@@ -253,6 +256,15 @@ class Contents:
         if values is not None and np.isinf(values).any():
             self.file.refuse("a value is infinite", element, "finite numbers, or NaN where unknown")
         return values
+
+    def _groups(self) -> list[str | None] | None:
+        """See `Frame.group`, of each frame; None if the file has none."""
+        numbers, names = self._array(GROUP, "iu", np.int64), self.provenance.get("groups") or []
+        if numbers is None:
+            return None
+        if numbers.min() < NO_GROUP or numbers.max() >= len(names):
+            self.file.refuse("a number is out of range", GROUP, f"{NO_GROUP}, or one of {len(names)} groups")
+        return [names[number] if number != NO_GROUP else None for number in numbers.tolist()]
 
     def _cells(self) -> np.ndarray:
         """(frames, 3, 3) cells from fixed or time-dependent edges, cuboid or triclinic."""

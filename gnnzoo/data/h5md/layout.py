@@ -45,6 +45,8 @@ SEGMENT = "gnnzoo/segment"
 STEP, TIME = "gnnzoo/step", "gnnzoo/time"  # of the run, where those required by H5MD differ
 FILE = "gnnzoo/file"
 SIGNATURE = "gnnzoo/signature"
+GROUP = "gnnzoo/group"  # number of each frame's group in the provenance's "groups"; NO_GROUP where it has none
+NO_GROUP = -1
 # Field of a frame -> (H5MD observable, shape); both in energy units. The name of the second is gnnzoo's own, so that it
 # cannot be confused with a virial of another definition.
 OBSERVABLES = {

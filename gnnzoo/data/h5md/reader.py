@@ -122,6 +122,7 @@ class H5mdDataset(Dataset):
             units=self.units,
             energy=None if energy is None or np.isnan(energy) else energy,
             virial=None if contents.virial is None else known_virial(contents.virial[index]),
+            group=None if contents.groups is None else contents.groups[index],
             **arrays,
         )
 

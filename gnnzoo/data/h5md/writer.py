@@ -24,6 +24,8 @@ from gnnzoo.data.h5md.layout import (
     BOUNDARY,
     ELEMENTS,
     FILE,
+    GROUP,
+    NO_GROUP,
     OBSERVABLES,
     ORIGIN,
     PARTICLES,
@@ -62,6 +64,7 @@ class H5mdWriter:
         self._fingerprint = Fingerprint()
         self._statistics = ForceStatistics()
         self._frames = 0
+        self._groups: dict[str, int] = {}
         self._seen: list[tuple[np.ndarray, ...]] = []  # per block: steps, segments, atoms, atoms' energy, volumes
         self._disk = UnfailingFile(path, "w+")
         self._file = h5py.File(self._disk, "w")
@@ -132,6 +135,10 @@ class H5mdWriter:
         for name, values in (("energy", block.energy), ("virial", virial)):
             if name not in self._series and np.any(np.isfinite(values)):
                 self._add_observable(name)
+        if block.groups is not None and "groups" not in self._series:
+            self._series["groups"] = self._grown(f"/{GROUP}", (), np.int32)
+            self._series["groups"].resize(self._frames, axis=0)
+            self._series["groups"][:] = NO_GROUP
         per_frame = {
             "steps": block.steps,
             "times": block.times,
@@ -143,6 +150,7 @@ class H5mdWriter:
             "signatures": signatures,
             "energy": block.energy,
             "virial": virial,
+            "groups": self._numbered(block.groups or [None] * len(block)),
         }
         stop = self._frames + len(block)
         for name, dataset in self._series.items():
@@ -154,6 +162,11 @@ class H5mdWriter:
                 dataset[self._frames :, : len(block.ids)] = per_atom[name]
         self._frames = stop
         self._disk.check()
+
+    def _numbered(self, groups: list[str | None]) -> np.ndarray:
+        """(frames,) numbers of groups, new ones by their first frames."""
+        named = (NO_GROUP if name is None else self._groups.setdefault(name, len(self._groups)) for name in groups)
+        return np.fromiter(named, np.int32, len(groups))
 
     def set_observable(self, name: str, values: np.ndarray) -> None:
         """Set a quantity of all frames written.
@@ -186,6 +199,8 @@ class H5mdWriter:
             self._make_increasing(self._series[name], original)
         fingerprint = self._fingerprint.hexdigest()
         stored = {**provenance, "units": units, "type_names": type_names, "fingerprint": fingerprint}
+        if self._groups:
+            stored["groups"] = list(self._groups)
         for key, value in stored.items():
             self._file[f"{PROVENANCE}/{key}"] = json_text(value)
         self._file[STATISTICS] = json.dumps(self._statistics.summary(type_names))

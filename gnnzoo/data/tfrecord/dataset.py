@@ -63,6 +63,7 @@ class TfrecordDataset(Dataset):
         self.segments = np.array(about.segments, dtype=np.int32)
         self.files = np.array(about.files or [0] * len(self.steps), dtype=np.int32)
         self._energies = about.energies or [None] * len(self.steps)
+        self._groups = about.groups or [None] * len(self.steps)
         self.fingerprint, self.provenance = about.fingerprint, about.provenance
         self._times, self._boundaries, self._shards = about.times, about.boundaries, about.shards
         self._ends = np.cumsum([shard.frames for shard in self._shards])
@@ -106,6 +107,7 @@ class TfrecordDataset(Dataset):
             units=self.units,
             energy=self._energies[index],
             virial=known_virial(virial[0]) if len(virial) else None,  # older shards have none
+            group=self._groups[index],
             **arrays,
         )
 

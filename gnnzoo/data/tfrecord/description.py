@@ -55,12 +55,13 @@ class Description(BaseModel):
     # Missing in folders of the first versions.
     files: list[SmallNumber] | None = None
     energies: list[FiniteFloat | None] | None = None
+    groups: list[str | None] | None = None
     gnnzoo: str | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> "Description":
         frames = len(self.steps)
-        for name in ("segments", "times", "files", "energies"):
+        for name in ("segments", "times", "files", "energies", "groups"):
             values = getattr(self, name)
             if values is not None and len(values) != frames:
                 raise ValueError(f"{name} of {len(values):,} frames, and steps of {frames:,}")

@@ -128,6 +128,7 @@ class _FrameNotes:
         self.files: list[int] = []
         self.energies: list[float | None] = []
         self.times: list[float | None] = []
+        self.groups: list[str | None] = []
         self.boundaries: list[tuple[int, tuple[str, str, str]]] = []
 
     def take(self, frame: Frame, file: int) -> None:
@@ -144,6 +145,7 @@ class _FrameNotes:
         self.files.append(int(file))
         self.energies.append(frame.energy)
         self.times.append(None if frame.time is None else float(frame.time))
+        self.groups.append(frame.group)
 
 
 def _read_and_noted(dataset: Dataset, indices: np.ndarray, notes: _FrameNotes) -> Iterator[Frame]:

@@ -70,6 +70,8 @@ def _energies(report: Report, units: str | None) -> list[str]:
         parts += ["<h2>Virials</h2>", table(rows.VIRIAL_COLUMNS, rows.virial_rows(virial, units))]
         if virial.stress is not None:
             parts.append(table(rows.STRESS_COLUMNS, rows.stress_rows(virial.stress, units)))
+    if len(report.errors.groups) > 1:
+        parts += ["<h2>By kind of configuration</h2>", table(*rows.group_table(report.errors.groups, units))]
     return parts
 
 

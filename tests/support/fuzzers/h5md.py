@@ -33,6 +33,9 @@ class H5mdFuzzer(Fuzzer):
         for number, (source, options) in enumerate([(dump, {"units": "real"}), (other, {"compress": True})]):
             path = folder / f"{number}.h5"
             to_h5md([source], path, version="1", command="fuzz", **options)
+            with h5py.File(path, "a") as file:
+                file["gnnzoo/group"] = np.arange(len(file["gnnzoo/segment"])) % 3 - 1
+                file["gnnzoo/provenance/groups"] = '["bulk", "surface"]'
             self._texts.append(path.read_bytes())
         self._texts.append(_foreign(folder / "foreign.h5"))
         self._canary = folder / "canary.h5"
