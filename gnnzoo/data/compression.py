@@ -15,8 +15,16 @@ from gnnzoo.file_formats import COMPRESSIONS, read_head
 # compress to a tenth at best.
 _EXPANDED, _MOST_PER_BYTE = 1 << 28, 100
 _UNPACKERS = {"gzip": "gunzip -k", "zstd": "unzstd", "xz": "unxz -k", "bzip2": "bunzip2 -k"}
+_RESERVED = 0b1110_0000  # flags of a gzip header; Python's module ignores them
 # What decompressors raise for damaged or truncated data.
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
+
+
+def _gzip(file: io.BufferedReader) -> io.BufferedIOBase:
+    """Open, but not where bits of the header are set that every reader must refuse (RFC 1952, 2.3.1.2)."""
+    if any(flags & _RESERVED for flags in file.peek(4)[3:4]):
+        raise gzip.BadGzipFile("reserved bits of its header are set")
+    return gzip.GzipFile(fileobj=file)
 
 
 def _zstd(file: io.BufferedReader) -> io.BufferedIOBase:
@@ -27,7 +35,7 @@ def _zstd(file: io.BufferedReader) -> io.BufferedIOBase:
 
 # Program that checks such a file -> how Python opens it.
 OPENERS: dict[str, Callable[[io.BufferedReader], io.BufferedIOBase]] = {
-    "gzip": lambda file: gzip.GzipFile(fileobj=file),
+    "gzip": _gzip,
     "zstd": _zstd,
     "xz": lzma.LZMAFile,
     "bzip2": bz2.BZ2File,

@@ -136,7 +136,10 @@ class _HashingReader(io.RawIOBase):
 
 def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator[bytes]:
     """Blocks of decompressed text; those of a truncated archive end where it ends."""
-    archive = OPENERS[program](io.BufferedReader(raw, _PIECE_BYTES))
+    try:
+        archive = OPENERS[program](io.BufferedReader(raw, _PIECE_BYTES))
+    except DAMAGE as error:
+        raise _damaged(error, program, dump) from None
     read = getattr(archive, "read1", archive.read)
     pieces: list[bytes] = []
     size, total, more = 0, 0, True
@@ -147,17 +150,21 @@ def _decompressed(raw: _HashingReader, program: str, dump: DumpFile) -> Iterator
         except DAMAGE as error:
             dump.truncated, piece, more = _is_truncation(error), b"", False
             if not dump.truncated:
-                raise DataError(
-                    f"the compressed data are damaged ({error})",
-                    location=Location(dump.path),
-                    hint=f"{program} -t {dump.path.name} checks it",
-                ) from None
+                raise _damaged(error, program, dump) from None
         pieces.append(piece)
         size, total = size + len(piece), total + len(piece)
         check_expansion(total, raw.bytes, program, dump.path)
         if size >= BLOCK_BYTES or not more:
             yield b"".join(pieces)
             pieces, size = [], 0
+
+
+def _damaged(error: Exception, program: str, dump: DumpFile) -> DataError:
+    return DataError(
+        f"the compressed data are damaged ({error})",
+        location=Location(dump.path),
+        hint=f"{program} -t {dump.path.name} checks it",
+    )
 
 
 def _is_truncation(error: Exception) -> bool:

@@ -1,5 +1,6 @@
 """Reading of LAMMPS text dumps: equal frames from every form of the text, and errors with file and line."""
 
+import gzip
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import dumps
+import gnnzoo
 from errors import refused
 from gnnzoo.data.lammps import dump_file, frame_splitter
 from gnnzoo.data.lammps import trajectory as streaming
@@ -278,6 +280,19 @@ def test_a_truncated_archive_keeps_the_frames_before(tmp_path, suffix):
     frames, trajectory = read(path)
     assert 100 <= len(frames) <= 400
     assert len(trajectory.log.truncated) == 1
+
+
+@pytest.mark.parametrize("write", [dumps.argon_dump, lambda path: path.write_bytes(gzip.compress(b"1\n\nAr 0 0 0\n"))])
+@pytest.mark.parametrize("bit", [5, 6, 7])
+def test_reserved_bits_of_a_gzip_header_are_refused(tmp_path, write, bit):
+    # RFC 1952, 2.3.1.2: they must be zero, and a reader must not accept others
+    path = tmp_path / ("argon.lammpstrj.gz" if write is dumps.argon_dump else "argon.extxyz.gz")
+    write(path)
+    content = bytearray(path.read_bytes())
+    content[3] |= 1 << bit
+    path.write_bytes(content)
+    with refused(DataError, file=path, hint="gzip -t"):
+        gnnzoo.open_dataset(path)
 
 
 @pytest.mark.parametrize(
