@@ -34,6 +34,7 @@ FLOORS = [
             "json_records",
             "metrics",
             "virial_metrics",
+            "group_metrics",
             "outputs",
             "progress",
             "progress_bar",

@@ -5,6 +5,7 @@ from gnnzoo.data.graphs.frame_checks import SAME_PLACE
 from gnnzoo.data.inspection.accumulator import Outliers
 from gnnzoo.data.inspection.close_atoms import Overlaps
 from gnnzoo.data.inspection.dataset_report import DatasetReport
+from gnnzoo.data.inspection.derivatives import disagreement
 from gnnzoo.data.inspection.drift import QUANTITIES, Drift
 from gnnzoo.data.inspection.unit_checks import units_options
 from gnnzoo.data.inspection.unit_evidence import UnitEvidence
@@ -39,6 +40,7 @@ def data_warnings(report: DatasetReport) -> list[str]:
             f"{len(still)} {'frame is' if len(still) == 1 else 'frames are'} exactly the frame before, the first is "
             f"number {still[0]}: they add no training information and make held-out errors too optimistic"
         )
+    lines += disagreement(report.derivatives)
     drifts = [] if report.drift is None else _drift_warnings(report.drift)
     return [*lines, *drifts, *_force_warnings(report)]
 

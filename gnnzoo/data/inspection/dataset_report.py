@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from gnnzoo.data.inspection.accumulator import Histogram, Outliers, Series, ZeroForces
 from gnnzoo.data.inspection.close_atoms import ClosePair, Overlaps
 from gnnzoo.data.inspection.cost_estimate import CutoffCost, NeighborCount
+from gnnzoo.data.inspection.derivatives import Derivatives
 from gnnzoo.data.inspection.drift import Drift
 from gnnzoo.data.inspection.rdf import RadialDistributions
 from gnnzoo.data.inspection.rounding_error import RoundingError
@@ -163,6 +164,7 @@ class DatasetReport(Record):
         correlation: autocorrelation of forces and structure, and the gap that a split needs.
         unit_evidence: verdict on the units.
         rounding_error: of the forces, from the digits printed.
+        derivatives: what the energies say about forces and virials.
         rdf: radial distribution functions and shells.
         geometry: closest atoms, edges per atom.
         cutoffs: their costs, ascending.
@@ -191,6 +193,7 @@ class DatasetReport(Record):
     correlation: Correlations
     unit_evidence: UnitEvidence
     rounding_error: RoundingError = field(metadata={"key": "force_floor"})
+    derivatives: Derivatives
     rdf: RadialDistributions
     geometry: Geometry
     cutoffs: list[CutoffCost]

@@ -29,6 +29,7 @@ from gnnzoo.data.inspection.dataset_report import (
     Steps,
     Volume,
 )
+from gnnzoo.data.inspection.derivatives import derivatives
 from gnnzoo.data.inspection.drift import drift
 from gnnzoo.data.inspection.pair_sample import PairSample, pair_cutoff, sample_pairs
 from gnnzoo.data.inspection.rdf import RadialDistributions, radial_distributions
@@ -86,6 +87,7 @@ def describe_dataset(
     rdf = radial_distributions(pairs, dataset.type_names, reach)
     wanted = _cutoffs(typical, rdf, sorted(cutoffs), pairs[0].cutoff)
     costs = [cutoff_cost(cutoff, why, pairs, len(dataset), atoms.mean) for cutoff, why in wanted.items()]
+    geometry = _geometry(pairs, close, costs)
     return DatasetReport(
         frames=len(dataset),
         arrangement=order,
@@ -108,8 +110,9 @@ def describe_dataset(
         correlation=correlations(dataset, order=order),
         unit_evidence=unit_evidence(dataset, pairs=pairs, bond=bond),
         rounding_error=force_rounding_error(pairs, dataset.provenance, sizes.mean_norm, bond),
+        derivatives=derivatives(dataset, geometry.smallest_distance.distance if geometry.smallest_distance else 0.0),
         rdf=rdf,
-        geometry=_geometry(pairs, close, costs),
+        geometry=geometry,
         cutoffs=costs,
         recommended_cutoff=_recommended(costs),
         cost_valid_for=VALID_FOR,

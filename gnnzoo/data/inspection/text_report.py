@@ -55,6 +55,7 @@ def overview(report: DatasetReport) -> list[Row]:
         ("digits printed", _digits(report)),
         ("rounding error", _rounding_error(report)),
         ("net force", _net_force(report)),
+        ("energies", _energies(report)),
         ("autocorrelation time", _correlation(report)),
         ("independent frames", _independent(report)),
     ]
@@ -207,6 +208,17 @@ def _frames(report: DatasetReport) -> str:
     spacing = "" if steps.spacing is None else f", {'' if steps.regular else 'mostly '}every {steps.spacing}"
     segments = f", {steps.segments} segments" if steps.segments > 1 else ""
     return f"{report.frames:,}, steps {steps.first} to {steps.last}{spacing}{segments}"
+
+
+def _energies(report: DatasetReport) -> str | None:
+    """What the changes of energy between near frames are of the work of forces and virials; None where unknown."""
+    known = (("forces", report.derivatives.forces), ("virials", report.derivatives.virials))
+    factors = [
+        f"{factor.value:.3f} ({factor.error:.1g}) times the work of the {name}"
+        for name, factor in known
+        if factor is not None
+    ]
+    return f"change by {' and '.join(factors)}, between near frames" if factors else None
 
 
 def _order(report: DatasetReport) -> str | None:

@@ -173,7 +173,7 @@ def _simulated(recipe: Recipe, wanted: Recipe, recipe_path: Path | None, role: _
 
 
 # Version of the contents of converted datasets; increased when they contain more, so that dumps are converted again.
-CONTENT = 3  # the units and quantities of extended XYZ
+CONTENT = 4  # the groups of extended XYZ
 
 
 def _converted(source: DataSource, recipe: Recipe, types: Mapping[str, str] | None) -> Path:
