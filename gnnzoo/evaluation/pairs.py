@@ -11,7 +11,7 @@ from gnnzoo.data.graphs.training_statistics import pair_name
 from gnnzoo.fields import EDGE_CLASSES
 from gnnzoo.models.files import ForceField
 from gnnzoo.models.info import PairCurveInfo
-from gnnzoo.models.priors import mixed_parameters
+from gnnzoo.models.priors import pair_parameters
 from gnnzoo.models.symmetries import reads_molecules
 from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
@@ -240,7 +240,10 @@ def reference_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.nda
         (n,) force unit, positive where the atoms repel each other; None where it is unknown.
     """
     declared, atoms = recipe.data.reference, recipe.data.atoms
-    if not declared or not {pair.first, pair.second} <= set(atoms):
+    fluids = [entry for entry in declared if isinstance(entry, LennardJonesPrior)]
+    known = {frozenset(each.types) for entry in fluids for each in entry.pairs}
+    alone = len(declared) == len(fluids) and frozenset((pair.first, pair.second)) in known
+    if not declared or not (alone or {pair.first, pair.second} <= set(atoms)):
         return None
     force = np.zeros_like(r)
     if pair.kind == _SAME:
@@ -251,16 +254,16 @@ def reference_force(recipe: Recipe, units: str | None, pair: PairKind, r: np.nda
         for bond in springs:
             force -= 2 * bond.k * (r - bond.length)
         return force if springs else None
-    a, b = atoms[pair.first], atoms[pair.second]
     for entry in declared:
         if isinstance(entry, LennardJonesPrior):
-            epsilon, sigma = mixed_parameters(a, b, entry.mixing)
+            epsilon, sigma = pair_parameters(entry, atoms, pair.first, pair.second)
             power = (sigma / r) ** 6
             force += 24 * epsilon * power * (2 * power - 1) / r
         elif isinstance(entry, CoulombPrior):
             if units not in STYLES:
                 return None
-            force += STYLES[units].coulomb * a.charge * b.charge / r**2 * _damping(entry.damping * r)
+            charges = atoms[pair.first].charge * atoms[pair.second].charge
+            force += STYLES[units].coulomb * charges / r**2 * _damping(entry.damping * r)
     return force
 
 

@@ -1,7 +1,7 @@
 """Arguments of the prior layer from `model.prior` of a recipe and the parameters of the species."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping
 
 from gnnzoo.elements import ATOMIC_NUMBERS
 from gnnzoo.layers.prior import Term
@@ -37,25 +37,29 @@ def prior_terms(recipe: Recipe, species: list[str], shortest: list[list[list[flo
 
 
 def _lennard_jones(entry: LennardJonesPrior, recipe: Recipe, species: list[str]) -> Term:
-    atoms = [recipe.data.atoms[name] for name in species]
-    pairs = [[mixed_parameters(a, b, entry.mixing) for b in atoms] for a in atoms]
+    pairs = [[pair_parameters(entry, recipe.data.atoms, a, b) for b in species] for a in species]
     epsilon, sigma = ([[pair[part] for pair in row] for row in pairs] for part in (0, 1))
     return {"term": "lennard_jones", "epsilon": epsilon, "sigma": sigma, "cutoff": recipe.graph.cutoff}
 
 
-def mixed_parameters(
-    a: AtomParameters, b: AtomParameters, mixing: Literal["arithmetic", "geometric"]
+def pair_parameters(
+    entry: LennardJonesPrior, atoms: Mapping[str, AtomParameters], one: str, other: str
 ) -> tuple[float, float]:
     """Lennard-Jones parameters of two species.
 
     Args:
-        a, b: parameters of each species.
-        mixing: mean of the two sigma; the mean of epsilon is geometric.
+        entry: declares those of some pairs, and how those of the others are mixed.
+        atoms: parameters of each species; of those alone whose pairs are mixed.
+        one, other: the species.
 
     Returns:
         epsilon in energy units, sigma in length units.
     """
-    sigma = (a.sigma + b.sigma) / 2 if mixing == "arithmetic" else math.sqrt(a.sigma * b.sigma)
+    for pair in entry.pairs:
+        if set(pair.types) == {one, other}:
+            return pair.epsilon, pair.sigma
+    a, b = atoms[one], atoms[other]
+    sigma = (a.sigma + b.sigma) / 2 if entry.mixing == "arithmetic" else math.sqrt(a.sigma * b.sigma)
     return math.sqrt(a.epsilon * b.epsilon), sigma
 
 

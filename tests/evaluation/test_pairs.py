@@ -2,6 +2,7 @@
 
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from gnnzoo.models.build import Scales, build_network
 from gnnzoo.models.files import ForceField
 from gnnzoo.outputs import OutputError
 from gnnzoo.units import STYLES
-from small import WATER, MemoryDataset, argon_dataset, recipe
+from small import BY_SPECIES, WATER, MemoryDataset, argon_dataset, recipe
 from systems import changed, water_frame
 from trainers import ONE_HEAD
 
@@ -38,6 +39,14 @@ def made_with(interactions, units="real"):
 
 def reference_at(r, interactions, pair=MIXED, units="real"):
     return reference_force(made_with(interactions, units), units, pair, np.array([float(r)]))[0]
+
+
+def test_pairs_with_parameters_of_their_own_need_none_of_species():
+    fluid = {"prior": "lennard_jones", "pairs": [{"types": ["O", "H"], "epsilon": 1.5, "sigma": 0.8}]}
+    known = recipe(WATER, data={"atoms": {}, "reference": [fluid]}, model={"layers": BY_SPECIES})
+    # at r = sigma the force is 24 eps / sigma
+    assert reference_force(known, "real", MIXED, np.array([0.8]))[0] == pytest.approx(24 * 1.5 / 0.8)
+    assert reference_force(known, "real", replace(MIXED, second=MIXED.first), np.array([0.8])) is None
 
 
 # --- the reference ------------------------------------------------------------------------------------------------

@@ -41,6 +41,13 @@ def test_lengths_and_energies_of_two_species_are_mixed(mixing, mixed):
     assert (term["term"], term["cutoff"]) == ("lennard_jones", 6.0)
 
 
+def test_pairs_have_parameters_of_their_own():
+    pairs = [{"types": ["H", "O"], "epsilon": 1.5, "sigma": 0.8}]
+    (term,) = terms({"prior": "lennard_jones", "pairs": pairs})
+    np.testing.assert_allclose(term["sigma"], [[3.165, 0.8], [0.8, 3.405]])
+    np.testing.assert_allclose(term["epsilon"], [[0.155, 1.5], [1.5, 0.2]])
+
+
 @pytest.mark.parametrize(("units", "constant"), [("real", 332.0637), ("metal", 14.39964)])
 @pytest.mark.parametrize("prior", [{"prior": "coulomb", "damping": 0.2}, {"prior": "repulsion"}])
 def test_charges_act_in_the_units_of_the_data(prior, units, constant):

@@ -39,6 +39,11 @@ ARGON = {
 }
 WATER = copy.deepcopy(ARGON) | {"name": "tinywater"}
 WATER["data"] |= {"types": {"1": "O", "2": "H"}, "atoms": SPCFW, "source": "water.lammpstrj"}
+# the same stack for species that have no charge, epsilon and sigma
+BY_SPECIES = [
+    {"layer": "atom_encoder", "units": 8, "hidden_layers": 0, "inputs": "species"},
+    *WATER["model"]["layers"][1:],
+]
 
 
 def recipe(base: dict = ARGON, **parts):

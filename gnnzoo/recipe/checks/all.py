@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from gnnzoo.errors import did_you_mean
-from gnnzoo.recipe.checks.prior import check_priors
+from gnnzoo.recipe.checks.prior import check_priors, fluid_pairs
 from gnnzoo.recipe.checks.stack import check_stack
 from gnnzoo.recipe.checks.training import check_training
 from gnnzoo.recipe.checks.transfer import check_transfer
 from gnnzoo.recipe.io.validation_errors import Problem
 from gnnzoo.recipe.layer_registry import layers_with, missing_packages
-from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior
+from gnnzoo.recipe.schema.prior import CoulombPrior, HarmonicPrior, LennardJonesPrior
 from gnnzoo.recipe.schema.recipe import Recipe
 
 
@@ -99,6 +99,8 @@ def _reference(recipe: Recipe) -> Iterator[Problem]:
                     if known and name not in known:
                         what = f"unknown species '{name}'." + did_you_mean(name, known)
                         yield Problem((*path, "bonds", bond_number, "types"), what, f"two of {', '.join(known)}")
+        elif isinstance(entry, LennardJonesPrior) and entry.pairs:
+            yield from fluid_pairs(entry, path, known)
         elif not data.atoms:
             yield Problem(path, "no species has charge, epsilon and sigma", "data.atoms with those of each species")
         if isinstance(entry, CoulombPrior) and data.units is None:

@@ -48,15 +48,47 @@ def check_priors(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _species(entry: PriorEntry, path: Path, recipe: Recipe, named: list[str]) -> Iterator[Problem]:
-    """A prior has the parameters of each species."""
+    """A prior has the parameters of each species, or of each pair of species."""
+    if isinstance(entry, LennardJonesPrior):
+        yield from fluid_pairs(entry, path, named)
     for name in named:
-        if isinstance(entry, LennardJonesPrior | CoulombPrior) and name not in recipe.data.atoms:
+        mixed = isinstance(entry, CoulombPrior) or (isinstance(entry, LennardJonesPrior) and _mixes(entry, name, named))
+        if mixed and name not in recipe.data.atoms:
             what = f"{entry.prior} needs charge, epsilon and sigma of '{name}'"
             yield Problem(path, what, f"an entry '{name}' in data.atoms")
         if isinstance(entry, RepulsionPrior) and name not in ATOMIC_NUMBERS:
             near = did_you_mean(name, ATOMIC_NUMBERS)
             what = f"{entry.prior} needs the element of each species, and '{name}' is not one.{near}"
             yield Problem(path, what, "element symbols in data.types")
+
+
+def _mixes(entry: LennardJonesPrior, name: str, named: list[str]) -> bool:
+    """Whether some pair of a species has no parameters of its own."""
+    declared = {frozenset(pair.types) for pair in entry.pairs}
+    return any(frozenset((name, other)) not in declared for other in named)
+
+
+def fluid_pairs(entry: LennardJonesPrior, path: Path, named: Sequence[str]) -> Iterator[Problem]:
+    """The pairs of a Lennard-Jones fluid are of known species, each once.
+
+    Args:
+        entry: with the pairs.
+        path: of the entry in the recipe.
+        named: species of the recipe.
+
+    Yields:
+        Problems.
+    """
+    seen: list[frozenset[str]] = []
+    for number, pair in enumerate(entry.pairs):
+        place = (*path, "pairs", number, "types")
+        for name in pair.types:
+            if named and name not in named:
+                what = f"unknown species '{name}'." + did_you_mean(name, named)
+                yield Problem(place, what, f"two of {', '.join(named)}")
+        if frozenset(pair.types) in seen:
+            yield Problem(place, f"a second pair of {' and '.join(pair.types)}", "one of each two species")
+        seen.append(frozenset(pair.types))
 
 
 def _springs(

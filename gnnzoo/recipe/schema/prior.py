@@ -2,18 +2,32 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from gnnzoo.recipe.schema.base import Name, Section
 
 
+class PairParameters(Section):
+    """Lennard-Jones parameters of two species that are not the means of those of each, or of one with itself."""
+
+    types: tuple[Name, Name]
+    """The two species."""
+    epsilon: NonNegativeFloat
+    """Depth, energy unit."""
+    sigma: PositiveFloat
+    """Distance at which the energy is zero, length unit."""
+
+
 class LennardJonesPrior(Section):
-    """4 epsilon ((sigma/r)^12 - (sigma/r)^6) between molecules, epsilon and sigma of `data.atoms`; energy and force are
-    shifted to zero at the cutoff."""
+    """4 epsilon ((sigma/r)^12 - (sigma/r)^6) between molecules, epsilon and sigma of `data.atoms` or of `pairs`; energy
+    and force are shifted to zero at the cutoff."""
 
     prior: Literal["lennard_jones"]
     mixing: Literal["arithmetic", "geometric"] = "arithmetic"
     """Mean of the sigma of two species; the mean of epsilon is geometric."""
+    pairs: list[PairParameters] = Field(default_factory=list)
+    """Pairs of species with parameters of their own, as of the mixture of Kob and Andersen. Where all pairs have some,
+    `data.atoms` is not needed."""
 
 
 class CoulombPrior(Section):

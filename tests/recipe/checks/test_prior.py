@@ -4,7 +4,7 @@ import pytest
 
 from errors import refused
 from gnnzoo.errors import RecipeError
-from small import WATER, recipe
+from small import BY_SPECIES, WATER, recipe
 
 OH, HH = ({"types": types, "k": 500, "length": 1} for types in (["O", "H"], ["H", "H"]))
 POINT = {"charge": 0, "epsilon": 1, "sigma": 3}
@@ -42,6 +42,33 @@ BOTH = 'two different species, or ["H", "H"] in graph.bonds'
 def test_springs_that_never_act_are_an_error(prior, bonds, key, names, expected):
     with refused(RecipeError, *names, key=f"model.prior[0].{key}", expected=expected):
         made(prior, bonds)
+
+
+FLUID = [{"types": types, "epsilon": 1, "sigma": 3} for types in (["O", "O"], ["O", "H"], ["H", "H"])]
+
+
+def test_parameters_of_all_pairs_make_those_of_species_unnecessary():
+    def fluid(pairs):
+        prior = {"prior": "lennard_jones", "pairs": pairs}
+        return recipe(WATER, model={"layers": BY_SPECIES, "prior": [prior]}, data={"atoms": {}})
+
+    assert len(fluid(FLUID).model.prior[0].pairs) == 3
+    with refused(RecipeError, "'H'", key="model.prior[0]"):
+        fluid(FLUID[:2])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "number", "name"),
+    [([*FLUID, {**FLUID[1], "types": ["H", "O"]}], 3, "second"), ([{**FLUID[0], "types": ["O", "N"]}], 0, "'N'")],
+)
+@pytest.mark.parametrize("place", ["model.prior", "data.reference"])
+def test_a_pair_of_unknown_species_or_a_second_one_is_an_error(place, pairs, number, name):
+    entry = {"prior": "lennard_jones", "pairs": pairs}
+    with refused(RecipeError, name, key=f"{place}[0].pairs[{number}].types"):
+        if place == "data.reference":
+            recipe(WATER, data={"reference": [entry]})
+        else:
+            made(entry)
 
 
 @pytest.mark.parametrize(
