@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gnnzoo import __version__
 from gnnzoo.data.data_source import (
+    ASE_NAMES,
     EXTXYZ_SUFFIXES,
     H5_SUFFIXES,
     TFRECORD_SUFFIX,
@@ -43,7 +44,6 @@ logger = logging.getLogger(__name__)
 
 FORMATS = ("h5", "tfrecord")
 # Suffixes that only mark a dump; any other, as in dump.argon, is part of the name.
-_ASE_SUFFIXES = (".traj", ".db", ".xml", ".pwo", ".castep")
 _DUMP_SUFFIXES = (".lammpstrj", ".lammpsdump", ".dump", ".trj", ".custom", ".txt", ".dat", ".out")
 
 
@@ -251,7 +251,8 @@ def plain_stem(file: Path) -> str:
         "N216.1" for N216.1.lammpstrj.gz.
     """
     name = uncompressed_name(file)
-    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *EXTXYZ_SUFFIXES, *_ASE_SUFFIXES, TFRECORD_SUFFIX)
+    of_ase = (Path(pattern).suffix for pattern in ASE_NAMES)
+    known = (*_DUMP_SUFFIXES, *H5_SUFFIXES, *EXTXYZ_SUFFIXES, *of_ase, TFRECORD_SUFFIX)
     return Path(name).stem if Path(name).suffix in known else name
 
 

@@ -1,5 +1,6 @@
 """Files that ASE reads (trajectories, outputs of DFT programs) as frames of the same kind as those of extended XYZ."""
 
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def _frames(path: Path) -> Iterator["Atoms"]:
     iread = _iread()
     empty = True
     try:
-        for atoms in iread(str(path), index=":", format=ase_format(path)):
+        for atoms in _without_warnings(iread(str(path), index=":", format=ase_format(path))):
             empty = False
             yield atoms
     except (UserError, KeyboardInterrupt, GeneratorExit):
@@ -76,6 +77,18 @@ def _frames(path: Path) -> Iterator["Atoms"]:
     if empty:
         expected = f"a complete file of ASE's format {ase_format(path)}"
         raise DataError("the file holds no frame", location=Location(path), expected=expected)
+
+
+def _without_warnings(frames: Iterator["Atoms"]) -> Iterator["Atoms"]:
+    """What ASE yields; its warnings are about its own code, or precede an error that says the same."""
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                atoms = next(frames)
+            except StopIteration:
+                return
+        yield atoms
 
 
 def _iread() -> Callable[..., Iterator["Atoms"]]:
