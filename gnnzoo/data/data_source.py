@@ -47,7 +47,7 @@ class SourceKind(Enum):
     TFRECORD = "TFRecord shards"
     EXTXYZ = "extended XYZ file"
     ASE = "file that ASE reads"
-    DEEPMD = "folder of DeePMD-kit"
+    DEEPMD = "data of DeePMD-kit"
     SEVERAL = "several sources"
 
     @property
@@ -189,9 +189,12 @@ def _kind(path: Path) -> SourceKind:
             )
         return SourceKind.STREAM
     head = read_head(path)
-    for kind, found in ((SourceKind.H5MD, head.startswith(HDF5)), (SourceKind.DUMP, head.startswith(DUMP))):
-        if found:
-            return kind
+    if head.startswith(HDF5):
+        from gnnzoo.data.deepmd.hdf5 import is_deepmd_file
+
+        return SourceKind.DEEPMD if is_deepmd_file(path) else SourceKind.H5MD
+    if head.startswith(DUMP):
+        return SourceKind.DUMP
     return SourceKind.EXTXYZ if named is SourceKind.DUMP and XYZ.match(_first_text(path, head)) else named
 
 

@@ -25,7 +25,7 @@ def open_dataset(
     Args:
         source: an H5MD file, a LAMMPS text dump (plain or compressed), a glob of dumps or a list of them (one
             trajectory, see `find_files` for its order), "-" for a dump on standard input, an extended XYZ file, a file
-            that ASE reads (`ASE_NAMES`), a folder of DeePMD-kit, or a .tfrecord folder; or several of these, one after
+            that ASE reads (`ASE_NAMES`), data of DeePMD-kit, or a .tfrecord folder; or several of these, one after
             another (see `gnnzoo.data.concatenation`).
         units: LAMMPS unit style, where the data do not declare it.
         types: name of each LAMMPS type, such as {1: "O", 2: "H"}, where the data do not name it; of several sources,

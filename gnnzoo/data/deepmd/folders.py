@@ -8,9 +8,9 @@ from pathlib import Path
 from gnnzoo.file_formats import natural_key
 
 TYPES, NAMES, OPEN = "type.raw", "type_map.raw", "nopbc"
-_ARRAYS = ("coord", "box", "force", "energy", "virial", "real_atom_types")
+ARRAYS = ("coord", "box", "force", "energy", "virial", "real_atom_types")
 _DEEPEST = 4  # folders in folders that are looked into
-_MOST_FOLDERS = 10_000
+MOST_FOLDERS = 10_000
 
 
 def is_deepmd(folder: Path) -> bool:
@@ -51,14 +51,14 @@ def systems_in(folder: Path) -> Iterator[Path]:
         Folders with `type.raw`, in natural order.
     """
     waiting, looked_at = [(folder, 0)], 0
-    while waiting and looked_at < _MOST_FOLDERS:
+    while waiting and looked_at < MOST_FOLDERS:
         current, depth = waiting.pop()
         looked_at += 1
         if (current / TYPES).is_file():
             yield current
         elif depth < _DEEPEST:
             with os.scandir(current) as entries:
-                inner = [Path(e.path) for e in itertools.islice(entries, _MOST_FOLDERS) if e.is_dir()]
+                inner = [Path(e.path) for e in itertools.islice(entries, MOST_FOLDERS) if e.is_dir()]
             waiting += [(path, depth + 1) for path in sorted(inner, key=natural_key, reverse=True)]
 
 
@@ -78,7 +78,7 @@ def arrays_of(folder: Path) -> dict[str, Path]:
         Name of the array -> file, .npy or text.
     """
     found = {}
-    for name in _ARRAYS:
+    for name in ARRAYS:
         for suffix in (".npy", ".raw"):
             if (file := folder / f"{name}{suffix}").exists():
                 found[name] = file

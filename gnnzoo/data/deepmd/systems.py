@@ -3,7 +3,7 @@
 A system is a folder with `type.raw` (the type of each atom), perhaps `type_map.raw` (their names) and `nopbc`, and
 frames in folders `set.*` of .npy arrays, or in text files `*.raw`: `coord` and `force` (frames, 3 atoms), `box`
 (frames, 9), `energy` (frames,), `virial` (frames, 9). In the mixed format `real_atom_types` (frames, atoms) of each set
-replaces the types. Units are eV and A; a virial is -dE/d(strain), as in gnnzoo
+replaces the types. The same may lie in an HDF5 file. Units are eV and A; a virial is -dE/d(strain), as in gnnzoo
 (https://docs.deepmodeling.com/projects/deepmd, "Formats of a system").
 """
 
@@ -15,6 +15,8 @@ from tokenize import TokenError
 import numpy as np
 
 from gnnzoo.data.deepmd.folders import NAMES, OPEN, TYPES, arrays_of, sets_of, systems_in
+from gnnzoo.data.deepmd.hdf5 import sets_in
+from gnnzoo.data.deepmd.raw_set import RawSet
 from gnnzoo.data.extxyz.frames import Advance, Rows
 from gnnzoo.data.extxyz.header import Column, Header
 from gnnzoo.errors import DataError, Location
@@ -22,6 +24,7 @@ from gnnzoo.file_formats import check_regular
 
 # Bytes of text files that are read as a whole: numbers of frames, and words of atoms.
 _MOST_TEXT, _MOST_WORDS = 1 << 30, 1 << 26
+_MOST_TYPES = 100_000
 _UNITS = {"energy-unit": "eV", "length-unit": "Angstrom"}
 _COLUMNS = {
     "species": Column("species", "S", 1, 0),
@@ -31,10 +34,10 @@ _COLUMNS = {
 
 
 def read_headers(path: Path, advance: Advance | None = None) -> Iterator[Header]:
-    """Describe the frames of all systems in a folder.
+    """Describe the frames of all systems in a folder or an HDF5 file.
 
     Args:
-        path: the folder.
+        path: of it.
         advance: called with 1 after each frame.
 
     Yields:
@@ -50,10 +53,10 @@ def read_headers(path: Path, advance: Advance | None = None) -> Iterator[Header]
 
 
 def read_frames(path: Path, texts: Collection[str], numbers: Collection[str]) -> Iterator[Rows]:
-    """Read the frames of all systems in a folder.
+    """Read the frames of all systems in a folder or an HDF5 file.
 
     Args:
-        path: the folder.
+        path: of it.
         texts, numbers: names of columns that are wanted.
 
     Yields:
@@ -81,13 +84,12 @@ class _Set:
 def _frames(path: Path) -> Iterator[tuple[Header, list[str], dict[str, np.ndarray]]]:
     """Header, names of the atoms and columns of each frame."""
     number = 0
-    for system in systems_in(path):
-        for each in sets_of(system):
-            for frame in _frames_of(_open_set(system, each), number):
-                yield frame
-                number += 1
+    for found in sets_in(path) if path.is_file() else _sets_in_folders(path):
+        for frame in _frames_of(_checked(found), number):
+            yield frame
+            number += 1
     if number == 0:
-        raise DataError("the folder holds no frame", location=Location(path), expected=f"{TYPES} and set.000/coord.npy")
+        raise DataError("there is no frame", location=Location(path), expected=f"{TYPES} and set.000/coord.npy")
 
 
 def _frames_of(found: _Set, first: int) -> Iterator[tuple[Header, list[str], dict[str, np.ndarray]]]:
@@ -113,14 +115,31 @@ def _frames_of(found: _Set, first: int) -> Iterator[tuple[Header, list[str], dic
 # --- files --------------------------------------------------------------------------------------------------------
 
 
-def _open_set(system: Path, folder: Path) -> _Set:
-    """Open the arrays of a set, and check that their shapes fit one another."""
-    types = _type_numbers(system / TYPES)
-    files = arrays_of(folder)
-    if "coord" not in files:
-        raise DataError("the set holds no positions", location=Location(folder), expected="coord.npy or coord.raw")
-    arrays = {name: _array(file) for name, file in files.items()}
-    frames, atoms = len(arrays["coord"]), len(types)
+def _sets_in_folders(path: Path) -> Iterator[RawSet]:
+    """The sets of all systems in a folder."""
+    for system in systems_in(path):
+        names = system / NAMES
+        for folder in sets_of(system):
+            files = arrays_of(folder)
+            yield RawSet(
+                file=files.get("coord", folder),
+                location=Location(folder),
+                types=_type_numbers(system / TYPES),
+                types_location=Location(system / TYPES),
+                names=_words(names) if names.is_file() else None,
+                names_location=Location(names),
+                arrays={name: _array(file) for name, file in files.items()},
+                locations={name: Location(file) for name, file in files.items()},
+                periodic=not (system / OPEN).exists(),
+            )
+
+
+def _checked(found: RawSet) -> _Set:
+    """Check that the shapes of the arrays of a set fit one another."""
+    arrays, locations = found.arrays, found.locations
+    if "coord" not in arrays:
+        raise DataError("the set holds no positions", location=found.location, expected="coord.npy or coord.raw")
+    frames, atoms = len(arrays["coord"]), len(found.types)
     if "real_atom_types" in arrays:
         atoms = arrays["real_atom_types"].shape[1]
     widths = {"coord": 3 * atoms, "force": 3 * atoms, "box": 9, "virial": 9, "energy": 1, "real_atom_types": atoms}
@@ -128,17 +147,32 @@ def _open_set(system: Path, folder: Path) -> _Set:
         if array.shape != (frames, widths[name]):
             raise DataError(
                 f"the shape is {array.shape}",
-                location=Location(files[name]),
-                expected=f"{(frames, widths[name])}: {frames} frames of {atoms} atoms, as {files['coord'].name} has",
+                location=locations[name],
+                expected=f"{(frames, widths[name])}: {frames} frames of {atoms} atoms, as coord has",
             )
-    periodic = not (system / OPEN).exists()
-    if periodic and "box" not in arrays:
+    if found.periodic and "box" not in arrays:
+        raise DataError("the set holds no cells", location=found.location, expected=f"box.npy, or {OPEN} in the system")
+    numbers = arrays.get("real_atom_types", found.types)
+    return _Set(found.file, arrays, _type_names(found, int(np.max(numbers, initial=0))), found.types, found.periodic)
+
+
+def _type_names(found: RawSet, largest: int) -> list[str]:
+    """Names of the types; without a list of them their numbers, from 1."""
+    if found.types.min(initial=0) < 0 or not 0 <= largest < _MOST_TYPES:
         raise DataError(
-            "the set holds no cells", location=Location(folder), expected=f"box.npy, or a file {OPEN} in {system}"
+            f"the types go from {found.types.min(initial=0)} to {largest}",
+            location=found.types_location,
+            expected="whole numbers from 0",
         )
-    numbers = np.unique(arrays.get("real_atom_types", types))
-    names = _type_names(system, int(numbers.max(initial=0)))
-    return _Set(files["coord"], arrays, names, types, periodic)
+    if found.names is None:
+        return [str(number + 1) for number in range(largest + 1)]
+    if largest >= len(found.names):
+        raise DataError(
+            f"type {largest} of {TYPES} has no name",
+            location=found.names_location,
+            expected=f"at least {largest + 1} names",
+        )
+    return found.names
 
 
 def _array(path: Path) -> np.ndarray:
@@ -168,19 +202,6 @@ def _type_numbers(path: Path) -> np.ndarray:
     if not words or not all(word.isdecimal() and len(word) < 6 for word in words):
         raise DataError("these are not the types of atoms", location=Location(path), expected="whole numbers from 0")
     return np.array(words, int)
-
-
-def _type_names(system: Path, largest: int) -> list[str]:
-    """Names of the types; without a list of them their numbers, from 1."""
-    path = system / NAMES
-    if not path.is_file():
-        return [str(number + 1) for number in range(largest + 1)]
-    names = _words(path)
-    if largest >= len(names):
-        raise DataError(
-            f"type {largest} of {TYPES} has no name", location=Location(path), expected=f"at least {largest + 1} names"
-        )
-    return names
 
 
 def _words(path: Path) -> list[str]:

@@ -27,7 +27,7 @@ from gnnzoo.data.frames.blocks import FrameBlock, joined_blocks
 from gnnzoo.data.h5md.reader import H5mdDataset
 from gnnzoo.data.inspection.unit_checks import quick_evidence
 from gnnzoo.errors import DataError, Location
-from gnnzoo.file_formats import file_sha256
+from gnnzoo.file_formats import HDF5, file_sha256, read_head
 from gnnzoo.outputs import translate_os_errors
 from gnnzoo.units import style
 
@@ -39,7 +39,7 @@ class ExtxyzDataset(H5mdDataset):
     """Frames with keys as a dataset; converted to a temporary H5MD file, which is removed on close.
 
     Args:
-        path: .extxyz or .xyz, plain or compressed, a file that ASE reads, or a folder of DeePMD-kit.
+        path: .extxyz or .xyz, plain or compressed, a file that ASE reads, a folder or an HDF5 file of DeePMD-kit.
         units: LAMMPS unit style of the numbers, where it is declared.
         columns: quantity -> key, where the keys are declared.
         advance: called with 1 after each frame while the file is read.
@@ -107,7 +107,8 @@ class _Conversion:
 
     def __init__(self, path: Path, units: str | None, columns: Mapping[str, str] | None, advance: Advance | None):
         self._path, self._advance = path, advance
-        self._reader = systems if path.is_dir() else ase_trajectory if ase_format(path) else frames
+        deepmd = path.is_dir() or read_head(path).startswith(HDF5)
+        self._reader = systems if deepmd else ase_trajectory if ase_format(path) else frames
         stated: dict[str, str] = {}
         headers = self._with_units(self._reader.read_headers(path), stated)
         self._survey = Survey(headers, columns)

@@ -255,6 +255,14 @@ class CheckedFile:
         self._check_storage(dataset)
         return self._decoded(dataset[()], dataset.name)
 
+    def texts(self, dataset: h5py.Dataset) -> list[str]:
+        """Read a dataset of one dimension that holds texts; arguments and errors as of `text`."""
+        dtype = self.dtype(dataset)
+        if len(dataset.shape) != 1 or (dtype.kind != "S" and h5py.check_string_dtype(dtype) is None):
+            self.refuse(f"these are no texts: the shape is {dataset.shape}, the type {dtype}", dataset.name, "texts")
+        self._check_storage(dataset)
+        return [self._decoded(value, dataset.name) for value in dataset[()]]
+
     def text_attributes(self, item: h5py.Group | h5py.Dataset, name: str) -> list[str] | None:
         """Read an attribute of texts.
 

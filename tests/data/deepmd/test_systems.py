@@ -1,5 +1,6 @@
 """Folders of DeePMD-kit: every array in its place, and refusals with the file."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -25,7 +26,17 @@ def arrays(frames=FRAMES, seed=0):
 
 
 def write(system, sets, names=NAMES, form="npy", types=TYPES):
-    """A system of one set of arrays after the other."""
+    """A system of one set of arrays after the other; that of an HDF5 file is in a group of it, as dpdata writes it."""
+    if form == "hdf5":
+        with h5py.File(system, "a") as file:
+            group = file.create_group(f"system{len(file)}")
+            group["type.raw"] = np.array(types)
+            if names:
+                group.create_dataset("type_map.raw", data=names, dtype=h5py.string_dtype())
+            for number, found in enumerate(sets):
+                for name, array in found.items():
+                    group[f"set.{number:03}/{name}.npy"] = array
+        return system
     system.mkdir(parents=True)
     (system / "type.raw").write_text("\n".join(map(str, types)))
     if names:
@@ -50,7 +61,7 @@ def check(frames, found, rtol=1e-15):
         np.testing.assert_allclose(frame.virial.ravel(), found["virial"][index], rtol=1e-12)
 
 
-@pytest.mark.parametrize("form", ["npy", "raw"])
+@pytest.mark.parametrize("form", ["npy", "raw", "hdf5"])
 def test_a_system(tmp_path, form):
     found = arrays()
     with open_dataset(write(tmp_path / "water", [found], form=form)) as dataset:
@@ -58,6 +69,47 @@ def test_a_system(tmp_path, form):
         assert list(dataset[0].names) == ["O", "H", "H", "O", "H", "H"]
         assert dataset[0].pbc.all()
         check(dataset, found)
+
+
+def test_an_hdf5_file_of_several_systems(tmp_path):
+    parts = [arrays(seed=seed) for seed in range(3)]
+    path = write(tmp_path / "data.hdf5", parts[:2], form="hdf5")
+    write(path, parts[2:], names=["H", "O"], types=[1, 0, 0, 1, 0, 0], form="hdf5")
+    with h5py.File(path, "a") as file:
+        file["system1/nopbc"] = True
+    with open_dataset(path) as dataset:
+        assert len(dataset) == 3 * FRAMES
+        assert dataset[0].pbc.all() and not dataset[2 * FRAMES].pbc.any()
+        assert list(dataset[2 * FRAMES].names) == ["O", "H", "H", "O", "H", "H"]
+        for number, found in enumerate(parts[:2]):
+            check(dataset[FRAMES * number : FRAMES * (number + 1)], found)
+    assert convert(path, tmp_path / "data.h5").frames == 3 * FRAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("type.raw", np.array([0.5] * 6)),
+        ("type.raw", np.array([0, 1, 1, 0, 1, 7])),
+        ("type.raw", np.array([0, 1, 1, 0, 1, -1])),
+        ("type_map.raw", np.array([1, 2])),
+        ("type_map.raw", np.bytes_("O H")),
+        ("set.000/force.npy", np.zeros((FRAMES, 3))),
+        ("set.000/force.npy", np.zeros(())),
+        ("set.000/force.npy", h5py.ExternalLink("other.h5", "/force")),
+        ("set.000/coord.npy", np.array([b"a"] * FRAMES)),
+        ("set.000/box.npy", None),
+        ("set.000", 1),
+    ],
+)
+def test_what_is_no_system_in_hdf5_is_refused(tmp_path, name, value):
+    path = write(tmp_path / "data.hdf5", [arrays()], form="hdf5")
+    with h5py.File(path, "a") as file:
+        del file[f"system0/{name}"]
+        if value is not None:
+            file[f"system0/{name}"] = value
+    with refused(DataError, file=path):
+        open_dataset(path)
 
 
 def test_several_sets_and_systems_are_one_dataset(tmp_path):

@@ -1,9 +1,10 @@
-"""Folders of DeePMD-kit, against NumPy's own reader."""
+"""Folders and HDF5 files of DeePMD-kit, against NumPy's and h5py's own readers."""
 
 import random
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from fuzzers import changes
@@ -14,6 +15,7 @@ _FRAMES, _ATOMS = 4, 6
 _TYPES = ["0 1 1 0 1 1", "0", "0 1 1 0 1 7", "0 1 1 0 1 -1", "a b", "0 1 1 0 1 99999999999", "", "0\n1\n1\n0\n1\n1\n"]
 _NAMES = ["O H", "O", "O O", "H O C", "\x1b[31m \u00e9", "", "O " * 2000]
 _LIES = [b"'shape': (4, 999999999999)", b"'shape': (9999999999999,)", b"'shape': (3, 18)", b"'shape': ()"]
+_SYSTEMS = ["a", "a/b", "a/b/c/d/e/f"]  # groups of an HDF5 file; the last is deeper than any is looked for
 _VALUES = [np.nan, np.inf, 0.0, 1e308, -1e9]
 
 
@@ -35,7 +37,12 @@ class DeepmdFuzzer(Fuzzer):
         }
 
     def write(self, path: Path, chance: random.Random) -> str:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        return self._write_hdf5(path, chance) if chance.random() < 0.4 else self._write_folder(path, chance)
+
+    def _write_folder(self, path: Path, chance: random.Random) -> str:
         (path / "set.000").mkdir(parents=True)
         (path / "type.raw").write_text(_TYPES[0])
         (path / "type_map.raw").write_text(_NAMES[0])
@@ -71,10 +78,44 @@ class DeepmdFuzzer(Fuzzer):
             file.write_bytes(data)
         return f"{kind} {name}"
 
+    def _write_hdf5(self, path: Path, chance: random.Random) -> str:
+        names = [name for name in sorted(self._arrays) if name != "real_atom_types" or chance.random() < 0.3]
+        values: dict[str, object] = {f"set.000/{name}.npy": self._arrays[name].copy() for name in names}
+        values["type.raw"], values["type_map.raw"] = np.array([0, 1, 1, 0, 1, 1]), np.array([b"O", b"H"])
+        name, kind = chance.choice(sorted(values)), chance.randrange(8)
+        array = np.asarray(values[name])
+        if kind == 0:
+            del values[name]
+        elif kind == 1:
+            values[name] = np.zeros(chance.choice([(), (0,), (_FRAMES,), (_FRAMES, 3), (1, 18), (_FRAMES, _ATOMS, 3)]))
+        elif kind == 2:
+            values[name] = chance.choice([b"O H", 7, np.array([b"\x1b[31m", b"\xff"]), h5py.SoftLink("/type.raw")])
+        elif kind == 3 and array.dtype.kind == "f":
+            array.reshape(-1)[chance.randrange(array.size)] = chance.choice(_VALUES)
+        elif kind == 4:
+            values[name] = h5py.ExternalLink("/etc/passwd", "/a")
+        elif kind == 5:
+            values["nopbc"] = True
+        with h5py.File(path, "w") as file:
+            system = file.create_group(chance.choice(_SYSTEMS))
+            for each, value in values.items():
+                system[each] = value
+        if kind in (6, 7):
+            path.write_bytes(chance.choice(changes.BINARY)(path.read_bytes(), chance))
+        return f"hdf5 {kind} {name}"
+
+    def _stored(self, path: Path) -> dict[str, np.ndarray]:
+        """The arrays of the only set."""
+        if path.is_dir():
+            return {file.stem: np.load(file, allow_pickle=False) for file in (path / "set.000").glob("*.npy")}
+        with h5py.File(path) as file:
+            system = next(name for name in _SYSTEMS if f"{name}/type.raw" in file)
+            return {name: file[f"{system}/set.000/{name}.npy"][()] for name in ("coord", "force")}
+
     def read(self, path: Path) -> list[str]:
         with open_dataset(path) as dataset:
             frames = list(dataset)
-        arrays = {file.stem: np.load(file, allow_pickle=False) for file in (path / "set.000").glob("*.npy")}
+        arrays = self._stored(path)
         wrong = []
         for frame, place, force in zip(frames, arrays["coord"], arrays["force"], strict=True):
             real = np.ones(_ATOMS, bool)
