@@ -68,6 +68,7 @@ ENERGY = "energy"  # (graphs,) float32 | energy | potential energy, of models wi
 VIRIAL = "virial"  # (graphs, 3, 3) float32 | energy | -dE/d(strain) = -sum r_ij dE/dr_ij; where there is an energy
 ENERGY_MASK = "energy_mask"  # (graphs,) float32 | 1 where the energy is known; with the targets of a batch
 VIRIAL_MASK = "virial_mask"  # (graphs,) float32 | 1 where the virial is known
+GRAPH_WEIGHT = "graph_weight"  # (graphs,) float32 | weight of a graph in the loss; where the recipe has such weights
 
 # --- layers that surround the stack of every network ---------------------------------------------------------------
 EDGE_GEOMETRY = "edge_geometry"  # first: edge vectors -> edge features

@@ -1,7 +1,7 @@
 """Batches of training frames, shuffled in each epoch, as a function of seed and step alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from gnnzoo.data.graphs.batch_shapes import BatchShape, choose_shapes, graph_sha
 from gnnzoo.data.graphs.graph import subtract_energy_offsets
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE, TrainingStatistics
+from gnnzoo.fields import GRAPH_WEIGHT
 from gnnzoo.sampling import even_sample
 
 _DRAWN = 512  # random batches that the shapes are chosen for
@@ -28,6 +29,7 @@ class BatchSampler:
         seed: of the order.
         largest_wave: largest wave number that the network reads, inverse length unit; 0 for none.
         energy_offsets: (species,) energy of an atom of each species, subtracted from the energies; None for none.
+        group_weights: weight of a frame by its group, 1 for others; None for batches without weights.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class BatchSampler:
         seed: int,
         largest_wave: float = 0.0,
         energy_offsets: Sequence[float] | None = None,
+        group_weights: Mapping[str, float] | None = None,
     ):
         self.source, self.train = source, np.asarray(train)
         self.batch_size = min(batch_size, len(self.train))
         self.seed = seed
         self.largest_wave = largest_wave
         self.energy_offsets = None if energy_offsets is None else np.asarray(energy_offsets, np.float64)
+        self.group_weights = group_weights
         self.shapes = self._shapes()
         self._order: tuple[int, np.ndarray] = (-1, self.train)
 
@@ -85,6 +89,9 @@ class BatchSampler:
             graphs = [subtract_energy_offsets(graph, self.energy_offsets) for graph in graphs]
         shape = padded_shape(joint_shape(graph_shape(graph, self.largest_wave) for graph in graphs), self.shapes)
         batch = pad(graphs, self.batch_size, largest_wave=self.largest_wave, shape=shape)
+        if self.group_weights is not None:
+            weights = [self.group_weights.get(graph.group or "", 1.0) for graph in graphs]
+            batch[GRAPH_WEIGHT] = np.array([*weights, *[0.0] * (self.batch_size - len(graphs))], np.float32)
         return {key: tf.convert_to_tensor(value) for key, value in batch.items()}
 
 

@@ -106,10 +106,11 @@ class Trainer:
         self.network, self.settings = network, settings
         self.folder, self.report, self.validate_at = folder, report, set(validate_at)
         shared = (settings.batch_size, settings.seed, largest_wave(network))
-        new = BatchSampler(source, split.train, *shared, scales.energy_offsets)
+        groups = settings.loss_weights.groups or None
+        new = BatchSampler(source, split.train, *shared, scales.energy_offsets, groups)
         self.sampler: BatchSampler | ReplaySampler = new
         if replay is not None:
-            old = BatchSampler(replay.source, replay.train, *shared)
+            old = BatchSampler(replay.source, replay.train, *shared, group_weights=None if groups is None else {})
             self.sampler = ReplaySampler(new, old, replay.share)
         weights = settings.loss_weights
         self.monitor = ValidationMonitor(

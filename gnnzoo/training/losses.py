@@ -37,6 +37,7 @@ def energy_loss(
     mask: tf.Tensor,
     graph_sizes: tf.Tensor,
     scale: float | list[float],
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Mean over graphs of the loss of the energy error per atom, in network units of force times length.
 
@@ -47,12 +48,13 @@ def energy_loss(
         graph_sizes: (graphs,), real atoms of each graph.
         scale: energy unit per network unit, which equals that of the force; a replay, whose species have scales of
             their own, has no energies.
+        weights: (graphs,) weight of each graph; None for 1.
 
     Returns:
         Scalar.
     """
     error = (predicted - target) * mask / (scale * tf.maximum(graph_sizes, 1))
-    return tf.reduce_sum(_component_loss(kind, error)) / tf.maximum(tf.reduce_sum(mask), 1)
+    return _mean_over_graphs(_component_loss(kind, error), mask, weights)
 
 
 def virial_loss(
@@ -62,6 +64,7 @@ def virial_loss(
     mask: tf.Tensor,
     graph_sizes: tf.Tensor,
     scale: float | list[float],
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Mean over graphs and the nine components of the loss of the virial error per atom, as `energy_loss`.
 
@@ -70,13 +73,20 @@ def virial_loss(
         predicted, target: (graphs, 3, 3), energy unit.
         mask: (graphs,), 1 where the target is known.
         graph_sizes: (graphs,), real atoms of each graph.
-        scale: as of `energy_loss`.
+        scale, weights: as of `energy_loss`.
 
     Returns:
         Scalar.
     """
     error = (predicted - target) * (mask / (scale * tf.maximum(graph_sizes, 1)))[:, None, None]
-    return tf.reduce_sum(_component_loss(kind, error)) / (9 * tf.maximum(tf.reduce_sum(mask), 1))
+    return _mean_over_graphs(tf.reduce_mean(_component_loss(kind, error), axis=(1, 2)), mask, weights)
+
+
+def _mean_over_graphs(values: tf.Tensor, mask: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Weighted mean of (graphs,) values, which are zero where the mask is."""
+    if weights is None:
+        return tf.reduce_sum(values) / tf.maximum(tf.reduce_sum(mask), 1)
+    return tf.reduce_sum(values * weights) / tf.maximum(tf.reduce_sum(mask * weights), _TINY)
 
 
 def zero_output_penalty(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

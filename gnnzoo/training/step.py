@@ -129,6 +129,9 @@ class TrainStep:
         of_atom = mask
         if weights.types:
             of_atom = mask * tf.gather(tf.constant(self.species_weights, mask.dtype), batch[fields.SPECIES])
+        of_frame = batch.get(fields.GRAPH_WEIGHT)
+        if of_frame is not None:
+            of_atom = of_atom * tf.gather(of_frame, batch[fields.GRAPH_INDEX])
         scale: float | tf.Tensor
         if isinstance(self.force_scale, list):  # (species,) -> (atoms, 1)
             scale = tf.gather(tf.constant(self.force_scale, mask.dtype), batch[fields.SPECIES])[:, None]
@@ -143,7 +146,8 @@ class TrainStep:
             (weights.virial, virial_loss, fields.VIRIAL, fields.VIRIAL_MASK),
         ):
             if weight:
-                loss += weight * of_graph(kind, outputs[key], batch[key], batch[known], sizes, self.force_scale)
+                pair = outputs[key], batch[key]
+                loss += weight * of_graph(kind, *pair, batch[known], sizes, self.force_scale, of_frame)
         return loss
 
 

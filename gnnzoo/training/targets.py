@@ -1,5 +1,7 @@
 """Checks, before a training begins, that its data have what it needs in addition to forces."""
 
+import numpy as np
+
 from gnnzoo.data.graphs.source import GraphSource
 from gnnzoo.data.graphs.training_statistics import MAX_SAMPLE
 from gnnzoo.data.split.methods import Split
@@ -8,6 +10,7 @@ from gnnzoo.recipe.schema.training import Training
 from gnnzoo.sampling import even_sample
 from gnnzoo.training.stages import training_stages
 
+_SHOWN = 20  # groups that an error lists
 # Quantities of a whole frame: singular with article, plural, and where they come from.
 _TOTALS = {
     "energy": ("an energy", "energies", "gnnzoo convert DUMP --log log.lammps adds those of a LAMMPS log"),
@@ -29,8 +32,8 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
         split: which frames are for what.
 
     Raises:
-        RecipeError: a loss weight names a species that the model does not know, or early stopping or the learning rate
-            depends on the validation error and no frame is held out for validation.
+        RecipeError: a loss weight names a species that the model does not know, or a group that no frame is of; early
+            stopping or the learning rate depends on the validation error and no frame is held out for validation.
         DataError: energies or virials are in the loss, and no training frame has one.
     """
     for name in settings.loss_weights.types:
@@ -43,12 +46,28 @@ def check_targets(settings: Training, source: GraphSource, split: Split) -> None
     if not len(split.validation):
         _check_no_validation(settings)
     sample = even_sample(split.train, MAX_SAMPLE)
+    if settings.loss_weights.groups:
+        _check_groups(settings, source, sample)
     for name, (one, plural, hint) in _TOTALS.items():
         if getattr(settings.loss_weights, name) and all(getattr(source.graph(index), name) is None for index in sample):
             raise DataError(
                 f"no training frame has {one}, but the recipe gives {plural} a weight",
                 location=Location(file=source.dataset.path),
                 hint=f"{hint}; without {plural}: --set training.loss_weights.{name}=0",
+            )
+
+
+def _check_groups(settings: Training, source: GraphSource, sample: np.ndarray) -> None:
+    """Refuse weights of groups that neither the source of the data nor a sample of the frames has."""
+    quantities = source.dataset.provenance.get("quantities") or {}
+    known = {name for name, _ in quantities.get("groups", ())}
+    known |= {group for index in sample if (group := source.graph(index).group) is not None}
+    for name in settings.loss_weights.groups:
+        if name not in known:
+            raise RecipeError(
+                f"no frame has the config_type '{name}'." + did_you_mean(name, known),
+                location=Location(key=f"training.loss_weights.groups.{name}"),
+                expected=f"one of {', '.join(sorted(known)[:_SHOWN])}" if known else "frames with a config_type",
             )
 
 

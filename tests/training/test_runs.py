@@ -21,6 +21,7 @@ from gnnzoo.training.prepare import prepare
 from gnnzoo.training.step import TrainStep
 from gnnzoo.training.targets import check_targets
 from small import argon_dataset, recipe
+from systems import changed
 from trainers import ONE_HEAD, STAGES, TWO_HEADS, trainer, weights, with_energies, with_virials, without_times
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -232,6 +233,43 @@ def test_a_network_learns_virials(tmp_path):
 def test_virials_that_no_frame_has_are_refused(tmp_path):
     with refused(DataError, "virial", file="memory", hint="--set training.loss_weights.virial=0"):
         trainer(tmp_path / "a", model=ENERGY_ALONE, loss_weights={"virial": 1})
+
+
+def in_groups(dataset):
+    """The dataset with every other frame in the group "b", the others in "a"."""
+    for number, frame in enumerate(dataset.frames):
+        dataset.frames[number] = changed(frame, group="ab"[number % 2])
+    return dataset
+
+
+@pytest.mark.parametrize("groups", [{"a": 3}, {"b": 0.5, "a": 1.5}, {"a": 0}], ids=str)
+def test_frames_weigh_by_their_group_in_all_terms_of_the_loss(tmp_path, groups):
+    data = in_groups(with_virials(with_energies(argon_dataset())))
+    given = {"forces": 1, "energy": 0.5, "virial": 0.25}
+    run = trainer(tmp_path / "a", model=ENERGY_ALONE, dataset=data, loss_weights=given | {"groups": groups})
+    step, sampler = run._train_steps[0], run.sampler
+    for number in range(sampler.steps_per_epoch):
+        batch, weights = sampler.batch(number), [groups.get("ab"[i % 2], 1.0) for i in sampler.frames(number)]
+        np.testing.assert_array_equal(batch[fields.GRAPH_WEIGHT], weights)
+        if len(set(weights)) == 1 and weights[0]:
+            continue
+        # each error is 1 in the first frame and 3 in the second, per component or per atom of 27
+        off = np.repeat([1.0, 3.0], 27)[:, None].astype(np.float32)
+        found = {
+            fields.FORCES: batch[fields.FORCES] + off,
+            fields.ENERGY: batch[fields.ENERGY] + tf.constant([27.0, 81.0]),
+            fields.VIRIAL: batch[fields.VIRIAL] + 27 * tf.constant([1.0, 3.0])[:, None, None],
+        }
+        mean = np.average([1.0, 3.0], weights=weights) if any(weights) else 0.0
+        assert float(step._loss(found, batch)) == pytest.approx(1.75 * mean / step.force_scale, rel=1e-5)
+
+
+def test_weights_of_groups_that_no_frame_is_of_are_refused(tmp_path):
+    weights = {"groups": {"bulk": 2}}
+    with refused(RecipeError, "'bulk'", key="training.loss_weights.groups.bulk", expected="a, b"):
+        trainer(tmp_path / "a", dataset=in_groups(argon_dataset()), loss_weights=weights)
+    with refused(RecipeError, "'bulk'", key="training.loss_weights.groups.bulk", expected="config_type"):
+        trainer(tmp_path / "b", loss_weights=weights)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ class LossWeights(Section):
     types: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Weight of the force errors by species: {"H": 2}; 1 for the others. The loss is divided by the sum of the atoms'
     weights."""
+    groups: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    """Weight of all errors of a frame by its `config_type`: {"liquid": 2}; 1 for the others, 0 leaves a group out. The
+    loss is divided by the sum of the frames' weights."""
 
 
 class Ema(Section):
