@@ -13,7 +13,8 @@ from gnnzoo.records import Record
 # 64 ms for the 33,900 edges of 648 atoms of water, 39 ms for the 20,200 of 400 atoms of argon. Other stacks cost more:
 # the -reference ones tenfold.
 SECONDS_PER_EDGE = 1.9e-6
-VALID_FOR = "recipes like argon and water, 2 cores with AVX2; within a factor of 2"
+MACHINE = "2 cores with AVX2"  # on which the costs were measured
+VALID_FOR = f"recipes like argon and water, {MACHINE}; within a factor of 2"
 
 # One edge in memory, see `graphs.graph.Graph`: a vector of three float32, two indices and a class of four bytes each.
 BYTES_PER_EDGE = 24

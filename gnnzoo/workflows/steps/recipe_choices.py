@@ -10,7 +10,7 @@ import numpy as np
 from gnnzoo.data.frames.frame import Dataset
 from gnnzoo.data.frames.metadata import apply_metadata
 from gnnzoo.data.inspection.accumulator import dump_masses
-from gnnzoo.data.inspection.cost_estimate import TRAINING, CutoffCost
+from gnnzoo.data.inspection.cost_estimate import MACHINE, TRAINING, CutoffCost
 from gnnzoo.data.inspection.dataset_report import DatasetReport
 from gnnzoo.data.inspection.describe import MAX_EDGES, describe_dataset
 from gnnzoo.data.inspection.matter import FAMILIES, kind_of_matter
@@ -340,7 +340,7 @@ def choose_training(
     epochs, batch = found["epochs"], found["batch_size"]
     text = (
         f"{epochs} epochs of {frames} frames, {batch} at a time: {epochs * math.ceil(frames / batch):,} steps, about "
-        f"{duration(epochs * frames * per_frame)} (2 cores with AVX2, within a factor of 2); gnnzoo train RECIPE "
+        f"{duration(epochs * frames * per_frame)} ({MACHINE}, within a factor of 2); gnnzoo train RECIPE "
         "--time-limit 5m fits the same schedule to another time"
     )
     return found, Choice("training", text)
