@@ -18,7 +18,7 @@ import numpy as np
 from gnnzoo.data.frames.frame import Dataset, Frame
 from gnnzoo.records import Record
 
-_MOST_FRAMES = 200  # that are read
+_MOST_FRAMES, _MOST_ROWS = 200, 2_000_000  # that are in memory: frames, and atoms of all of them
 _MOST_ATOMS = 64  # of a frame, by which near frames are found
 _FARTHEST = 0.3  # largest displacement of an atom between two frames, as a share of the smallest distance of atoms
 _REPEATED = 1e-6  # of that: frames that differ by less are repeats
@@ -104,9 +104,10 @@ class _Change(NamedTuple):
 def _sampled(dataset: Dataset) -> list[Frame]:
     """Frames with an energy: all of a few, of many every so many two that follow one another."""
     count = len(dataset)
+    most = min(_MOST_FRAMES, max(2 * _FEWEST, _MOST_ROWS // max(1, len(dataset[0]))))
     numbers = np.arange(count)
-    if count > _MOST_FRAMES:
-        first = np.linspace(0, count - 2, _MOST_FRAMES // 2).astype(int)
+    if count > most:
+        first = np.linspace(0, count - 2, most // 2).astype(int)
         numbers = np.unique(np.concatenate([first, first + 1]))
     return [frame for number in numbers.tolist() if (frame := dataset[number]).energy is not None and len(frame) > 1]
 
