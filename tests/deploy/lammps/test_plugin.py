@@ -59,15 +59,14 @@ run 1
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Frozen models, one of each stack: a Lennard-Jones prior and a network whose output is zero."""
+    """Frozen models, one of each stack: a Lennard-Jones prior and a network whose output is zero, but in "live"."""
     place = tmp_path_factory.mktemp("plugin")
-    for name, layers in STACKS.items():
+    for name, layers in [*STACKS.items(), ("live", STACKS["energy"])]:
         prior = [{"prior": "lennard_jones", "mixing": "arithmetic"}] if name != "vectors" else []
         made = recipe(graph={"cutoff": CUTOFF}, model={"layers": layers, "prior": prior})
         network = build_network(made, ["Ar"])
-        for weight in (
-            w for layer in network.layers if hasattr(layer, "output_weights") for w in layer.output_weights()
-        ):
+        outputs = [w for layer in network.layers if hasattr(layer, "output_weights") for w in layer.output_weights()]
+        for weight in outputs if name != "live" else ():
             weight.assign(np.zeros(weight.shape))
         model = ForceField(network, made, {"species": ["Ar"], "types": {"1": "Ar"}, "units": "real"})
         names = ["edges", "edges_float64"] if name == "energy" else ["edges_float64"]
@@ -136,6 +135,20 @@ def test_a_run_is_that_of_lammps_with_the_same_potential(lammps):
         BOX, gnnzoo("energy", "precision single"), RUN.replace("run 4", "run 0").split("min_style")[0]
     )
     np.testing.assert_allclose(table(output)[0] / scale, expected[0] / scale, atol=1e-5)
+
+
+def test_two_rounds_of_messages_do_not_depend_on_the_ranks(lammps):
+    """Ghost atoms carry what a rank does not own: a network of its own weights, on 1 and 4 ranks."""
+    run = RUN.split("min_style", maxsplit=1)[0]
+    code, output = lammps(BOX, gnnzoo("live", "precision double layout map"), run)
+    assert code == 0, output
+    expected = table(output)
+    scale = np.abs(expected).max(axis=0) + 1e-3
+    code, prior_alone = lammps(BOX, gnnzoo("energy", "precision double"), run)
+    assert np.abs(table(prior_alone) / scale - expected / scale).max() > 1e-3  # the network takes part
+    code, output = lammps(BOX, gnnzoo("live", "precision double layout halo threads 1"), run, ranks=4)
+    assert code == 0, output
+    np.testing.assert_allclose(table(output) / scale, expected / scale, atol=1e-9)
 
 
 def test_pair_forces_without_an_energy_have_their_pressure(lammps):
