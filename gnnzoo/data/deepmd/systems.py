@@ -153,6 +153,12 @@ def _checked(found: RawSet) -> _Set:
     if found.periodic and "box" not in arrays:
         raise DataError("the set holds no cells", location=found.location, expected=f"box.npy, or {OPEN} in the system")
     numbers = arrays.get("real_atom_types", found.types)
+    if not np.array_equal(numbers, np.round(numbers)) or np.abs(numbers).max(initial=0) >= _MOST_TYPES:
+        raise DataError(
+            "a type is no whole number, or a very large one",
+            location=locations.get("real_atom_types", found.types_location),
+            expected="types from 0, and -1 where a frame has fewer atoms",
+        )
     return _Set(found.file, arrays, _type_names(found, int(np.max(numbers, initial=0))), found.types, found.periodic)
 
 

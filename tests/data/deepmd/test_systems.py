@@ -141,6 +141,16 @@ def test_mixed_frames_have_types_of_their_own(tmp_path):
         assert list(dataset[2].names) == ["O", "H", "H", "O"]
 
 
+@pytest.mark.parametrize("form", ["npy", "hdf5"])
+@pytest.mark.parametrize("kind", [0.5, np.nan, np.inf, 1e12])
+def test_types_of_frames_are_whole_numbers(tmp_path, form, kind):
+    types = np.tile(np.array(TYPES, float), (FRAMES, 1))
+    types[2, 4] = kind
+    path = write(tmp_path / "a", [arrays() | {"real_atom_types": types}], form=form)
+    with refused(DataError, "type"):
+        open_dataset(path)
+
+
 def test_types_without_names_are_numbers_from_one(tmp_path):
     with open_dataset(write(tmp_path / "a", [arrays()], names=None)) as dataset:
         assert dataset.type_names == {1: "1", 2: "2"}

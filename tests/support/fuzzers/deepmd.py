@@ -57,6 +57,8 @@ class DeepmdFuzzer(Fuzzer):
         elif kind == 2:
             arrays[name] = arrays[name].astype(chance.choice(["U5", "S5", "O", "f2", "i1", "c16", "u8", "f4"]))
         elif kind == 3:
+            if name == "real_atom_types" and chance.random() < 0.5:
+                arrays[name] = arrays[name].astype(float)
             values = _VALUES if arrays[name].dtype.kind == "f" else [-2, 2, 99]
             arrays[name].reshape(-1)[chance.randrange(arrays[name].size)] = chance.choice(values)
         elif kind == 4:
