@@ -25,8 +25,7 @@ EXTXYZ_SUFFIXES = (".extxyz", ".xyz")  # plain or compressed
 ASE_NAMES = {
     "*.traj": "traj",
     "*.db": "db",
-    "OUTCAR*": "vasp-out",
-    "*.OUTCAR": "vasp-out",
+    "*OUTCAR*": "vasp-out",
     "vasprun*.xml": "vasp-xml",
     "*.vasprun.xml": "vasp-xml",
     "*.pwo": "espresso-out",

@@ -31,7 +31,6 @@ from gnnzoo.training.runs import Run, new_run
 from gnnzoo.training.targets import check_targets
 from gnnzoo.transfer_learning.provenance import LayerTransfer, TransferOrigin
 from gnnzoo.transfer_learning.training_settings import lora_adapters, resolve_training_settings
-from gnnzoo.units import force_unit
 from gnnzoo.workflows.steps import training_messages
 from gnnzoo.workflows.steps.model_info import dataset_info, model_info
 
@@ -148,14 +147,14 @@ def fit(
     """
     keep_freed_memory()
     model, prepared, settings = job.model, job.prepared, job.settings
-    unit = force_unit(job.dataset.units)
+    units = job.dataset.units
     with lora_adapters(model, prepared, job.transferred_layers):
         trainer = Trainer(
             model.network,
             settings,
             prepared,
             run.folder,
-            report=lambda row, zero, left: logger.info(training_messages.validation_line(row, zero, left, unit)),
+            report=lambda row, zero, left: logger.info(training_messages.validation_line(row, zero, left, units)),
             callbacks=callbacks,
             predictor=model.predictor,
             replay=job.replay,

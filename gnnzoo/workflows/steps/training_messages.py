@@ -125,22 +125,22 @@ def _smallest_distance(dataset: Dataset, split: Split) -> int | None:
     return int(min(smallest)) if smallest else None
 
 
-def validation_line(row: Mapping[str, float], zero: float, left: float, unit: str) -> str:
+def validation_line(row: Mapping[str, float], zero: float, left: float, units: str | None) -> str:
     """Format one validation.
 
     Args:
         row: row of the log.
         zero: MAE of predicting zero forces.
         left: remaining seconds.
-        unit: of forces.
+        units: LAMMPS unit style, or None.
 
     Returns:
         One line.
     """
+    unit, energy = force_unit(units), energy_unit(units)
     share = f" ({row['mae'] / zero:.1%} of the zero-force error)" if zero else ""
-    totals = "".join(
-        f"{label} {row[name]:.3g}  " for name, label in _TOTALS.items() if math.isfinite(row.get(name, math.nan))
-    )
+    known = {label: row[name] for name, label in _TOTALS.items() if math.isfinite(row.get(name, math.nan))}
+    totals = "".join(f"{label} {value:.3g} {energy}  " for label, value in known.items())
     return (
         f"epoch {row['epoch']:5.1f}  step {row['step']:>6}  loss {row['loss']:.4f}  "
         f"validation MAE {row['mae']:.4g} {unit}{share}  "

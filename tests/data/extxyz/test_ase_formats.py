@@ -46,6 +46,7 @@ def test_frames_with_the_energy_of_their_forces(tmp_path, name, save):
     ("name", "expected"),
     [
         ("OUTCAR", "vasp-out"),
+        ("6362_OUTCAR", "vasp-out"),
         ("OUTCAR.gz", "vasp-out"),
         ("vasprun.xml", "vasp-xml"),
         ("run.pwo", "espresso-out"),
