@@ -66,6 +66,7 @@ def folder(tmp_path_factory) -> Path:
         made = recipe(graph={"cutoff": CUTOFF}, model={"layers": layers, "prior": prior})
         network = build_network(made, ["Ar"])
         outputs = [w for layer in network.layers if hasattr(layer, "output_weights") for w in layer.output_weights()]
+        assert any(np.abs(weight.numpy()).max() > 0.01 for weight in outputs)
         for weight in outputs if name != "live" else ():
             weight.assign(np.zeros(weight.shape))
         model = ForceField(network, made, {"species": ["Ar"], "types": {"1": "Ar"}, "units": "real"})
@@ -144,8 +145,6 @@ def test_two_rounds_of_messages_do_not_depend_on_the_ranks(lammps):
     assert code == 0, output
     expected = table(output)
     scale = np.abs(expected).max(axis=0) + 1e-3
-    code, prior_alone = lammps(BOX, gnnzoo("energy", "precision double"), run)
-    assert np.abs(table(prior_alone) / scale - expected / scale).max() > 1e-3  # the network takes part
     code, output = lammps(BOX, gnnzoo("live", "precision double layout halo threads 1"), run, ranks=4)
     assert code == 0, output
     np.testing.assert_allclose(table(output) / scale, expected / scale, atol=1e-9)

@@ -13,7 +13,10 @@ from small import WATER
 
 OLD = "truth"
 BOND = {"types": ["O", "H"], "k": 529.581, "length": 1.012}
-LENNARD_JONES, CHARGES = {"prior": "lennard_jones", "mixing": "geometric"}, {"prior": "coulomb", "damping": 0.0}
+LENNARD_JONES, CHARGES = (
+    {"prior": "lennard_jones", "mixing": "geometric", "pairs": []},
+    {"prior": "coulomb", "damping": 0.0},
+)
 SPRINGS = {"prior": "harmonic", "bonds": [BOND], "angles": []}
 
 
