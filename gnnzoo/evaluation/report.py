@@ -128,8 +128,8 @@ def group_table(groups: Mapping[str, GroupResult], units: str | None) -> tuple[l
     factor, to_stress = mev_factor(units), gigapascals(units)
     force, energy = ("meV/A", "meV/atom") if factor else (force_unit(units), f"{energy_unit(units)}/atom")
     stress_name = "GPa" if to_stress else f"{energy_unit(units)}/{length_unit(units)}^3"
-    name = "config_type" if len(worst) == len(groups) else f"worst {len(worst)} of {len(groups)} config_type"
-    columns = [name, "frames", "mean |dF| / mean |F|", f"force RMSE, {force}"]
+    first = "config_type" if len(worst) == len(groups) else f"worst {len(worst)} of {len(groups)} config_type"
+    columns = [first, "frames", "mean |dF| / mean |F|", f"force RMSE, {force}"]
     columns += [f"energy MAE, {energy}", f"stress MAE, {stress_name}"]
     rows = []
     for name, errors in sorted(worst):

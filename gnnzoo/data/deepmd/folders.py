@@ -9,7 +9,7 @@ from gnnzoo.file_formats import natural_key
 
 TYPES, NAMES, OPEN = "type.raw", "type_map.raw", "nopbc"
 ARRAYS = ("coord", "box", "force", "energy", "virial", "real_atom_types")
-_DEEPEST = 4  # folders in folders that are looked into
+DEEPEST = 4  # folders in folders, or groups in groups, that are looked into
 MOST_FOLDERS = 10_000
 
 
@@ -56,7 +56,7 @@ def systems_in(folder: Path) -> Iterator[Path]:
         looked_at += 1
         if (current / TYPES).is_file():
             yield current
-        elif depth < _DEEPEST:
+        elif depth < DEEPEST:
             with os.scandir(current) as entries:
                 inner = [Path(e.path) for e in itertools.islice(entries, MOST_FOLDERS) if e.is_dir()]
             waiting += [(path, depth + 1) for path in sorted(inner, key=natural_key, reverse=True)]

@@ -10,14 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from gnnzoo.data.deepmd.folders import ARRAYS, MOST_FOLDERS, NAMES, OPEN, TYPES
+from gnnzoo.data.deepmd.folders import ARRAYS, DEEPEST, MOST_FOLDERS, NAMES, OPEN, TYPES
 from gnnzoo.data.deepmd.raw_set import RawSet
-from gnnzoo.data.h5md.checked_file import CheckedFile
+from gnnzoo.data.h5md.checked_file import DAMAGE, CheckedFile
 from gnnzoo.errors import DataError, Location
 from gnnzoo.file_formats import natural_key
-
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)  # what h5py raises on damaged files
-_DEEPEST = 4  # groups in groups that are looked into
 
 
 def is_deepmd_file(path: Path) -> bool:
@@ -32,7 +29,7 @@ def is_deepmd_file(path: Path) -> bool:
     try:
         with contextlib.closing(CheckedFile(path)) as file:
             return file.find("h5md") is None and next(_systems(file), None) is not None
-    except (DataError, *_DAMAGE):
+    except (DataError, *DAMAGE):
         return False
 
 
@@ -53,7 +50,7 @@ def sets_in(path: Path) -> Iterator[RawSet]:
             for system in _systems(file):
                 for name in _set_names(file, system):
                     yield _read(file, system, name)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(f"the HDF5 file is damaged: {error}", location=Location(path)) from error
 
 
@@ -66,7 +63,7 @@ def _systems(file: CheckedFile) -> Iterator[h5py.Group]:
         looked_at += 1
         if file.find(TYPES, group) is not None:
             yield group
-        elif depth < _DEEPEST:
+        elif depth < DEEPEST:
             names = sorted(file.names(group), key=lambda name: natural_key(Path(name)), reverse=True)
             inner = (file.find(name, group) for name in names)
             waiting += [(item, depth + 1) for item in inner if isinstance(item, h5py.Group)]

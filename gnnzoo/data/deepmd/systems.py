@@ -164,9 +164,9 @@ def _checked(found: RawSet) -> _Set:
 
 def _type_names(found: RawSet, largest: int) -> list[str]:
     """Names of the types; without a list of them their numbers, from 1."""
-    if found.types.min(initial=0) < 0 or not 0 <= largest < _MOST_TYPES:
+    if (least := found.types.min(initial=0)) < 0:
         raise DataError(
-            f"the types go from {found.types.min(initial=0)} to {largest}",
+            f"the types go from {least} to {largest}",
             location=found.types_location,
             expected="whole numbers from 0",
         )

@@ -27,6 +27,8 @@ from gnnzoo.errors import DataError, Location
 from gnnzoo.file_formats import check_regular
 
 REWRITE = "gnnzoo convert SOURCE -o NAME.h5 writes the dataset again"
+# What h5py raises on damaged files, including errors of the operating system.
+DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
 # Data are at most this many times as large as the file: numbers of simulations compress to a third, and a few arrays
 # (zeros, ids) to nothing.
 _MOST_PER_BYTE = 20
@@ -250,7 +252,7 @@ class CheckedFile:
             DataError: it is anything else.
         """
         dtype = self.dtype(dataset)
-        if dataset.shape != () or (dtype.kind != "S" and h5py.check_string_dtype(dtype) is None):
+        if dataset.shape != () or not _is_text(dtype):
             self.refuse(f"this is no text: its shape is {dataset.shape}, its type {dtype}", dataset.name, "one text")
         self._check_storage(dataset)
         return self._decoded(dataset[()], dataset.name)
@@ -258,7 +260,7 @@ class CheckedFile:
     def texts(self, dataset: h5py.Dataset) -> list[str]:
         """Read a dataset of one dimension that holds texts; arguments and errors as of `text`."""
         dtype = self.dtype(dataset)
-        if len(dataset.shape) != 1 or (dtype.kind != "S" and h5py.check_string_dtype(dtype) is None):
+        if len(dataset.shape) != 1 or not _is_text(dtype):
             self.refuse(f"these are no texts: the shape is {dataset.shape}, the type {dtype}", dataset.name, "texts")
         self._check_storage(dataset)
         return [self._decoded(value, dataset.name) for value in dataset[()]]
@@ -280,7 +282,7 @@ class CheckedFile:
         dtype, shape = self._attribute(item, name)
         if dtype is None:
             return None
-        if (dtype.kind != "S" and h5py.check_string_dtype(dtype) is None) or len(shape) > 1:
+        if not _is_text(dtype) or len(shape) > 1:
             self.refuse(f"the attribute has the type {dtype} and the shape {shape}", key, "text")
         return [self._decoded(value, key) for value in np.atleast_1d(np.asarray(item.attrs[name], dtype=object))]
 
@@ -358,6 +360,11 @@ class CheckedFile:
                 "gzip or lzf, with or without shuffle and fletcher32",
                 f"h5repack -f GZIP=1 {self.path.name} NEW.h5",
             )
+
+
+def _is_text(dtype: np.dtype) -> bool:
+    """Whether values of a type are texts, of fixed or of any length."""
+    return dtype.kind == "S" or h5py.check_string_dtype(dtype) is not None
 
 
 def _opened(path: Path) -> tuple[h5py.File, GuardedFile]:

@@ -13,13 +13,10 @@ import numpy as np
 
 from gnnzoo.data.frames.fingerprint import fingerprint_of
 from gnnzoo.data.frames.frame import Dataset, Frame, known_virial
-from gnnzoo.data.h5md.checked_file import REWRITE, CheckedFile
+from gnnzoo.data.h5md.checked_file import DAMAGE, REWRITE, CheckedFile
 from gnnzoo.data.h5md.contents import Contents
 from gnnzoo.data.h5md.layout import ELEMENTS, SIGNATURE
 from gnnzoo.errors import DataError, Location
-
-# What h5py raises on damaged files, including errors of the operating system.
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
 
 
 class H5mdDataset(Dataset):
@@ -43,7 +40,7 @@ class H5mdDataset(Dataset):
         self._file = CheckedFile(self.path)
         try:
             self._open()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             self._file.close()
             raise DataError(
                 f"the HDF5 file is damaged or does not follow H5MD: {error}", location=self._location, hint=REWRITE
@@ -97,7 +94,7 @@ class H5mdDataset(Dataset):
             with self._lock:
                 present = [name for name in ELEMENTS if name in contents.fixed or name in contents.values]
                 arrays = {name: self._array(name, index) for name in present}
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(f"frame {index} cannot be read: {error}", location=self._location, hint=REWRITE) from error
         order = self._order if self._order is not None else self._sorting(arrays["ids"])
         for name, values in arrays.items():
@@ -150,7 +147,7 @@ class H5mdDataset(Dataset):
                 stored = self._file.dataset(SIGNATURE)
                 if stored is not None:
                     return self._file.numbers(stored, "f", (len(self),), np.float64)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(f"{SIGNATURE} cannot be read: {error}", location=self._location, hint=REWRITE) from error
         return super().signatures
 
